@@ -1,0 +1,29 @@
+/** What a task asks of a model: one item in, one result out; batching, workers and formats are behind it. */
+
+export type ModelInput =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'values'; readonly values: Readonly<Record<string, number>> };
+
+export type ModelOutput =
+  | { readonly kind: 'vector'; readonly vector: Float32Array }
+  /** One score per label of the model, in the order of its labels. */
+  | { readonly kind: 'scores'; readonly scores: Float32Array };
+
+export type ModelDescription = {
+  /** The name that the configuration binds it to. */
+  readonly name: string;
+  readonly task: string;
+  readonly version: string;
+  readonly labels: readonly string[];
+  /** Length of its vectors; 0 where it gives none. */
+  readonly dimensions: number;
+  /** An item's result depends on the item alone (SEMANTICS.md, rule 6). */
+  readonly reproducible: boolean;
+};
+
+export type Models = {
+  /** Throws LS_MODEL_UNKNOWN. */
+  readonly describe: (name: string) => ModelDescription;
+  /** Rejects with LS_MODEL_* errors; an aborted signal frees the place in the queue. */
+  readonly run: (name: string, input: ModelInput, signal: AbortSignal) => Promise<ModelOutput>;
+};

@@ -1,0 +1,25 @@
+/**
+ * Where snapshots live. A snapshot is never overwritten; its name contains the sequence it stands at; the newest three are kept
+ * (SEMANTICS.md, rule 17).
+ */
+export type SnapshotHeader = {
+  readonly stage: string;
+  readonly topic: string;
+  readonly incarnation: string;
+  readonly partition: number;
+  /** The sequence of the last record folded into it. */
+  readonly sequence: bigint;
+  /** Where to go on reading. */
+  readonly position: string;
+};
+
+export type StoredSnapshot = { readonly header: SnapshotHeader; readonly chunks: () => AsyncIterable<Buffer> };
+
+export type SnapshotKey = Pick<SnapshotHeader, 'stage' | 'topic' | 'incarnation' | 'partition'>;
+
+export type StateStore = {
+  /** Durable when it resolves. Yields to the event loop between chunks. Removes all but the newest three of its partition. */
+  readonly write: (header: SnapshotHeader, chunks: Iterable<Buffer>) => Promise<void>;
+  /** The newest snapshot at or below `sequence` whose checksum holds; a corrupt one is reported to the log and passed over. */
+  readonly newest: (key: SnapshotKey, sequence: bigint) => Promise<StoredSnapshot | undefined>;
+};

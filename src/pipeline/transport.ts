@@ -1,0 +1,98 @@
+/**
+ * The transport port: what the runner asks of Kafka, Event Hubs or the embedded log. One conformance suite holds every adapter to it
+ * (test/conformance).
+ *
+ * Batches in, explicit commit out. How outputs and positions are made durable together (or one after the other) is the adapter's business:
+ * the runner calls `deliver` and gets back only when both are. A consumer's partitions are pulled, so back-pressure is not pulling.
+ */
+import type { ConsumedRecord, OutputRecord, Position, TopicPartition } from '../core/records.ts';
+
+export type Delivery = 'at-least-once' | 'exactly-once';
+
+export type Capabilities = {
+  /** Outputs and positions can commit atomically. Without it `exactly-once` is refused at start-up. */
+  readonly transactions: boolean;
+  /** A former owner's late writes are rejected. */
+  readonly fencing: boolean;
+};
+
+export type TopicDescription = {
+  readonly topic: string;
+  readonly incarnation: string;
+  readonly partitionCount: number;
+};
+
+/** One end of a partition: `sequence` is that of the first record at or after it (start), or one above the last record's (end). */
+export type Bound = { readonly position: Position; readonly sequence: bigint };
+export type PartitionBounds = { readonly start: Bound; readonly end: Bound };
+
+/**
+ * What a consumer group has committed for a partition: everything up to and including `sequence` is handled; of the next record, the first
+ * `outputsSent` outputs are out (SEMANTICS.md, rule 18). `sequence` is one below the first record's where nothing was handled yet.
+ */
+export type Checkpoint = {
+  readonly position: Position;
+  readonly sequence: bigint;
+  readonly outputsSent: number;
+};
+
+export type ReadBudget = { readonly records: number; readonly bytes: number };
+
+/** A partition while this process owns it. After `revoked` every method rejects with LS_TRANSPORT_REVOKED. */
+export type AssignedPartition = TopicPartition & {
+  readonly incarnation: string;
+  /** The group's checkpoint, read after any former owner was fenced; undefined where the group never committed one. */
+  readonly committed: () => Promise<Checkpoint | undefined>;
+  readonly bounds: () => Promise<PartitionBounds>;
+  readonly seek: (position: Position) => void;
+  /**
+   * The next records in order, at least one, at most the budget (a first record is admitted whatever its size); waits for one to arrive.
+   * Resolves with none when the signal aborts. Rejects with LS_TRANSPORT_POSITION_LOST where the position is no longer in the topic.
+   */
+  readonly poll: (budget: ReadBudget, signal: AbortSignal) => Promise<readonly ConsumedRecord[]>;
+  /**
+   * Makes the outputs durable, in their order, and then (at-least-once) or atomically with them (exactly-once) the checkpoint. One call at
+   * a time per partition. After a rejection nothing is known about what got through: the caller re-reads `committed` or delivers the same again.
+   */
+  readonly deliver: (outputs: readonly OutputRecord[], checkpoint: Checkpoint) => Promise<void>;
+};
+
+export type ConsumerListener = {
+  /** Awaited before the transport hands out the partitions' records. */
+  readonly assigned: (partitions: readonly AssignedPartition[]) => Promise<void>;
+  /** Awaited before the partitions go to another owner: drain, deliver, forget. */
+  readonly revoked: (partitions: readonly TopicPartition[]) => Promise<void>;
+  /** The subscription ended by itself and cannot go on. */
+  readonly failed: (error: Error) => void;
+};
+
+export type Subscription = { readonly close: () => Promise<void> };
+
+export type SubscribeOptions = {
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly delivery: Delivery;
+  readonly listener: ConsumerListener;
+};
+
+export type Transport = {
+  readonly capabilities: Capabilities;
+  /** Makes the topics that are missing; refuses (LS_TRANSPORT_PARTITION_COUNT) where one exists with another partition count. */
+  readonly createTopics: (topics: readonly { readonly topic: string; readonly partitionCount: number }[]) => Promise<void>;
+  /** Rejects with LS_TRANSPORT_TOPIC_MISSING. */
+  readonly describeTopic: (topic: string) => Promise<TopicDescription>;
+  readonly bounds: (topicPartition: TopicPartition) => Promise<PartitionBounds>;
+  /** Outside any group: what a follower, `tail` and restore read with. `from` 'start' is the first record kept. Same contract as `poll`. */
+  readonly read: (
+    topicPartition: TopicPartition,
+    from: Position | 'start',
+    budget: ReadBudget,
+    signal: AbortSignal,
+  ) => Promise<readonly ConsumedRecord[]>;
+  /** Appends durably, outside any group, in order per partition: publishing, control records, metrics. */
+  readonly append: (records: readonly OutputRecord[]) => Promise<void>;
+  /** The group's checkpoint of a partition, for lag and tests. */
+  readonly committed: (group: string, topicPartition: TopicPartition) => Promise<Checkpoint | undefined>;
+  readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>;
+  readonly close: () => Promise<void>;
+};
