@@ -82,10 +82,10 @@ export type Transport = {
   /** Rejects with LS_TRANSPORT_TOPIC_MISSING. */
   readonly describeTopic: (topic: string) => Promise<TopicDescription>;
   readonly bounds: (topicPartition: TopicPartition) => Promise<PartitionBounds>;
-  /** Outside any group: what a follower, `tail` and restore read with. `from` 'start' is the first record kept. Same contract as `poll`. */
+  /** Outside any group: what a follower, `tail` and restore read with. `from` undefined is the first record kept. Same contract as `poll`. */
   readonly read: (
     topicPartition: TopicPartition,
-    from: Position | 'start',
+    from: Position | undefined,
     budget: ReadBudget,
     signal: AbortSignal,
   ) => Promise<readonly ConsumedRecord[]>;
