@@ -1,0 +1,68 @@
+/**
+ * Deterministic ids (SEMANTICS.md, rule 3): the same cause always gives the same id, in every process and after every crash, which is what
+ * lets a consumer drop repeats.
+ */
+import { createHash } from 'node:crypto';
+import type { Origin, Revision } from './events.generated.ts';
+
+/** The parts are framed by their length, so that no two lists of parts hash alike. 128 bits of SHA-256 in hexadecimal. */
+export function hashId(...parts: readonly (string | number | bigint)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) {
+    const text = String(part);
+    hash.update(`${String(Buffer.byteLength(text))}:`).update(text);
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+export function itemIdOf(event: { readonly source: string; readonly id: string }): string {
+  return `${event.source}/${event.id}`;
+}
+
+/** How a forget names an item without keeping its name: SHA-256 of the itemId, hexadecimal. */
+export function itemHashOf(itemId: string): string {
+  return createHash('sha256').update(itemId).digest('hex');
+}
+
+export function labelEventId(
+  origin: Origin,
+  routeStep: string,
+  collection: string,
+  generation: string,
+  revision: Revision,
+): string {
+  return hashId(
+    'label', origin.incarnation, origin.partition, origin.sequence, routeStep, collection, generation, revision.epoch, revision.number,
+  );
+}
+
+export function featureEventId(origin: Origin, routeStep: string, family: string): string {
+  return hashId('feature', origin.incarnation, origin.partition, origin.sequence, routeStep, family);
+}
+
+export function clusterEventId(collection: string, epoch: number, generation: string, sequence: bigint, index: number): string {
+  return hashId('cluster-event', collection, epoch, generation, sequence, index);
+}
+
+/** @param rank place among the clusters minted by one record, by lowest member itemId. */
+export function clusterId(collection: string, epoch: number, generation: string, sequence: bigint, rank: number): string {
+  return hashId('cluster', collection, epoch, generation, sequence, rank).slice(0, 16);
+}
+
+export function generationId(parts: {
+  readonly model: string;
+  readonly modelVersion: string;
+  readonly projectionSha256: string | null;
+  readonly metric: string;
+  readonly eps: number;
+  readonly minPoints: number;
+}): string {
+  return hashId(
+    'generation', parts.model, parts.modelVersion, parts.projectionSha256 ?? '', parts.metric, parts.eps, parts.minPoints,
+  ).slice(0, 16);
+}
+
+/** Byte order of UTF-8: the order between items everywhere (rule 14). Code point order is the same, UTF-16 order is not. */
+export function compareItemIds(left: string, right: string): number {
+  return Buffer.compare(Buffer.from(left), Buffer.from(right));
+}
