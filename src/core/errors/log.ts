@@ -1,0 +1,72 @@
+import { errorFactory, type ErrorArea } from './error.ts';
+
+export const logErrors = {
+  LS_LOG_OWNED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'Another process owns the log directory and keeps it.',
+    remedy: 'Stop the other `run` (the message names its process id where it is known), or use another log directory.',
+  },
+  LS_LOG_LOCK_FAILED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The lock that makes one process the owner of a log directory could not be tried.',
+    remedy: 'Make sure that the directory is writable and on a file system that supports file locks; owner.lock in it must stay empty.',
+  },
+  LS_LOG_OWNER_UNREACHABLE: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'Another process owns the log directory but does not answer at its local socket.',
+    remedy: 'Run both as the same user, on the same host and with the same TMPDIR; if the owner hangs, stop it.',
+  },
+  LS_LOG_OWNER_LOST: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'The connection to the process that owns the log directory ended before the call was answered.',
+    remedy: 'Call again. A commit that was already sent may or may not be durable: look at what was committed, or repeat it where consumers drop repeats.',
+  },
+  LS_LOG_SOCKET_FAILED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The owner of the log directory could not listen at its local socket.',
+    remedy: 'Make sure that the directory (for a long path, the temporary directory) is writable, on a file system that supports sockets, and not owned by another user.',
+  },
+  LS_LOG_PROTOCOL_VERSION: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'The owner of the log directory speaks another version of the local protocol.',
+    remedy: 'Use the same version of labelstream for every process on one log directory.',
+  },
+  LS_LOG_PROTOCOL_BROKEN: {
+    cause: 'defect',
+    retryable: false,
+    summary: 'What arrived at the local socket is not a frame of the protocol; that connection was closed.',
+    remedy: 'Make sure that nothing else uses the socket of the log directory; otherwise report it.',
+  },
+  LS_LOG_REQUEST_TOO_LARGE: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A call does not fit into one frame of the local socket.',
+    remedy: 'Commit fewer or smaller records in one transaction.',
+  },
+  LS_LOG_REQUEST_FAILED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The owner of the log directory failed in a way that has no code of its own.',
+    remedy: 'Read the message, and the log of the process that owns the directory.',
+  },
+  LS_LOG_CLOSED: {
+    cause: 'defect',
+    retryable: false,
+    summary: 'A call was made on a log that is closed.',
+    remedy: 'Report it: nothing may use the log after closing it.',
+  },
+  LS_LOG_CHECKPOINT_INVALID: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The metadata of a stored checkpoint was not written by this transport.',
+    remedy: 'Use the version of labelstream that wrote the log directory, or remove the checkpoint of the group.',
+  },
+} as const satisfies ErrorArea;
+
+export const logError = errorFactory(logErrors);
