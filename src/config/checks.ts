@@ -1,0 +1,115 @@
+/** What no single setting can know: names that must exist, combinations that cannot work (SEMANTICS.md, rule 7). */
+import { orderSteps, type Route } from '../core/routes.ts';
+import { compileTemplate, foldName, stepsOf, type Template } from '../core/templates.ts';
+import type { ConfigurationMistake, SettingPath } from './mistakes.ts';
+import type { Settings } from './settings.ts';
+
+/** The kinds of task, as the configuration needs to know them. */
+export type KnownTask = { readonly name: string; readonly accepts: readonly string[]; readonly produces: 'features' | 'label' };
+
+type Report = (path: SettingPath, message: string, remedy: string) => void;
+
+export type CheckedRoutes = { readonly routes: readonly Route[]; readonly mistakes: readonly Omit<ConfigurationMistake, 'line'>[] };
+
+/** Compiles the routes; every mistake found is told at once. */
+export function checkRoutes(configuration: Settings, tasks: readonly KnownTask[]): CheckedRoutes {
+  const mistakes: Omit<ConfigurationMistake, 'line'>[] = [];
+  const report: Report = (path, message, remedy) => mistakes.push({ code: 'LS_CONFIG_COMBINATION', path, message, remedy });
+  reportRepeated(configuration.routes.map((route) => route.name), ['routes'], report);
+  reportRepeated(configuration.collections.map((collection) => collection.name), ['collections'], report);
+  const routes = configuration.routes.map((route, index) => checkRoute(route, ['routes', index], configuration, tasks, report));
+  checkCollections(configuration, report);
+  return { routes, mistakes };
+}
+
+function reportRepeated(names: readonly string[], path: SettingPath, report: Report): void {
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) < index) report([...path, index, 'name'], `"${name}" is there already`, 'Give each its own name.');
+  }
+}
+
+function checkRoute(
+  route: Settings['routes'][number],
+  path: SettingPath,
+  configuration: Settings,
+  tasks: readonly KnownTask[],
+  report: Report,
+): Route {
+  reportRepeated(route.steps.map((step) => step.name), [...path, 'steps'], report);
+  const steps = route.steps.map((step, index) => {
+    const at = [...path, 'steps', index];
+    checkTask(step, route.from, at, tasks, report);
+    if (configuration.models[step.model] === undefined) {
+      report([...at, 'model'], `no model is named "${step.model}"`, `Declare it under models, or use one of: ${list(Object.keys(configuration.models))}.`);
+    }
+    return { name: step.name, task: step.task, model: step.model, collection: checkTemplate(step, route, at, tasks, configuration, report) };
+  });
+  const order = orderSteps(steps);
+  if ('cycle' in order) report([...path, 'steps'], `the steps ${order.cycle.join(', ')} need each other's results`, 'Break the cycle.');
+  return { name: route.name, from: route.from, where: route.where, steps: 'ordered' in order ? order.ordered : steps };
+}
+
+function checkTask(step: Settings['routes'][number]['steps'][number], from: string, at: SettingPath, tasks: readonly KnownTask[], report: Report): void {
+  const task = tasks.find(({ name }) => name === step.task);
+  if (task === undefined) {
+    report([...at, 'task'], `there is no task "${step.task}"`, `Use one of: ${list(tasks.map(({ name }) => name))}.`);
+    return;
+  }
+  if (!task.accepts.includes(from)) {
+    report([...at, 'task'], `the task ${step.task} does not take ${from} events`, `Use it in a route from: ${list(task.accepts)}.`);
+  }
+  if (task.produces === 'features' && step.collection === undefined) {
+    report(at, `the step ${step.name} produces features, which need a collection to go to`, 'Add collection: NAME to the step, and define it under collections.');
+  }
+  if (task.produces === 'label' && step.collection !== undefined) {
+    report([...at, 'collection'], `the step ${step.name} produces a label, not features for a collection`, 'Remove collection from the step.');
+  }
+}
+
+function checkTemplate(
+  step: Settings['routes'][number]['steps'][number],
+  route: Settings['routes'][number],
+  at: SettingPath,
+  tasks: readonly KnownTask[],
+  configuration: Settings,
+  report: Report,
+): Template | undefined {
+  if (step.collection === undefined) return undefined;
+  const path = [...at, 'collection'];
+  const template = compileTemplate(step.collection);
+  if ('mistake' in template) {
+    report(path, template.mistake, 'Correct the template.');
+    return undefined;
+  }
+  for (const needed of stepsOf(template)) {
+    const source = route.steps.find(({ name }) => name === needed);
+    const produces = tasks.find(({ name }) => name === source?.task)?.produces;
+    if (produces !== 'label') {
+      report(path, `the template reads the label of "${needed}", which is no step of this route that gives one`, `Name a step of route ${route.name} that classifies or predicts.`);
+    }
+  }
+  if (!configuration.collections.some(({ name }) => name === step.collection)) {
+    report(path, `no collection is named "${step.collection}"`, `Define it under collections, with the same text: ${list(configuration.collections.map(({ name }) => name))} are there.`);
+  }
+  return template;
+}
+
+function checkCollections(configuration: Settings, report: Report): void {
+  for (const [index, collection] of configuration.collections.entries()) {
+    const path = ['collections', index];
+    const template = compileTemplate(collection.name);
+    if ('mistake' in template) report([...path, 'name'], template.mistake, 'Correct the template.');
+    else if (template.parts.every(({ kind }) => kind === 'literal') && foldName(collection.name) !== collection.name) {
+      report([...path, 'name'], `"${collection.name}" is not a collection name`, `Use a-z 0-9 . _ -, for example ${foldName(collection.name) ?? 'items'}.`);
+    }
+    const users = configuration.routes.flatMap((route) => route.steps.filter((step) => step.collection === collection.name));
+    const models = [...new Set(users.map((step) => step.model))];
+    if (users.length === 0) report(path, `no step sends features to "${collection.name}"`, 'Name it as the collection of a features step, or remove it.');
+    if (models.length > 1) report(path, `"${collection.name}" gets features of several models: ${models.join(', ')}`, 'Features of different models cannot be compared: give each its own collection.');
+    if (collection.metric === 'cosine' && collection.eps > 2) report([...path, 'eps'], 'no cosine distance is above 2', 'Choose an eps between 0 and 2.');
+  }
+}
+
+function list(names: readonly string[]): string {
+  return names.length === 0 ? '(none)' : names.join(', ');
+}

@@ -1,0 +1,95 @@
+/**
+ * A configuration file before its meaning: YAML, with `${NAME}` and `${NAME:-default}` replaced after parsing, so that a value can never
+ * change the structure. Names of variables are upper case, which keeps them apart from collection templates such as `${labels.classify}`.
+ */
+import { isMap, isScalar, isSeq, LineCounter, parse, parseDocument, Scalar, visit, type Document } from 'yaml';
+import type { ConfigurationMistake, SettingPath } from './mistakes.ts';
+
+export type ConfigurationDocument = {
+  readonly value: unknown;
+  readonly mistakes: readonly ConfigurationMistake[];
+  /** The line of a setting, or of the nearest thing around it that is in the file. */
+  readonly lineOf: (path: SettingPath) => number | undefined;
+};
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const variable = /\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}/g;
+
+export function parseConfigurationDocument(text: string, environment: Environment): ConfigurationDocument {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter });
+  const mistakes: ConfigurationMistake[] = document.errors.map((error) => ({
+    code: 'LS_CONFIG_SYNTAX',
+    path: [],
+    line: lineCounter.linePos(error.pos[0]).line,
+    message: error.message.split('\n')[0] ?? 'not YAML',
+    remedy: 'Correct the syntax of this line.',
+  }));
+  if (mistakes.length > 0) return { value: {}, mistakes, lineOf: () => undefined };
+  mistakes.push(...interpolate(document, environment, lineCounter));
+  return {
+    value: document.toJS({ maxAliasCount: 100 }) ?? {},
+    mistakes,
+    lineOf: (path) => lineOf(document, path, lineCounter),
+  };
+}
+
+function interpolate(document: Document, environment: Environment, lineCounter: LineCounter): ConfigurationMistake[] {
+  const mistakes: ConfigurationMistake[] = [];
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value !== 'string') return;
+      const before = node.value;
+      if (before.search(variable) === -1) return;
+      const text = before.replace(variable, (_whole, name: string, fallback: string | undefined) => {
+        // As in a shell, `:-` serves a variable that is empty, too.
+        const value = environment[name] === undefined || (environment[name] === '' && fallback !== undefined) ? fallback : environment[name];
+        if (value !== undefined) return value;
+        mistakes.push({
+          code: 'LS_CONFIG_VARIABLE_UNSET',
+          path: [],
+          line: node.range ? lineCounter.linePos(node.range[0]).line : undefined,
+          message: `the environment variable ${name} is not set`,
+          remedy: `Set ${name}, or give it a default: \${${name}:-default}.`,
+        });
+        return '';
+      });
+      node.value = node.type === Scalar.PLAIN ? scalarValue(text) : text;
+    },
+  });
+  return mistakes;
+}
+
+/** What a plain scalar of this text would be: a number, a boolean, null or the text itself. */
+export function scalarValue(text: string): unknown {
+  try {
+    const value: unknown = parse(text);
+    return typeof value === 'object' && value !== null ? text : value;
+  } catch {
+    return text;
+  }
+}
+
+function lineOf(document: Document, path: SettingPath, lineCounter: LineCounter): number | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const offset = offsetOf(document, path.slice(0, length));
+    if (offset !== undefined) return lineCounter.linePos(offset).line;
+  }
+  return undefined;
+}
+
+/** Where the last key of the path stands, which is where a person looks for it. */
+function offsetOf(document: Document, path: SettingPath): number | undefined {
+  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  const last = path.at(-1);
+  if (isMap(parent)) {
+    const pair = parent.items.find(({ key }) => isScalar(key) && key.value === last);
+    return pair !== undefined && isScalar(pair.key) ? pair.key.range?.[0] : undefined;
+  }
+  if (isSeq(parent) && typeof last === 'number') {
+    const item = parent.items[last];
+    return item !== null && typeof item === 'object' && 'range' in item && Array.isArray(item.range) ? (item.range[0] as number) : undefined;
+  }
+  return undefined;
+}

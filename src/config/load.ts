@@ -1,0 +1,89 @@
+/** From a file, the environment and the command line to a checked, frozen configuration, or to every mistake at once. */
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { z } from 'zod';
+import { configErrors, type ConfigErrorCode } from '../core/errors/config.ts';
+import type { Route } from '../core/routes.ts';
+import { checkRoutes, type KnownTask } from './checks.ts';
+import { parseConfigurationDocument } from './document.ts';
+import { pathText, type ConfigurationMistake, type SettingPath } from './mistakes.ts';
+import { applyOverrides, type Overrides } from './overrides.ts';
+import { settings, type Settings } from './settings.ts';
+
+/** The settings with relative paths resolved and routes compiled. */
+export type Configuration = Omit<Settings, 'routes'> & { readonly routes: readonly Route[] };
+
+export type LoadedConfiguration =
+  | { readonly configuration: Configuration; readonly mistakes: readonly [] }
+  | { readonly configuration: undefined; readonly mistakes: readonly ConfigurationMistake[] };
+
+export type LoadOptions = Overrides & { readonly file: string; readonly tasks: readonly KnownTask[] };
+
+export async function loadConfiguration(options: LoadOptions): Promise<LoadedConfiguration> {
+  try {
+    return parseConfiguration(await readFile(options.file, 'utf8'), options);
+  } catch (error) {
+    return refused([
+      { code: 'LS_CONFIG_FILE', path: [], line: undefined, message: `${options.file}: ${(error as Error).message}`, remedy: configErrors.LS_CONFIG_FILE.remedy },
+    ]);
+  }
+}
+
+/** As `loadConfiguration`, of a text that is at hand; relative paths start at the directory of `options.file`. */
+export function parseConfiguration(text: string, options: LoadOptions): LoadedConfiguration {
+  const document = parseConfigurationDocument(text, options.environment);
+  if (document.mistakes.some(({ code }) => code === 'LS_CONFIG_SYNTAX')) return refused(document.mistakes);
+  const locate = (mistake: Omit<ConfigurationMistake, 'line'>): ConfigurationMistake => ({ ...mistake, line: document.lineOf(mistake.path) });
+  const tree = (isTree(document.value) ? structuredClone(document.value) : document.value) as Record<string, unknown>;
+  const overrideMistakes = isTree(tree) ? applyOverrides(tree, options) : [];
+  const parsed = settings.safeParse(tree);
+  if (!parsed.success) {
+    return refused([...document.mistakes, ...overrideMistakes, ...parsed.error.issues.flatMap((issue) => mistakesOf(issue, issue.path as SettingPath)).map(locate)]);
+  }
+  const checked = checkRoutes(parsed.data, options.tasks);
+  const mistakes = [...document.mistakes, ...overrideMistakes, ...checked.mistakes.map(locate)];
+  if (mistakes.length > 0) return refused(mistakes);
+  return { configuration: freeze(resolvePaths({ ...parsed.data, routes: checked.routes }, dirname(resolve(options.file)))), mistakes: [] };
+}
+
+function refused(mistakes: readonly ConfigurationMistake[]): LoadedConfiguration {
+  return { configuration: undefined, mistakes: [...mistakes].sort((left, right) => (left.line ?? 0) - (right.line ?? 0)) };
+}
+
+function isTree(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function resolvePaths(configuration: Configuration, base: string): Configuration {
+  return {
+    ...configuration,
+    dataDirectory: resolve(base, configuration.dataDirectory),
+    models: Object.fromEntries(
+      Object.entries(configuration.models).map(([name, model]) => [name, { ...model, directory: resolve(base, model.directory) }]),
+    ),
+  };
+}
+
+function freeze<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) {
+    for (const child of Object.values(value)) freeze(child);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+/** An issue of zod as one mistake, or as one for each unknown key. */
+function mistakesOf(issue: z.core.$ZodIssue, path: SettingPath): Omit<ConfigurationMistake, 'line'>[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => mistake('LS_CONFIG_KEY_UNKNOWN', [...path, key], `there is no setting "${pathText([...path, key])}"`));
+  }
+  return [mistake('LS_CONFIG_VALUE', path, `${pathText(path) || 'the configuration'}: ${lowerFirst(issue.message)}`)];
+}
+
+function mistake(code: ConfigErrorCode, path: SettingPath, message: string): Omit<ConfigurationMistake, 'line'> {
+  return { code, path, message, remedy: configErrors[code].remedy };
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

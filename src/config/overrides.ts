@@ -1,0 +1,85 @@
+/**
+ * Settings from outside the file: `LABELSTREAM_SERVER__PORT=9000` in the environment, `--set server.port=9000` on the command line. Only
+ * single values can be set so, not lists and maps; a flag wins over the environment, the environment over the file.
+ */
+import { z } from 'zod';
+import { scalarValue } from './document.ts';
+import type { ConfigurationMistake } from './mistakes.ts';
+import { settings } from './settings.ts';
+
+const prefix = 'LABELSTREAM_';
+
+type JsonSchema = {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly oneOf?: readonly JsonSchema[];
+};
+
+export type OverridableSetting = { readonly path: readonly string[]; readonly variable: string; readonly type: string };
+
+/** Every setting that holds one value, with the name of its environment variable. */
+export function overridableSettings(): readonly OverridableSetting[] {
+  const found = new Map<string, OverridableSetting>();
+  collect(z.toJSONSchema(settings, { io: 'input' }) as JsonSchema, [], found);
+  return [...found.values()];
+}
+
+function collect(schema: JsonSchema, path: readonly string[], found: Map<string, OverridableSetting>): void {
+  for (const variant of [schema, ...(schema.oneOf ?? [])]) {
+    for (const [key, child] of Object.entries(variant.properties ?? {})) collect(child, [...path, key], found);
+  }
+  if (schema.type === 'object' || schema.type === 'array' || schema.oneOf !== undefined || schema.type === undefined) return;
+  found.set(path.join('.'), { path, variable: variableOf(path), type: schema.type });
+}
+
+function variableOf(path: readonly string[]): string {
+  return prefix + path.map((part) => part.replace(/([A-Z])/g, '_$1').toUpperCase()).join('__');
+}
+
+export type Overrides = {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** `path=value`, as given with --set. */
+  readonly assignments: readonly string[];
+};
+
+/** Puts the overrides into `target`, a plain tree as read from the file. */
+export function applyOverrides(target: Record<string, unknown>, overrides: Overrides): readonly ConfigurationMistake[] {
+  const known = overridableSettings();
+  for (const setting of known) {
+    const value = overrides.environment[setting.variable];
+    if (value !== undefined) assign(target, setting.path, typed(setting, value));
+  }
+  return overrides.assignments.flatMap((assignment) => {
+    const equals = assignment.indexOf('=');
+    const path = equals === -1 ? assignment : assignment.slice(0, equals);
+    const setting = known.find((candidate) => candidate.path.join('.') === path);
+    if (setting === undefined || equals === -1) return [unknownAssignment(assignment)];
+    assign(target, setting.path, typed(setting, assignment.slice(equals + 1)));
+    return [];
+  });
+}
+
+function unknownAssignment(assignment: string): ConfigurationMistake {
+  return {
+    code: 'LS_CONFIG_KEY_UNKNOWN',
+    path: [],
+    line: undefined,
+    message: `--set ${assignment} names no setting that holds a single value`,
+    remedy: 'Write --set PATH=VALUE with a path of docs/configuration.md, such as server.port=9000.',
+  };
+}
+
+function typed(setting: OverridableSetting, text: string): unknown {
+  return setting.type === 'string' ? text : scalarValue(text);
+}
+
+function assign(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  let node = target;
+  for (const part of path.slice(0, -1)) {
+    const next = node[part];
+    if (typeof next === 'object' && next !== null && !Array.isArray(next)) node = next as Record<string, unknown>;
+    else node = node[part] = {};
+  }
+  const last = path.at(-1);
+  if (last !== undefined) node[last] = value;
+}

@@ -1,0 +1,136 @@
+/**
+ * Every setting, declared once: this declaration is the parser, the defaults, what `validate` checks, the JSON Schema for editors
+ * (docs/configuration.schema.json) and the reference page (docs/configuration.md). Units stand last in the names.
+ */
+import { z } from 'zod';
+
+const positiveInteger = z.number().int().positive();
+const name = z.string().regex(/^[a-z0-9._-]{1,100}$/, 'a name is 1 to 100 of a-z 0-9 . _ -');
+
+const logTransport = z
+  .strictObject({
+    kind: z.literal('log').describe('The embedded durable log: no broker needed, one owning process per directory.'),
+    partitionCount: positiveInteger.max(256).default(2).describe('Partitions of each topic, fixed when the topic is made.'),
+    segmentBytes: positiveInteger.min(4096).default(64 * 1024 * 1024).describe('Size at which a partition starts a new segment file.'),
+    journalBytes: positiveInteger.min(4096).default(8 * 1024 * 1024).describe('Size at which the commit journal starts a new file.'),
+    recordBytesMax: positiveInteger.min(1024).max(256 * 1024 * 1024).default(8 * 1024 * 1024).describe('Largest input record that is accepted.'),
+  })
+  .describe('The embedded log.');
+
+const model = z.strictObject({
+  directory: z.string().min(1).describe('The directory of the model, with its manifest.json. Relative to the configuration file.'),
+  revision: positiveInteger.default(1).describe('Must rise when the model version does: consumers keep the highest revision of a result.'),
+});
+
+const step = z.strictObject({
+  name: name.describe('The name of the step, unique within its route.'),
+  task: z.string().min(1).describe('What is done: text-features, text-classification, record-prediction.'),
+  model: z.string().min(1).describe('The name of one of `models`.'),
+  collection: z
+    .string()
+    .optional()
+    .describe('For features: the collection they go to. A template: ${collection}, ${source}, ${language}, ${attributes.NAME}, ${labels.STEP|default}.'),
+});
+
+const route = z.strictObject({
+  name: name.describe('The name of the route; results are named route/step.'),
+  from: z.enum(['text', 'record']).describe('The kind of events it takes.'),
+  where: z
+    .strictObject({
+      source: z.string().optional().describe('Only events of this source.'),
+      language: z.string().optional().describe('Only texts in this language (as the event says).'),
+      attributes: z.record(z.string(), z.string()).optional().describe('Only events with these attributes.'),
+    })
+    .prefault({})
+    .describe('Conditions, all of which must hold.'),
+  steps: z.array(step).min(1).describe('The steps of the route: each produces one result per event.'),
+});
+
+const window = z.strictObject({
+  itemsMax: positiveInteger.optional().describe('At most so many items per collection; the oldest leave.'),
+  ageMsMax: positiveInteger.optional().describe('Items leave at this age.'),
+  ageBy: z.enum(['append', 'occurred']).default('append').describe('Age counts from the append time of the first input, or from occurredAt where that is earlier.'),
+});
+
+const collection = z.strictObject({
+  name: z.string().min(1).describe('A name, or the very template that steps use: its collections are one family.'),
+  version: positiveInteger.default(1).describe('Raise it with every change of this definition: the log keeps the highest.'),
+  names: z.array(name).min(1).optional().describe('The only names that the template may give; others become dead letters.'),
+  metric: z.enum(['cosine', 'euclidean']).default('cosine').describe('The distance between two vectors.'),
+  eps: z.number().positive().describe('Two items are neighbours at this distance or below.'),
+  minPoints: positiveInteger.describe('An item with so many neighbours, itself counted, is the core of a cluster.'),
+  window: window.prefault({}).describe('Which items stay.'),
+  collectionsMax: positiveInteger.default(1000).describe('At most so many collections in the family.'),
+  relabelOnMerge: z.boolean().default(false).describe('Tell every item of a retired cluster its new one, for consumers that read labels alone.'),
+});
+
+export const settings = z.strictObject({
+  dataDirectory: z.string().min(1).default('.labelstream').describe('Where the embedded log and the snapshots live. Relative to the configuration file.'),
+  delivery: z
+    .enum(['at-least-once', 'exactly-once'])
+    .default('at-least-once')
+    .describe('Whether outputs and input positions commit together. At least once repeats some outputs after a crash, with the same ids.'),
+  group: name.default('labelstream').describe('Consumer group; each stage appends its name.'),
+  startAt: z.enum(['earliest', 'latest']).default('earliest').describe('Where a group without a position begins.'),
+  transport: z.discriminatedUnion('kind', [logTransport]).prefault({ kind: 'log' }).describe('What carries the events.'),
+  models: z.record(name, model).default({}).describe('The models, by the names that steps use.'),
+  routes: z.array(route).default([]).describe('Which events go through which steps.'),
+  collections: z.array(collection).default([]).describe('The clusterings.'),
+  extract: z
+    .strictObject({
+      inFlightRecordsMax: positiveInteger.default(256).describe('Records in work at once.'),
+      inFlightBytesMax: positiveInteger.default(64 * 1024 * 1024).describe('Bytes of records in work at once; one record is always admitted.'),
+      holdMsMax: positiveInteger.default(2000).describe('A record that holds finished successors back longer goes to the topic `parked`.'),
+      retryAttemptsMax: positiveInteger.default(5).describe('Attempts at a step whose failure may pass.'),
+      previewLengthMax: z.number().int().min(0).max(1000).default(120).describe('Characters of a text kept beside its vector, for people; 0 keeps none.'),
+      unrouted: z.enum(['dead-letter', 'drop']).default('dead-letter').describe('What becomes of an event that no route takes.'),
+    })
+    .prefault({})
+    .describe('The stage that runs the tasks.'),
+  cluster: z
+    .strictObject({
+      snapshotRecords: positiveInteger.default(2000).describe('Records between two snapshots of a partition.'),
+      snapshotIntervalMs: positiveInteger.default(60_000).describe('Longest time between two snapshots while records arrive.'),
+      tombstoneRetentionMs: positiveInteger.optional().describe('How long forgotten and deleted items are remembered; as long as any input is kept. Without it: for ever.'),
+    })
+    .prefault({})
+    .describe('The stage that clusters.'),
+  output: z
+    .strictObject({
+      recordsMax: positiveInteger.default(500).describe('Outputs per transaction.'),
+      bytesMax: positiveInteger.default(4 * 1024 * 1024).describe('Bytes per transaction; one record is always admitted.'),
+      lingerMs: z.number().int().min(0).default(5).describe('How long a transaction waits for more outputs.'),
+    })
+    .prefault({})
+    .describe('How outputs are committed.'),
+  inference: z
+    .strictObject({
+      workerCount: positiveInteger.max(64).optional().describe('Worker threads; by default one per available core, at most two.'),
+      batchLingerMs: z.number().int().min(0).default(2).describe('How long a batch waits for more items.'),
+      queueItemsMax: positiveInteger.default(4096).describe('Items waiting per model; more are refused until there is room.'),
+    })
+    .prefault({})
+    .describe('The workers that run the models.'),
+  server: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('Whether /metrics and /health are served.'),
+      host: z.string().default('127.0.0.1').describe('Address to listen on.'),
+      port: z.number().int().min(0).max(65_535).default(9464).describe('Port to listen on; 0 takes a free one.'),
+    })
+    .prefault({})
+    .describe('HTTP for operators.'),
+  metrics: z
+    .strictObject({ intervalMs: positiveInteger.default(10_000).describe('Time between two events in the topic `metrics`.') })
+    .prefault({})
+    .describe('Metrics as events.'),
+  shutdown: z
+    .strictObject({ deadlineMs: positiveInteger.default(30_000).describe('Time for an orderly stop; after three quarters of it work is abandoned.') })
+    .prefault({})
+    .describe('What happens on SIGTERM and SIGINT.'),
+  log: z
+    .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Least severe messages that are written to standard error.') })
+    .prefault({})
+    .describe('Logging.'),
+});
+
+export type Settings = z.output<typeof settings>;
