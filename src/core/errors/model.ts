@@ -1,0 +1,91 @@
+import { errorFactory, type ErrorArea } from './error.ts';
+
+export const modelErrors = {
+  LS_MODEL_MANIFEST: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'The manifest of a model is missing, is no JSON, or does not say what a manifest has to say.',
+    remedy: 'Correct manifest.json in the directory of the model; the message lists every mistake.',
+  },
+  LS_MODEL_FILE_MISSING: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A file of a model is not in its directory, or is used without being listed among the files of its manifest.',
+    remedy: 'Restore the file, or list it with its SHA-256 and size.',
+  },
+  LS_MODEL_HASH: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A file of a model is not the one that its manifest describes.',
+    remedy: 'Restore the file from its source; if it was changed on purpose, give the model a new version and list the new hash.',
+  },
+  LS_MODEL_EXTERNAL_DATA: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'An ONNX model keeps weights in a file that its manifest does not list, so that nobody vouches for them.',
+    remedy: 'List that file with its SHA-256 and size in the manifest, or store the weights inside the model.',
+  },
+  LS_MODEL_LOAD: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'onnxruntime cannot load a model, or the model lacks the inputs and outputs that its manifest names.',
+    remedy: 'Export the model again for onnxruntime 1.30 (opset 7 or newer), with the inputs and outputs of its manifest.',
+  },
+  LS_MODEL_KNOWN_ANSWER: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A model answers otherwise than its manifest says it must, or answers differently in batches of different sizes.',
+    remedy: 'Run `labelstream models verify`. A model that depends on its batch is given the batch size 1 alone, or `reproducible: false`.',
+  },
+  LS_MODEL_UNKNOWN: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A model is asked for under a name that no model is bound to, or two models are bound to one name.',
+    remedy: 'Bind each name to one model in the configuration.',
+  },
+  LS_MODEL_INPUT: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A model cannot take this item: a field is missing or is no finite float32, or the text is empty or too long for it.',
+    remedy: 'Correct the event at its producer; the message names the field.',
+  },
+  LS_MODEL_OUTPUT: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'A model gave a result that is not finite or does not have the shape of its manifest, for an item that is in order.',
+    remedy: 'Check the model with `labelstream models verify`. If few items are concerned, they are outside of what the model can compute.',
+  },
+  LS_MODEL_RUN: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'onnxruntime failed on an item, alone in its batch.',
+    remedy: 'Read the message of onnxruntime; check the model with `labelstream models verify` and the memory of the machine.',
+  },
+  LS_MODEL_OVERLOADED: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'More items wait for a model than its queue holds.',
+    remedy: 'None for single occurrences: the call is repeated. If it lasts, give the program more cores or fewer records in flight.',
+  },
+  LS_MODEL_WORKER_DIED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'An item ended the worker thread that computed it, twice, the second time alone.',
+    remedy: 'Look at the item and at the memory of the machine.',
+  },
+  LS_MODEL_WORKERS_UNAVAILABLE: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'No inference worker is alive, and a new one could not be started.',
+    remedy: 'Look at the memory and the process limits of the machine; the program goes on trying.',
+  },
+  LS_MODEL_CLOSED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The model server was closed while an item waited, or before it was asked.',
+    remedy: 'None during a shutdown: the record was not committed and is read again.',
+  },
+} as const satisfies ErrorArea;
+
+export const modelError = errorFactory(modelErrors);
+export type ModelErrorCode = keyof typeof modelErrors;
