@@ -1,0 +1,188 @@
+/**
+ * The transport port on the embedded log. It adds to a log store what the port promises beyond storage: opaque positions, waiting reads,
+ * consumer groups among the subscriptions of this process, and a clear refusal of what the log does not take.
+ *
+ * Groups know only this process's members: subscribe in the process that owns the log directory, nowhere else (SEMANTICS.md, rule 26).
+ */
+import { pipelineError } from '../../core/errors/pipeline.ts';
+import { recordBytes, type OutputRecord, type TopicPartition } from '../../core/records.ts';
+import type { TopicDescription, Transport } from '../../pipeline/transport.ts';
+import { createConsumerGroups } from './consumer-groups.ts';
+import { readWaiting, type PartitionLocation } from './log-reader.ts';
+import type { LogStore } from './log-store.ts';
+import { committedCheckpoint, ownPartition, partitionBounds } from './owned-partition.ts';
+import { sequenceAt } from './positions.ts';
+
+export type LogTransportOptions = {
+  /** The largest record taken, as `recordBytes` counts it. */
+  readonly recordBytesMax?: number;
+};
+
+/** Inline content goes up to 16 MiB; a dead letter adds at most 64 KiB of headers to its input (SEMANTICS.md, rule 22). */
+export const defaultRecordBytesMax = 16 * 1024 * 1024 + 128 * 1024;
+/** One commit of `append`: enough to fill a synchronisation, little enough to keep the main loop free and a local frame small. */
+const appendRecordsMax = 1_000;
+const appendBytesMax = 4 * 1024 * 1024;
+const topicNamePattern = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/;
+const partitionCountMax = 10_000;
+
+/** `close` ends every subscription (their `revoked` is awaited) and then closes the store. */
+export function createLogTransport(store: LogStore, options: LogTransportOptions = {}): Transport {
+  const recordBytesMax = options.recordBytesMax ?? defaultRecordBytesMax;
+  const catalogue = createTopicCatalogue(store);
+  const groups = createConsumerGroups();
+  const closing = new AbortController();
+  let closed: Promise<void> | undefined;
+
+  const requireOpen = (): void => {
+    if (closing.signal.aborted) throw pipelineError('LS_TRANSPORT_CLOSED', 'The transport on the embedded log is closed.');
+  };
+  const checkRecords = async (records: readonly OutputRecord[]): Promise<void> => {
+    for (const [index, record] of records.entries()) {
+      requireSize(record, index, recordBytesMax);
+      await catalogue.locate(record);
+    }
+  };
+
+  return {
+    capabilities: { transactions: true, fencing: true },
+    createTopics: async (topics) => {
+      requireOpen();
+      await createTopics(store, catalogue, topics);
+    },
+    describeTopic: async (topic) => {
+      requireOpen();
+      return catalogue.describe(topic);
+    },
+    bounds: async (topicPartition) => {
+      requireOpen();
+      return partitionBounds(store, await catalogue.locate(topicPartition));
+    },
+    read: async (topicPartition, from, budget, signal) => {
+      requireOpen();
+      const location = await catalogue.locate(topicPartition);
+      const sequence = from === undefined ? (await store.bounds(location)).startSequence : sequenceAt(from);
+      const records = await readWaiting(store, location, sequence, budget, AbortSignal.any([signal, closing.signal]));
+      if (records.length === 0 && !signal.aborted) requireOpen();
+      return records;
+    },
+    append: async (records) => {
+      requireOpen();
+      await checkRecords(records);
+      for (const part of cut(records)) {
+        requireOpen();
+        await store.commit({ records: part, checkpoints: [] });
+      }
+    },
+    committed: async (group, topicPartition) => {
+      requireOpen();
+      return committedCheckpoint(store, group, await catalogue.locate(topicPartition));
+    },
+    subscribe: async ({ group, topics, delivery, listener }) => {
+      requireOpen();
+      const described = await Promise.all([...new Set(topics)].map((topic) => catalogue.describe(topic)));
+      requireOpen();
+      const leave = await groups.join(group, {
+        topics: described,
+        listener,
+        own: (location) => ownPartition({ store, location, group, delivery, checkRecords }),
+      });
+      return { close: leave };
+    },
+    close: () => {
+      closing.abort();
+      closed ??= groups.closeAll().finally(() => store.close());
+      return closed;
+    },
+  };
+}
+
+type TopicCatalogue = {
+  /** Rejects with LS_TRANSPORT_TOPIC_MISSING. */
+  readonly describe: (topic: string) => Promise<TopicDescription>;
+  readonly locate: (topicPartition: TopicPartition) => Promise<PartitionLocation>;
+  readonly refresh: () => Promise<ReadonlyMap<string, TopicDescription>>;
+};
+
+/** Topics are made, never changed or removed, while a log is open: a description that was seen stays true. */
+function createTopicCatalogue(store: LogStore): TopicCatalogue {
+  let known: ReadonlyMap<string, TopicDescription> = new Map();
+  const refresh = async (): Promise<ReadonlyMap<string, TopicDescription>> => {
+    known = new Map((await store.topics()).map((description) => [description.topic, description]));
+    return known;
+  };
+  const describe = async (topic: string): Promise<TopicDescription> => {
+    const description = known.get(topic) ?? (await refresh()).get(topic);
+    if (description !== undefined) return description;
+    throw pipelineError('LS_TRANSPORT_TOPIC_MISSING', `There is no topic "${topic}" in the log.`, { topic });
+  };
+  const locate = async ({ topic, partition }: TopicPartition): Promise<PartitionLocation> => {
+    const { incarnation, partitionCount } = known.get(topic) ?? (await describe(topic));
+    if (Number.isInteger(partition) && partition >= 0 && partition < partitionCount) return { topic, partition, incarnation };
+    throw pipelineError(
+      'LS_TRANSPORT_TOPIC_MISSING',
+      `Topic "${topic}" has ${partitionCount} partitions; there is no partition ${partition}.`,
+      { topic, partition, partitionCount },
+    );
+  };
+  return { describe, locate, refresh };
+}
+
+async function createTopics(
+  store: LogStore,
+  catalogue: TopicCatalogue,
+  topics: readonly { readonly topic: string; readonly partitionCount: number }[],
+): Promise<void> {
+  const existing = await catalogue.refresh();
+  // All are checked before any is made: a refused list leaves nothing behind.
+  for (const { topic, partitionCount } of topics) {
+    const nameable = topicNamePattern.test(topic);
+    if (!nameable || !Number.isInteger(partitionCount) || partitionCount < 1 || partitionCount > partitionCountMax) {
+      throw pipelineError('LS_TRANSPORT_TOPIC_INVALID', `Topic "${topic}" cannot be made with ${partitionCount} partitions.`, {
+        topic,
+        partitionCount,
+      });
+    }
+    requirePartitionCount(existing.get(topic), partitionCount);
+  }
+  for (const { topic, partitionCount } of topics) {
+    // Another process may have made it in between.
+    if (!existing.has(topic)) requirePartitionCount(await store.createTopic(topic, partitionCount), partitionCount);
+  }
+  await catalogue.refresh();
+}
+
+function requirePartitionCount(existing: TopicDescription | undefined, partitionCount: number): void {
+  if (existing === undefined || existing.partitionCount === partitionCount) return;
+  throw pipelineError(
+    'LS_TRANSPORT_PARTITION_COUNT',
+    `Topic "${existing.topic}" has ${existing.partitionCount} partitions, not ${partitionCount}.`,
+    { topic: existing.topic, partitionCount: existing.partitionCount, partitionCountAsked: partitionCount },
+  );
+}
+
+function requireSize(record: OutputRecord, index: number, recordBytesMax: number): void {
+  const bytes = recordBytes(record);
+  if (bytes <= recordBytesMax) return;
+  throw pipelineError(
+    'LS_TRANSPORT_RECORD_TOO_LARGE',
+    `Record ${index} for partition ${record.partition} of ${record.topic} is ${bytes} bytes; the log takes up to ${recordBytesMax}.`,
+    { topic: record.topic, partition: record.partition, index, bytes, recordBytesMax },
+  );
+}
+
+function* cut(records: readonly OutputRecord[]): Generator<readonly OutputRecord[]> {
+  let part: OutputRecord[] = [];
+  let partBytes = 0;
+  for (const record of records) {
+    const bytes = recordBytes(record);
+    if (part.length > 0 && (part.length >= appendRecordsMax || partBytes + bytes > appendBytesMax)) {
+      yield part;
+      part = [];
+      partBytes = 0;
+    }
+    part.push(record);
+    partBytes += bytes;
+  }
+  if (part.length > 0) yield part;
+}
