@@ -1,6 +1,8 @@
 // `npm run generate [-- --check]`: writes every generated file, or fails naming those that are stale.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { configurationJsonSchema, configurationReference } from '../src/config/reference.ts';
+import { errorReference } from './error-reference.ts';
 import { renderEventTypes } from './event-types.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -8,6 +10,9 @@ const root = join(import.meta.dirname, '..');
 /** Each generated file, relative to the repository, and what renders its text. */
 export const generatedFiles: Readonly<Record<string, () => Promise<string> | string>> = {
   'src/core/events.generated.ts': () => renderEventTypes(join(root, 'schemas')),
+  'docs/configuration.md': configurationReference,
+  'docs/configuration.schema.json': configurationJsonSchema,
+  'docs/errors.md': errorReference,
 };
 
 /** The generated files whose text on disk differs from what would be written now. */

@@ -12,6 +12,8 @@ export type ModelOutput =
 export type ModelDescription = {
   /** The name that the configuration binds it to. */
   readonly name: string;
+  /** The model's own name, from its manifest: with the version, what results and generations are named by. */
+  readonly model: string;
   readonly task: string;
   readonly version: string;
   readonly labels: readonly string[];

@@ -1,0 +1,152 @@
+/**
+ * The metrics of one process: observers that count what the components tell (the components hold no counter of their own), and the registry
+ * that Prometheus reads. Prefix `labelstream_`, base units, bounded labels: no keys, no item ids, no collection names.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { TopicPartition } from '../core/records.ts';
+import { silentObserver, type RunnerObserver } from '../pipeline/observe.ts';
+
+const prefix = 'labelstream_';
+const durationBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
+const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128];
+
+export type MetricSample = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number };
+
+export type Metrics = {
+  readonly registry: Registry;
+  readonly runnerObserver: (stage: string) => RunnerObserver;
+  /** A batch went through a model. */
+  readonly modelBatch: (model: string, items: number, durationMs: number) => void;
+  readonly logCommit: (records: number, bytes: number, durationMs: number) => void;
+  readonly mainLoopStall: (longestMs: () => number) => void;
+  /** Asked at every scrape: records between a stage's committed position and the end, by topic. */
+  readonly lag: (read: () => Promise<readonly { readonly stage: string; readonly topic: string; readonly records: number }[]>) => void;
+  readonly samples: () => Promise<readonly MetricSample[]>;
+};
+
+export function createMetrics(version: string): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix });
+  const build = new Gauge({ name: `${prefix}build_info`, help: 'The version that runs; always 1.', labelNames: ['version'], registers: [registry] });
+  build.set({ version }, 1);
+  const modelItems = new Histogram({ name: `${prefix}model_batch_items`, help: 'Items per batch of a model.', labelNames: ['model'], buckets: batchBuckets, registers: [registry] });
+  const modelSeconds = new Histogram({ name: `${prefix}model_batch_duration_seconds`, help: 'Time of a batch in its worker.', labelNames: ['model'], buckets: durationBuckets, registers: [registry] });
+  const commitSeconds = new Histogram({ name: `${prefix}log_commit_duration_seconds`, help: 'Time until a commit of the embedded log was durable.', buckets: durationBuckets, registers: [registry] });
+  const logBytes = new Counter({ name: `${prefix}log_written_bytes_total`, help: 'Bytes of records written to the embedded log.', registers: [registry] });
+  const logRecords = new Counter({ name: `${prefix}log_written_records_total`, help: 'Records written to the embedded log.', registers: [registry] });
+  const runner = createRunnerMetrics(registry);
+  return {
+    registry,
+    runnerObserver: runner,
+    modelBatch: (model, items, durationMs) => {
+      modelItems.observe({ model }, items);
+      modelSeconds.observe({ model }, durationMs / 1000);
+    },
+    logCommit: (records, bytes, durationMs) => {
+      logRecords.inc(records);
+      logBytes.inc(bytes);
+      commitSeconds.observe(durationMs / 1000);
+    },
+    mainLoopStall: (longestMs) => {
+      new Gauge({
+        name: `${prefix}main_loop_stall_max_seconds`,
+        help: 'Longest CPU time of one turn of the main loop since the start.',
+        registers: [registry],
+        collect() {
+          this.set(longestMs() / 1000);
+        },
+      });
+    },
+    lag: (read) => {
+      new Gauge({
+        name: `${prefix}lag_records`,
+        help: 'Records between the committed position of a stage and the end of its input.',
+        labelNames: ['stage', 'topic'],
+        registers: [registry],
+        async collect() {
+          for (const { stage, topic, records } of await read()) this.set({ stage, topic }, records);
+        },
+      });
+    },
+    samples: async () =>
+      (await registry.getMetricsAsJSON()).flatMap((metric) =>
+        metric.values.map((sample) => ({
+          name: 'metricName' in sample && typeof sample.metricName === 'string' ? sample.metricName : metric.name,
+          labels: Object.fromEntries(Object.entries(sample.labels).map(([name, value]) => [name, String(value)])),
+          value: sample.value,
+        })),
+      ),
+  };
+}
+
+function createRunnerMetrics(registry: Registry): (stage: string) => RunnerObserver {
+  const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+    new Counter({ name: prefix + name, help, labelNames, registers: [registry] });
+  const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+    new Gauge({ name: prefix + name, help, labelNames, registers: [registry] });
+  const histogram = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+    new Histogram({ name: prefix + name, help, labelNames, buckets: durationBuckets, registers: [registry] });
+
+  const read = counter('records_read_total', 'Records read from an input topic.', 'stage', 'topic');
+  const handled = counter('records_handled_total', 'Input records whose outputs are durable and whose position is committed.', 'stage', 'topic');
+  const delivered = counter('outputs_delivered_total', 'Output records made durable.', 'stage');
+  const deliverySeconds = histogram('delivery_duration_seconds', 'Time until outputs and position were durable.', 'stage');
+  const deliveryRetries = counter('delivery_retries_total', 'Deliveries and reads that had to be repeated.', 'stage');
+  const processSeconds = histogram('process_duration_seconds', 'Time from reading a record to its outputs.', 'stage');
+  const deadLetters = counter('dead_letters_total', 'Dead letters, by error code.', 'stage', 'code');
+  const parked = counter('parked_total', 'Records parked because they held others back.', 'stage');
+  const inFlightRecords = gauge('in_flight_records', 'Records read and not yet delivered.', 'stage', 'topic', 'partition');
+  const inFlightBytes = gauge('in_flight_bytes', 'Bytes of the records in flight.', 'stage', 'topic', 'partition');
+  const gap = gauge('watermark_gap_records', 'Finished records that wait for an earlier one.', 'stage', 'topic', 'partition');
+  const paused = gauge('partition_paused', '1 while a partition waits for a failing system.', 'stage', 'topic', 'partition');
+  const assigned = gauge('partitions_assigned', 'Partitions that this process works on.', 'stage');
+  const snapshots = counter('snapshots_total', 'Snapshots written or failed.', 'stage', 'outcome');
+  const snapshotSeconds = histogram('snapshot_duration_seconds', 'Time to write a snapshot.', 'stage');
+  const restoreSeconds = gauge('restore_duration_seconds', 'Time of the last restore of a partition.', 'stage');
+  const restoredRecords = counter('restored_records_total', 'Records folded again to restore state.', 'stage');
+  const ticks = counter('ticks_total', 'Records that an owner appended to move time.', 'stage');
+  const failures = counter('partition_failures_total', 'Partitions that stopped with an error.', 'stage');
+  const forced = counter('forced_stops_total', 'Shutdowns that ran out of time with records in flight.', 'stage');
+
+  return (stage) => {
+    const at = ({ topic, partition }: TopicPartition) => ({ stage, topic, partition: String(partition) });
+    return {
+      ...silentObserver,
+      assigned: () => assigned.inc({ stage }),
+      ended: (partition) => {
+        assigned.dec({ stage });
+        for (const each of [inFlightRecords, inFlightBytes, gap, paused]) each.remove(at(partition));
+      },
+      polled: ({ topic }, records) => read.inc({ stage, topic }, records),
+      pollRetried: () => deliveryRetries.inc({ stage }),
+      processed: (_partition, durationMs) => processSeconds.observe({ stage }, durationMs / 1000),
+      inFlight: (partition, held, waiting) => {
+        inFlightRecords.set(at(partition), held.records);
+        inFlightBytes.set(at(partition), held.bytes);
+        gap.set(at(partition), waiting);
+      },
+      delivered: ({ topic }, { inputs, outputs, durationMs }) => {
+        handled.inc({ stage, topic }, inputs);
+        delivered.inc({ stage }, outputs);
+        deliverySeconds.observe({ stage }, durationMs / 1000);
+      },
+      deliveryRetried: () => deliveryRetries.inc({ stage }),
+      deadLettered: (_partition, code) => deadLetters.inc({ stage, code }),
+      parked: () => parked.inc({ stage }),
+      paused: (partition) => paused.set(at(partition), 1),
+      resumed: (partition) => paused.set(at(partition), 0),
+      restored: (_partition, { records, durationMs }) => {
+        restoreSeconds.set({ stage }, durationMs / 1000);
+        restoredRecords.inc({ stage }, records);
+      },
+      snapshotWritten: (_partition, _sequence, durationMs) => {
+        snapshots.inc({ stage, outcome: 'written' });
+        snapshotSeconds.observe({ stage }, durationMs / 1000);
+      },
+      snapshotFailed: () => snapshots.inc({ stage, outcome: 'failed' }),
+      ticked: () => ticks.inc({ stage }),
+      failed: () => failures.inc({ stage }),
+      forced: () => forced.inc({ stage }),
+    };
+  };
+}

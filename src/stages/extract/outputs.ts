@@ -1,0 +1,159 @@
+/** What EXTRACT's results look like as records: ids, keys and partitions are functions of the input alone. */
+import { LabelstreamError } from '../../core/errors/error.ts';
+import { extractError } from '../../core/errors/extract.ts';
+import type { FeatureEvent, LabelEvent, Origin } from '../../core/events.generated.ts';
+import { featureEventId, itemIdOf, labelEventId } from '../../core/ids.ts';
+import { partitionForKey } from '../../core/partitioning.ts';
+import { noHeaders, recordBytes, type ConsumedRecord, type OutputRecord } from '../../core/records.ts';
+import { routeStepName, type Route, type RouteStep } from '../../core/routes.ts';
+import { topics } from '../../core/topics.ts';
+import { deadLetter } from '../../pipeline/dead-letter.ts';
+import { encodeOrigin, headerNames, originOf } from '../../pipeline/headers.ts';
+import type { TaskEvent } from '../../tasks/task.ts';
+import type { ExtractOptions } from './options.ts';
+import type { FailedSteps, StepResult } from './step-graph.ts';
+
+export type ResultContext = {
+  readonly input: TaskEvent;
+  readonly origin: Origin;
+  readonly routeStep: string;
+  readonly step: RouteStep;
+  readonly index: number;
+};
+
+export type ExtractOutputs = ReturnType<typeof createExtractOutputs>;
+
+export function createExtractOutputs(options: ExtractOptions) {
+  const partitionOf = (topic: string, key: string | Buffer | null): number => partitionForKey(key ?? '', options.partitionCounts.get(topic) ?? 1);
+  const keyed = (topic: string, key: string, value: Buffer): OutputRecord => ({
+    topic, partition: partitionOf(topic, key), key: Buffer.from(key), value, headers: noHeaders,
+  });
+
+  function dead(record: ConsumedRecord, thrown: unknown, failed?: Omit<FailedSteps, 'error'>): OutputRecord {
+    const error = thrown instanceof LabelstreamError ? thrown : extractError('LS_EXTRACT_STEP_FAILED', messageOf(thrown), {}, { cause: thrown });
+    const schemaId = options.codec.schemaIdOf(record.value);
+    const failure = {
+      code: error.code, message: error.message, stage: 'extract', attempt: 1, origin: inputOriginOf(record),
+      ...(schemaId === undefined ? {} : { schemaId }),
+      ...failed,
+    };
+    return deadLetter(record, failure, partitionOf(topics.deadLetters, record.key));
+  }
+
+  return {
+    originOf: inputOriginOf,
+    deadLetter: dead,
+    /** The record as it came, with its origin, for a reader with a budget of its own. */
+    parked: (record: ConsumedRecord): OutputRecord => ({
+      topic: topics.parked,
+      partition: partitionOf(topics.parked, record.key),
+      key: record.key,
+      value: record.value,
+      headers: new Map(record.headers).set(headerNames.origin, encodeOrigin(inputOriginOf(record))),
+    }),
+    /** The label or feature event of a step; a dead letter in its place where it would be too large for the log. */
+    result: (record: ConsumedRecord, context: ResultContext, done: StepResult): OutputRecord => {
+      const output =
+        done.result.kind === 'label'
+          ? keyed(topics.labels, itemIdOf(context.input.event), labelValue(options, context, done.result.result))
+          : keyed(topics.features, familyOf(context.step), featureValue(options, record, context, done, done.result.vector));
+      if (recordBytes(output) <= options.recordBytesMax) return output;
+      const message = `the result of ${context.routeStep} has ${recordBytes(output)} bytes; at most ${options.recordBytesMax} are allowed`;
+      const error = extractError('LS_EXTRACT_OUTPUT_TOO_LARGE', message, { routeStep: context.routeStep });
+      return dead(record, error, { task: context.step.task, attempt: 1, routeSteps: [context.routeStep], results: {} });
+    },
+    /** Sent to every family of the routes without running a model: its fold alone knows where the item is. */
+    deletions: (record: ConsumedRecord, origin: Origin, input: TaskEvent, routes: readonly Route[]): OutputRecord[] => {
+      const steps = new Map<string, string>();
+      for (const route of routes) {
+        for (const step of route.steps) if (step.collection !== undefined) steps.set(familyOf(step), routeStepName(route, step));
+      }
+      return [...steps].map(([family, routeStep], index) => {
+        const event = featureEvent(record, { input, origin, routeStep, family, index });
+        return keyed(topics.features, family, options.codec.encode('FeatureEvent', { ...event, deleted: true }));
+      });
+    },
+  };
+}
+
+/**
+ * Only `parked` carries an origin of ours: in an input topic anybody could send that header, and with it take the ids of another record.
+ */
+function inputOriginOf(record: ConsumedRecord): Origin {
+  if (record.topic === topics.parked) return originOf(record);
+  const { topic, incarnation, partition, sequence, appendTimeMs } = record;
+  return { topic, incarnation, partition, sequence, appendTime: appendTimeMs };
+}
+
+function familyOf(step: RouteStep): string {
+  return step.collection?.text ?? '';
+}
+
+function labelValue(options: ExtractOptions, context: ResultContext, result: LabelEvent['result']): Buffer {
+  const model = options.models.describe(context.step.model);
+  const revision = { epoch: 0, number: BigInt(options.revisions.get(context.step.model) ?? 1) };
+  const itemId = itemIdOf(context.input.event);
+  return options.codec.encode('LabelEvent', {
+    id: labelEventId(context.origin, context.routeStep, '', '', revision),
+    inputId: itemId,
+    itemId,
+    origin: context.origin,
+    routeStep: context.routeStep,
+    task: context.step.task,
+    model: model.model,
+    modelVersion: model.version,
+    revision,
+    result,
+  });
+}
+
+function featureValue(options: ExtractOptions, record: ConsumedRecord, context: ResultContext, done: StepResult, vector: Float32Array): Buffer {
+  const model = options.models.describe(context.step.model);
+  const { event } = context.input;
+  const text = 'text' in event && options.previewLengthMax > 0 ? event.text.slice(0, options.previewLengthMax).toWellFormed() : null;
+  return options.codec.encode('FeatureEvent', {
+    ...featureEvent(record, { ...context, family: familyOf(context.step) }),
+    collection: done.collection ?? '',
+    model: model.model,
+    modelVersion: model.version,
+    vector: littleEndianBytes(vector),
+    dimensions: vector.length,
+    preview: text,
+  });
+}
+
+type FeatureContext = Pick<ResultContext, 'input' | 'origin' | 'routeStep' | 'index'> & { readonly family: string };
+
+/** A feature event without its features. */
+function featureEvent(record: ConsumedRecord, { input, origin, routeStep, family, index }: FeatureContext): FeatureEvent {
+  const itemId = itemIdOf(input.event);
+  return {
+    id: featureEventId(origin, routeStep, family),
+    itemId,
+    inputId: itemId,
+    origin,
+    read: { incarnation: record.incarnation, partition: record.partition, sequence: record.sequence, index },
+    routeStep,
+    family,
+    collection: '',
+    model: '',
+    modelVersion: '',
+    vector: Buffer.alloc(0),
+    dimensions: 0,
+    occurredAt: input.event.occurredAt,
+    preview: null,
+    attributes: input.event.attributes,
+    deleted: false,
+  };
+}
+
+/** float32 little-endian whatever the machine's order: the bytes are what vectors are compared by. */
+function littleEndianBytes(vector: Float32Array): Buffer {
+  const bytes = Buffer.alloc(vector.length * 4);
+  for (const [index, value] of vector.entries()) bytes.writeFloatLE(value, index * 4);
+  return bytes;
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,62 @@
+// Imports point one way (ARCHITECTURE.md), and never in a circle.
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const source = resolve(import.meta.dirname, '../../src');
+
+const rank: Readonly<Record<string, number>> = {
+  'main.ts': 0, cli: 1, 'compose.ts': 2, compose: 2, config: 3, transports: 3, server: 3, training: 3, stages: 3,
+  tasks: 4, models: 4, clustering: 4, codec: 4, pipeline: 4, core: 5,
+};
+
+/** Files that parts of one group may import from each other: ports. */
+const ports = new Set(['models/model-port.ts', 'clustering/clustering.ts', 'pipeline/transport.ts', 'pipeline/stage.ts', 'pipeline/file-system.ts', 'pipeline/state-store.ts']);
+
+async function importsOf(file: string): Promise<string[]> {
+  const text = await readFile(join(source, file), 'utf8');
+  const specifiers = [...text.matchAll(/(?:^|\n)(?:import|export)[^'"]*?from '(\.[^']+)'|import\('(\.[^']+)'\)|new URL\(\s*[`'"](\.[^`'"]+)/g)];
+  return specifiers.map((match) => relative(source, resolve(source, dirname(file), match[1] ?? match[2] ?? match[3] ?? '')));
+}
+
+async function sourceFiles(): Promise<string[]> {
+  const entries = await readdir(source, { recursive: true });
+  return entries.filter((entry) => entry.endsWith('.ts')).sort();
+}
+
+function partOf(file: string): string {
+  return file.split('/')[0] ?? file;
+}
+
+test('imports point one way', async () => {
+  const wrong: string[] = [];
+  for (const file of await sourceFiles()) {
+    const from = partOf(file);
+    expect(rank[from], `${file} is in no known part`).toBeDefined();
+    for (const imported of await importsOf(file)) {
+      if (imported.startsWith('..')) continue;
+      const to = partOf(imported);
+      const sameGroup = rank[from] === rank[to] && from !== to;
+      if ((rank[to] ?? -1) < (rank[from] ?? -1) || (sameGroup && !ports.has(imported))) wrong.push(`${file} -> ${imported}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('no imports in a circle', async () => {
+  const graph = new Map<string, readonly string[]>();
+  for (const file of await sourceFiles()) graph.set(file, await importsOf(file));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) {
+      circles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+      return;
+    }
+    if (done.has(file)) return;
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  expect(circles).toEqual([]);
+});
