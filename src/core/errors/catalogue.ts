@@ -1,5 +1,6 @@
 import { clusterErrors } from './cluster.ts';
 import { codecErrors } from './codec.ts';
+import { clusteringErrors } from './clustering.ts';
 import { configErrors } from './config.ts';
 import type { ErrorArea } from './error.ts';
 import { extractErrors } from './extract.ts';
@@ -14,6 +15,7 @@ import { stateErrors } from './state.ts';
 export const errorCatalogue = {
   ...clusterErrors,
   ...codecErrors,
+  ...clusteringErrors,
   ...configErrors,
   ...extractErrors,
   ...serverErrors,
