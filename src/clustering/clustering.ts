@@ -60,10 +60,18 @@ export type Clustering = {
   readonly has: (itemId: string) => boolean;
   readonly vector: (itemId: string) => Float32Array | undefined;
   readonly item: (itemId: string) => ItemState | undefined;
-  /** Applies the mutations of one record and tells their net change. */
+  /** Applies the mutations of one record and tells their net change. The sequence rises from call to call. */
   readonly apply: (mutations: readonly Mutation[], sequence: bigint) => NetChange;
-  /** Rebuilds the structure from the live vectors under other parameters and another generation; ids go over by most shared core items. */
-  readonly rebuild: (parameters: ClusteringParameters, generation: string, sequence: bigint) => NetChange;
+  /**
+   * Rebuilds the structure from the live vectors under other parameters and another generation; ids go over by most shared core items. The
+   * mutations are those of the same record (a definition that also narrows the window), since a record has one net change.
+   */
+  readonly rebuild: (
+    parameters: ClusteringParameters,
+    generation: string,
+    sequence: bigint,
+    mutations?: readonly Mutation[],
+  ) => NetChange;
   /** Living clusters, in order of age (founding sequence, then rank). */
   readonly clusters: () => readonly ClusterSummary[];
   readonly clusterIds: () => readonly string[];
