@@ -29,10 +29,21 @@ export function parseConfigurationDocument(text: string, environment: Environmen
   if (mistakes.length > 0) return { value: {}, mistakes, lineOf: () => undefined };
   mistakes.push(...interpolate(document, environment, lineCounter));
   return {
-    value: document.toJS({ maxAliasCount: 100 }) ?? {},
+    value: plainValue(document, mistakes),
     mistakes,
     lineOf: (path) => lineOf(document, path, lineCounter),
   };
+}
+
+function plainValue(document: Document, mistakes: ConfigurationMistake[]): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (error) {
+    // Aliases of aliases can make a short file a very large value.
+    const remedy = 'Write the values out instead of referring to aliases of aliases.';
+    mistakes.push({ code: 'LS_CONFIG_SYNTAX', path: [], line: undefined, message: (error as Error).message, remedy });
+    return {};
+  }
 }
 
 function interpolate(document: Document, environment: Environment, lineCounter: LineCounter): ConfigurationMistake[] {

@@ -73,6 +73,10 @@ export const settings = z.strictObject({
   group: name.default('labelstream').describe('Consumer group; each stage appends its name.'),
   startAt: z.enum(['earliest', 'latest']).default('earliest').describe('Where a group without a position begins.'),
   transport: z.discriminatedUnion('kind', [logTransport]).prefault({ kind: 'log' }).describe('What carries the events.'),
+  schemaDirectories: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Directories with writers' Avro schemas beside the current ones: older or newer versions of the events."),
   models: z.record(name, model).default({}).describe('The models, by the names that steps use.'),
   routes: z.array(route).default([]).describe('Which events go through which steps.'),
   collections: z.array(collection).default([]).describe('The clusterings.'),

@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest';
+import { loadConfiguration, parseConfiguration, type LoadedConfiguration } from '../../src/config/load.ts';
+import { tasks } from '../../src/tasks/registry.ts';
+
+const valid = `
+dataDirectory: \${DIRECTORY:-data}
+models:
+  encoder: { directory: models/encoder }
+  topics: { directory: /models/topics, revision: 2 }
+routes:
+  - name: news
+    from: text
+    steps:
+      - { name: embed, task: text-features, model: encoder, collection: "news-\${labels.topic|other}" }
+      - { name: topic, task: text-classification, model: topics }
+collections:
+  - name: "news-\${labels.topic|other}"
+    eps: 0.3
+    minPoints: 5
+`;
+
+type Overrides = { environment?: Record<string, string>; assignments?: readonly string[] };
+
+function parse(text: string, { environment = {}, assignments = [] }: Overrides = {}): LoadedConfiguration {
+  return parseConfiguration(text, { file: '/etc/labelstream/config.yaml', environment, assignments, tasks: [...tasks.values()] });
+}
+
+function mistakes(text: string, overrides?: Overrides): string[] {
+  return parse(text, overrides).mistakes.map(({ code, line, message }) => `${String(line)} ${code} ${message}`);
+}
+
+describe('a valid configuration', () => {
+  test('gets defaults, absolute paths and routes in the order of their needs, and is frozen', () => {
+    const { configuration } = parse(valid);
+    expect(configuration).toMatchObject({ delivery: 'at-least-once', dataDirectory: '/etc/labelstream/data', server: { port: 9464 } });
+    expect(configuration?.models).toEqual({
+      encoder: { directory: '/etc/labelstream/models/encoder', revision: 1 },
+      topics: { directory: '/models/topics', revision: 2 },
+    });
+    expect(configuration?.routes[0]?.steps.map(({ name }) => name)).toEqual(['topic', 'embed']);
+    expect(Object.isFrozen(configuration?.server)).toBe(true);
+  });
+
+  test('an empty file is the default configuration', () => {
+    expect(parse('').configuration).toMatchObject({ group: 'labelstream', routes: [] });
+  });
+});
+
+describe('the order of sources', () => {
+  test('a flag wins over the environment, the environment over the file', () => {
+    const text = 'server: { port: 1 }';
+    expect(parse(text).configuration?.server.port).toBe(1);
+    expect(parse(text, { environment: { LABELSTREAM_SERVER__PORT: '2' } }).configuration?.server.port).toBe(2);
+    expect(parse(text, { environment: { LABELSTREAM_SERVER__PORT: '2' }, assignments: ['server.port=3'] }).configuration?.server.port).toBe(3);
+  });
+
+  test('a setting of text keeps its text, a number its number', () => {
+    const { configuration } = parse('', { environment: { LABELSTREAM_GROUP: '007' }, assignments: ['extract.holdMsMax=50'] });
+    expect(configuration).toMatchObject({ group: '007', extract: { holdMsMax: 50 } });
+  });
+
+  test('variables are replaced after parsing: a value cannot become structure', () => {
+    const { configuration } = parse('group: ${NAME}\nserver:\n  port: ${PORT:-7}', { environment: { NAME: 'a' } });
+    expect(configuration).toMatchObject({ group: 'a', server: { port: 7 } });
+    expect(mistakes('group: ${NAME}', { environment: { NAME: 'a\nserver: {}' } })[0]).toContain('LS_CONFIG_VALUE');
+  });
+
+  test('an empty variable takes its default, as in a shell', () => {
+    expect(parse('group: ${NAME:-fallback}', { environment: { NAME: '' } }).configuration?.group).toBe('fallback');
+  });
+});
+
+describe('every mistake is told at once, with its line', () => {
+  test('of values and keys', () => {
+    expect(mistakes('delivery: twice\nserver:\n  prot: 1\n  port: high\nroutes:\n  - { name: A B, from: text, steps: [] }\n')).toEqual([
+      expect.stringMatching(/^1 LS_CONFIG_VALUE delivery: /),
+      '3 LS_CONFIG_KEY_UNKNOWN there is no setting "server.prot"',
+      expect.stringMatching(/^4 LS_CONFIG_VALUE server\.port: /),
+      expect.stringMatching(/^6 LS_CONFIG_VALUE routes\[0\]\.name: /),
+      expect.stringMatching(/^6 LS_CONFIG_VALUE routes\[0\]\.steps: /),
+    ]);
+  });
+
+  test('of syntax', () => {
+    expect(mistakes('a: [1\nb: 2')[0]).toMatch(/^\d LS_CONFIG_SYNTAX /);
+    expect(mistakes('- a\n- b')[0]).toContain('LS_CONFIG_VALUE the configuration');
+  });
+
+  test('of variables and flags', () => {
+    expect(mistakes('# x\ngroup: "${MISSING}-a"')[0]).toBe('2 LS_CONFIG_VARIABLE_UNSET the environment variable MISSING is not set');
+    expect(mistakes('', { assignments: ['server.prt=1'] })[0]).toContain('LS_CONFIG_KEY_UNKNOWN');
+    expect(mistakes('', { assignments: ['server.port'] })[0]).toContain('LS_CONFIG_KEY_UNKNOWN');
+    expect(mistakes('', { assignments: ['routes=1'] })[0]).toContain('LS_CONFIG_KEY_UNKNOWN');
+  });
+
+  test.each([
+    ['steps that repeat a name', (text: string) => text.replace('name: topic,', 'name: embed,'), 'is there already'],
+    ['an unknown model', (text: string) => text.replace('model: topics', 'model: nobody'), 'no model is named "nobody"'],
+    ['an unknown task', (text: string) => text.replace('text-classification', 'text-guess'), 'there is no task "text-guess"'],
+    ['a task for other events', (text: string) => text.replace('from: text', 'from: record'), 'does not take record events'],
+    ['features without a collection', (text: string) => text.replace(/, collection: "[^"]*"/, ''), 'need a collection'],
+    ['a label with a collection', (text: string) => text.replace('model: topics', 'model: topics, collection: x'), 'not features for a collection'],
+    ['a template over a step that gives no label', (text: string) => text.replaceAll('labels.topic', 'labels.embed'), 'which is no step of this route that gives one'],
+    ['a template with a mistake', (text: string) => text.replaceAll('labels.topic|', 'lables.topic|'), 'is none of'],
+    ['a collection that is not defined', (text: string) => text.replace(/- name: "news[^"]*"\n/, '- name: other\n'), 'no collection is named'],
+    ['a collection that nobody uses', (text: string) => `${text}  - { name: idle, eps: 1, minPoints: 2 }\n`, 'no step sends features to "idle"'],
+    ['a name that is not folded', (text: string) => `${text}  - { name: Big News, eps: 1, minPoints: 2 }\n`, 'is not a collection name'],
+    ['an eps beyond the metric', (text: string) => text.replace('eps: 0.3', 'eps: 2.5'), 'no cosine distance is above 2'],
+  ])('of combinations: %s', (_name, change, message) => {
+    const found = parse(change(valid)).mistakes;
+    expect(found.map((mistake) => mistake.message).join('\n')).toContain(message);
+    for (const mistake of found) expect(mistake).toMatchObject({ code: 'LS_CONFIG_COMBINATION', line: expect.any(Number) as number, remedy: expect.stringMatching(/\.$/) as string });
+  });
+
+  test('features of several models in one collection are refused', () => {
+    const text = valid.replace('- { name: topic,', '- { name: again, task: text-features, model: topics, collection: "news-${labels.topic|other}" }\n      - { name: topic,');
+    expect(mistakes(text).join('\n')).toContain('gets features of several models: encoder, topics');
+  });
+});
+
+test('a file that cannot be read is a mistake, not a crash', async () => {
+  const loaded = await loadConfiguration({ file: '/nonexistent/x.yaml', environment: {}, assignments: [], tasks: [] });
+  expect(loaded.mistakes[0]).toMatchObject({ code: 'LS_CONFIG_FILE' });
+});
+
+test('an alias bomb is refused', () => {
+  const bomb = ['a0: &a0 [x, x, x, x, x, x, x, x, x]'];
+  for (let level = 1; level < 9; level++) bomb.push(`a${String(level)}: &a${String(level)} [${Array.from({ length: 9 }, () => `*a${String(level - 1)}`).join(', ')}]`);
+  expect(mistakes(bomb.join('\n'))[0]).toContain('LS_CONFIG_SYNTAX');
+});
