@@ -19,6 +19,7 @@ export type FileSystem = {
   readonly open: (path: string, options: { readonly create: boolean }) => Promise<FileHandle>;
   /** Names, sorted; none where the directory does not exist. */
   readonly list: (directory: string) => Promise<readonly string[]>;
+  /** Makes it and its missing parents; nothing where it exists. Each new entry is durable only after `directorySync` of its parent. */
   readonly makeDirectory: (directory: string) => Promise<void>;
   readonly rename: (from: string, to: string) => Promise<void>;
   readonly remove: (path: string) => Promise<void>;

@@ -61,6 +61,30 @@ export const logErrors = {
     summary: 'A call was made on a log that is closed.',
     remedy: 'Report it: nothing may use the log after closing it.',
   },
+  LS_LOG_CORRUPT: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'A file of the log is damaged, shorter than what was committed to it, or gone; the message names the file and the position.',
+    remedy: 'Check the disk and restore the log directory from a copy; nothing after the named position can be read.',
+  },
+  LS_LOG_FORMAT: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A file of the log has a format that this version does not know.',
+    remedy: 'Use the version of labelstream that wrote the log directory, or a newer one.',
+  },
+  LS_LOG_UNREADABLE: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'The disk refused to open or read a file of the log.',
+    remedy: 'Make sure that the log directory is readable and writable and the disk sound; the message names the file and the reason.',
+  },
+  LS_LOG_FAILED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The disk refused a write or a synchronisation; the log takes no more records until it is opened again, reading goes on.',
+    remedy: 'Free space or repair the disk, then restart. A transaction whose message says that its outcome is unknown may be found committed.',
+  },
   LS_LOG_CHECKPOINT_INVALID: {
     cause: 'environment',
     retryable: false,

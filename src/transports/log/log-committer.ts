@@ -1,0 +1,177 @@
+/**
+ * One round of the group commit, in the order that makes it all or nothing:
+ *
+ *   1. frames are written to the partitions' segments; those files, and the directories of new ones, are synchronised
+ *   2. one frame that names the new ends is appended to the journal and synchronised
+ *   3. it becomes visible and is acknowledged
+ *
+ * After any failure nothing more is written until the log is opened again: a synchronisation that failed tells nothing about what reached the
+ * disk, and may succeed when repeated though the data is gone. A failure in step 1 leaves nothing that an opening would take for committed;
+ * one in step 2 leaves the outcome unknown until then.
+ */
+import { join } from 'node:path';
+import type { Clock } from '../../core/clock.ts';
+import { logError } from '../../core/errors/log.ts';
+import type { LabelstreamError } from '../../core/errors/error.ts';
+import type { FileSystem } from '../../pipeline/file-system.ts';
+import type { TopicDescription } from '../../pipeline/transport.ts';
+import type { CommitSize } from './commit-queue.ts';
+import type { Journal } from './journal.ts';
+import type { AppendRecord, GroupCheckpoint, LogTransaction } from './log-store.ts';
+import { applyChange, checkpointKey, topicDirectory, type LogChange, type LogState, type PartitionState } from './log-state.ts';
+import type { PartitionWrite, PartitionWriter } from './partition-writer.ts';
+import type { SegmentCache } from './segment-cache.ts';
+import { indexPath, saveIndex, type SegmentPaths } from './segment-file.ts';
+
+export type CommitItem = CommitSize &
+  ({ readonly kind: 'topic'; readonly description: TopicDescription } | { readonly kind: 'transaction'; readonly transaction: LogTransaction });
+
+export type CommitObserver = {
+  readonly commitDone: (commit: { readonly durationMs: number; readonly transactions: number; readonly records: number; readonly bytes: number }) => void;
+  readonly segmentRolled: (path: string) => void;
+  readonly journalRolled: () => void;
+  readonly failed: (error: Error) => void;
+};
+
+export type CommitterOptions = SegmentPaths & {
+  readonly clock: Clock;
+  readonly state: LogState;
+  readonly journal: Journal;
+  readonly writer: PartitionWriter;
+  readonly cache: SegmentCache;
+  readonly observer: CommitObserver;
+  readonly published: (partitions: readonly PartitionState[]) => void;
+};
+
+export type Committer = {
+  readonly round: (items: readonly CommitItem[]) => Promise<void>;
+  readonly afterRound: () => Promise<void>;
+};
+
+export function createCommitter(options: CommitterOptions): Committer {
+  const { clock, state, journal, observer } = options;
+  let failure: LabelstreamError | undefined;
+  let fullSegments: FullSegment[] = [];
+
+  const poison = (message: string, outcome: 'not-committed' | 'unknown', cause: unknown): LabelstreamError => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    failure = logError('LS_LOG_FAILED', `${message}: ${reason}`, { outcome }, { cause });
+    observer.failed(failure);
+    return failure;
+  };
+
+  return {
+    round: async (items) => {
+      if (failure !== undefined) {
+        throw logError('LS_LOG_FAILED', 'Nothing was committed, because the log failed before.', { outcome: 'not-committed' }, { cause: failure });
+      }
+      const startMs = clock.nowMs();
+      let prepared: PreparedRound;
+      try {
+        prepared = await prepare(options, items, startMs);
+      } catch (error) {
+        throw poison('Nothing was committed, because writing the records failed', 'not-committed', error);
+      }
+      const { change, writes } = prepared;
+      if (change.topics.length + change.partitions.length + change.checkpoints.length > 0) {
+        try {
+          await journal.append(change);
+        } catch (error) {
+          throw poison('Whether this was committed is unknown until the log is opened again, because the journal failed', 'unknown', error);
+        }
+      }
+      applyChange(state, change);
+      options.published(writes.map((write) => write.partition));
+      fullSegments = writes.flatMap(({ partition, write }) => write.segments.slice(0, -1).map((segment) => ({ partition, segment })));
+      observer.commitDone({ durationMs: clock.nowMs() - startMs, transactions: items.length, ...sizeOf(items) });
+    },
+    afterRound: async () => {
+      if (failure !== undefined) return;
+      for (const full of fullSegments.splice(0)) await closeSegment(options, full);
+      if (!journal.rollDue()) return;
+      try {
+        await journal.roll(state);
+        observer.journalRolled();
+      } catch (error) {
+        poison('The journal could not go on in a new file', 'not-committed', error);
+      }
+    },
+  };
+}
+
+function sizeOf(items: readonly CommitItem[]): CommitSize {
+  let records = 0;
+  let bytes = 0;
+  for (const item of items) {
+    records += item.records;
+    bytes += item.bytes;
+  }
+  return { records, bytes };
+}
+
+type Write = { readonly partition: PartitionState; readonly write: PartitionWrite };
+type PreparedRound = { readonly change: LogChange; readonly writes: readonly Write[] };
+
+/** Step 1: when it resolves, everything that the journal is going to name is durable. */
+async function prepare(options: CommitterOptions, items: readonly CommitItem[], nowMs: number): Promise<PreparedRound> {
+  const topics = items.flatMap((item) => (item.kind === 'topic' ? [item.description] : []));
+  const transactions = items.flatMap((item) => (item.kind === 'transaction' ? [item.transaction] : []));
+  for (const description of topics) await makeTopicDirectories(options, description);
+  const writes: Write[] = [];
+  for (const [partition, records] of recordsByPartition(options.state, transactions)) {
+    writes.push({ partition, write: await options.writer.write(partition, records, nowMs) });
+  }
+  await synchronise(options.fileSystem, writes);
+  const partitions = writes.map(({ write }) => write.change);
+  return { change: { topics, partitions, checkpoints: lastCheckpoints(transactions) }, writes };
+}
+
+/** Waits for every synchronisation even where one fails: none is in flight when the round has ended. */
+async function synchronise(fileSystem: FileSystem, writes: readonly Write[]): Promise<void> {
+  const synchronisations = writes.flatMap(({ write }) => [
+    ...write.handles.map((handle) => handle.dataSync()),
+    ...(write.newDirectoryEntries === undefined ? [] : [fileSystem.directorySync(write.newDirectoryEntries)]),
+  ]);
+  for (const result of await Promise.allSettled(synchronisations)) if (result.status === 'rejected') throw result.reason;
+}
+
+async function makeTopicDirectories(options: CommitterOptions, description: TopicDescription): Promise<void> {
+  const { fileSystem, directory } = options;
+  const topic = join(directory, topicDirectory(description));
+  for (let partition = 0; partition < description.partitionCount; partition += 1) {
+    await fileSystem.makeDirectory(join(topic, String(partition)));
+  }
+  await fileSystem.directorySync(topic);
+  await fileSystem.directorySync(join(directory, 'topics'));
+  await fileSystem.directorySync(directory);
+}
+
+function recordsByPartition(state: LogState, transactions: readonly LogTransaction[]): Map<PartitionState, AppendRecord[]> {
+  const byPartition = new Map<PartitionState, AppendRecord[]>();
+  for (const { records } of transactions) {
+    for (const record of records) {
+      const partition = state.topics.get(record.topic)?.partitions[record.partition];
+      if (partition === undefined) throw new Error(`partition ${record.partition} of ${record.topic} was checked before`);
+      const collected = byPartition.get(partition);
+      if (collected === undefined) byPartition.set(partition, [record]);
+      else collected.push(record);
+    }
+  }
+  return byPartition;
+}
+
+function lastCheckpoints(transactions: readonly LogTransaction[]): readonly GroupCheckpoint[] {
+  const last = new Map<string, GroupCheckpoint>();
+  for (const { checkpoints } of transactions) {
+    for (const checkpoint of checkpoints) last.set(checkpointKey(checkpoint.group, checkpoint), checkpoint);
+  }
+  return [...last.values()];
+}
+
+type FullSegment = { readonly partition: PartitionState; readonly segment: PartitionWrite['segments'][number] };
+
+async function closeSegment(options: CommitterOptions, { partition, segment }: FullSegment): Promise<void> {
+  await saveIndex(options.fileSystem, indexPath(options, partition, segment.baseSequence), segment, segment.open.index);
+  await options.cache.unpin(segment.open.path);
+  options.observer.segmentRolled(segment.open.path);
+}

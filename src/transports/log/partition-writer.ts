@@ -1,0 +1,125 @@
+/**
+ * Writes one partition's records of a commit: frames to the active segment, a new segment where that one is full. Nothing here is committed:
+ * the caller synchronises what this touched, and the journal then tells how far the files reach.
+ */
+import { join } from 'node:path';
+import type { FileHandle } from '../../pipeline/file-system.ts';
+import { encodeFileHeader, fileHeaderBytes } from './file-header.ts';
+import type { PartitionChange, PartitionState } from './log-state.ts';
+import { encodeRecordFrame, recordFrameBytes, type RecordContent } from './record-frame.ts';
+import type { SegmentCache } from './segment-cache.ts';
+import { segmentPath, type OpenSegment, type SegmentPaths } from './segment-file.ts';
+import { createSparseIndex, noteRecord } from './sparse-index.ts';
+
+/** One write, and one turn of the event loop, encodes no more than about this. */
+const pieceBytesMax = 1024 * 1024;
+const pieceRecordsMax = 1024;
+
+export type PartitionWrite = {
+  readonly change: PartitionChange;
+  /** To be synchronised, as is `newDirectoryEntries` when it is given. */
+  readonly handles: readonly FileHandle[];
+  readonly newDirectoryEntries: string | undefined;
+  /** The last one is the active segment from now on; those before it are full. */
+  readonly segments: readonly WrittenSegment[];
+};
+
+export type WrittenSegment = { readonly open: OpenSegment; readonly baseSequence: bigint; lengthBytes: number };
+
+export type PartitionWriter = {
+  /** The active segment, undefined before the first record. */
+  readonly recover: (partition: PartitionState, active: OpenSegment) => void;
+  readonly write: (partition: PartitionState, records: readonly RecordContent[], appendTimeMs: number) => Promise<PartitionWrite>;
+};
+
+export type PartitionWriterOptions = SegmentPaths & { readonly cache: SegmentCache; readonly segmentBytes: number };
+
+export function createPartitionWriter(options: PartitionWriterOptions): PartitionWriter {
+  const actives = new Map<PartitionState, OpenSegment>();
+  return {
+    recover: (partition, active) => {
+      options.cache.pin(active);
+      actives.set(partition, active);
+    },
+    write: async (partition, records, nowMs) => {
+      const appendTimeMs = Math.max(nowMs, partition.appendTimeMs);
+      const written = lastSegment(partition, actives.get(partition));
+      const before = written.length;
+      let sequence = partition.nextSequence;
+      for (const piece of pieces(records, written, options.segmentBytes)) {
+        if (piece.newSegment) {
+          const created = await createSegment(options, partition, sequence);
+          actives.set(partition, created.open);
+          written.push(created);
+        }
+        const segment = written.at(-1);
+        if (segment === undefined) throw new Error('the first piece of a partition begins a segment');
+        await writePiece(segment, piece, sequence, appendTimeMs);
+        sequence += BigInt(piece.records.length);
+      }
+      return {
+        change: {
+          topic: partition.topic,
+          partition: partition.partition,
+          segments: written.map(({ baseSequence, lengthBytes }) => ({ baseSequence, lengthBytes })),
+          nextSequence: sequence,
+          appendTimeMs,
+        },
+        handles: written.map((segment) => segment.open.handle),
+        newDirectoryEntries: written.length > before ? join(options.directory, partition.directory) : undefined,
+        segments: written,
+      };
+    },
+  };
+}
+
+function lastSegment(partition: PartitionState, open: OpenSegment | undefined): WrittenSegment[] {
+  const last = partition.segments.at(-1);
+  return last === undefined || open === undefined ? [] : [{ open, ...last }];
+}
+
+type Piece = { readonly newSegment: boolean; readonly records: readonly RecordContent[]; readonly bytes: number };
+
+/** Cuts the records where a write is large enough, and where a segment is full; a segment takes its first record whatever its size. */
+function* pieces(records: readonly RecordContent[], written: readonly WrittenSegment[], segmentBytes: number): Generator<Piece> {
+  let length = written.at(-1)?.lengthBytes;
+  let newSegment = length === undefined;
+  length ??= fileHeaderBytes;
+  let piece: RecordContent[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const frameBytes = recordFrameBytes(record);
+    const full = length > fileHeaderBytes && length + frameBytes > segmentBytes;
+    if (piece.length > 0 && (full || bytes + frameBytes > pieceBytesMax || piece.length >= pieceRecordsMax)) {
+      yield { newSegment, records: piece, bytes };
+      [newSegment, piece, bytes] = [false, [], 0];
+    }
+    if (full) [newSegment, length] = [true, fileHeaderBytes];
+    piece.push(record);
+    bytes += frameBytes;
+    length += frameBytes;
+  }
+  if (piece.length > 0) yield { newSegment, records: piece, bytes };
+}
+
+async function createSegment(options: PartitionWriterOptions, partition: PartitionState, baseSequence: bigint): Promise<WrittenSegment> {
+  const path = segmentPath(options, partition, baseSequence);
+  const handle = await options.fileSystem.open(path, { create: true });
+  const open = { path, handle, index: createSparseIndex() };
+  options.cache.pin(open);
+  await handle.write(encodeFileHeader('segment', baseSequence), 0);
+  return { open, baseSequence, lengthBytes: fileHeaderBytes };
+}
+
+async function writePiece(segment: WrittenSegment, piece: Piece, firstSequence: bigint, appendTimeMs: number): Promise<void> {
+  const encoded = Buffer.allocUnsafe(piece.bytes);
+  let offset = 0;
+  let sequence = firstSequence;
+  for (const record of piece.records) {
+    noteRecord(segment.open.index, Number(sequence - segment.baseSequence), segment.lengthBytes + offset, appendTimeMs);
+    offset = encodeRecordFrame(encoded, offset, record, sequence, appendTimeMs);
+    sequence += 1n;
+  }
+  await segment.open.handle.write(encoded, segment.lengthBytes);
+  segment.lengthBytes += piece.bytes;
+}

@@ -1,0 +1,200 @@
+/**
+ * The embedded log's store on disk, for the one process that owns the directory.
+ *
+ *   <directory>/journal/<number>.journal                                          what is committed (journal.ts)
+ *   <directory>/topics/<topic>-<incarnation>/<partition>/<base sequence>.log      records (record-frame.ts)
+ *   <directory>/topics/<topic>-<incarnation>/<partition>/<base sequence>.index    where to find them; can be made again (sparse-index.ts)
+ *
+ * Records are written and synchronised first, then the journal names them: log-committer.ts. What that means after a crash: log-recovery.ts.
+ */
+import type { Clock } from '../../core/clock.ts';
+import { LabelstreamError } from '../../core/errors/error.ts';
+import { logError } from '../../core/errors/log.ts';
+import { pipelineError } from '../../core/errors/pipeline.ts';
+import type { TopicPartition } from '../../core/records.ts';
+import type { FileSystem } from '../../pipeline/file-system.ts';
+import type { TopicDescription } from '../../pipeline/transport.ts';
+import { createCommitQueue, type CommitQueue, type CommitSize, type GroupCommitLimits } from './commit-queue.ts';
+import { createCommitter, type CommitItem, type CommitObserver } from './log-committer.ts';
+import { recoverLog, type TailCut } from './log-recovery.ts';
+import { checkpointKey, type LogState, type PartitionState } from './log-state.ts';
+import type { LogStore, LogTransaction } from './log-store.ts';
+import { createPartitionWriter } from './partition-writer.ts';
+import { recordFrameBytes } from './record-frame.ts';
+import { createRecordWaiters } from './record-waiters.ts';
+import { createSegmentCache } from './segment-cache.ts';
+import { readRecords } from './segment-reader.ts';
+
+export type LogLimits = {
+  /** A segment file is closed when the next record would make it longer; a longer record has one of its own. */
+  readonly segmentBytes: number;
+  /** Bytes of commits after which the journal goes on in a new file. */
+  readonly journalBytes: number;
+  /** Largest record as it lies in the file: content and about 32 bytes. */
+  readonly recordBytes: number;
+  /** What at most goes into one round; one transaction always does. */
+  readonly groupCommit: GroupCommitLimits;
+  /** Closed segments whose files are kept open for reading. */
+  readonly openClosedSegments: number;
+};
+
+export const defaultLogLimits: LogLimits = {
+  segmentBytes: 64 * 1024 * 1024,
+  journalBytes: 4 * 1024 * 1024,
+  recordBytes: 16 * 1024 * 1024,
+  groupCommit: { transactions: 1024, records: 8192, bytes: 4 * 1024 * 1024 },
+  openClosedSegments: 32,
+};
+
+export type LogObserver = CommitObserver & {
+  readonly tailCut: (cut: TailCut) => void;
+  readonly indexRebuilt: (file: string) => void;
+};
+
+export type SegmentLogStoreOptions = {
+  readonly directory: string;
+  readonly fileSystem: FileSystem;
+  readonly clock: Clock;
+  /** Identity of a new topic: unique, of the characters a-z, A-Z, 0-9, "_" and "-", at most 60. */
+  readonly newIncarnation: () => string;
+  readonly limits: LogLimits;
+  readonly observer?: Partial<LogObserver>;
+};
+
+/** Rejects with LS_LOG_CORRUPT, LS_LOG_FORMAT or LS_LOG_UNREADABLE. */
+export async function openSegmentLogStore(options: SegmentLogStoreOptions): Promise<LogStore> {
+  const { directory, fileSystem, clock, limits } = options;
+  const observer = { ...silentObserver, ...options.observer };
+  const cache = createSegmentCache(limits.openClosedSegments);
+  const paths = { fileSystem, directory };
+  const writer = createPartitionWriter({ ...paths, cache, segmentBytes: limits.segmentBytes });
+  const recovery = { ...paths, journalBytes: limits.journalBytes, activeOpened: writer.recover, tailCut: observer.tailCut };
+  const { state, journal } = await recoverLog(recovery).catch(async (error: unknown) => {
+    await cache.close();
+    throw unreadable(error);
+  });
+  const waiters = createRecordWaiters();
+  const published = (partitions: readonly PartitionState[]): void => partitions.forEach(waiters.wake);
+  const committer = createCommitter({ ...paths, clock, state, journal, writer, cache, observer, published });
+  const queue = createCommitQueue<CommitItem>(limits.groupCommit, committer.round, committer.afterRound);
+  const createTopic = topicCreation(state, queue, options.newIncarnation);
+  const reads = new Set<Promise<unknown>>();
+  let closing: Promise<void> | undefined;
+
+  const open = <Arguments extends readonly unknown[], Result>(call: (...callArguments: Arguments) => Promise<Result> | Result) => {
+    return async (...callArguments: Arguments): Promise<Result> => {
+      if (closing !== undefined) throw closedError();
+      return call(...callArguments);
+    };
+  };
+  const close = async (): Promise<void> => {
+    waiters.fail(closedError());
+    await queue.idle();
+    await Promise.allSettled(reads);
+    await cache.close();
+    await journal.close();
+  };
+
+  return {
+    createTopic: open(createTopic),
+    topics: open(() => [...state.topics.values()].map((topic) => topic.description)),
+    commit: open((transaction) => queue.submit({ kind: 'transaction', transaction, ...checkTransaction(state, transaction, limits.recordBytes) })),
+    read: open(async (location, fromSequence, budget) => {
+      const partition = requirePartition(state, location);
+      const read = readRecords({ ...paths, cache, indexRebuilt: observer.indexRebuilt }, partition, fromSequence, budget);
+      reads.add(read);
+      try {
+        return await read;
+      } catch (error) {
+        throw unreadable(error);
+      } finally {
+        reads.delete(read);
+      }
+    }),
+    bounds: open((location) => {
+      const partition = requirePartition(state, location);
+      return { startSequence: partition.segments[0]?.baseSequence ?? partition.nextSequence, endSequence: partition.nextSequence };
+    }),
+    checkpoint: open((group, location) => {
+      requirePartition(state, location);
+      return state.checkpoints.get(checkpointKey(group, location));
+    }),
+    waitForRecords: open((location, endSequence, signal) => waiters.wait(requirePartition(state, location), endSequence, signal)),
+    close: () => (closing ??= close()),
+  };
+}
+
+const nothing = (): void => undefined;
+const silentObserver: LogObserver = {
+  commitDone: nothing,
+  segmentRolled: nothing,
+  journalRolled: nothing,
+  failed: nothing,
+  tailCut: nothing,
+  indexRebuilt: nothing,
+};
+
+function closedError(): LabelstreamError {
+  return logError('LS_LOG_CLOSED', 'The log is closed.');
+}
+
+function unreadable(error: unknown): unknown {
+  if (error instanceof LabelstreamError) return error;
+  return logError('LS_LOG_UNREADABLE', error instanceof Error ? error.message : String(error), {}, { cause: error });
+}
+
+function requirePartition(state: LogState, { topic, partition }: TopicPartition): PartitionState {
+  const found = state.topics.get(topic)?.partitions[partition];
+  if (found !== undefined) return found;
+  throw pipelineError('LS_TRANSPORT_TOPIC_MISSING', `The log has no partition ${partition} of a topic "${topic}".`, { topic, partition });
+}
+
+function checkTransaction(state: LogState, transaction: LogTransaction, recordBytesMax: number): CommitSize {
+  let bytes = 0;
+  for (const record of transaction.records) {
+    requirePartition(state, record);
+    const frameBytes = recordFrameBytes(record);
+    if (frameBytes > recordBytesMax) {
+      throw pipelineError(
+        'LS_TRANSPORT_RECORD_TOO_LARGE',
+        `A record of ${frameBytes} bytes for ${record.topic} is over the log's limit of ${recordBytesMax} bytes; nothing of its transaction was committed.`,
+        { topic: record.topic, partition: record.partition, bytes: frameBytes, bytesMax: recordBytesMax },
+      );
+    }
+    bytes += frameBytes;
+  }
+  for (const checkpoint of transaction.checkpoints) requirePartition(state, checkpoint);
+  return { records: transaction.records.length, bytes };
+}
+
+const partitionCountMax = 10_000;
+
+/** Calls for one topic wait for each other, so that it is made once. */
+function topicCreation(state: LogState, queue: CommitQueue<CommitItem>, newIncarnation: () => string): LogStore['createTopic'] {
+  const creating = new Map<string, Promise<void>>();
+  return async (topic, partitionCount) => {
+    checkTopic(topic, partitionCount);
+    if (!state.topics.has(topic)) {
+      const description: TopicDescription = { topic, incarnation: newIncarnation(), partitionCount };
+      const creation = creating.get(topic) ?? queue.submit({ kind: 'topic', description, records: 0, bytes: 0 });
+      creating.set(topic, creation);
+      await creation.finally(() => creating.delete(topic));
+    }
+    const existing = state.topics.get(topic)?.description;
+    if (existing?.partitionCount === partitionCount) return existing;
+    throw pipelineError(
+      'LS_TRANSPORT_PARTITION_COUNT',
+      `Topic "${topic}" exists with ${existing?.partitionCount ?? 0} partitions, not ${partitionCount}.`,
+      { topic, partitionCount: existing?.partitionCount ?? 0, askedPartitionCount: partitionCount },
+    );
+  };
+}
+
+function checkTopic(topic: string, partitionCount: number): void {
+  const named = /^[a-zA-Z0-9._-]{1,249}$/.test(topic) && topic !== '.' && topic !== '..';
+  if (named && Number.isInteger(partitionCount) && partitionCount >= 1 && partitionCount <= partitionCountMax) return;
+  throw pipelineError('LS_TRANSPORT_TOPIC_INVALID', `A topic cannot have the name "${topic}" and ${partitionCount} partitions.`, {
+    topic,
+    partitionCount,
+  });
+}

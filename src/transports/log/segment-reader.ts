@@ -1,0 +1,99 @@
+/** Reads committed records of a partition, from any sequence on, across its segments. */
+import { recordBytes } from '../../core/records.ts';
+import type { ReadBudget } from '../../pipeline/transport.ts';
+import type { StoredRecord } from './log-store.ts';
+import type { PartitionState, Segment } from './log-state.ts';
+import type { SegmentCache } from './segment-cache.ts';
+import {
+  indexPath,
+  loadIndex,
+  openSegmentFile,
+  readChunkBytes,
+  saveIndex,
+  scanFrames,
+  scanIndex,
+  segmentPath,
+  type OpenSegment,
+  type SegmentPaths,
+} from './segment-file.ts';
+import { findStart } from './sparse-index.ts';
+
+const smallestChunkBytes = 16 * 1024;
+
+export type SegmentReaderOptions = SegmentPaths & { readonly cache: SegmentCache; readonly indexRebuilt: (file: string) => void };
+
+export async function readRecords(
+  options: SegmentReaderOptions,
+  partition: PartitionState,
+  fromSequence: bigint,
+  budget: ReadBudget,
+): Promise<readonly StoredRecord[]> {
+  const end = partition.nextSequence;
+  const records: StoredRecord[] = [];
+  const taken = { bytes: 0, full: false };
+  const take = (record: StoredRecord): boolean => {
+    if (record.sequence < fromSequence) return true;
+    const size = recordBytes(record);
+    taken.full = record.sequence >= end || (records.length > 0 && taken.bytes + size > budget.bytes);
+    if (taken.full) return false;
+    records.push(record);
+    taken.bytes += size;
+    taken.full = records.length >= budget.records || taken.bytes >= budget.bytes;
+    return !taken.full;
+  };
+  const chunkBytes = Math.min(Math.max(budget.bytes, smallestChunkBytes), readChunkBytes);
+  for (let place = firstSegment(partition, fromSequence); place < partition.segments.length && !taken.full; place += 1) {
+    const segment = partition.segments[place];
+    if (segment === undefined || segment.baseSequence >= end) break;
+    // The length now: it may grow while this waits, and the index does not vouch for what lies beyond.
+    const committed = { ...segment };
+    const nextSequence = partition.segments[place + 1]?.baseSequence ?? end;
+    const open = (): Promise<OpenSegment> => openClosed(options, partition, committed, nextSequence);
+    await options.cache.use(segmentPath(options, partition, segment.baseSequence), open, (opened) => {
+      const start = findStart(opened.index, relativeTo(segment.baseSequence, fromSequence));
+      const range = {
+        offset: start.offset,
+        sequence: segment.baseSequence + BigInt(start.relativeSequence),
+        end: committed.lengthBytes,
+        chunkBytes,
+      };
+      return scanFrames(opened, range, take);
+    });
+  }
+  return records;
+}
+
+function relativeTo(baseSequence: bigint, sequence: bigint): number {
+  return sequence > baseSequence ? Number(sequence - baseSequence) : 0;
+}
+
+/** The last segment that begins at or before the sequence. */
+function firstSegment(partition: PartitionState, sequence: bigint): number {
+  let low = 0;
+  let high = partition.segments.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const base = partition.segments[middle]?.baseSequence ?? 0n;
+    if (base <= sequence) low = middle + 1;
+    else high = middle;
+  }
+  return Math.max(low - 1, 0);
+}
+
+/** A segment whose index is missing or does not hold is read as a whole, and with it checked. */
+async function openClosed(options: SegmentReaderOptions, partition: PartitionState, segment: Segment, nextSequence: bigint): Promise<OpenSegment> {
+  const path = segmentPath(options, partition, segment.baseSequence);
+  const handle = await openSegmentFile(options.fileSystem, path, segment);
+  try {
+    const indexFile = indexPath(options, partition, segment.baseSequence);
+    const loaded = await loadIndex(options.fileSystem, indexFile, segment);
+    if (loaded !== undefined) return { path, handle, index: loaded };
+    const index = await scanIndex({ path, handle }, segment, nextSequence);
+    await saveIndex(options.fileSystem, indexFile, segment, index);
+    options.indexRebuilt(indexFile);
+    return { path, handle, index };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}

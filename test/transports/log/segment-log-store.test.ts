@@ -1,0 +1,99 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { append, openStore, readAll, record, temporaryDirectory, testClock, values } from './store-fixture.ts';
+
+const here = { topic: 'labels', partition: 0 };
+
+describe('the log on a real disk', () => {
+  test('gives back what was committed, also after being opened again', async () => {
+    const directory = await temporaryDirectory();
+    const clock = testClock(1000);
+    const store = await openStore(directory, { clock });
+    expect(await store.createTopic('labels', 2)).toEqual({ topic: 'labels', incarnation: 'id1', partitionCount: 2 });
+    const headers = new Map([
+      ['origin', Buffer.from([1, 2, 3])],
+      ['ünï', Buffer.alloc(0)],
+    ]);
+    await store.commit({
+      records: [
+        { topic: 'labels', partition: 0, key: Buffer.from('k'), value: Buffer.from('first'), headers },
+        { topic: 'labels', partition: 1, key: null, value: Buffer.alloc(0), headers: new Map() },
+        { topic: 'labels', partition: 0, key: Buffer.alloc(0), value: Buffer.from('second'), headers: new Map() },
+      ],
+      checkpoints: [{ group: 'g', topic: 'labels', partition: 1, nextSequence: 7n, metadata: 'ä"\n' }],
+    });
+    for (const opened of [store, undefined]) {
+      if (opened === undefined) await store.close();
+      const current = opened ?? (await openStore(directory));
+      expect(await readAll(current, here)).toEqual([
+        { sequence: 0n, appendTimeMs: 1000, key: Buffer.from('k'), value: Buffer.from('first'), headers },
+        { sequence: 1n, appendTimeMs: 1000, key: Buffer.alloc(0), value: Buffer.from('second'), headers: new Map() },
+      ]);
+      expect(await readAll(current, { topic: 'labels', partition: 1 })).toEqual([
+        { sequence: 0n, appendTimeMs: 1000, key: null, value: Buffer.alloc(0), headers: new Map() },
+      ]);
+      expect(await current.bounds(here)).toEqual({ startSequence: 0n, endSequence: 2n });
+      expect(await current.topics()).toEqual([{ topic: 'labels', incarnation: 'id1', partitionCount: 2 }]);
+      const checkpoint = await current.checkpoint('g', { topic: 'labels', partition: 1 });
+      expect(checkpoint).toMatchObject({ nextSequence: 7n, metadata: 'ä"\n' });
+      expect(await current.checkpoint('g', here)).toBeUndefined();
+      if (opened === undefined) await current.close();
+    }
+  });
+
+  test('rolls segments and journals, and reads from any sequence across them', async () => {
+    const directory = await temporaryDirectory();
+    let store = await openStore(directory);
+    await store.createTopic('labels', 1);
+    const expected: string[] = [];
+    for (let round = 0; round < 60; round += 1) {
+      const batch = Array.from({ length: 7 }, (_, index) => `value ${round}.${index} ${'x'.repeat(round * 3)}`);
+      expected.push(...batch);
+      await append(store, 'labels', 0, ...batch);
+      if (round % 20 === 19) {
+        await store.close();
+        store = await openStore(directory);
+      }
+    }
+    expect(await values(store, 'labels', 0)).toEqual(expected);
+    for (let from = 0; from < expected.length; from += 1) {
+      const [first, second] = await store.read(here, BigInt(from), { records: 2, bytes: 100_000 });
+      expect(first?.value.toString()).toBe(expected[from]);
+      expect(second?.value.toString()).toBe(expected[from + 1]);
+    }
+    await store.close();
+    expect(await readdir(join(directory, 'journal'))).toHaveLength(1);
+    const files = await readdir(join(directory, 'topics', 'labels-id1', '0'));
+    expect(files.filter((name) => name.endsWith('.log')).length).toBeGreaterThan(10);
+  });
+
+  test('holds to the budget of a read, but always gives a first record', async () => {
+    const store = await openStore(await temporaryDirectory());
+    await store.createTopic('labels', 1);
+    await append(store, 'labels', 0, 'a'.repeat(5000), 'b', 'c', 'd');
+    const read = async (from: bigint, records: number, bytes: number): Promise<number> =>
+      (await store.read(here, from, { records, bytes })).length;
+    expect(await read(0n, 10, 1)).toBe(1);
+    expect(await read(0n, 10, 5064)).toBe(1);
+    expect(await read(0n, 10, 5064 + 65)).toBe(2);
+    expect(await read(1n, 2, 1_000_000)).toBe(2);
+    expect(await read(1n, 10, 130)).toBe(2);
+    expect(await read(4n, 10, 1_000_000)).toBe(0);
+    await store.close();
+  });
+
+  test('carries records larger than a segment and than a read chunk', async () => {
+    const directory = await temporaryDirectory();
+    const store = await openStore(directory);
+    await store.createTopic('labels', 1);
+    const large = Buffer.alloc(900_000, 'large');
+    await store.commit({ records: [record('labels', 0, 'small'), record('labels', 0, large), record('labels', 0, 'after')], checkpoints: [] });
+    await store.close();
+    const reopened = await openStore(directory);
+    const records = await readAll(reopened, here);
+    expect(records.map((stored) => stored.value.length)).toEqual([5, 900_000, 5]);
+    expect(records[1]?.value.equals(large)).toBe(true);
+    await reopened.close();
+  });
+});
