@@ -1,3 +1,4 @@
+import { cliErrors } from './cli.ts';
 import { clusterErrors } from './cluster.ts';
 import { codecErrors } from './codec.ts';
 import { clusteringErrors } from './clustering.ts';
@@ -13,6 +14,7 @@ import { stateErrors } from './state.ts';
 
 /** Every stable code of the program. docs/errors.md is generated from it; a test holds both against the source. */
 export const errorCatalogue = {
+  ...cliErrors,
   ...clusterErrors,
   ...codecErrors,
   ...clusteringErrors,

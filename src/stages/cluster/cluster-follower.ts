@@ -1,0 +1,58 @@
+/**
+ * Answers questions about clusters without owning anything: newest snapshot, then the tail of `features` to its end as it is now, through the
+ * same fold with its outputs thrown away (SEMANTICS.md, rule 25).
+ */
+import { clusterError } from '../../core/errors/cluster.ts';
+import { topics } from '../../core/topics.ts';
+import type { StateStore } from '../../pipeline/state-store.ts';
+import type { ReadBudget, Transport } from '../../pipeline/transport.ts';
+import type { ClusterStage } from './cluster-stage.ts';
+import type { FeaturesPartition } from './state.ts';
+import { combineViews, type ClusterView, type StandingView } from './view.ts';
+
+export type FollowerOptions = {
+  readonly transport: Pick<Transport, 'describeTopic' | 'bounds' | 'read'>;
+  readonly stateStore: Pick<StateStore, 'newest'>;
+  /** Made with `createClusterStage`; its partitions are opened for this answer alone. */
+  readonly stage: Pick<ClusterStage, 'name' | 'open'>;
+  /** Of one read. */
+  readonly budget?: ReadBudget;
+};
+
+const budgetDefault: ReadBudget = { records: 500, bytes: 8 * 1024 * 1024 };
+
+/** Rejects with LS_CLUSTER_LOG_TRUNCATED, the transport's errors, or the signal's reason. */
+export async function followClusters(options: FollowerOptions, signal: AbortSignal): Promise<ClusterView> {
+  const { incarnation, partitionCount } = await options.transport.describeTopic(topics.features);
+  const partitions: StandingView[] = [];
+  for (let partition = 0; partition < partitionCount; partition++) {
+    partitions.push(await followPartition(options, { topic: topics.features, partition, incarnation }, signal));
+  }
+  return combineViews(partitions);
+}
+
+async function followPartition(options: FollowerOptions, features: FeaturesPartition, signal: AbortSignal): Promise<StandingView> {
+  const { transport, stateStore, stage, budget = budgetDefault } = options;
+  const { start, end } = await transport.bounds(features);
+  const { topic, partition, incarnation } = features;
+  const lastSequence = end.sequence - 1n;
+  const snapshot = await stateStore.newest({ stage: stage.name, topic, incarnation, partition }, lastSequence);
+  if (snapshot === undefined && start.sequence > 0n) {
+    const message = `Partition ${partition} of ${topic} begins at sequence ${String(start.sequence)}, and no snapshot holds what was before.`;
+    throw clusterError('LS_CLUSTER_LOG_TRUNCATED', message, { topic, partition, sequence: start.sequence });
+  }
+  const folded = stage.open(features);
+  if (snapshot !== undefined) await folded.restore(snapshot.chunks());
+  let sequence = snapshot?.header.sequence;
+  let position = snapshot?.header.position;
+  while (position !== end.position && (sequence ?? start.sequence - 1n) < lastSequence) {
+    const records = await transport.read(features, position, budget, signal);
+    signal.throwIfAborted();
+    const wanted = records.filter((record) => record.sequence <= lastSequence);
+    await folded.fold(wanted);
+    sequence = wanted.at(-1)?.sequence ?? sequence;
+    position = records.at(-1)?.nextPosition ?? position;
+    if (wanted.length < records.length) break;
+  }
+  return { view: folded.view, standing: () => ({ partition, sequence }) };
+}

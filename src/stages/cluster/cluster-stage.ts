@@ -1,0 +1,71 @@
+/**
+ * CLUSTER: a fold over the one topic `features`, whose records alone decide what the clusters are (SEMANTICS.md, rules 9 to 21). Nothing here
+ * reads a clock, and equal records give equal outputs and equal snapshots, however they are cut into batches.
+ */
+import type { Codec } from '../../codec/codec.ts';
+import { hashId } from '../../core/ids.ts';
+import { noHeaders, type OutputRecord } from '../../core/records.ts';
+import { topics } from '../../core/topics.ts';
+import type { FoldPartition, FoldStage } from '../../pipeline/stage.ts';
+import { clusterStageName, foldRecord, type ClusterObserver } from './fold-record.ts';
+import type { PartitionCounts } from './outputs.ts';
+import { restoreState, snapshotState } from './snapshot.ts';
+import { emptyState, type FeaturesPartition } from './state.ts';
+import { createPartitionView, type PartitionView } from './view.ts';
+import { earliestExpiryMs } from './window.ts';
+
+export type ClusterStageOptions = {
+  readonly codec: Codec;
+  /** Of the topics that the stage writes to. */
+  readonly partitionCounts: PartitionCounts;
+  readonly observer?: ClusterObserver;
+};
+
+export type ClusterPartition = FoldPartition & {
+  /** What people ask about clusters, answered from the state as it is at that moment. */
+  readonly view: PartitionView;
+};
+
+export type ClusterStage = Omit<FoldStage, 'open'> & { readonly open: (partition: FeaturesPartition) => ClusterPartition };
+
+export function createClusterStage(options: ClusterStageOptions): ClusterStage {
+  return {
+    kind: 'fold',
+    name: clusterStageName,
+    topics: [topics.features],
+    open: (partition) => openPartition(options, partition),
+  };
+}
+
+function openPartition({ codec, partitionCounts, observer = {} }: ClusterStageOptions, partition: FeaturesPartition): ClusterPartition {
+  const state = emptyState(partition);
+  const context = { codec, partitionCounts, observer };
+  return {
+    fold: async (records) => {
+      const outputs: (readonly OutputRecord[])[] = [];
+      for (const record of records) {
+        outputs.push(foldRecord(context, state, record));
+        await turnOfTheLoop();
+      }
+      return outputs;
+    },
+    snapshot: () => snapshotState(state),
+    restore: (chunks) => restoreState(state, chunks),
+    due: () => {
+      const atMs = earliestExpiryMs(state);
+      return atMs === undefined ? undefined : { atMs, record: tick(codec, partition, atMs) };
+    },
+    view: createPartitionView(state),
+  };
+}
+
+/** Lets the main loop answer others between two records, which may each take milliseconds. */
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function tick(codec: Codec, { topic, partition, incarnation }: FeaturesPartition, atMs: number): OutputRecord {
+  const id = hashId('tick', incarnation, partition, atMs);
+  const value = codec.encode('ControlEvent', { id, family: null, term: 0n, action: { 'labelstream.v1.Tick': {} } });
+  return { topic, partition, key: null, value, headers: noHeaders };
+}

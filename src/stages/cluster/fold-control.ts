@@ -1,0 +1,169 @@
+/** What a control record does: checked without changing anything (SEMANTICS.md, rule 19), then applied. */
+import type { ClusteringParameters } from '../../clustering/clustering.ts';
+import { clusterError } from '../../core/errors/cluster.ts';
+import type { LabelstreamError } from '../../core/errors/error.ts';
+import type { ControlEvent, Define, Forget, LabelCluster } from '../../core/events.generated.ts';
+import { itemHashOf } from '../../core/ids.ts';
+import {
+  canonicalDefinition, checkDefinition, checkParameters, generationOf, mergeParameters, parametersOf, sameParameters,
+} from './definitions.ts';
+import { changesOf, removeItem, type RecordChanges } from './record-changes.ts';
+import type { FamilyState, Item, PartitionState } from './state.ts';
+import { bury } from './tombstones.ts';
+import { rebuildAgeOrders } from './window.ts';
+
+export type ControlVerdict =
+  | { readonly kind: 'reject'; readonly error: LabelstreamError }
+  | { readonly kind: 'accept'; readonly cause: string; readonly apply: (changes: RecordChanges) => void };
+
+const nothing = (): void => undefined;
+
+/** Changes nothing. */
+export function checkControl(state: PartitionState, control: ControlEvent): ControlVerdict {
+  const { action } = control;
+  if ('labelstream.v1.Tick' in action) return { kind: 'accept', cause: 'tick', apply: nothing };
+  if ('labelstream.v1.Forget' in action) return checkForget(state, control.family, action['labelstream.v1.Forget']);
+  if ('labelstream.v1.Define' in action) return checkDefine(state, control.family, action['labelstream.v1.Define']);
+  if ('labelstream.v1.SetParameters' in action) {
+    const set = action['labelstream.v1.SetParameters'];
+    return withFamily(state, control.family, (family) => {
+      const error = checkParameters(family, set);
+      if (error !== undefined) return { kind: 'reject', error };
+      const apply = (changes: RecordChanges): void => changeParameters(changes, family, mergeParameters(family, set));
+      return { kind: 'accept', cause: 'set-parameters', apply };
+    });
+  }
+  if ('labelstream.v1.LabelCluster' in action) {
+    const label = action['labelstream.v1.LabelCluster'];
+    return withFamily(state, control.family, (family) => checkLabel(family, label));
+  }
+  const kind = Object.keys(action).join().replace('labelstream.v1.', '');
+  const error = clusterError('LS_CLUSTER_CONTROL_UNSUPPORTED', `This version does not act on ${kind}.`, { kind });
+  return { kind: 'reject', error };
+}
+
+function withFamily(state: PartitionState, name: string | null, check: (family: FamilyState) => ControlVerdict): ControlVerdict {
+  const family = name === null ? undefined : state.families.get(name);
+  return family === undefined ? { kind: 'reject', error: familyUndeclared(name) } : check(family);
+}
+
+function familyUndeclared(name: string | null): LabelstreamError {
+  const message = name === null ? 'The control record names no family.' : `No definition in the log declares ${name}.`;
+  return clusterError('LS_CLUSTER_FAMILY_UNDECLARED', message, { family: name ?? '' });
+}
+
+function checkDefine(state: PartitionState, name: string | null, definition: Define): ControlVerdict {
+  if (name === null) return { kind: 'reject', error: familyUndeclared(name) };
+  const family = state.families.get(name);
+  const verdict = checkDefinition(name, family, definition);
+  if (verdict.kind === 'reject') return verdict;
+  const canonical = canonicalDefinition(definition);
+  const define = (changes: RecordChanges): void =>
+    family === undefined ? declareFamily(state, name, canonical) : redefine(changes, family, canonical);
+  return { kind: 'accept', cause: 'define', apply: verdict.kind === 'known' ? nothing : define };
+}
+
+function declareFamily(state: PartitionState, name: string, definition: Define): void {
+  const parameters = parametersOf(definition);
+  const family: FamilyState = {
+    name,
+    definition,
+    parameters,
+    generation: generationOf(definition, parameters),
+    declaredModels: [{ model: definition.model, modelVersion: definition.modelVersion }],
+    collections: new Map(),
+    places: new Map(),
+    byAge: undefined,
+  };
+  rebuildAgeOrders(family);
+  state.families.set(name, family);
+}
+
+function redefine(changes: RecordChanges, family: FamilyState, definition: Define): void {
+  const relabelsAll = definition.relabelOnMerge && !family.definition.relabelOnMerge;
+  const { model, modelVersion } = definition;
+  family.definition = definition;
+  if (!family.declaredModels.some((declared) => declared.model === model && declared.modelVersion === modelVersion)) {
+    family.declaredModels.push({ model, modelVersion });
+  }
+  rebuildAgeOrders(family);
+  changeParameters(changes, family, parametersOf(definition));
+  for (const collection of family.collections.values()) {
+    const noted = changesOf(changes, family, collection);
+    noted.byContent = true;
+    noted.relabelsAll = relabelsAll;
+  }
+}
+
+/** The family is rebuilt where they differ from those in force. */
+function changeParameters(changes: RecordChanges, family: FamilyState, parameters: ClusteringParameters): void {
+  const isChanged = !sameParameters(family.parameters, parameters);
+  family.parameters = parameters;
+  family.generation = generationOf(family.definition, parameters);
+  if (!isChanged) return;
+  for (const collection of family.collections.values()) {
+    const noted = changesOf(changes, family, collection);
+    noted.byContent = true;
+    noted.rebuilds = true;
+  }
+}
+
+function checkLabel(family: FamilyState, { collection: name, clusterId, name: label }: LabelCluster): ControlVerdict {
+  const collection = family.collections.get(name);
+  if (collection?.clustering.resolve(clusterId) === undefined) {
+    const message = `The collection ${name} of ${family.name} has no cluster ${clusterId}.`;
+    return { kind: 'reject', error: clusterError('LS_CLUSTER_CLUSTER_UNKNOWN', message, { family: family.name, collection: name, clusterId }) };
+  }
+  const apply = (changes: RecordChanges): void => {
+    const noted = changesOf(changes, family, collection);
+    noted.byContent = true;
+    noted.label = { clusterId, name: label };
+  };
+  return { kind: 'accept', cause: 'label-cluster', apply };
+}
+
+const itemHashPattern = /^[0-9a-f]{64}$/;
+
+function checkForget(state: PartitionState, familyName: string | null, { itemHashes, through }: Forget): ControlVerdict {
+  const wrong = itemHashes.find((hash) => !itemHashPattern.test(hash));
+  if (wrong !== undefined) {
+    const message = `${JSON.stringify(wrong.slice(0, 100))} is no SHA-256 in lower-case hexadecimal.`;
+    return { kind: 'reject', error: clusterError('LS_CLUSTER_FORGET_INVALID', message) };
+  }
+  if (familyName !== null && !state.families.has(familyName)) return { kind: 'reject', error: familyUndeclared(familyName) };
+  const ends = through.map(({ incarnation, partition, endSequence }) => ({ incarnation, partition, sequence: endSequence - 1n }));
+  const apply = (changes: RecordChanges): void => {
+    const hashes = new Set(itemHashes);
+    for (const hash of hashes) bury(state.tombstones, familyName, hash, ends, changes.timeMs);
+    for (const family of state.families.values()) {
+      if (familyName === null || family.name === familyName) forgetItems(changes, family, familyName, hashes, ends);
+    }
+  };
+  return { kind: 'accept', cause: 'forget', apply };
+}
+
+type InputEndPosition = { readonly incarnation: string; readonly partition: number; readonly sequence: bigint };
+
+function forgetItems(
+  changes: RecordChanges,
+  family: FamilyState,
+  scope: string | null,
+  hashes: ReadonlySet<string>,
+  ends: readonly InputEndPosition[],
+): void {
+  for (const collection of family.collections.values()) {
+    for (const item of [...collection.items.values()]) {
+      const hash = itemHashOf(item.itemId);
+      if (!hashes.has(hash) || isAfter(item, ends)) continue;
+      // An input that no longer exists has no end in the forget; what came from it is forgotten as far as it is known.
+      bury(changes.state.tombstones, scope, hash, [item.origin], changes.timeMs);
+      removeItem(changes, family, collection, item.itemId, true);
+    }
+  }
+}
+
+/** Whether the live version came after the forget was issued, so that it is new. */
+function isAfter({ origin }: Item, ends: readonly InputEndPosition[]): boolean {
+  const end = ends.find(({ incarnation, partition }) => incarnation === origin.incarnation && partition === origin.partition);
+  return end !== undefined && origin.sequence > end.sequence;
+}

@@ -1,0 +1,115 @@
+/**
+ * Folds one record into the state of its partition: decode, check without changing anything, then change (SEMANTICS.md, rules 9, 10 and 19).
+ * Every record that is not refused moves the partition's time and lets windows and tombstones expire; one that is refused leaves no trace.
+ */
+import type { Codec } from '../../codec/codec.ts';
+import type { DecodedEvent } from '../../codec/event-names.ts';
+import { clusterError } from '../../core/errors/cluster.ts';
+import { LabelstreamError } from '../../core/errors/error.ts';
+import type { Origin } from '../../core/events.generated.ts';
+import { partitionForKey } from '../../core/partitioning.ts';
+import type { ConsumedRecord, OutputRecord } from '../../core/records.ts';
+import { deadLetter } from '../../pipeline/dead-letter.ts';
+import { checkControl } from './fold-control.ts';
+import { applyFeature, checkFeature, type DropReason } from './fold-feature.ts';
+import { collectionOutputs, type PartitionCounts } from './outputs.ts';
+import { enforceWindows, inCollectionOrder, type RecordChanges } from './record-changes.ts';
+import { settleCollection } from './settle.ts';
+import type { PartitionState } from './state.ts';
+import { pruneTombstones } from './tombstones.ts';
+
+export const clusterStageName = 'cluster';
+
+export type ClusterObserver = {
+  /** A feature without effect, dropped silently as the rules ask for. */
+  readonly dropped?: (reason: DropReason) => void;
+};
+
+export type FoldContext = {
+  readonly codec: Pick<Codec, 'encode' | 'decode' | 'schemaIdOf'>;
+  readonly partitionCounts: PartitionCounts;
+  readonly observer: ClusterObserver;
+};
+
+type Verdict =
+  | { readonly kind: 'reject'; readonly error: LabelstreamError; readonly origin?: Origin }
+  | { readonly kind: 'accept'; readonly cause: string; readonly apply: (changes: RecordChanges) => void };
+
+/** @throws LS_CLUSTER_MODEL_UNDECLARED, and whatever is not the record's fault: the partition stops. */
+export function foldRecord(context: FoldContext, state: PartitionState, record: ConsumedRecord): readonly OutputRecord[] {
+  const timeMs = Math.max(state.timeMs, record.appendTimeMs);
+  const verdict = checkRecord(context, state, record, timeMs);
+  if (verdict.kind === 'reject') return [deadLetterOf(context, record, verdict.error, verdict.origin)];
+  state.timeMs = timeMs;
+  pruneTombstones(state.tombstones, (scope) => retentionMsOf(state, scope), timeMs);
+  const changes: RecordChanges = { state, sequence: record.sequence, timeMs, cause: verdict.cause, byCollection: new Map() };
+  verdict.apply(changes);
+  enforceWindows(changes);
+  return inCollectionOrder(changes).flatMap((noted) =>
+    collectionOutputs(context, state, record.sequence, settleCollection(changes, noted)),
+  );
+}
+
+function checkRecord(context: FoldContext, state: PartitionState, record: ConsumedRecord, timeMs: number): Verdict {
+  const decoded = decode(context, record);
+  if (decoded instanceof LabelstreamError) return { kind: 'reject', error: decoded };
+  switch (decoded.schema) {
+    case 'ControlEvent':
+      return checkControl(state, decoded.event);
+    case 'FeatureEvent': {
+      const feature = decoded.event;
+      const verdict = checkFeature(state, feature, timeMs);
+      if (verdict.kind === 'reject') return { ...verdict, origin: feature.origin };
+      const apply = (changes: RecordChanges): void => {
+        if (verdict.kind === 'drop') context.observer.dropped?.(verdict.reason);
+        applyFeature(changes, feature, verdict);
+      };
+      return { kind: 'accept', cause: feature.itemId, apply };
+    }
+    default: {
+      const message = `The features topic holds a ${decoded.schema}.`;
+      return { kind: 'reject', error: clusterError('LS_CLUSTER_RECORD_UNEXPECTED', message, { schema: decoded.schema }) };
+    }
+  }
+}
+
+/** The event, or why the record holds none. Throws what is not the record's fault. */
+function decode({ codec }: FoldContext, record: ConsumedRecord): DecodedEvent | LabelstreamError {
+  try {
+    return codec.decode(record.value);
+  } catch (error) {
+    if (error instanceof LabelstreamError && error.description.cause === 'input') return error;
+    throw error;
+  }
+}
+
+/** null: for ever. What holds for the whole partition is kept as long as its families ask for at most. */
+function retentionMsOf(state: PartitionState, scope: string | null): bigint | null {
+  if (scope !== null) return state.families.get(scope)?.definition.tombstoneRetentionMs ?? null;
+  if (state.families.size === 0) return null;
+  let longestMs = 0n;
+  for (const { definition } of state.families.values()) {
+    const retentionMs = definition.tombstoneRetentionMs;
+    if (retentionMs === null) return null;
+    if (retentionMs > longestMs) longestMs = retentionMs;
+  }
+  return longestMs;
+}
+
+function deadLetterOf(
+  { codec, partitionCounts }: FoldContext,
+  record: ConsumedRecord,
+  error: LabelstreamError,
+  origin: Origin | undefined,
+): OutputRecord {
+  const schemaId = codec.schemaIdOf(record.value);
+  const failure = {
+    code: error.code,
+    message: error.message,
+    stage: clusterStageName,
+    attempt: 1,
+    ...(schemaId === undefined ? {} : { schemaId }),
+    ...(origin === undefined ? {} : { origin }),
+  };
+  return deadLetter(record, failure, partitionForKey(record.key ?? Buffer.alloc(0), partitionCounts.deadLetters));
+}

@@ -1,0 +1,110 @@
+/**
+ * Applies what a record does to one collection, and says what consumers are to be told of it: cluster events first, in the order of the
+ * clustering's transitions, then names, then assignments in the byte order of itemId.
+ *
+ * A name belongs to a cluster id. On a merge the survivor keeps its own; if it has none it takes the first name among the retired, because a
+ * person's work is not to be lost to the chance of which id goes on; consumers are told by a `labelled` event. The parts that leave a split
+ * have no name, and the name of a dissolved cluster is gone.
+ */
+import type { Clustering, NetChange, ToldAssignment, Transition } from '../../clustering/clustering.ts';
+import { dropIfEmpty } from './families.ts';
+import type { CollectionChanges, RecordChanges } from './record-changes.ts';
+import { compareText, type CollectionState, type FamilyState, type Item } from './state.ts';
+
+export type ClusterChange =
+  | Transition
+  /** `name` is null where the name was taken away. */
+  | { readonly type: 'labelled'; readonly survivor: string; readonly name: string | null };
+
+export type SettledCollection = {
+  readonly family: FamilyState;
+  readonly collection: string;
+  readonly cause: string;
+  readonly clusterChanges: readonly ClusterChange[];
+  readonly assignments: readonly { readonly item: Item; readonly assignment: ToldAssignment }[];
+};
+
+/** The cause of changes in a collection that the record itself does not concern. */
+const causeWindow = 'window';
+
+const nothing: NetChange = { transitions: [], assignments: [] };
+
+export function settleCollection(changes: RecordChanges, noted: CollectionChanges): SettledCollection {
+  const { family, collection } = noted;
+  const net = applyChanges(changes, noted);
+  const clusterChanges = [...net.transitions, ...followNames(collection, net.transitions), ...applyLabel(noted)];
+  const assignments = [...net.assignments];
+  const hasMerged = net.transitions.some(({ type }) => type === 'merged');
+  if (noted.relabelsAll || (family.definition.relabelOnMerge && hasMerged)) {
+    assignments.push(...literalDifferences(collection, assignments));
+    assignments.sort((left, right) => compareText(left.itemId, right.itemId));
+  }
+  const told = assignments.map((assignment) => ({ item: tell(noted, assignment), assignment }));
+  dropIfEmpty(family, collection);
+  return {
+    family,
+    collection: collection.name,
+    cause: noted.byContent ? changes.cause : causeWindow,
+    clusterChanges,
+    assignments: told,
+  };
+}
+
+function applyChanges({ sequence }: RecordChanges, { family, collection, mutations, rebuilds }: CollectionChanges): NetChange {
+  if (rebuilds) return collection.clustering.rebuild(family.parameters, family.generation, sequence, mutations);
+  return mutations.length === 0 ? nothing : collection.clustering.apply(mutations, sequence);
+}
+
+/** Hands names over by the transitions and forgets those of clusters that are gone. */
+function followNames({ clusterNames, clustering }: CollectionState, transitions: readonly Transition[]): readonly ClusterChange[] {
+  if (transitions.length === 0 || clusterNames.size === 0) return [];
+  const inherited: ClusterChange[] = [];
+  for (const { type, survivor, retired } of transitions) {
+    if (type !== 'merged' || survivor === null || clusterNames.has(survivor)) continue;
+    const name = retired.map((clusterId) => clusterNames.get(clusterId)).find((candidate) => candidate !== undefined);
+    if (name === undefined) continue;
+    clusterNames.set(survivor, name);
+    inherited.push({ type: 'labelled', survivor, name });
+  }
+  for (const clusterId of [...clusterNames.keys()]) if (!lives(clustering, clusterId)) clusterNames.delete(clusterId);
+  return inherited;
+}
+
+function lives(clustering: Clustering, clusterId: string): boolean {
+  return clustering.resolve(clusterId) === clusterId;
+}
+
+/** A name given to a retired id is meant for the cluster that took it in; nobody is told a name that is there already. */
+function applyLabel({ collection: { clustering, clusterNames }, label }: CollectionChanges): readonly ClusterChange[] {
+  const survivor = label === undefined ? undefined : clustering.resolve(label.clusterId);
+  // The cluster lived when the record was checked; a window that expired with it may have dissolved it.
+  if (label === undefined || survivor === undefined || (clusterNames.get(survivor) ?? '') === label.name) return [];
+  if (label.name === '') clusterNames.delete(survivor);
+  else clusterNames.set(survivor, label.name);
+  return [{ type: 'labelled', survivor, name: label.name === '' ? null : label.name }];
+}
+
+/** Items that resolve rightly by aliases, but whose last told id is another one (for consumers that read labels alone). */
+function literalDifferences({ items, clustering }: CollectionState, told: readonly ToldAssignment[]): readonly ToldAssignment[] {
+  const alreadyTold = new Set(told.map(({ itemId }) => itemId));
+  const differences: ToldAssignment[] = [];
+  for (const { itemId, toldClusterId } of items.values()) {
+    const current = clustering.item(itemId);
+    if (current === undefined || alreadyTold.has(itemId) || current.clusterId === toldClusterId) continue;
+    differences.push({ itemId, clusterId: current.clusterId, role: current.role });
+  }
+  return differences;
+}
+
+/** Notes what the item was told. */
+function tell({ collection, removedItems }: CollectionChanges, { itemId, clusterId }: ToldAssignment): Item {
+  const live = collection.items.get(itemId);
+  if (live !== undefined) {
+    const item = { ...live, toldClusterId: clusterId };
+    collection.items.set(itemId, item);
+    return item;
+  }
+  const removed = removedItems.get(itemId);
+  if (removed === undefined) throw new Error(`The clustering of ${collection.name} told of an item it does not hold: ${itemId}`);
+  return removed;
+}

@@ -1,0 +1,77 @@
+/**
+ * What remains of an item that was forgotten or deleted: the hash of its id and, for each input partition, the sequence up to which its
+ * versions are not to come back (SEMANTICS.md, rule 21). Later versions are new.
+ *
+ * A forget that names no family holds for every family of the partition, those included that are declared after it. Tombstones hold for all
+ * generations and route steps: what was forgotten must not come back through another model.
+ */
+import type { Origin } from '../../core/events.generated.ts';
+
+export type InputPosition = Pick<Origin, 'incarnation' | 'partition' | 'sequence'>;
+
+export type Tombstone = {
+  /** The partition's time when it was set (last). */
+  readonly setAtMs: number;
+  /** By incarnation and partition; `sequence` is the last one that is dropped. */
+  readonly through: ReadonlyMap<string, InputPosition>;
+};
+
+/** By item hash, oldest first: time never falls, so the order of insertion is that of age. */
+type Scope = Map<string, Tombstone>;
+
+/** By family; null is the whole partition. */
+export type Tombstones = Map<string | null, Scope>;
+
+function inputKey(position: { readonly incarnation: string; readonly partition: number }): string {
+  return `${position.incarnation}\n${String(position.partition)}`;
+}
+
+export function hasTombstones(tombstones: Tombstones, family: string): boolean {
+  return tombstones.has(family) || tombstones.has(null);
+}
+
+/** Whether a version of an item with this origin is at or below what was forgotten or deleted. */
+export function isBuried(tombstones: Tombstones, family: string, itemHash: string, origin: Origin): boolean {
+  return [tombstones.get(family), tombstones.get(null)].some((scope) => {
+    const through = scope?.get(itemHash)?.through.get(inputKey(origin));
+    return through !== undefined && origin.sequence <= through.sequence;
+  });
+}
+
+/** Adds to what is already dropped of the item; the retention starts anew. */
+export function bury(
+  tombstones: Tombstones,
+  scopeName: string | null,
+  itemHash: string,
+  through: Iterable<InputPosition>,
+  timeMs: number,
+): void {
+  const scope = tombstones.get(scopeName) ?? new Map<string, Tombstone>();
+  tombstones.set(scopeName, scope);
+  const merged = new Map(scope.get(itemHash)?.through);
+  for (const { incarnation, partition, sequence } of through) {
+    const known = merged.get(inputKey({ incarnation, partition }));
+    if (known === undefined || sequence > known.sequence) {
+      merged.set(inputKey({ incarnation, partition }), { incarnation, partition, sequence });
+    }
+  }
+  scope.delete(itemHash);
+  scope.set(itemHash, { setAtMs: timeMs, through: merged });
+}
+
+/** Removes what is older than the retention of its scope; null keeps for ever. */
+export function pruneTombstones(
+  tombstones: Tombstones,
+  retentionMsOf: (scopeName: string | null) => bigint | null,
+  timeMs: number,
+): void {
+  for (const [scopeName, scope] of tombstones) {
+    const retentionMs = retentionMsOf(scopeName);
+    if (retentionMs === null) continue;
+    for (const [itemHash, { setAtMs }] of scope) {
+      if (BigInt(setAtMs) + retentionMs > BigInt(timeMs)) break;
+      scope.delete(itemHash);
+    }
+    if (scope.size === 0) tombstones.delete(scopeName);
+  }
+}

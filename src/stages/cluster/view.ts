@@ -1,0 +1,180 @@
+/**
+ * What people ask about clusters, answered from the state of one partition; `combineViews` makes one answer of several partitions, with the
+ * sequence that each stood at (SEMANTICS.md, rule 25). Owner and follower answer with the same functions.
+ */
+import type { Role } from '../../clustering/clustering.ts';
+import type { Origin } from '../../core/events.generated.ts';
+import { nearestToMean } from './samples.ts';
+import { compareText, liveItem, sortedByKey, type CollectionState, type FamilyState, type PartitionState } from './state.ts';
+
+export type CollectionDescription = {
+  readonly family: string;
+  readonly collection: string;
+  readonly generation: string;
+  readonly itemCount: number;
+  readonly clusterCount: number;
+  readonly noiseCount: number;
+};
+
+export type MemberDescription = {
+  readonly itemId: string;
+  readonly role: Exclude<Role, 'removed'>;
+  /** The start of a text. */
+  readonly preview: string | null;
+};
+
+export type ClusterDescription = {
+  readonly family: string;
+  readonly collection: string;
+  readonly clusterId: string;
+  readonly name: string | null;
+  readonly size: number;
+  readonly coreCount: number;
+  /** Items near the middle of the cluster, the nearest first. */
+  readonly samples: readonly MemberDescription[];
+};
+
+export type ClusterDetail = ClusterDescription & {
+  /** Byte order of itemId. */
+  readonly members: readonly MemberDescription[];
+};
+
+export type ItemPlace = MemberDescription & {
+  readonly inputId: string;
+  readonly family: string;
+  readonly collection: string;
+  readonly clusterId: string | null;
+  readonly clusterName: string | null;
+  readonly origin: Origin;
+};
+
+export type ClusterFilter = {
+  readonly family?: string;
+  readonly collection?: string;
+  /** Per cluster; 3 unless told. */
+  readonly samplesMax?: number;
+};
+
+export type PartitionView = {
+  /** Byte order of family, then collection. */
+  readonly collections: () => readonly CollectionDescription[];
+  /** By collection, the largest first; of one size the older first. */
+  readonly clusters: (filter?: ClusterFilter) => readonly ClusterDescription[];
+  /** The living cluster that the id resolves to; undefined where it is unknown or dissolved. */
+  readonly cluster: (clusterId: string) => ClusterDetail | undefined;
+  /** Where the item is: once for each family that holds it. */
+  readonly item: (itemId: string) => readonly ItemPlace[];
+};
+
+const samplesDefault = 3;
+
+export function createPartitionView(state: PartitionState): PartitionView {
+  return {
+    collections: () =>
+      Array.from(collectionsOf(state, {}), ({ family, collection }) => ({
+        family: family.name,
+        collection: collection.name,
+        generation: family.generation,
+        itemCount: collection.items.size,
+        clusterCount: collection.clustering.clusterIds().length,
+        noiseCount: collection.clustering.noiseCount(),
+      })),
+    clusters: (filter = {}) =>
+      [...collectionsOf(state, filter)].flatMap(({ family, collection }) =>
+        describeClusters(family, collection, filter.samplesMax ?? samplesDefault),
+      ),
+    cluster: (clusterId) => {
+      for (const { family, collection } of collectionsOf(state, {})) {
+        const living = collection.clustering.resolve(clusterId);
+        if (living !== undefined) return describeMembers(family, collection, living);
+      }
+      return undefined;
+    },
+    item: (itemId) => sortedByKey(state.families).flatMap(([, family]) => placeIn(family, itemId)),
+  };
+}
+
+type Place = { readonly family: FamilyState; readonly collection: CollectionState };
+
+function* collectionsOf(state: PartitionState, filter: ClusterFilter): Generator<Place> {
+  for (const [, family] of sortedByKey(state.families)) {
+    if (filter.family !== undefined && filter.family !== family.name) continue;
+    for (const [name, collection] of sortedByKey(family.collections)) {
+      if (filter.collection === undefined || filter.collection === name) yield { family, collection };
+    }
+  }
+}
+
+type Summary = { readonly clusterId: string; readonly size: number; readonly coreCount: number; readonly itemIds: readonly string[] };
+
+function describeClusters(family: FamilyState, collection: CollectionState, samplesMax: number): readonly ClusterDescription[] {
+  const summaries = [...collection.clustering.clusters()].sort((left, right) => right.size - left.size);
+  return summaries.map((summary) => describeCluster(family, collection, summary, samplesMax));
+}
+
+function describeCluster(
+  family: FamilyState,
+  collection: CollectionState,
+  { clusterId, size, coreCount, itemIds }: Summary,
+  samplesMax: number,
+): ClusterDescription {
+  const samples = nearestToMean(collection.clustering, itemIds, samplesMax).map((itemId) => describeMember(collection, itemId));
+  const name = collection.clusterNames.get(clusterId) ?? null;
+  return { family: family.name, collection: collection.name, clusterId, name, size, coreCount, samples };
+}
+
+function describeMembers(family: FamilyState, collection: CollectionState, clusterId: string): ClusterDetail | undefined {
+  const summary = collection.clustering.clusters().find((cluster) => cluster.clusterId === clusterId);
+  if (summary === undefined) return undefined;
+  const members = summary.itemIds.map((itemId) => describeMember(collection, itemId));
+  return { ...describeCluster(family, collection, summary, samplesDefault), members };
+}
+
+function describeMember({ clustering, items }: CollectionState, itemId: string): MemberDescription {
+  return { itemId, role: clustering.item(itemId)?.role ?? 'noise', preview: items.get(itemId)?.preview ?? null };
+}
+
+function placeIn(family: FamilyState, itemId: string): readonly ItemPlace[] {
+  const live = liveItem(family, itemId);
+  if (live === undefined) return [];
+  const { collection, item } = live;
+  const clusterId = collection.clustering.item(itemId)?.clusterId ?? null;
+  return [
+    {
+      ...describeMember(collection, itemId),
+      inputId: item.inputId,
+      family: family.name,
+      collection: collection.name,
+      clusterId,
+      clusterName: clusterId === null ? null : (collection.clusterNames.get(clusterId) ?? null),
+      origin: item.origin,
+    },
+  ];
+}
+
+/** `sequence` is that of the last record folded; undefined where none is known to be. */
+export type PartitionStanding = { readonly partition: number; readonly sequence: bigint | undefined };
+
+export type Answer<Value> = { readonly value: Value; readonly heldAt: readonly PartitionStanding[] };
+
+export type ClusterView = {
+  readonly collections: () => Answer<readonly CollectionDescription[]>;
+  readonly clusters: (filter?: ClusterFilter) => Answer<readonly ClusterDescription[]>;
+  readonly cluster: (clusterId: string) => Answer<ClusterDetail | undefined>;
+  readonly item: (itemId: string) => Answer<readonly ItemPlace[]>;
+};
+
+export type StandingView = { readonly view: PartitionView; readonly standing: () => PartitionStanding };
+
+export function combineViews(partitions: readonly StandingView[]): ClusterView {
+  const answer = <Value>(value: Value): Answer<Value> => ({ value, heldAt: partitions.map(({ standing }) => standing()) });
+  const byName = (left: { readonly family: string; readonly collection: string }, right: typeof left): number =>
+    compareText(left.family, right.family) || compareText(left.collection, right.collection);
+  return {
+    collections: () => answer(partitions.flatMap(({ view }) => view.collections()).sort(byName)),
+    clusters: (filter) => answer(partitions.flatMap(({ view }) => view.clusters(filter)).sort(byName)),
+    cluster: (clusterId) =>
+      answer(partitions.map(({ view }) => view.cluster(clusterId)).find((candidate) => candidate !== undefined)),
+    item: (itemId) => answer(partitions.flatMap(({ view }) => view.item(itemId)).sort(byName)),
+  };
+}
