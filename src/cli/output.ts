@@ -1,0 +1,70 @@
+/** How commands speak: data on standard output (tables for people on a terminal, JSON lines for programs), everything else on standard error. */
+import Table from 'cli-table3';
+
+export type Output = {
+  readonly json: boolean;
+  /** Whether a person watches: progress bars and colours only then. */
+  readonly terminal: boolean;
+  /** One line of data. */
+  readonly line: (text: string) => void;
+  /** One JSON line; bigints become numbers where exact, otherwise text. */
+  readonly object: (value: unknown) => void;
+  readonly note: (text: string) => void;
+};
+
+export type Streams = { readonly stdout: NodeJS.WriteStream; readonly stderr: NodeJS.WriteStream };
+
+export function createOutput(streams: Streams, json: boolean): Output {
+  // A reader that has seen enough (`| head`) closes the pipe: that ends the command, it is no failure of it.
+  streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  const line = (text: string): void => void streams.stdout.write(`${text}\n`);
+  return {
+    json,
+    terminal: streams.stderr.isTTY && !json,
+    line,
+    object: (value) => {
+      line(jsonText(value));
+    },
+    note: (text) => void streams.stderr.write(`${text}\n`),
+  };
+}
+
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part === 'bigint') return Number.isSafeInteger(Number(part)) ? Number(part) : String(part);
+    if (isSerializedBuffer(part)) return Buffer.from(part.data).toString('base64');
+    return part;
+  });
+}
+
+/** JSON.stringify turns a Buffer into this before the replacer sees it. */
+function isSerializedBuffer(part: unknown): part is { readonly data: number[] } {
+  return typeof part === 'object' && part !== null && 'type' in part && part.type === 'Buffer' && 'data' in part && Array.isArray(part.data);
+}
+
+/** A table without frame, as kubectl and psql users expect: columns aligned, long cells cut by the caller. */
+export function tableText(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const table = new Table({
+    head: [...head],
+    chars: {
+      top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
+      left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ',
+    },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  });
+  table.push(...rows.map((row) => [...row]));
+  return table
+    .toString()
+    .split('\n')
+    .map((text) => text.trimEnd())
+    .join('\n');
+}
+
+/** At most `length` characters on one line. */
+export function clipped(text: string, length: number): string {
+  const single = text.replace(/\s+/g, ' ').trim();
+  return single.length <= length ? single : `${single.slice(0, length - 1).toWellFormed()}…`;
+}

@@ -1,0 +1,30 @@
+import { errorFactory, type ErrorArea } from './error.ts';
+
+export const cliErrors = {
+  LS_CLI_USAGE: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'The command line asks for something that cannot be done.',
+    remedy: 'See `labelstream COMMAND --help`.',
+  },
+  LS_CLI_CONFIGURATION: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'The configuration has mistakes.',
+    remedy: 'Mend what is listed; `labelstream validate -c FILE` lists it again.',
+  },
+  LS_CLI_INPUT: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A file to be published cannot be read as texts or records.',
+    remedy: 'Correct the line named, or the options that say which columns to read.',
+  },
+  LS_CLI_NOT_FOUND: {
+    cause: 'input',
+    retryable: false,
+    summary: 'There is nothing of that name.',
+    remedy: 'List what is there, for example with `labelstream clusters list`.',
+  },
+} as const satisfies ErrorArea;
+
+export const cliError = errorFactory(cliErrors);
