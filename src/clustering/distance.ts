@@ -87,7 +87,8 @@ function isWithinSquaredEuclidean(left: Float32Array, right: Float32Array, limit
 }
 
 function dot(left: Float32Array, right: Float32Array): number {
+  const { length } = left;
   let sum = 0;
-  for (let index = 0; index < left.length; index++) sum += (left[index] as number) * (right[index] as number);
+  for (let index = 0; index < length; index++) sum += (left[index] as number) * (right[index] as number);
   return sum;
 }
