@@ -1,7 +1,7 @@
 /** HTTP for operators: `/metrics` for Prometheus, `/health/live` and `/health/ready` for whatever starts and routes to the process. */
 import { fastify } from 'fastify';
 import { serverError } from '../core/errors/server.ts';
-import type { Metrics } from './metrics.ts';
+
 
 export type Readiness = { readonly ready: boolean; readonly reasons: readonly string[] };
 
@@ -10,14 +10,15 @@ export type OperationsServer = { readonly url: string; readonly close: () => Pro
 export type OperationsServerOptions = {
   readonly host: string;
   readonly port: number;
-  readonly metrics: Metrics;
+  /** The text for Prometheus, and its content type. */
+  readonly metrics: { readonly contentType: string; readonly metrics: () => Promise<string> };
   readonly readiness: () => Readiness;
 };
 
 /** Rejects with LS_SERVER_LISTEN where the address cannot be used. */
 export async function startOperationsServer({ host, port, metrics, readiness }: OperationsServerOptions): Promise<OperationsServer> {
   const server = fastify();
-  server.get('/metrics', async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
+  server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()));
   // Answering at all shows that the main loop turns.
   server.get('/health/live', () => ({ status: 'live' }));
   server.get('/health/ready', async (_request, reply) => {

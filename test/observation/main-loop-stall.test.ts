@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { startStallMonitor } from '../../src/server/main-loop-stall.ts';
+import { startStallMonitor } from '../../src/observation/main-loop-stall.ts';
 
 function burnCpu(milliseconds: number): void {
   const start = process.threadCpuUsage();

@@ -18,6 +18,7 @@ export type Metrics = {
   /** A batch went through a model. */
   readonly modelBatch: (model: string, items: number, durationMs: number) => void;
   readonly logCommit: (records: number, bytes: number, durationMs: number) => void;
+  readonly metricEventDropped: () => void;
   readonly mainLoopStall: (longestMs: () => number) => void;
   /** Asked at every scrape: records between a stage's committed position and the end, by topic. */
   readonly lag: (read: () => Promise<readonly { readonly stage: string; readonly topic: string; readonly records: number }[]>) => void;
@@ -34,6 +35,7 @@ export function createMetrics(version: string): Metrics {
   const commitSeconds = new Histogram({ name: `${prefix}log_commit_duration_seconds`, help: 'Time until a commit of the embedded log was durable.', buckets: durationBuckets, registers: [registry] });
   const logBytes = new Counter({ name: `${prefix}log_written_bytes_total`, help: 'Bytes of records written to the embedded log.', registers: [registry] });
   const logRecords = new Counter({ name: `${prefix}log_written_records_total`, help: 'Records written to the embedded log.', registers: [registry] });
+  const dropped = new Counter({ name: `${prefix}metric_events_dropped_total`, help: 'MetricEvents that could not be published.', registers: [registry] });
   const runner = createRunnerMetrics(registry);
   return {
     registry,
@@ -47,6 +49,7 @@ export function createMetrics(version: string): Metrics {
       logBytes.inc(bytes);
       commitSeconds.observe(durationMs / 1000);
     },
+    metricEventDropped: () => dropped.inc(),
     mainLoopStall: (longestMs) => {
       new Gauge({
         name: `${prefix}main_loop_stall_max_seconds`,

@@ -1,0 +1,49 @@
+/** What the runner tells, as log messages: what an operator has to know of as warnings and errors, the course of things as debug. */
+import type { Logger } from 'pino';
+import type { TopicPartition } from '../core/records.ts';
+import { LabelstreamError } from '../core/errors/error.ts';
+import type { RunnerObserver } from '../pipeline/observe.ts';
+
+export function createLogObserver(logger: Logger, stage: string): RunnerObserver {
+  const at = ({ topic, partition }: TopicPartition) => ({ stage, topic, partition });
+  return {
+    assigned: (partition, { sequence }) => logger.debug({ ...at(partition), sequence: String(sequence) }, 'partition assigned'),
+    ended: (partition) => logger.debug(at(partition), 'partition ended'),
+    polled: () => undefined,
+    pollRetried: (partition, attempt, error) => logger.warn({ ...at(partition), attempt, ...errorFields(error) }, 'reading failed, trying again'),
+    processed: () => undefined,
+    inFlight: () => undefined,
+    delivered: () => undefined,
+    deliveryRetried: (partition, attempt, error) => logger.warn({ ...at(partition), attempt, ...errorFields(error) }, 'delivery failed, trying again'),
+    deadLettered: (partition, code) => logger.debug({ ...at(partition), code }, 'dead letter'),
+    parked: (partition, sequence, heldMs) => logger.info({ ...at(partition), sequence: String(sequence), heldMs }, 'record parked: it held others back'),
+    paused: (partition, code) => logger.error({ ...at(partition), code }, 'partition paused: most items fail with one code that they did not cause'),
+    resumed: (partition) => logger.info(at(partition), 'partition resumed'),
+    restored: (partition, { snapshotSequence, records, durationMs }) =>
+      logger.info({ ...at(partition), snapshotSequence: String(snapshotSequence ?? 'none'), records, durationMs: Math.round(durationMs) }, 'state restored'),
+    snapshotWritten: (partition, sequence, durationMs) =>
+      logger.debug({ ...at(partition), sequence: String(sequence), durationMs: Math.round(durationMs) }, 'snapshot written'),
+    snapshotFailed: (partition, error) => logger.error({ ...at(partition), ...errorFields(error) }, 'snapshot failed; the older ones serve'),
+    ticked: (partition) => logger.debug(at(partition), 'time moved by a tick'),
+    failed: (error, partition) => logger.error({ ...(partition === undefined ? { stage } : at(partition)), ...errorFields(error) }, 'partition stopped'),
+    forced: (recordsInFlight) => logger.warn({ stage, recordsInFlight }, 'stop forced: these records are read again, and may be delivered twice'),
+  };
+}
+
+/** Both hear everything. */
+export function combineObservers(first: RunnerObserver, second: RunnerObserver): RunnerObserver {
+  const names = Object.keys(first) as (keyof RunnerObserver)[];
+  const entries = names.map((name) => [
+    name,
+    (...values: readonly never[]) => {
+      (first[name] as (...values: readonly never[]) => void)(...values);
+      (second[name] as (...values: readonly never[]) => void)(...values);
+    },
+  ]);
+  return Object.fromEntries(entries) as RunnerObserver;
+}
+
+export function errorFields(error: unknown): Readonly<Record<string, string>> {
+  if (error instanceof LabelstreamError) return { code: error.code, error: error.message, remedy: error.description.remedy };
+  return { error: error instanceof Error ? error.message : String(error) };
+}
