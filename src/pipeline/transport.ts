@@ -41,7 +41,10 @@ export type ReadBudget = { readonly records: number; readonly bytes: number };
 /** A partition while this process owns it. After `revoked` every method rejects with LS_TRANSPORT_REVOKED. */
 export type AssignedPartition = TopicPartition & {
   readonly incarnation: string;
-  /** The group's checkpoint, read after any former owner was fenced; undefined where the group never committed one. */
+  /**
+   * The group's checkpoint, read after any former owner was fenced; undefined where the group never committed one. After a `deliver` that
+   * rejected it first settles what became of that call: a delivery that this answer does not show will not happen any more.
+   */
   readonly committed: () => Promise<Checkpoint | undefined>;
   readonly bounds: () => Promise<PartitionBounds>;
   readonly seek: (position: Position) => void;

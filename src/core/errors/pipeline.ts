@@ -55,6 +55,42 @@ export const pipelineErrors = {
     summary: 'A record is larger than the transport carries.',
     remedy: 'Publish a reference instead of inline content, or raise the size limit of records.',
   },
+  LS_PIPELINE_EXACTLY_ONCE_UNSUPPORTED: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'Exactly-once delivery was asked for on a transport that cannot commit outputs and positions together.',
+    remedy: 'Set the delivery to at-least-once (ids are deterministic, so consumers can drop repeats), or use a transport with transactions.',
+  },
+  LS_PIPELINE_CHECKPOINT_CONFLICT: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The committed position of a partition was moved by somebody else while this process owned it.',
+    remedy: 'Stop whatever else commits for this consumer group, then restart; nothing was skipped.',
+  },
+  LS_PIPELINE_PROCESS_FAILED: {
+    cause: 'defect',
+    retryable: false,
+    summary: 'A stage failed on a record instead of turning the failure into a dead letter.',
+    remedy: 'See the cause. The partition stands before the record that the error names; nothing was lost.',
+  },
+  LS_PIPELINE_FOLD_FAILED: {
+    cause: 'defect',
+    retryable: false,
+    summary: 'A fold failed on a record that its check had let pass, so the state of the partition cannot be trusted any more.',
+    remedy: 'See the cause. A restart goes on from the last snapshot; if the same record fails again, report it.',
+  },
+  LS_PIPELINE_FOLD_DIVERGED: {
+    cause: 'defect',
+    retryable: false,
+    summary: 'Folding a record again gave fewer outputs than had been sent of it before: the fold is not deterministic.',
+    remedy: 'Report it, with the versions that ran before and after the restart.',
+  },
+  LS_PIPELINE_STOPPED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The runner was stopped before what was waited for had happened.',
+    remedy: 'Nothing: a restart goes on from the committed positions.',
+  },
 } as const satisfies ErrorArea;
 
 export const pipelineError = errorFactory(pipelineErrors);

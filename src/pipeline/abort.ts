@@ -1,0 +1,14 @@
+/** Resolves with what the promise gives, or with undefined as soon as the signal aborts; what comes after that is nobody's. */
+export async function unlessAborted<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result | undefined> {
+  if (signal.aborted) return undefined;
+  let wake = (): void => undefined;
+  const aborted = new Promise<undefined>((resolve) => {
+    wake = () => resolve(undefined);
+    signal.addEventListener('abort', wake, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', wake);
+  }
+}

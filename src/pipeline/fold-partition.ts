@@ -1,0 +1,179 @@
+/**
+ * One input partition of a fold stage: read, fold, deliver, now and then a snapshot, one after the other. A record is folded once; what is
+ * repeated after a failure is the delivery of the very outputs that it gave (SEMANTICS.md, rules 10, 17 and 18).
+ */
+import { pipelineError } from '../core/errors/pipeline.ts';
+import type { ConsumedRecord, OutputRecord } from '../core/records.ts';
+import { patiently } from './delivery.ts';
+import { cutDeliveries, type Folded } from './fold-deliveries.ts';
+import { asRestoreFailure, noteProgress, restore } from './fold-restore.ts';
+import { hasEnded, unlessEnded, type FoldContext, type FoldRun } from './fold-run.ts';
+import { snapshotDueAtMs, snapshotIfDue } from './fold-snapshot.ts';
+import { bytesOf, deliverInRun, describeError, isRevocation, pollPatiently, toError, type PartitionRun } from './partition-run.ts';
+import type { FoldStage } from './stage.ts';
+import type { ReadBudget } from './transport.ts';
+
+const nothing: ReadBudget = { records: 0, bytes: 0 };
+
+export function runFoldPartition(stage: FoldStage, context: FoldContext): PartitionRun {
+  const { start, clock, partition } = context;
+  const { topic, partition: number, incarnation } = partition;
+  const run: FoldRun = {
+    context,
+    stage,
+    state: stage.open({ topic, partition: number, incarnation }),
+    working: new AbortController(),
+    draining: false,
+    inFlight: nothing,
+    waiting: undefined,
+    standing: start,
+    position: start.position,
+    foldedSequence: start.sequence,
+    restored: false,
+    restore: { startedAtMs: clock.nowMs(), snapshotSequence: undefined, records: 0 },
+    snapshot: { recordsSinceWritten: 0, recordsSinceTried: 0, triedAtMs: clock.nowMs() },
+    outstanding: undefined,
+  };
+  const drain = (): void => {
+    run.draining = true;
+    run.waiting?.abort();
+  };
+  return {
+    done: work(run),
+    drain,
+    abort: () => {
+      run.working.abort();
+      drain();
+    },
+    inFlight: () => run.inFlight,
+  };
+}
+
+async function work(run: FoldRun): Promise<void> {
+  try {
+    await restore(run);
+    while (!run.draining && !hasEnded(run)) {
+      const records = await nextRecords(run);
+      if (hasEnded(run)) return;
+      if (records.length > 0) await holding(run, records, () => foldAndDeliver(run, records));
+      else await appendIfDue(run);
+      await snapshotIfDue(run);
+    }
+  } catch (error) {
+    if (!hasEnded(run) && !isRevocation(error)) throw toError(asRestoreFailure(run, error));
+  } finally {
+    run.working.abort();
+  }
+}
+
+/** None when it is time for something else: the end, a snapshot, a record of our own. */
+async function nextRecords(run: FoldRun): Promise<readonly ConsumedRecord[]> {
+  const { context } = run;
+  const { clock, limits, share } = context;
+  const waiting = new AbortController();
+  run.waiting = waiting;
+  const wakeAtMs = Math.min(snapshotDueAtMs(run) ?? Infinity, ownRecordDueAtMs(run) ?? Infinity);
+  // What is due waits for an empty log: records that have yet to be read may settle it themselves.
+  const patienceMs = Math.max(wakeAtMs - clock.nowMs(), limits.lingerMsMax);
+  if (patienceMs < Infinity) void clock.sleep(patienceMs, waiting.signal).then(() => waiting.abort());
+  const { records, bytes } = share();
+  try {
+    return await pollPatiently(context, run.position, { records: Math.min(records, limits.foldRecordsMax), bytes }, waiting.signal);
+  } finally {
+    waiting.abort();
+  }
+}
+
+/** A fold holds one batch, which its poll bounded. */
+async function holding(run: FoldRun, records: readonly ConsumedRecord[], work: () => Promise<void>): Promise<void> {
+  const { observer, partition } = run.context;
+  run.inFlight = { records: records.length, bytes: bytesOf(records) };
+  observer.inFlight(partition, run.inFlight, 0);
+  await work();
+  run.inFlight = nothing;
+  observer.inFlight(partition, nothing, 0);
+}
+
+async function foldAndDeliver(run: FoldRun, records: readonly ConsumedRecord[]): Promise<void> {
+  const { context } = run;
+  const { limits, start } = context;
+  const outputs = await fold(run, records);
+  const last = records.at(-1);
+  if (outputs === undefined || last === undefined) return;
+  const unsent = records.flatMap((record, index) => {
+    if (record.sequence <= start.sequence) return [];
+    return [{ record, outputs: outputs[index] ?? [], sent: 0 }];
+  });
+  skipSent(run, unsent);
+  run.position = last.nextPosition;
+  run.foldedSequence = last.sequence;
+  run.snapshot.recordsSinceWritten += records.length;
+  run.snapshot.recordsSinceTried += records.length;
+  if (records.some((record) => isOutstanding(run, record))) run.outstanding = undefined;
+  noteProgress(run, records.length);
+  const budget = { records: limits.deliveryRecordsMax, bytes: limits.deliveryBytesMax };
+  for (const delivery of cutDeliveries(unsent, run.standing, budget)) {
+    const settled = { outputs: delivery.outputs, checkpoint: delivery.checkpoint, previous: run.standing };
+    if (!(await deliverInRun(context, settled, delivery.inputs, run.working.signal))) return;
+    run.standing = delivery.checkpoint;
+  }
+}
+
+/** The first record after the committed one may be half sent. */
+function skipSent(run: FoldRun, unsent: Folded[]): void {
+  const { standing } = run;
+  const [first] = unsent;
+  if (first === undefined || standing.outputsSent === 0) return;
+  const { topic, partition, sequence } = first.record;
+  if (first.outputs.length < standing.outputsSent) {
+    throw pipelineError(
+      'LS_PIPELINE_FOLD_DIVERGED',
+      `Record ${sequence} of partition ${partition} of ${topic} gave ${first.outputs.length} outputs where ${standing.outputsSent} had been sent.`,
+      { topic, partition, sequence, outputs: first.outputs.length, outputsSent: standing.outputsSent },
+    );
+  }
+  unsent[0] = { ...first, sent: standing.outputsSent };
+}
+
+async function fold(run: FoldRun, records: readonly ConsumedRecord[]): Promise<readonly (readonly OutputRecord[])[] | undefined> {
+  try {
+    const outputs = await unlessEnded(run, run.state.fold(records));
+    if (outputs === undefined || outputs.length === records.length) return outputs;
+    throw new RangeError(`${records.length} records gave ${outputs.length} lists of outputs`);
+  } catch (cause) {
+    throw foldFailed(run, records, cause);
+  }
+}
+
+function foldFailed(run: FoldRun, records: readonly ConsumedRecord[], cause: unknown): Error {
+  const { topic, partition } = run.context.partition;
+  const sequence = records[0]?.sequence ?? run.foldedSequence;
+  const lastSequence = records.at(-1)?.sequence ?? sequence;
+  return pipelineError(
+    'LS_PIPELINE_FOLD_FAILED',
+    `Stage ${run.stage.name} failed on partition ${partition} of ${topic}, in records ${sequence} to ${lastSequence}: ${describeError(cause)}`,
+    { stage: run.stage.name, topic, partition, sequence, lastSequence },
+    { cause },
+  );
+}
+
+/** Undefined while there is nothing to append, or an earlier one is still on its way through the log. */
+function ownRecordDueAtMs(run: FoldRun): number | undefined {
+  return run.restored && run.outstanding === undefined ? run.state.due()?.atMs : undefined;
+}
+
+async function appendIfDue(run: FoldRun): Promise<void> {
+  const { context, working } = run;
+  const due = run.state.due();
+  if (run.draining || due === undefined || (ownRecordDueAtMs(run) ?? Infinity) > context.clock.nowMs()) return;
+  // Appending it twice does no harm: it says what time it is.
+  await patiently(context, working.signal, () => context.append([due.record]));
+  run.outstanding = due.record;
+  context.observer.ticked(context.partition);
+}
+
+function isOutstanding(run: FoldRun, record: ConsumedRecord): boolean {
+  const own = run.outstanding;
+  if (own === undefined || !own.value.equals(record.value)) return false;
+  return own.key === null || record.key === null ? own.key === record.key : own.key.equals(record.key);
+}

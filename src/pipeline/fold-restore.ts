@@ -1,0 +1,69 @@
+/**
+ * Bringing a fold's state back (SEMANTICS.md, rule 17): the newest snapshot at or below the committed sequence, then the log from there. The
+ * outputs of records up to the committed sequence are not sent again; of the record after it, the first `outputsSent` are not.
+ */
+import { stateError } from '../core/errors/state.ts';
+import { patiently } from './delivery.ts';
+import { hasEnded, unlessEnded, type FoldRun } from './fold-run.ts';
+import { codeOf } from './retry.ts';
+import type { SnapshotKey, StoredSnapshot } from './state-store.ts';
+
+/** A log whose first record has another sequence has lost its beginning. */
+const firstSequence = 0n;
+
+export async function restore(run: FoldRun): Promise<void> {
+  const { context, state, working } = run;
+  const { partition, stateStore, start } = context;
+  const snapshot = stateStore && (await unlessEnded(run, stateStore.newest(snapshotKey(run), start.sequence)));
+  const bounds = await patiently(context, working.signal, () => partition.bounds());
+  if (bounds === undefined || hasEnded(run)) return;
+  requireLog(run, snapshot, bounds.start.sequence);
+  if (snapshot !== undefined) await unlessEnded(run, state.restore(snapshot.chunks()));
+  if (hasEnded(run)) return;
+  run.position = snapshot?.header.position ?? bounds.start.position;
+  run.foldedSequence = snapshot?.header.sequence ?? bounds.start.sequence - 1n;
+  run.restore.snapshotSequence = snapshot?.header.sequence;
+  partition.seek(run.position);
+  noteProgress(run, 0);
+}
+
+export function snapshotKey({ context, stage }: FoldRun): SnapshotKey {
+  const { topic, partition, incarnation } = context.partition;
+  return { stage: stage.name, topic, incarnation, partition };
+}
+
+/** @param records folded since the last call. */
+export function noteProgress(run: FoldRun, records: number): void {
+  if (run.restored) return;
+  const { context, restore: progress } = run;
+  progress.records += records;
+  if (run.foldedSequence < context.start.sequence) return;
+  run.restored = true;
+  context.observer.restored(context.partition, {
+    snapshotSequence: progress.snapshotSequence,
+    records: progress.records,
+    durationMs: context.clock.nowMs() - progress.startedAtMs,
+  });
+}
+
+/** While the state is behind what is committed, a lost position means that the state cannot be rebuilt. */
+export function asRestoreFailure(run: FoldRun, error: unknown): unknown {
+  return !run.restored && codeOf(error) === 'LS_TRANSPORT_POSITION_LOST' ? truncated(run, run.foldedSequence, error) : error;
+}
+
+function requireLog(run: FoldRun, snapshot: StoredSnapshot | undefined, startSequence: bigint): void {
+  const nextSequence = snapshot === undefined ? firstSequence : snapshot.header.sequence + 1n;
+  if (startSequence > nextSequence) throw truncated(run, nextSequence - 1n, undefined, startSequence);
+}
+
+function truncated(run: FoldRun, sequence: bigint, cause: unknown, startSequence?: bigint): Error {
+  const { topic, partition } = run.context.partition;
+  const from = run.restore.snapshotSequence === undefined && sequence < firstSequence ? 'there is no snapshot' : `the state stands at ${sequence}`;
+  const begins = startSequence === undefined ? 'the record after it is gone' : `the log begins at ${startSequence}`;
+  return stateError(
+    'LS_STATE_LOG_TRUNCATED',
+    `The state of ${run.stage.name} for partition ${partition} of ${topic} cannot be rebuilt: ${from}, and ${begins}.`,
+    { stage: run.stage.name, topic, partition, sequence, ...(startSequence === undefined ? {} : { startSequence }) },
+    { cause },
+  );
+}

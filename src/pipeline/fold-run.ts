@@ -1,0 +1,48 @@
+/** The state of a fold's partition at work. */
+import type { OutputRecord } from '../core/records.ts';
+import { unlessAborted } from './abort.ts';
+import type { PartitionContext } from './partition-run.ts';
+import type { FoldPartition, FoldStage } from './stage.ts';
+import type { StateStore } from './state-store.ts';
+import type { Checkpoint, ReadBudget } from './transport.ts';
+
+export type FoldContext = PartitionContext & {
+  /** Without one, every start folds the log from its beginning. */
+  readonly stateStore: StateStore | undefined;
+  /** For what the owner appends for itself. */
+  readonly append: (records: readonly OutputRecord[]) => Promise<void>;
+};
+
+export type FoldRun = {
+  readonly context: FoldContext;
+  readonly stage: FoldStage;
+  readonly state: FoldPartition;
+  /** Aborted by abort, by failure and at the end: nothing more is done. */
+  readonly working: AbortController;
+  draining: boolean;
+  /** The batch that was read and is not delivered yet. */
+  inFlight: ReadBudget;
+  /** Ends the poll that is waiting. */
+  waiting: AbortController | undefined;
+  /** What is committed. */
+  standing: Checkpoint;
+  /** Where reading goes on. */
+  position: string;
+  /** The last record that the state contains. */
+  foldedSequence: bigint;
+  /** The state contains everything that was committed when the run began: from here on outputs go out. */
+  restored: boolean;
+  readonly restore: { startedAtMs: number; snapshotSequence: bigint | undefined; records: number };
+  readonly snapshot: { recordsSinceWritten: number; recordsSinceTried: number; triedAtMs: number };
+  /** A record of our own that was appended and not folded yet. */
+  outstanding: OutputRecord | undefined;
+};
+
+export function hasEnded(run: FoldRun): boolean {
+  return run.working.signal.aborted;
+}
+
+/** Undefined where the run ended first. */
+export function unlessEnded<Result>(run: FoldRun, promise: Promise<Result>): Promise<Result | undefined> {
+  return unlessAborted(promise, run.working.signal);
+}

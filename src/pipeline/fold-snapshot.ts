@@ -1,0 +1,38 @@
+/**
+ * Cutting snapshots. Only right after a delivery, when the state stands at the committed sequence with no record half sent: then "state at C,
+ * committed at C" is what a restart finds (SEMANTICS.md, rule 17). A snapshot that cannot be written costs a longer restart, not the stage.
+ */
+import { snapshotKey } from './fold-restore.ts';
+import { hasEnded, unlessEnded, type FoldRun } from './fold-run.ts';
+
+export async function snapshotIfDue(run: FoldRun): Promise<void> {
+  const { context, state, standing } = run;
+  const { stateStore, clock, observer, partition } = context;
+  const consistent = run.restored && standing.outputsSent === 0 && standing.sequence === run.foldedSequence;
+  if (stateStore === undefined || !consistent || !isDue(run) || hasEnded(run)) return;
+  const startedMs = clock.nowMs();
+  run.snapshot.recordsSinceTried = 0;
+  run.snapshot.triedAtMs = startedMs;
+  try {
+    const header = { ...snapshotKey(run), sequence: standing.sequence, position: standing.position };
+    await unlessEnded(run, stateStore.write(header, state.snapshot()));
+  } catch (error) {
+    observer.snapshotFailed(partition, error);
+    return;
+  }
+  if (hasEnded(run)) return;
+  run.snapshot.recordsSinceWritten = 0;
+  observer.snapshotWritten(partition, standing.sequence, clock.nowMs() - startedMs);
+}
+
+function isDue(run: FoldRun): boolean {
+  const dueAtMs = snapshotDueAtMs(run);
+  const { clock, limits } = run.context;
+  return dueAtMs !== undefined && (clock.nowMs() >= dueAtMs || run.snapshot.recordsSinceTried >= limits.snapshotEveryRecords);
+}
+
+/** Undefined while a snapshot would say nothing new, or may not be cut. */
+export function snapshotDueAtMs({ context, restored, snapshot, standing }: FoldRun): number | undefined {
+  if (context.stateStore === undefined || !restored || standing.outputsSent > 0 || snapshot.recordsSinceWritten === 0) return undefined;
+  return snapshot.triedAtMs + context.limits.snapshotEveryMs;
+}

@@ -1,0 +1,67 @@
+/**
+ * One input partition of a map stage. Three things go on at once, over one tracker:
+ *
+ *      intake ──admit──> processing, any order ──finish──> release: the finished prefix, one delivery at a time
+ *         ^                                                   │
+ *         └──────────────── room in the budget ───────────────┘
+ */
+import { createCondition } from './condition.ts';
+import { createFailureWindow } from './failure-window.ts';
+import { admit } from './map-processing.ts';
+import { release } from './map-release.ts';
+import { endRun, failRun, hasRoom, isDraining, observeInFlight, type MapRun } from './map-run.ts';
+import { createOffsetTracker } from './offset-tracker.ts';
+import { pollPatiently, type PartitionContext, type PartitionRun } from './partition-run.ts';
+import type { MapStage } from './stage.ts';
+
+export function runMapPartition(stage: MapStage, context: PartitionContext): PartitionRun {
+  const run: MapRun = {
+    context,
+    stage,
+    tracker: createOffsetTracker(),
+    window: createFailureWindow(),
+    changed: createCondition(context.clock),
+    reading: new AbortController(),
+    working: new AbortController(),
+    processing: new Map(),
+    held: new Set(),
+    unparkable: new WeakSet(),
+    paused: false,
+    resumedAtMs: 0,
+    intakeEnded: false,
+    failure: undefined,
+  };
+  return {
+    done: work(run),
+    drain: () => {
+      run.reading.abort();
+      run.changed.notify();
+    },
+    abort: () => endRun(run),
+    inFlight: () => run.tracker.inFlight(),
+  };
+}
+
+async function work(run: MapRun): Promise<void> {
+  const guarded = (activity: Promise<void>): Promise<void> => activity.catch((error: unknown) => failRun(run, error));
+  await Promise.all([guarded(intake(run)), guarded(release(run))]);
+  endRun(run);
+  if (run.failure !== undefined) throw run.failure;
+}
+
+async function intake(run: MapRun): Promise<void> {
+  const { context, tracker, reading, changed } = run;
+  let position = context.start.position;
+  context.partition.seek(position);
+  while (!isDraining(run)) {
+    await changed.until(() => (!run.paused && hasRoom(run)) || isDraining(run));
+    const records = await pollPatiently(context, position, tracker.room(context.share()), reading.signal);
+    // What arrives after the drain began was promised to nobody: the next owner reads it.
+    if (isDraining(run)) break;
+    for (const record of records) admit(run, record);
+    position = records.at(-1)?.nextPosition ?? position;
+    observeInFlight(run);
+  }
+  run.intakeEnded = true;
+  changed.notify();
+}

@@ -1,0 +1,115 @@
+/**
+ * Processing the records of a map's partition: all that are in flight at once, each until its result is final.
+ *
+ * When a system fails rather than the records (failure-window.ts), the partition pauses: nothing more is read, and whatever fails is held. One
+ * held record after the other is done again after a back-off; the first that succeeds resumes the partition, and the others are done again.
+ */
+import { pipelineError } from '../core/errors/pipeline.ts';
+import type { ConsumedRecord } from '../core/records.ts';
+import { failRun, hasEnded, type MapRun } from './map-run.ts';
+import type { Tracked } from './offset-tracker.ts';
+import { describeError } from './partition-run.ts';
+import { backOffMs, createRetry } from './retry.ts';
+import type { MapStage, Processed } from './stage.ts';
+
+export function admit(run: MapRun, record: ConsumedRecord): void {
+  const tracked = run.tracker.admit(record);
+  // The poll was already waiting when the pause began.
+  if (run.paused) run.held.add(tracked);
+  else void process(run, tracked);
+}
+
+async function process(run: MapRun, tracked: Tracked): Promise<void> {
+  try {
+    const processed = await attempt(run, tracked);
+    if (processed !== undefined) conclude(run, tracked, processed);
+  } catch (error) {
+    failRun(run, error);
+  }
+}
+
+/** Undefined where nobody waits for the result any more. */
+async function attempt(run: MapRun, tracked: Tracked): Promise<Processed | undefined> {
+  const { context, stage, tracker } = run;
+  const { clock, random, limits, observer, partition } = context;
+  const controller = new AbortController();
+  run.processing.set(tracked, controller);
+  const { signal } = controller;
+  const startedMs = clock.nowMs();
+  try {
+    const processed = await stage.process(tracked.record, {
+      signal,
+      retry: createRetry({ policy: limits.processRetry, clock, random, signal }),
+    });
+    if (!tracker.awaits(tracked)) return undefined;
+    observer.processed(partition, clock.nowMs() - startedMs, processed.systemFailures);
+    return processed;
+  } catch (error) {
+    if (!tracker.awaits(tracked)) return undefined;
+    throw processFailed(stage, tracked.record, error);
+  } finally {
+    if (run.processing.get(tracked) === controller) run.processing.delete(tracked);
+  }
+}
+
+/** A stage turns what is wrong with a record into a dead letter. If it rejects, it is wrong itself. */
+function processFailed(stage: MapStage, { topic, partition, sequence }: ConsumedRecord, cause: unknown): Error {
+  return pipelineError(
+    'LS_PIPELINE_PROCESS_FAILED',
+    `Stage ${stage.name} failed on record ${sequence} of partition ${partition} of ${topic}: ${describeError(cause)}`,
+    { stage: stage.name, topic, partition, sequence },
+    { cause },
+  );
+}
+
+function conclude(run: MapRun, tracked: Tracked, processed: Processed): void {
+  const { tracker, window, context } = run;
+  const code = window.tippedBy(processed.systemFailures) ?? (run.paused ? processed.systemFailures[0] : undefined);
+  if (code === undefined) {
+    window.record(processed.systemFailures);
+    run.held.delete(tracked);
+    tracker.finish(tracked, processed.outputs, context.clock.nowMs());
+  } else {
+    run.held.add(tracked);
+    if (!run.paused) pause(run, code);
+  }
+  run.changed.notify();
+}
+
+function pause(run: MapRun, code: string): void {
+  run.paused = true;
+  run.context.observer.paused(run.context.partition, code);
+  void probeUntilOneSucceeds(run);
+}
+
+async function probeUntilOneSucceeds(run: MapRun): Promise<void> {
+  const { context, held } = run;
+  try {
+    for (let round = 1; ; round += 1) {
+      await context.clock.sleep(backOffMs(context.limits.patience, round, context.random), run.working.signal);
+      const [tracked] = held;
+      if (hasEnded(run) || tracked === undefined) return;
+      const processed = await attempt(run, tracked);
+      if (processed === undefined) continue;
+      if (processed.systemFailures.length === 0) {
+        resume(run, tracked, processed);
+        return;
+      }
+      // To the end: a record that fails for ever must not be the only one that is tried.
+      held.delete(tracked);
+      held.add(tracked);
+    }
+  } catch (error) {
+    failRun(run, error);
+  }
+}
+
+function resume(run: MapRun, tracked: Tracked, processed: Processed): void {
+  run.paused = false;
+  run.resumedAtMs = run.context.clock.nowMs();
+  run.context.observer.resumed(run.context.partition);
+  conclude(run, tracked, processed);
+  const waiting = [...run.held];
+  run.held.clear();
+  for (const next of waiting) void process(run, next);
+}

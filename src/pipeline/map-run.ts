@@ -1,0 +1,64 @@
+/** The state of a map's partition at work, and how it ends. The files map-processing and map-release act on it; map-partition puts them together. */
+import type { Condition } from './condition.ts';
+import type { FailureWindow } from './failure-window.ts';
+import type { OffsetTracker, Tracked } from './offset-tracker.ts';
+import { isRevocation, toError, type PartitionContext } from './partition-run.ts';
+import type { MapStage } from './stage.ts';
+
+export type MapRun = {
+  readonly context: PartitionContext;
+  readonly stage: MapStage;
+  readonly tracker: OffsetTracker;
+  readonly window: FailureWindow;
+  /** Notified of every change to this object and to the tracker. */
+  readonly changed: Condition;
+  /** Aborted by drain: nothing more is read. */
+  readonly reading: AbortController;
+  /** Aborted by abort, by failure and at the end: nothing more is done. */
+  readonly working: AbortController;
+  /** To abort the processing of a record that was parked or forgotten. */
+  readonly processing: Map<Tracked, AbortController>;
+  /** Records that failed with what paused the partition, or were read during the pause. */
+  readonly held: Set<Tracked>;
+  /** Records that the stage does not park: they are waited for. */
+  readonly unparkable: WeakSet<Tracked>;
+  paused: boolean;
+  resumedAtMs: number;
+  intakeEnded: boolean;
+  failure: Error | undefined;
+};
+
+/** Ends the run; the first failure is the one that counts, and losing the partition is none. */
+export function failRun(run: MapRun, error: unknown): void {
+  if (!run.working.signal.aborted && !isRevocation(error)) run.failure = toError(error);
+  endRun(run);
+}
+
+/** Whatever is still being done comes too late from here on. */
+export function endRun(run: MapRun): void {
+  run.reading.abort();
+  run.working.abort();
+  run.tracker.reset();
+  run.held.clear();
+  for (const controller of run.processing.values()) controller.abort();
+  run.processing.clear();
+  run.changed.notify();
+}
+
+export function isDraining(run: MapRun): boolean {
+  return run.reading.signal.aborted;
+}
+
+export function hasEnded(run: MapRun): boolean {
+  return run.working.signal.aborted;
+}
+
+/** Whether another record may be read. */
+export function hasRoom({ context, tracker }: MapRun): boolean {
+  const room = tracker.room(context.share());
+  return room.records > 0 && room.bytes > 0;
+}
+
+export function observeInFlight({ context, tracker }: MapRun): void {
+  context.observer.inFlight(context.partition, tracker.inFlight(), tracker.gap());
+}

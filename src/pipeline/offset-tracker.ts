@@ -1,0 +1,183 @@
+/**
+ * What a partition has read and not yet delivered, in input order. Records finish in any order; only the finished prefix may leave, because a
+ * commit says "everything up to here".
+ *
+ *      delivered │ finished  finished │ processing  finished  finished  processing │ not read
+ *                └───── prefix ───────┘ └ head of line: holds its successors back
+ *
+ * The room for further records counts inputs and their results, in records and bytes. `reset` begins a new epoch: completions of records
+ * admitted before it answer false and change nothing, so work that outlives a revocation cannot touch its successor's commits.
+ */
+import { recordBytes, type ConsumedRecord, type OutputRecord } from '../core/records.ts';
+import type { ReadBudget } from './transport.ts';
+
+export type Tracked = {
+  readonly record: ConsumedRecord;
+  readonly epoch: number;
+  readonly bytes: number;
+  outputBytes: number;
+  outputs: readonly OutputRecord[] | undefined;
+  finishedAtMs: number;
+};
+
+/** The finished prefix. An input without outputs counts as one of them, or a run of such inputs would never end a delivery. */
+export type Prefix = { readonly inputs: number; readonly outputs: number; readonly outputBytes: number };
+
+export type OffsetTracker = {
+  /** What may still be admitted within a budget; not positive where nothing may. */
+  readonly room: (budget: ReadBudget) => ReadBudget;
+  readonly inFlight: () => ReadBudget;
+  readonly admit: (record: ConsumedRecord) => Tracked;
+  /** False, and nothing happens, for a record of an earlier epoch and for one that has finished already. */
+  readonly finish: (tracked: Tracked, outputs: readonly OutputRecord[], nowMs: number) => boolean;
+  /** Whether a completion of this record would still count. */
+  readonly awaits: (tracked: Tracked) => boolean;
+  readonly head: () => Tracked | undefined;
+  readonly prefix: () => Prefix;
+  /** Records that have finished and wait for an earlier one. */
+  readonly gap: () => number;
+  /** When the first of the finished records that are not in the prefix finished. */
+  readonly heldSinceMs: () => number | undefined;
+  /** The beginning of the prefix that fits a delivery; a first record goes whatever its size. Empty only if the prefix is. */
+  readonly peek: (deliveryBudget: ReadBudget) => readonly Tracked[];
+  /** Takes the first `count` records out: their outputs and their positions are durable. */
+  readonly release: (count: number) => void;
+  /** All that are in flight, forgotten. */
+  readonly reset: () => readonly Tracked[];
+};
+
+const emptyPrefix: Prefix = { inputs: 0, outputs: 0, outputBytes: 0 };
+
+export function createOffsetTracker(): OffsetTracker {
+  const queue = createQueue<Tracked>();
+  /** In the order of finishing; records that were released or joined the prefix are dropped when they come to its front. */
+  const finished = createQueue<Tracked>();
+  const inPrefix = new WeakSet<Tracked>();
+  let epoch = 0;
+  let bytes = 0;
+  let prefix: Prefix = emptyPrefix;
+  let finishedCount = 0;
+  const extendPrefix = (): void => {
+    for (let next = queue.at(prefix.inputs); next?.outputs !== undefined; next = queue.at(prefix.inputs)) {
+      inPrefix.add(next);
+      prefix = added(prefix, next, 1);
+    }
+  };
+  const awaits = (tracked: Tracked): boolean => tracked.epoch === epoch && tracked.outputs === undefined;
+  return {
+    room: (budget) => ({ records: budget.records - queue.length(), bytes: budget.bytes - bytes }),
+    inFlight: () => ({ records: queue.length(), bytes }),
+    admit: (record) => {
+      const tracked: Tracked = { record, epoch, bytes: recordBytes(record), outputBytes: 0, outputs: undefined, finishedAtMs: 0 };
+      bytes += tracked.bytes;
+      queue.push(tracked);
+      return tracked;
+    },
+    finish: (tracked, outputs, nowMs) => {
+      if (!awaits(tracked)) return false;
+      const outputBytes = bytesOf(outputs);
+      tracked.outputs = outputs;
+      tracked.finishedAtMs = nowMs;
+      tracked.outputBytes = outputBytes;
+      bytes += outputBytes;
+      finishedCount += 1;
+      finished.push(tracked);
+      extendPrefix();
+      return true;
+    },
+    awaits,
+    head: () => queue.at(0),
+    prefix: () => prefix,
+    gap: () => finishedCount - prefix.inputs,
+    heldSinceMs: () => {
+      for (let first = finished.at(0); first !== undefined; first = finished.at(0)) {
+        if (!inPrefix.has(first)) return first.finishedAtMs;
+        finished.shift();
+      }
+      return undefined;
+    },
+    peek: (budget) => peekPrefix(queue, prefix.inputs, budget),
+    release: (count) => {
+      for (let released = 0; released < count; released += 1) {
+        const tracked = queue.shift();
+        if (tracked?.outputs === undefined) throw new RangeError('only finished records can be released');
+        bytes -= tracked.bytes + tracked.outputBytes;
+        finishedCount -= 1;
+        prefix = added(prefix, tracked, -1);
+      }
+    },
+    reset: () => {
+      epoch += 1;
+      bytes = 0;
+      prefix = emptyPrefix;
+      finishedCount = 0;
+      finished.clear();
+      return queue.clear();
+    },
+  };
+}
+
+function added(prefix: Prefix, tracked: Tracked, sign: 1 | -1): Prefix {
+  return {
+    inputs: prefix.inputs + sign,
+    outputs: prefix.outputs + sign * Math.max(1, tracked.outputs?.length ?? 0),
+    outputBytes: prefix.outputBytes + sign * tracked.outputBytes,
+  };
+}
+
+function peekPrefix(queue: Queue<Tracked>, inputs: number, budget: ReadBudget): readonly Tracked[] {
+  const taken: Tracked[] = [];
+  let outputs = 0;
+  let bytes = 0;
+  for (let index = 0; index < inputs; index += 1) {
+    const tracked = queue.at(index);
+    if (tracked === undefined) break;
+    outputs += Math.max(1, tracked.outputs?.length ?? 0);
+    bytes += tracked.outputBytes;
+    if (index > 0 && (outputs > budget.records || bytes > budget.bytes)) break;
+    taken.push(tracked);
+  }
+  return taken;
+}
+
+function bytesOf(outputs: readonly OutputRecord[]): number {
+  let bytes = 0;
+  for (const output of outputs) bytes += recordBytes(output);
+  return bytes;
+}
+
+type Queue<Item> = {
+  readonly push: (item: Item) => void;
+  readonly shift: () => Item | undefined;
+  readonly at: (index: number) => Item | undefined;
+  readonly length: () => number;
+  readonly clear: () => Item[];
+};
+
+/** An array whose front is an index: shifting thousands of items out of an array moves all the others each time. */
+function createQueue<Item>(): Queue<Item> {
+  let items: (Item | undefined)[] = [];
+  let front = 0;
+  return {
+    push: (item) => void items.push(item),
+    shift: () => {
+      const item = items[front];
+      if (front >= items.length) return undefined;
+      items[front] = undefined;
+      front += 1;
+      if (front > 1_024 && front * 2 > items.length) {
+        items = items.slice(front);
+        front = 0;
+      }
+      return item;
+    },
+    at: (index) => items[front + index],
+    length: () => items.length - front,
+    clear: () => {
+      const rest = items.slice(front).filter((item) => item !== undefined);
+      items = [];
+      front = 0;
+      return rest;
+    },
+  };
+}

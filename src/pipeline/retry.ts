@@ -1,0 +1,60 @@
+/**
+ * Repeating what may succeed later. The wait before attempt n + 1 is a random part of base * 2^(n - 1), at most the cap ("full jitter": the
+ * clients that a broken service left behind do not come back in step).
+ */
+import type { Clock, Random } from '../core/clock.ts';
+import { LabelstreamError } from '../core/errors/error.ts';
+import type { Retry } from './stage.ts';
+
+export type RetryPolicy = {
+  /** Attempts in all, the first included; Infinity waits without bound. */
+  readonly attemptsMax: number;
+  readonly baseMs: number;
+  readonly capMs: number;
+  /** Failures with these codes do not count as attempts: what is configured as our own is waited for, however long (SEMANTICS.md, rule 22). */
+  readonly waitedForCodes: ReadonlySet<string>;
+};
+
+/** Total: an error that is not ours answers no. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof LabelstreamError && error.retryable;
+}
+
+/** The stable code of a failure; undefined for an error that is not ours. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof LabelstreamError ? error.code : undefined;
+}
+
+/** @param attempt of the failure that is waited for, from 1. */
+export function backOffMs(policy: Pick<RetryPolicy, 'baseMs' | 'capMs'>, attempt: number, random: Random): number {
+  return random() * Math.min(policy.capMs, policy.baseMs * 2 ** Math.min(attempt - 1, 40));
+}
+
+export type RetryOptions = {
+  readonly policy: RetryPolicy;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Ends the waiting: the last failure is thrown. */
+  readonly signal: AbortSignal;
+  readonly retried?: (attempt: number, error: unknown) => void;
+};
+
+/** Rejects with the failure that ended it: the first that is not retryable, the last allowed, or the one after which the signal aborted. */
+export function createRetry({ policy, clock, random, signal, retried }: RetryOptions): Retry {
+  return async (operation) => {
+    let counted = 0;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await operation(attempt);
+      } catch (error) {
+        if (signal.aborted || !isRetryable(error)) throw error;
+        if (!policy.waitedForCodes.has(codeOf(error) ?? '')) counted += 1;
+        if (counted >= policy.attemptsMax) throw error;
+        retried?.(attempt, error);
+        await clock.sleep(backOffMs(policy, attempt, random), signal);
+        // Read anew: the abort that woke the sleep came after the first look.
+        signal.throwIfAborted();
+      }
+    }
+  };
+}
