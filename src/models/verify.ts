@@ -1,0 +1,166 @@
+/**
+ * What `labelstream models verify` does with a model: prove its files, load it, ask for its known answers, and prove that no item's result
+ * depends on its neighbours (SEMANTICS.md, rule 6), by running the same items alone, in shuffled batches of every allowed size, and beside
+ * the longest neighbours there are.
+ */
+import { basename } from 'node:path';
+import { LabelstreamError } from '../core/errors/error.ts';
+import type { Random } from '../core/clock.ts';
+import type { ItemOutcome } from './inference.ts';
+import { knownAnswerMistakes, sameOutcome } from './known-answers.ts';
+import type { Manifest } from './manifest.ts';
+import type { ModelInput } from './model-port.ts';
+import { probeInputs } from './probe-inputs.ts';
+import { loadArtefacts, readManifest, type ModelArtefacts } from './repository.ts';
+import { seededRandom, shuffled } from './seeded-random.ts';
+import { startInferenceWorker, type InferenceWorker } from './worker-handle.ts';
+import { unpackOutcomes } from './worker-protocol.ts';
+
+export type VerifyCheck = {
+  readonly name: 'manifest' | 'files' | 'load' | 'known-answers' | 'batch-invariance';
+  readonly ok: boolean;
+  /** What was seen, or what is wrong, with the code of the error. */
+  readonly detail: string;
+};
+
+export type VerifyReport = {
+  readonly name: string;
+  readonly version: string;
+  readonly directory: string;
+  /**
+   * Every check passed. A model that says `reproducible: false` of itself may fail `batch-invariance`; then only the check tells.
+   */
+  readonly ok: boolean;
+  readonly checks: readonly VerifyCheck[];
+};
+
+export type VerifyOptions = {
+  /** Of the items that are made up and of their order; the report names it. */
+  readonly seed?: number;
+  /** How often all items are shuffled for each batch size. */
+  readonly rounds?: number;
+};
+
+const model = 'model';
+
+/** Never rejects because of the model: whatever is wrong with it is in the report. */
+export async function verifyModel(directory: string, { seed = 1, rounds = 4 }: VerifyOptions = {}): Promise<VerifyReport> {
+  const checks: VerifyCheck[] = [];
+  let manifest: Manifest | undefined;
+  /** False where the check failed: then what rests on it is not tried. */
+  const check = async (name: VerifyCheck['name'], prove: () => Promise<{ ok: boolean; detail: string }>): Promise<boolean> => {
+    let result: { ok: boolean; detail: string };
+    try {
+      result = await prove();
+    } catch (error) {
+      if (!(error instanceof LabelstreamError)) throw error;
+      result = { ok: false, detail: `${error.code}: ${error.message}` };
+    }
+    checks.push({ name, ...result });
+    return result.ok;
+  };
+  const isReadable = await check('manifest', async () => {
+    manifest = await readManifest(directory);
+    return { ok: true, detail: `${manifest.name} ${manifest.version}, ${manifest.task}, ${manifest.licence}` };
+  });
+  if (isReadable) await verifyBehind(directory, check, seededRandom(seed), { seed, rounds });
+  const isExcused = ({ name }: VerifyCheck): boolean => name === 'batch-invariance' && manifest?.reproducible === false;
+  return {
+    name: manifest?.name ?? basename(directory),
+    version: manifest?.version ?? '',
+    directory,
+    ok: checks.every((done) => done.ok || isExcused(done)),
+    checks,
+  };
+}
+
+type Check = (name: VerifyCheck['name'], prove: () => Promise<{ ok: boolean; detail: string }>) => Promise<boolean>;
+
+/** The checks behind the manifest. */
+async function verifyBehind(directory: string, check: Check, random: Random, options: Required<VerifyOptions>): Promise<void> {
+  let artefacts: ModelArtefacts | undefined;
+  let worker: InferenceWorker | undefined;
+  await check('files', async () => {
+    artefacts = await loadArtefacts(directory);
+    const { files } = artefacts.manifest;
+    const bytes = files.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+    return { ok: true, detail: `${files.length} files, ${bytes} bytes, every SHA-256 as listed` };
+  });
+  if (artefacts === undefined) return;
+  const loaded = artefacts;
+  await check('load', async () => {
+    worker = await startInferenceWorker({ models: [{ name: model, artefacts: loaded }], testKnownAnswers: false });
+    return { ok: true, detail: `loaded, opset ${loaded.manifest.opset}` };
+  });
+  if (worker === undefined) return;
+  const run = runnerOf(worker);
+  try {
+    await check('known-answers', () => proveKnownAnswers(loaded.manifest, run));
+    await check('batch-invariance', () => proveBatchInvariance(loaded.manifest, run, random, options));
+  } finally {
+    await worker.close();
+  }
+}
+
+type Run = (inputs: readonly ModelInput[], batchSize: number) => Promise<ItemOutcome[]>;
+
+function runnerOf(worker: InferenceWorker): Run {
+  return async (inputs, batchSize) => unpackOutcomes(await worker.run({ model, inputs, batchSizes: [batchSize] }));
+}
+
+async function proveKnownAnswers(manifest: Manifest, run: Run): Promise<{ ok: boolean; detail: string }> {
+  const mistakes = await knownAnswerMistakes(manifest, run);
+  const { knownAnswers, executedShapes } = manifest;
+  const seen = `${knownAnswers.length} known answers in batches of ${executedShapes.batchSizes.join(', ')}`;
+  return { ok: mistakes.length === 0, detail: mistakes.length === 0 ? seen : mistakes.join('; ') };
+}
+
+type Comparison = { compared: number; different: number; example: string };
+
+async function proveBatchInvariance(
+  manifest: Manifest,
+  run: Run,
+  random: Random,
+  { seed, rounds }: Required<VerifyOptions>,
+): Promise<{ ok: boolean; detail: string }> {
+  const { batchSizes } = manifest.executedShapes;
+  const inputs = probeInputs(manifest, random);
+  const alone: ItemOutcome[] = [];
+  for (const input of inputs) alone.push(...(await run([input], batchSizes[0] ?? 1)));
+  const comparison: Comparison = { compared: 0, different: 0, example: '' };
+  const compare = async (order: readonly number[], batchSize: number, how: string): Promise<void> => {
+    const outcomes = await run(order.flatMap((index) => inputs[index] ?? []), batchSize);
+    for (const [position, index] of order.entries()) {
+      const [reference, outcome] = [alone[index], outcomes[position]];
+      comparison.compared += 1;
+      if (reference !== undefined && outcome !== undefined && sameOutcome(reference, outcome)) continue;
+      comparison.different += 1;
+      comparison.example ||= `item ${index} ${how} of ${batchSize}`;
+    }
+  };
+  const longest = longestOf(inputs);
+  for (const batchSize of batchSizes) {
+    // Alone in every size: nothing but padding beside it.
+    for (const index of inputs.keys()) await compare([index], batchSize, 'alone in a batch');
+    for (let round = 0; round < rounds; round += 1) await compare(shuffled([...inputs.keys()], random), batchSize, 'in a shuffled batch');
+    for (const index of inputs.keys()) {
+      const neighbours = Array.from({ length: batchSize - 1 }, (_, position) => longest[position % longest.length] ?? index);
+      await compare([...neighbours, index], batchSize, 'beside the longest items in a batch');
+    }
+  }
+  const failing = alone.filter((outcome) => 'failure' in outcome).length;
+  const seen = `${comparison.compared} results of ${inputs.length} items in batches of ${batchSizes.join(', ')} (seed ${seed})`;
+  if (failing === inputs.length) return { ok: false, detail: 'the model failed on every item' };
+  if (comparison.different === 0) return { ok: true, detail: `${seen}: equal to the last bit` };
+  return { ok: false, detail: `${comparison.different} of ${seen} differ, first ${comparison.example}` };
+}
+
+/** A quarter of the items: the longest texts, or the values of the largest magnitude. */
+function longestOf(inputs: readonly ModelInput[]): number[] {
+  const extent = (input: ModelInput | undefined): number => {
+    if (input === undefined) return 0;
+    return input.kind === 'text' ? input.text.length : Math.max(0, ...Object.values(input.values).map(Math.abs));
+  };
+  const order = [...inputs.keys()].sort((left, right) => extent(inputs[right]) - extent(inputs[left]));
+  return order.slice(0, Math.ceil(inputs.length / 4));
+}

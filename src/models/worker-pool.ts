@@ -1,0 +1,204 @@
+/**
+ * Keeps a fixed number of inference workers alive and busy. Every worker holds every model, so that one busy model can use all cores and no
+ * batch waits for "its" worker while another idles; the price is one copy of each model per worker, a few megabytes for the models here.
+ *
+ *   worker 0   [running | prefetched]      the prefetched batch starts without a round trip over the main thread; more than one
+ *   worker 1   [running |           ]      would only take it away from a worker that becomes free earlier
+ *
+ * A worker that dies is replaced. The batch that it ran is suspected: its items are run again once, each alone in a worker that holds
+ * nothing else, so that an item that kills again is known for certain and fails, and its neighbours do not. The prefetched batch goes back
+ * as it was.
+ */
+import type { Clock } from '../core/clock.ts';
+import { modelError } from '../core/errors/model.ts';
+import { createAlarm } from './alarm.ts';
+import type { InferenceWorker } from './worker-handle.ts';
+import type { RunReply, RunRequest } from './worker-protocol.ts';
+
+export type PoolBatch<Item> = { readonly model: string; readonly items: readonly Item[] };
+
+type Work<Item> = PoolBatch<Item> & { readonly suspected: boolean };
+
+export type PoolOptions<Item> = {
+  readonly workerCount: number;
+  readonly clock: Clock;
+  readonly start: () => Promise<InferenceWorker>;
+  /** The next batch that is ready, if any. */
+  readonly next: () => PoolBatch<Item> | undefined;
+  /** When the next batch becomes ready by itself. */
+  readonly dueAtMs: () => number | undefined;
+  readonly request: (batch: PoolBatch<Item>) => Omit<RunRequest, 'kind'>;
+  readonly succeeded: (batch: PoolBatch<Item>, reply: RunReply) => void;
+  readonly failed: (items: readonly Item[], error: Error) => void;
+  /** No worker is alive and none could be started, or (undefined) one is alive again. */
+  readonly availability: (unavailable: Error | undefined) => void;
+  readonly workerDied: (batchItems: number) => void;
+};
+
+export type WorkerPool = {
+  /** Hands out ready batches while workers have room; to be called whenever a batch may have become ready. */
+  readonly pump: () => void;
+  /** Fails what is in flight, ends every worker, the starting ones too. */
+  readonly close: (error: Error) => Promise<void>;
+};
+
+type Slot<Item> = { worker: InferenceWorker | undefined; work: Work<Item>[]; deathsInARow: number; supervision: Promise<void> };
+
+type Pool<Item> = {
+  readonly slots: readonly Slot<Item>[];
+  readonly retries: Work<Item>[];
+  readonly options: PoolOptions<Item>;
+  readonly pump: () => void;
+  readonly closing: AbortSignal;
+};
+
+/** A worker has this long to finish the batches that it holds before it is ended. */
+const closeMsMax = 5_000;
+const restartDelayMsMin = 50;
+const restartDelayMsMax = 5_000;
+
+/** Rejects, leaving no worker, with the error of the first worker that could not start. */
+export async function startWorkerPool<Item>(options: PoolOptions<Item>): Promise<WorkerPool> {
+  const workers = await startAll(options);
+  const closing = new AbortController();
+  const retries: Work<Item>[] = [];
+  const slots = workers.map((worker): Slot<Item> => ({ worker, work: [], deathsInARow: 0, supervision: Promise.resolve() }));
+  const pump = (): void => {
+    if (closing.signal.aborted) return;
+    handOut(pool);
+    // Without room it is the end of a batch that the next one waits for.
+    const dueAtMs = slots.some(hasRoom) ? options.dueAtMs() : undefined;
+    if (dueAtMs !== undefined) alarm.setAt(dueAtMs);
+  };
+  const alarm = createAlarm(options.clock, pump);
+  const pool: Pool<Item> = { slots, retries, options, pump, closing: closing.signal };
+  for (const slot of slots) slot.supervision = supervise(slot, pool);
+  return {
+    pump,
+    close: async (error) => {
+      closing.abort();
+      alarm.stop();
+      options.failed([...slots.flatMap(({ work }) => work.splice(0)), ...retries.splice(0)].flatMap(({ items }) => items), error);
+      await Promise.all(slots.map((slot) => endWorker(slot, options.clock)));
+    },
+  };
+}
+
+async function endWorker<Item>({ worker, supervision }: Slot<Item>, clock: Clock): Promise<void> {
+  if (worker !== undefined) {
+    const ended = new AbortController();
+    const deadline = clock.sleep(closeMsMax, ended.signal).then(() => (ended.signal.aborted ? undefined : worker.terminate()));
+    await Promise.race([worker.close(), deadline]);
+    ended.abort();
+  }
+  await supervision;
+}
+
+async function startAll<Item>({ workerCount, start }: PoolOptions<Item>): Promise<InferenceWorker[]> {
+  const results = await Promise.allSettled(Array.from({ length: workerCount }, () => start()));
+  const workers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const refused = results.find((result) => result.status === 'rejected');
+  if (refused === undefined) return workers;
+  await Promise.all(workers.map((worker) => worker.close()));
+  throw refused.reason;
+}
+
+function hasRoom<Item>({ worker, work }: Slot<Item>): boolean {
+  return worker !== undefined && (work.length === 0 || (work.length === 1 && work[0]?.suspected === false));
+}
+
+function handOut<Item>(pool: Pool<Item>): void {
+  const { slots, retries, options } = pool;
+  for (;;) {
+    const free = slots.filter(hasRoom).sort((left, right) => left.work.length - right.work.length)[0];
+    if (free?.worker === undefined) return;
+    // A suspected item runs alone in its worker. Nothing is prefetched until one is idle, or it might wait for ever.
+    if (retries[0]?.suspected === true && free.work.length > 0) return;
+    const work = retries.shift() ?? unsuspected(options.next());
+    if (work === undefined) return;
+    free.work.push(work);
+    void runWork(free, free.worker, work, pool);
+  }
+}
+
+function unsuspected<Item>(batch: PoolBatch<Item> | undefined): Work<Item> | undefined {
+  return batch === undefined ? undefined : { ...batch, suspected: false };
+}
+
+async function runWork<Item>(slot: Slot<Item>, worker: InferenceWorker, work: Work<Item>, { options, pump }: Pool<Item>): Promise<void> {
+  let reply: RunReply;
+  try {
+    reply = await worker.run(options.request(work));
+  } catch {
+    // The thread ended; `supervise` takes care of its work.
+    return;
+  }
+  const index = slot.work.indexOf(work);
+  if (index < 0) return;
+  slot.work.splice(index, 1);
+  slot.deathsInARow = 0;
+  options.succeeded(work, reply);
+  pump();
+}
+
+/** Replaces the worker of a slot whenever it ends, until the pool closes. */
+async function supervise<Item>(slot: Slot<Item>, pool: Pool<Item>): Promise<void> {
+  const { retries, options, pump, closing } = pool;
+  while (slot.worker !== undefined) {
+    await slot.worker.ended;
+    slot.worker = undefined;
+    if (closing.aborted) return;
+    const [running, ...prefetched] = slot.work.splice(0);
+    options.workerDied(running?.items.length ?? 0);
+    if (running !== undefined) retries.unshift(...prefetched, ...retriesOf(running, options));
+    slot.worker = await restart(slot, pool);
+    pump();
+  }
+}
+
+function retriesOf<Item>(work: Work<Item>, options: PoolOptions<Item>): Work<Item>[] {
+  if (!work.suspected) return work.items.map((item) => ({ model: work.model, items: [item], suspected: true }));
+  const message = `an item for the model ${work.model} ended its inference worker, and a second one that ran nothing else`;
+  options.failed(work.items, modelError('LS_MODEL_WORKER_DIED', message, { model: work.model }));
+  return [];
+}
+
+/** Undefined when the pool closes meanwhile. */
+async function restart<Item>(
+  slot: Slot<Item>,
+  { slots, retries, options, closing }: Pool<Item>,
+): Promise<InferenceWorker | undefined> {
+  for (;;) {
+    // The first death costs no delay; a worker that dies again and again without one answer must not spin.
+    const delayMs = slot.deathsInARow === 0 ? 0 : Math.min(restartDelayMsMax, restartDelayMsMin * 2 ** (slot.deathsInARow - 1));
+    slot.deathsInARow += 1;
+    if (delayMs > 0) await options.clock.sleep(delayMs, closing);
+    if (isAborted(closing)) return undefined;
+    try {
+      const worker = await options.start();
+      if (isAborted(closing)) {
+        await worker.close();
+        return undefined;
+      }
+      options.availability(undefined);
+      return worker;
+    } catch (error) {
+      if (isAborted(closing)) return undefined;
+      if (slots.every(({ worker }) => worker === undefined)) {
+        // Nobody knows when there will be a worker again: the items are better repeated by their callers than kept.
+        options.failed(retries.splice(0).flatMap(({ items }) => items), unavailable(error));
+        options.availability(unavailable(error));
+      }
+    }
+  }
+}
+
+/** A function, because an awaited step may have changed what an earlier look saw. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+function unavailable(error: unknown): Error {
+  const why = error instanceof Error ? error.message : String(error);
+  return modelError('LS_MODEL_WORKERS_UNAVAILABLE', `no inference worker can be started: ${why}`, {}, { cause: error });
+}

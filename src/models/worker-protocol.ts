@@ -1,0 +1,56 @@
+/** What the main thread and an inference worker say to each other. Runs are answered in the order in which they were asked for. */
+import type { ItemFailure, ItemOutcome } from './inference.ts';
+import type { ModelInput } from './model-port.ts';
+import type { ModelArtefacts } from './repository.ts';
+
+/** The workerData of an inference worker. */
+export type WorkerSetup = {
+  readonly models: readonly { readonly name: string; readonly artefacts: ModelArtefacts }[];
+  /** Refuse to start with a model that fails its known-answer test. */
+  readonly testKnownAnswers: boolean;
+};
+
+export type RunRequest = {
+  readonly kind: 'run';
+  readonly model: string;
+  readonly inputs: readonly ModelInput[];
+  /** Restricts the executed batch sizes, for proofs. */
+  readonly batchSizes?: readonly number[];
+};
+
+export type WorkerRequest = RunRequest | { readonly kind: 'close' };
+
+export type RunReply = {
+  readonly kind: 'result';
+  /** The outputs of the items that did not fail, one after the other. */
+  readonly outputs: Float32Array<ArrayBuffer>;
+  /** Element i: the failure of input i, or null. */
+  readonly failures: readonly (ItemFailure | null)[];
+  /** Spent in preprocessing, onnxruntime and postprocessing. */
+  readonly durationMs: number;
+};
+
+export type WorkerReply = RunReply | { readonly kind: 'ready' } | { readonly kind: 'refused'; readonly failure: ItemFailure };
+
+export function packOutcomes(outcomes: readonly ItemOutcome[], durationMs: number): RunReply {
+  const outputs = outcomes.flatMap((outcome) => ('output' in outcome ? [outcome.output] : []));
+  const packed = new Float32Array(outputs.reduce((total, output) => total + output.length, 0));
+  let offset = 0;
+  for (const output of outputs) {
+    packed.set(output, offset);
+    offset += output.length;
+  }
+  return { kind: 'result', outputs: packed, failures: outcomes.map((outcome) => ('failure' in outcome ? outcome.failure : null)), durationMs };
+}
+
+/** Each output owns its memory: a result that is kept does not keep its whole batch. */
+export function unpackOutcomes({ outputs, failures }: RunReply): ItemOutcome[] {
+  const succeeded = failures.filter((failure) => failure === null).length;
+  const width = succeeded === 0 ? 0 : outputs.length / succeeded;
+  let offset = 0;
+  return failures.map((failure) => {
+    if (failure !== null) return { failure };
+    offset += width;
+    return { output: outputs.slice(offset - width, offset) };
+  });
+}
