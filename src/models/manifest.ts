@@ -138,5 +138,5 @@ export function parseManifest(text: string, path: string): Manifest {
   const parsed = manifestSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const mistakes = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || '(the whole)'}: ${issue.message}`);
-  throw modelError('LS_MODEL_MANIFEST', `${path} has ${mistakes.length} mistakes:\n${mistakes.join('\n')}`, { path, mistakes: mistakes.length });
+  throw modelError('LS_MODEL_MANIFEST', `${path} has ${mistakes.length} mistake${mistakes.length === 1 ? '' : 's'}:\n${mistakes.join('\n')}`, { path, mistakes: mistakes.length });
 }

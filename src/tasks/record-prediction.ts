@@ -13,7 +13,7 @@ export const recordPrediction: Task = {
   produces: 'label',
   input: (event) => {
     if (event.kind !== 'record') {
-      throw taskError('LS_TASK_INPUT', `${name} takes record events, not ${event.kind} events`, { task: name, field: 'values' });
+      throw taskError('LS_TASK_INPUT', `${name} takes the values of record events, not ${event.kind} events`, { task: name, field: 'values' });
     }
     const { values } = event.event;
     const fields = Object.entries(values);
