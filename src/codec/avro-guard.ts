@@ -41,8 +41,11 @@ export type MalformedReason =
   | 'invalid-utf8' | 'enum-index' | 'union-index' | 'block-size-mismatch' | 'timestamp-out-of-range';
 export type LimitReason = 'bytes' | 'items' | 'depth';
 
-/** What a Date can hold: 100,000,000 days on either side of 1970. */
-export const timestampMaxMs = 8.64e15;
+/**
+ * Within this, on either side of 1970, a zigzag varint is exact in a double: the year 144,683. (A Date holds twice as much, 2^53 is twice as
+ * much too, but the zigzag needs a bit of it, which avsc's own check of longs overlooks.)
+ */
+export const timestampMaxMs = 2 ** 52 - 1;
 
 type Cursor = { readonly bytes: Buffer; position: number; readonly end: number; itemsLeft: number; depthLeft: number };
 type Check = (cursor: Cursor) => void;
@@ -84,14 +87,14 @@ function compile(schema: SchemaNode, records: Map<RecordNode, Check>): Check {
     case 'union':
       return unionCheck(schema.branches.map((branch) => compile(branch, records)));
     case 'array':
-      return itemsCheck(compile(schema.items, records), minimumBytes(schema.items), emptyValues(schema.items));
+      return itemsCheck(compile(schema.items, records), minimumBytes(schema.items), itemCost(schema.items));
     case 'map': {
       const checkValue = compile(schema.values, records);
       const checkEntry: Check = (cursor) => {
         checkString(cursor);
         checkValue(cursor);
       };
-      return itemsCheck(checkEntry, 1 + minimumBytes(schema.values), emptyValues(schema.values));
+      return itemsCheck(checkEntry, 1 + minimumBytes(schema.values), itemCost(schema.values));
     }
     case 'record':
       return recordCheck(schema, records);
@@ -182,7 +185,7 @@ function unionCheck(branches: readonly Check[]): Check {
  * Arrays and maps are blocks, each a count and so many items, ended by a count of 0. A negative count is followed by the block's size in
  * bytes: decoders skip by that size, so it must be the true one.
  */
-function itemsCheck(checkItem: Check, itemBytesMin: number, itemEmptyValues: number): Check {
+function itemsCheck(checkItem: Check, itemBytesMin: number, itemCost: number): Check {
   return (cursor) => {
     if (--cursor.depthLeft < 0) throw overLimit(cursor, 'depth');
     let count = readLong(cursor);
@@ -194,7 +197,7 @@ function itemsCheck(checkItem: Check, itemBytesMin: number, itemEmptyValues: num
         blockEnd = cursor.position + blockBytes;
       }
       if (count * itemBytesMin > cursor.end - cursor.position) throw malformed(cursor, 'truncated');
-      cursor.itemsLeft -= count * (1 + itemEmptyValues);
+      cursor.itemsLeft -= count * itemCost;
       if (cursor.itemsLeft < 0) throw overLimit(cursor, 'items');
       for (let item = 0; item < count; item++) checkItem(cursor);
       if (blockEnd !== -1 && cursor.position !== blockEnd) throw malformed(cursor, 'block-size-mismatch');
@@ -212,19 +215,20 @@ function readLength(cursor: Cursor): number {
 }
 
 /**
- * A zigzag varint of at most 10 bytes and 64 bits. Exact to 2^53; beyond, rounded, which is enough where the question is only whether it is
- * too large.
+ * A zigzag varint of at most 10 bytes and 64 bits. Exact within 2^52; beyond, of the right sign and rounded, which is enough where the
+ * question is only whether it is too large.
  */
 function readLong(cursor: Cursor): number {
   const { bytes, end } = cursor;
   let position = cursor.position;
   if (position >= end) throw malformed(cursor, 'truncated');
-  let byte = bytes[position++] ?? 0;
-  if (byte < 0x80) {
+  const first = bytes[position++] ?? 0;
+  if (first < 0x80) {
     cursor.position = position;
-    return (byte >>> 1) ^ -(byte & 1);
+    return (first >>> 1) ^ -(first & 1);
   }
-  let unsigned = byte & 0x7f;
+  let byte: number;
+  let unsigned = first & 0x7f;
   let scale = 0x80;
   const last = cursor.position + 9;
   do {
@@ -237,7 +241,7 @@ function readLong(cursor: Cursor): number {
   // The tenth byte holds the 64th bit alone.
   if (position > last && byte > 1) throw malformed(cursor, 'long-overflow');
   cursor.position = position;
-  return unsigned % 2 === 0 ? unsigned / 2 : -(unsigned + 1) / 2;
+  return first % 2 === 0 ? unsigned / 2 : -(unsigned + 1) / 2;
 }
 
 /** No value of the schema takes fewer bytes. A lower bound for a recursive schema. */
@@ -274,10 +278,14 @@ function minimumBytes(schema: SchemaNode, known = new Map<RecordNode, number>())
 }
 
 /**
- * Values without any byte inside one value of the schema, at most: the decoder makes them all the same, so each counts as an item where it
- * is inside one, and a schema whose records hold very many is refused. What is inside an array or map is counted there.
+ * Values without any byte inside one value of the schema, at most: the decoder makes them all the same, so each counts as an item where
+ * it is inside one, and a schema whose records hold very many is refused. What is inside an array or map is counted there.
  */
 const emptyValuesMax = 1000;
+
+function itemCost(schema: SchemaNode): number {
+  return Math.max(1, emptyValues(schema));
+}
 
 function emptyValues(schema: SchemaNode, known = new Map<RecordNode, number>()): number {
   switch (schema.kind) {

@@ -1,10 +1,10 @@
 /**
- * avsc's types for a schema, with six read or written otherwise than avsc would:
+ * avsc's types for a schema, of which some are read or written otherwise than avsc would:
  *
  * | Avro             | here                        | why                                                                                      |
  * |------------------|-----------------------------|------------------------------------------------------------------------------------------|
  * | long             | bigint                      | sequences and offsets are 64 bits                                                        |
- * | timestamp-millis | number                      | within what a Date can hold                                                              |
+ * | timestamp-millis | number                      | avsc lets the last bit of very large ones go wrong                                       |
  * | map              | object without a prototype  | a key `__proto__` or `constructor` is a key like any other; written in order of the keys |
  * | enum             | string                      | avsc takes `constructor` for a symbol                                                    |
  * | string           | well-formed string          | avsc writes half a surrogate pair as bytes that are no UTF-8                             |
@@ -76,6 +76,10 @@ class BigIntType extends avsc.types.LongType {
     let unsigned = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
     for (; unsigned > 0x7fn; unsigned >>= 7n) tap.buf[tap.pos++] = Number(unsigned & 0x7fn) | 0x80;
     tap.buf[tap.pos++] = Number(unsigned);
+  }
+
+  _deref(): string {
+    return 'long';
   }
 
   /** For defaults, which JSON gives as numbers. */
