@@ -6,20 +6,24 @@
  */
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import { recordBytes, type OutputRecord, type TopicPartition } from '../../core/records.ts';
+import { topics as topicNames } from '../../core/topics.ts';
 import type { TopicDescription, Transport } from '../../pipeline/transport.ts';
 import { createConsumerGroups } from './consumer-groups.ts';
 import { readWaiting, type PartitionLocation } from './log-reader.ts';
 import type { LogStore } from './log-store.ts';
 import { committedCheckpoint, ownPartition, partitionBounds } from './owned-partition.ts';
 import { sequenceAt } from './positions.ts';
+import { defaultLogLimits } from './segment-log-store.ts';
 
 export type LogTransportOptions = {
-  /** The largest record taken, as `recordBytes` counts it. */
+  /** The largest record taken, as `recordBytes` counts it; a dead letter and what is parked may be `deadLetterAllowanceBytes` larger. */
   readonly recordBytesMax?: number;
 };
 
-/** Inline content goes up to 16 MiB; a dead letter adds at most 64 KiB of headers to its input (SEMANTICS.md, rule 22). */
-export const defaultRecordBytesMax = 16 * 1024 * 1024 + 128 * 1024;
+/** What a dead letter may add to its input in headers (SEMANTICS.md, rule 22): whatever comes in fits when it has to go there. */
+const deadLetterAllowanceBytes = 64 * 1024;
+/** The store's limit, less the allowance, less what its frames need beyond `recordBytes` (a few bytes per header). */
+const defaultRecordBytesMax = defaultLogLimits.recordBytes - deadLetterAllowanceBytes - 4 * 1024;
 /** One commit of `append`: enough to fill a synchronisation, little enough to keep the main loop free and a local frame small. */
 const appendRecordsMax = 1_000;
 const appendBytesMax = 4 * 1024 * 1024;
@@ -161,8 +165,10 @@ function requirePartitionCount(existing: TopicDescription | undefined, partition
   );
 }
 
-function requireSize(record: OutputRecord, index: number, recordBytesMax: number): void {
+function requireSize(record: OutputRecord, index: number, inputBytesMax: number): void {
   const bytes = recordBytes(record);
+  const wraps = record.topic === topicNames.deadLetters || record.topic === topicNames.parked;
+  const recordBytesMax = wraps ? inputBytesMax + deadLetterAllowanceBytes : inputBytesMax;
   if (bytes <= recordBytesMax) return;
   throw pipelineError(
     'LS_TRANSPORT_RECORD_TOO_LARGE',

@@ -1,0 +1,34 @@
+/**
+ * One owner per log directory, by a lock that dies with its process: an exclusive transaction of SQLite on a file of its own. It is a lock
+ * of the operating system underneath (fcntl, LockFileEx), so kill -9 frees it, and containers that share the directory on one host see it.
+ * Node has no other way to lock a file without a native addon.
+ *
+ * Nothing else ever opens the file: on POSIX, closing any descriptor of it in this process would drop the lock.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { logError } from '../../core/errors/log.ts';
+
+export type OwnerLock = { readonly release: () => void };
+
+const sqliteBusy = 5;
+
+/** Makes the directory where it is missing. Undefined while somebody else, in this process or another, holds the lock. Never waits. */
+export async function acquireOwnerLock(directory: string): Promise<OwnerLock | undefined> {
+  const path = join(directory, 'owner.lock');
+  let database: DatabaseSync | undefined;
+  try {
+    await mkdir(directory, { recursive: true });
+    const opened = new DatabaseSync(path, { timeout: 0 });
+    database = opened;
+    // No journal: nothing is ever written, the open transaction is the lock.
+    opened.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=OFF; BEGIN EXCLUSIVE');
+    return { release: () => opened.close() };
+  } catch (error) {
+    database?.close();
+    if (error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy) return undefined;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw logError('LS_LOG_LOCK_FAILED', `The lock ${path} could not be tried: ${reason}.`, { path }, { cause: error });
+  }
+}
