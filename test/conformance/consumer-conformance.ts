@@ -108,10 +108,13 @@ export function describeConsuming(current: () => TransportHarness): void {
       await close();
       const checkpoint = { position: end.position, sequence: end.sequence - 1n, outputsSent: 0 };
       const calls = [
-        partition.poll(roomy, never), partition.deliver([output('gone', 0, 'zombie')], checkpoint), partition.committed(), partition.bounds(),
-        (async () => { await Promise.resolve(); partition.seek(start.position); })(),
+        () => partition.poll(roomy, never),
+        () => partition.deliver([output('gone', 0, 'zombie')], checkpoint),
+        () => partition.committed(),
+        () => partition.bounds(),
+        async () => { await Promise.resolve(); partition.seek(start.position); },
       ];
-      for (const call of calls) expect(await code(call)).toBe('LS_TRANSPORT_REVOKED');
+      for (const call of calls) expect(await code(call())).toBe('LS_TRANSPORT_REVOKED');
       expect(await transport.committed('g', partition)).toBeUndefined();
       expect(values(await readAll(transport, { topic: 'gone', partition: 0 }))).toEqual(['0', '1']);
     });

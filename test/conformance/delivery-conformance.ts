@@ -67,15 +67,13 @@ export function describeDelivery(current: () => TransportHarness): void {
       if (crash === undefined || restart === undefined || !deliveries().includes('exactly-once')) return skip('cannot be staged');
       const partition = await prepared(transport, 'exactly-once');
       crash(step, when);
-      let alive = true;
-      while (alive) {
-        const [record] = await partition.poll({ records: 1, bytes: roomy.bytes }, never).catch(() => []);
-        if (record === undefined) break;
-        const copies = [output('out', 0, record.value), output('out', 1, record.value)];
-        await partition
-          .deliver(copies, { position: record.nextPosition, sequence: record.sequence, outputsSent: 0 })
-          .catch(() => { alive = false; });
-      }
+      const copyOne = async (): Promise<void> => {
+        const [record] = await partition.poll({ records: 1, bytes: roomy.bytes }, never);
+        const copies = [output('out', 0, record!.value), output('out', 1, record!.value)];
+        await partition.deliver(copies, { position: record!.nextPosition, sequence: record!.sequence, outputsSent: 0 });
+      };
+      for (let done = 1; done < step; done++) await copyOne();
+      await expect(copyOne()).rejects.toThrow();
       const handled = when === 'before' ? step - 1 : step;
       const next = await restart();
       const checkpoint = await next.committed('g', { topic: 'in', partition: 0 });

@@ -1,29 +1,96 @@
+import { rm, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LogStore } from '../../src/transports/log/log-store.ts';
 import { createLogTransport } from '../../src/transports/log/log-transport.ts';
+import { openSegmentLogStore } from '../../src/transports/log/segment-log-store.ts';
+import { connectToOwner } from '../../src/transports/log/socket-log-store.ts';
+import { serveLog } from '../../src/transports/log/socket-server.ts';
 import { crashingLogStore } from '../transports/log/crashing-log-store.ts';
-import { createMemoryLogStore } from '../transports/log/memory-log-store.ts';
+import { storeOptions } from '../transports/log/log-fixtures.ts';
+import { createMemoryLogStore, type MemoryLogStore } from '../transports/log/memory-log-store.ts';
 import { describeTransport } from './transport-conformance.ts';
+import type { TransportHarness } from './transport-harness.ts';
 
 const recordBytesMax = 1024 * 1024;
 /** `recordBytes` counts 64 for a record's bookkeeping. */
 const valueBytesMax = recordBytesMax - 64;
 
-describeTransport('the log transport on a store in memory', () => {
-  const memory = createMemoryLogStore();
-  const { store, crash } = crashingLogStore(memory);
-  const transport = createLogTransport(store, { recordBytesMax });
-  return Promise.resolve({
+/** @param reopened what a new process finds after a crash. */
+function harness(store: LogStore, reopened: () => Promise<LogStore>, close: () => Promise<void>): TransportHarness {
+  const crashing = crashingLogStore(store);
+  const transport = createLogTransport(crashing.store, { recordBytesMax });
+  return {
     transport,
     member: () => Promise.resolve(transport),
-    crash,
-    restart: () => Promise.resolve(createLogTransport(memory, { recordBytesMax })),
+    crash: crashing.crash,
+    restart: async () => createLogTransport(await reopened(), { recordBytesMax }),
+    valueBytesMax,
+    close: async () => {
+      await transport.close();
+      await close();
+    },
+  };
+}
+
+function removingFrom(memory: MemoryLogStore): Pick<TransportHarness, 'removeFirst'> {
+  return {
     removeFirst: async (topicPartition, count) => {
       const { startSequence } = await memory.bounds(topicPartition);
       memory.trim(topicPartition, startSequence + BigInt(count));
     },
-    valueBytesMax,
-    close: async () => {
-      await transport.close();
-      await memory.close();
-    },
+  };
+}
+
+async function served(store: LogStore, directory: string): Promise<{ readonly client: LogStore; readonly close: () => Promise<void> }> {
+  const path = join(directory, 'owner.sock');
+  const server = await serveLog(store, { path, keeps: true, onYield: () => undefined, closeMsMax: 1_000 });
+  const client = await connectToOwner(path, 1_000);
+  if (client === undefined) throw new Error('Nobody listens.');
+  return { client, close: () => server.close('closed') };
+}
+
+const temporaryDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'ls-'));
+
+describeTransport('the log transport on a store in memory', () => {
+  const memory = createMemoryLogStore();
+  return Promise.resolve({ ...harness(memory, () => Promise.resolve(memory), memory.close), ...removingFrom(memory) });
+});
+
+describeTransport('the log transport on a store in memory, over the socket', async () => {
+  const directory = await temporaryDirectory();
+  const memory = createMemoryLogStore();
+  const { client, close } = await served(memory, directory);
+  const closeAll = async (): Promise<void> => {
+    await client.close();
+    await close();
+    await rm(directory, { recursive: true });
+  };
+  return { ...harness(client, () => Promise.resolve(client), closeAll), ...removingFrom(memory) };
+});
+
+describeTransport('the log transport on a store on disk', async () => {
+  const directory = await temporaryDirectory();
+  const stores = [await openSegmentLogStore(storeOptions(directory))];
+  const reopened = async (): Promise<LogStore> => {
+    await stores.at(-1)!.close();
+    stores.push(await openSegmentLogStore(storeOptions(directory)));
+    return stores.at(-1)!;
+  };
+  return harness(stores[0]!, reopened, async () => {
+    await stores.at(-1)!.close();
+    await rm(directory, { recursive: true });
+  });
+});
+
+describeTransport('the log transport on a store on disk, over the socket', async () => {
+  const directory = await temporaryDirectory();
+  const store = await openSegmentLogStore(storeOptions(directory));
+  const { client, close } = await served(store, directory);
+  return harness(client, () => Promise.resolve(client), async () => {
+    await client.close();
+    await close();
+    await store.close();
+    await rm(directory, { recursive: true });
   });
 });

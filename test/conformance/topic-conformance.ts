@@ -41,17 +41,17 @@ export function describeTopics(current: () => TransportHarness): void {
       const transport = await withTopic(current, 'present', 2);
       const listener = { assigned: () => Promise.resolve(), revoked: () => Promise.resolve(), failed: () => undefined };
       const calls = [
-        transport.describeTopic('absent'),
-        transport.bounds({ topic: 'absent', partition: 0 }),
-        transport.bounds({ topic: 'present', partition: 2 }),
-        transport.bounds({ topic: 'present', partition: -1 }),
-        transport.read({ topic: 'absent', partition: 0 }, undefined, roomy, never),
-        transport.append([output('present', 0, 'held back'), output('absent', 0, 'x')]),
-        transport.append([output('present', 7, 'x')]),
-        transport.committed('group', { topic: 'absent', partition: 0 }),
-        transport.subscribe({ group: 'group', topics: ['present', 'absent'], delivery: 'at-least-once', listener }),
+        () => transport.describeTopic('absent'),
+        () => transport.bounds({ topic: 'absent', partition: 0 }),
+        () => transport.bounds({ topic: 'present', partition: 2 }),
+        () => transport.bounds({ topic: 'present', partition: -1 }),
+        () => transport.read({ topic: 'absent', partition: 0 }, undefined, roomy, never),
+        () => transport.append([output('present', 0, 'held back'), output('absent', 0, 'x')]),
+        () => transport.append([output('present', 7, 'x')]),
+        () => transport.committed('group', { topic: 'absent', partition: 0 }),
+        () => transport.subscribe({ group: 'group', topics: ['present', 'absent'], delivery: 'at-least-once', listener }),
       ];
-      for (const call of calls) expect(await code(call)).toBe('LS_TRANSPORT_TOPIC_MISSING');
+      for (const call of calls) expect(await code(call())).toBe('LS_TRANSPORT_TOPIC_MISSING');
       expect(await readAll(transport, { topic: 'present', partition: 0 })).toEqual([]);
     });
   });
