@@ -11,7 +11,7 @@ import { checkModel } from './definitions.ts';
 import { hasRoomForCollection } from './families.ts';
 import { isAtOrBelowMark, raiseMark } from './marks.ts';
 import { insertItem, removeItem, type RecordChanges } from './record-changes.ts';
-import { liveItem, type FamilyState, type PartitionState } from './state.ts';
+import { liveItem, tombstoneRetentionOf, type FamilyState, type PartitionState } from './state.ts';
 import { bury, hasTombstones, isBuried } from './tombstones.ts';
 
 /** `duplicate`: at or below the mark; `buried`: forgotten or deleted; `superseded`: the live item is as new or newer. */
@@ -37,15 +37,16 @@ export function checkFeature(state: PartitionState, feature: FeatureEvent, timeM
   }
   if (feature.deleted) return { kind: 'delete', family };
   // Before the checks that dead-letter: a dead letter would keep the vector of what was forgotten.
-  if (isForgotten(state, feature)) return { kind: 'drop', reason: 'buried' };
+  if (isForgotten(state, feature, timeMs)) return { kind: 'drop', reason: 'buried' };
   if (isSuperseded(family, feature)) return { kind: 'drop', reason: 'superseded' };
   const vector = vectorOf(feature);
   const error = checkModel(family, feature) ?? checkValues(family, feature, vector) ?? checkRoom(family, feature, timeMs);
   return error === undefined ? { kind: 'insert', family, vector } : { kind: 'reject', error };
 }
 
-function isForgotten(state: PartitionState, { family, itemId, origin }: FeatureEvent): boolean {
-  return hasTombstones(state.tombstones, family) && isBuried(state.tombstones, family, itemHashOf(itemId), origin);
+function isForgotten(state: PartitionState, { family, itemId, origin }: FeatureEvent, timeMs: number): boolean {
+  if (!hasTombstones(state.tombstones, family)) return false;
+  return isBuried(state.tombstones, tombstoneRetentionOf(state), { family, itemHash: itemHashOf(itemId), origin }, timeMs);
 }
 
 /** Versions are compared where they can be: of one origin partition, generation and route step. */

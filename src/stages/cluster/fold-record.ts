@@ -15,7 +15,7 @@ import { applyFeature, checkFeature, type DropReason } from './fold-feature.ts';
 import { collectionOutputs, type PartitionCounts } from './outputs.ts';
 import { enforceWindows, inCollectionOrder, type RecordChanges } from './record-changes.ts';
 import { settleCollection } from './settle.ts';
-import type { PartitionState } from './state.ts';
+import { tombstoneRetentionOf, type PartitionState } from './state.ts';
 import { pruneTombstones } from './tombstones.ts';
 
 export const clusterStageName = 'cluster';
@@ -33,7 +33,7 @@ export type FoldContext = {
 
 type Verdict =
   | { readonly kind: 'reject'; readonly error: LabelstreamError; readonly origin?: Origin }
-  | { readonly kind: 'accept'; readonly cause: string; readonly apply: (changes: RecordChanges) => void };
+  | { readonly kind: 'accept'; readonly cause: string; readonly apply: (changes: RecordChanges) => void; readonly isFeature?: true };
 
 /** @throws LS_CLUSTER_MODEL_UNDECLARED, and whatever is not the record's fault: the partition stops. */
 export function foldRecord(context: FoldContext, state: PartitionState, record: ConsumedRecord): readonly OutputRecord[] {
@@ -41,13 +41,18 @@ export function foldRecord(context: FoldContext, state: PartitionState, record: 
   const verdict = checkRecord(context, state, record, timeMs);
   if (verdict.kind === 'reject') return [deadLetterOf(context, record, verdict.error, verdict.origin)];
   state.timeMs = timeMs;
-  pruneTombstones(state.tombstones, (scope) => retentionMsOf(state, scope), timeMs);
-  const changes: RecordChanges = { state, sequence: record.sequence, timeMs, cause: verdict.cause, byCollection: new Map() };
+  pruneTombstones(state.tombstones, tombstoneRetentionOf(state), timeMs);
+  const changes: RecordChanges = { state, sequence: record.sequence, timeMs, ...causesOf(verdict), byCollection: new Map() };
   verdict.apply(changes);
   enforceWindows(changes);
   return inCollectionOrder(changes).flatMap((noted) =>
     collectionOutputs(context, state, record.sequence, settleCollection(changes, noted)),
   );
+}
+
+/** The cause of what a record lets expire in collections that it does not concern is not its item. */
+function causesOf({ cause, isFeature = false }: { readonly cause: string; readonly isFeature?: boolean }) {
+  return { cause, causeOfExpiry: isFeature ? 'window' : cause };
 }
 
 function checkRecord(context: FoldContext, state: PartitionState, record: ConsumedRecord, timeMs: number): Verdict {
@@ -64,7 +69,7 @@ function checkRecord(context: FoldContext, state: PartitionState, record: Consum
         if (verdict.kind === 'drop') context.observer.dropped?.(verdict.reason);
         applyFeature(changes, feature, verdict);
       };
-      return { kind: 'accept', cause: feature.itemId, apply };
+      return { kind: 'accept', cause: feature.itemId, apply, isFeature: true };
     }
     default: {
       const message = `The features topic holds a ${decoded.schema}.`;
@@ -81,19 +86,6 @@ function decode({ codec }: FoldContext, record: ConsumedRecord): DecodedEvent | 
     if (error instanceof LabelstreamError && error.description.cause === 'input') return error;
     throw error;
   }
-}
-
-/** null: for ever. What holds for the whole partition is kept as long as its families ask for at most. */
-function retentionMsOf(state: PartitionState, scope: string | null): bigint | null {
-  if (scope !== null) return state.families.get(scope)?.definition.tombstoneRetentionMs ?? null;
-  if (state.families.size === 0) return null;
-  let longestMs = 0n;
-  for (const { definition } of state.families.values()) {
-    const retentionMs = definition.tombstoneRetentionMs;
-    if (retentionMs === null) return null;
-    if (retentionMs > longestMs) longestMs = retentionMs;
-  }
-  return longestMs;
 }
 
 function deadLetterOf(

@@ -29,6 +29,8 @@ export type RecordChanges = {
   readonly timeMs: number;
   /** itemId, or the kind of control record. */
   readonly cause: string;
+  /** The cause of changes in collections that only a window concerns. */
+  readonly causeOfExpiry: string;
   readonly byCollection: Map<CollectionState, CollectionChanges>;
 };
 

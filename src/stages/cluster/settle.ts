@@ -24,9 +24,6 @@ export type SettledCollection = {
   readonly assignments: readonly { readonly item: Item; readonly assignment: ToldAssignment }[];
 };
 
-/** The cause of changes in a collection that the record itself does not concern. */
-const causeWindow = 'window';
-
 const nothing: NetChange = { transitions: [], assignments: [] };
 
 export function settleCollection(changes: RecordChanges, noted: CollectionChanges): SettledCollection {
@@ -44,7 +41,7 @@ export function settleCollection(changes: RecordChanges, noted: CollectionChange
   return {
     family,
     collection: collection.name,
-    cause: noted.byContent ? changes.cause : causeWindow,
+    cause: noted.byContent ? changes.cause : changes.causeOfExpiry,
     clusterChanges,
     assignments: told,
   };

@@ -13,7 +13,7 @@ import type { Define, Origin } from '../../core/events.generated.ts';
 import type { TopicPartition } from '../../core/records.ts';
 import type { AgeOrder } from './age-order.ts';
 import type { Marks } from './marks.ts';
-import type { Tombstones } from './tombstones.ts';
+import type { RetentionMsOf, Tombstones } from './tombstones.ts';
 
 export type FeaturesPartition = TopicPartition & { readonly incarnation: string };
 
@@ -78,6 +78,20 @@ export function liveItem(family: FamilyState, itemId: string): { readonly item: 
   const collection = place === undefined ? undefined : family.collections.get(place);
   const item = collection?.items.get(itemId);
   return collection === undefined || item === undefined ? undefined : { item, collection };
+}
+
+/** What holds for the whole partition is kept as long as any of its families asks for. */
+export function tombstoneRetentionOf({ families }: PartitionState): RetentionMsOf {
+  return (scopeName) => {
+    if (scopeName !== null) return families.get(scopeName)?.definition.tombstoneRetentionMs ?? null;
+    let longestMs: bigint | null = null;
+    for (const { definition } of families.values()) {
+      const retentionMs = definition.tombstoneRetentionMs;
+      if (retentionMs === null) return null;
+      if (longestMs === null || retentionMs > longestMs) longestMs = retentionMs;
+    }
+    return longestMs;
+  };
 }
 
 /** By the byte order of their keys: the order in which anything is published or written. */

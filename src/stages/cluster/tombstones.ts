@@ -30,11 +30,25 @@ export function hasTombstones(tombstones: Tombstones, family: string): boolean {
   return tombstones.has(family) || tombstones.has(null);
 }
 
-/** Whether a version of an item with this origin is at or below what was forgotten or deleted. */
-export function isBuried(tombstones: Tombstones, family: string, itemHash: string, origin: Origin): boolean {
-  return [tombstones.get(family), tombstones.get(null)].some((scope) => {
-    const through = scope?.get(itemHash)?.through.get(inputKey(origin));
-    return through !== undefined && origin.sequence <= through.sequence;
+/** How long the tombstones of a scope are kept, milliseconds; null: for ever. */
+export type RetentionMsOf = (scopeName: string | null) => bigint | null;
+
+function hasPassed({ setAtMs }: Tombstone, retentionMs: bigint | null, timeMs: number): boolean {
+  return retentionMs !== null && BigInt(setAtMs) + retentionMs <= BigInt(timeMs);
+}
+
+/** Whether a version of an item with this origin is at or below what was forgotten or deleted, at a time of the partition. */
+export function isBuried(
+  tombstones: Tombstones,
+  retentionMsOf: RetentionMsOf,
+  version: { readonly family: string; readonly itemHash: string; readonly origin: Origin },
+  timeMs: number,
+): boolean {
+  return [version.family, null].some((scopeName) => {
+    const tombstone = tombstones.get(scopeName)?.get(version.itemHash);
+    const through = tombstone?.through.get(inputKey(version.origin));
+    if (tombstone === undefined || through === undefined || version.origin.sequence > through.sequence) return false;
+    return !hasPassed(tombstone, retentionMsOf(scopeName), timeMs);
   });
 }
 
@@ -59,17 +73,12 @@ export function bury(
   scope.set(itemHash, { setAtMs: timeMs, through: merged });
 }
 
-/** Removes what is older than the retention of its scope; null keeps for ever. */
-export function pruneTombstones(
-  tombstones: Tombstones,
-  retentionMsOf: (scopeName: string | null) => bigint | null,
-  timeMs: number,
-): void {
+/** Removes those whose retention has passed. */
+export function pruneTombstones(tombstones: Tombstones, retentionMsOf: RetentionMsOf, timeMs: number): void {
   for (const [scopeName, scope] of tombstones) {
     const retentionMs = retentionMsOf(scopeName);
-    if (retentionMs === null) continue;
-    for (const [itemHash, { setAtMs }] of scope) {
-      if (BigInt(setAtMs) + retentionMs > BigInt(timeMs)) break;
+    for (const [itemHash, tombstone] of scope) {
+      if (!hasPassed(tombstone, retentionMs, timeMs)) break;
       scope.delete(itemHash);
     }
     if (scope.size === 0) tombstones.delete(scopeName);
