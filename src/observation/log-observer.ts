@@ -30,17 +30,33 @@ export function createLogObserver(logger: Logger, stage: string): RunnerObserver
   };
 }
 
-/** Both hear everything. */
-export function combineObservers(first: RunnerObserver, second: RunnerObserver): RunnerObserver {
-  const names = Object.keys(first) as (keyof RunnerObserver)[];
-  const entries = names.map((name) => [
-    name,
-    (...values: readonly never[]) => {
-      (first[name] as (...values: readonly never[]) => void)(...values);
-      (second[name] as (...values: readonly never[]) => void)(...values);
-    },
-  ]);
-  return Object.fromEntries(entries) as RunnerObserver;
+/** All hear everything, in their order. */
+export function combineObservers(observers: readonly RunnerObserver[]): RunnerObserver {
+  const tell =
+    <Values extends readonly unknown[]>(choose: (observer: RunnerObserver) => (...values: Values) => void) =>
+    (...values: Values): void => {
+      for (const observer of observers) choose(observer)(...values);
+    };
+  return {
+    assigned: tell((observer) => observer.assigned),
+    ended: tell((observer) => observer.ended),
+    polled: tell((observer) => observer.polled),
+    pollRetried: tell((observer) => observer.pollRetried),
+    processed: tell((observer) => observer.processed),
+    inFlight: tell((observer) => observer.inFlight),
+    delivered: tell((observer) => observer.delivered),
+    deliveryRetried: tell((observer) => observer.deliveryRetried),
+    deadLettered: tell((observer) => observer.deadLettered),
+    parked: tell((observer) => observer.parked),
+    paused: tell((observer) => observer.paused),
+    resumed: tell((observer) => observer.resumed),
+    restored: tell((observer) => observer.restored),
+    snapshotWritten: tell((observer) => observer.snapshotWritten),
+    snapshotFailed: tell((observer) => observer.snapshotFailed),
+    ticked: tell((observer) => observer.ticked),
+    failed: tell((observer) => observer.failed),
+    forced: tell((observer) => observer.forced),
+  };
 }
 
 export function errorFields(error: unknown): Readonly<Record<string, string>> {

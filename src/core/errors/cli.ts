@@ -25,6 +25,12 @@ export const cliErrors = {
     summary: 'There is nothing of that name.',
     remedy: 'List what is there, for example with `labelstream clusters list`.',
   },
+  LS_CLI_MODEL_UNFIT: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'A model failed a check of `models verify`.',
+    remedy: 'See the checks that failed: fetch the files again, or mark the model reproducible: false and know what that means.',
+  },
 } as const satisfies ErrorArea;
 
 export const cliError = errorFactory(cliErrors);

@@ -1,0 +1,91 @@
+/** `clusters`: what clusters there are, what is in one, and what it is called. */
+import type { Command } from 'commander';
+import { clustersOf, type Access } from '../compose.ts';
+import { cliError } from '../core/errors/cli.ts';
+import { labelRecord } from '../stages/cluster/control-records.ts';
+import type { ClusterView } from '../stages/cluster/view.ts';
+import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
+import { clipped, tableText, type Output } from './output.ts';
+
+type ListOptions = ConfigurationOptions & { readonly json?: boolean; readonly collection?: string };
+
+const sampleLength = 60;
+
+export function addClustersCommand(program: Command, commandLine: CommandLine): void {
+  const clusters = program.command('clusters').description('look at clusters and name them');
+  withConfigurationOptions(clusters.command('list'))
+    .description('list the living clusters with samples, the largest first')
+    .option('--collection <name>', 'only of this collection')
+    .option('--json', 'one JSON object per cluster')
+    .addHelpText('after', '\nExample:\n  labelstream clusters list -c examples/news.yaml')
+    .action((options: ListOptions) => withView(options, commandLine, (view, output) => list(view, options, output)));
+  withConfigurationOptions(clusters.command('show'))
+    .argument('<id>', 'id of a cluster, retired ones included, or of an item (source/id)')
+    .description('show the members of a cluster, or where an item is')
+    .option('--json', 'one JSON object')
+    .addHelpText('after', '\nExample:\n  labelstream clusters show 3f2a9c1e5b7d8042 -c examples/news.yaml')
+    .action((id: string, options: ListOptions) => withView(options, commandLine, (view, output) => show(view, id, output)));
+  withConfigurationOptions(clusters.command('label'))
+    .argument('<id>', 'id of a cluster')
+    .argument('[name...]', 'its name; none takes the name away')
+    .description('name a cluster')
+    .option('--json', 'one JSON object')
+    .addHelpText('after', '\nExample:\n  labelstream clusters label 3f2a9c1e5b7d8042 Oil prices -c examples/news.yaml')
+    .action((id: string, name: readonly string[], options: ListOptions) =>
+      withView(options, commandLine, (view, output, access) => label(view, id, name.join(' '), output, access)),
+    );
+}
+
+type Use = (view: ClusterView, output: Output, access: Access) => void | Promise<void>;
+
+async function withView(options: ListOptions, commandLine: CommandLine, use: Use): Promise<void> {
+  await withAccess(options, commandLine, async (access) => {
+    await use(await clustersOf(access, commandLine.signal), outputOf(commandLine, options.json), access);
+  });
+}
+
+function list(view: ClusterView, { collection }: ListOptions, output: Output): void {
+  const { value, heldAt } = view.clusters(collection === undefined ? {} : { collection });
+  if (output.json) {
+    for (const { clusterId, ...cluster } of value) output.object({ id: clusterId, ...cluster, heldAt });
+    return;
+  }
+  const rows = value.map(({ clusterId, collection: name, name: title, size, samples }) => [
+    name, clusterId, size, title ?? '', samples.slice(0, 2).map(({ itemId, preview }) => clipped(preview ?? itemId, sampleLength)).join(' | '),
+  ]);
+  output.line(tableText(['COLLECTION', 'ID', 'SIZE', 'NAME', 'SAMPLES'], rows));
+  for (const { collection: name, itemCount, clusterCount, noiseCount } of view.collections().value) {
+    if (collection === undefined || collection === name) output.note(`${name}: ${itemCount} items in ${clusterCount} clusters, ${noiseCount} noise`);
+  }
+}
+
+function show(view: ClusterView, id: string, output: Output): void {
+  const { value: cluster, heldAt } = view.cluster(id);
+  if (cluster !== undefined) {
+    if (output.json) {
+      const { clusterId, ...rest } = cluster;
+      output.object({ id: clusterId, ...rest, heldAt });
+      return;
+    }
+    output.line(`${cluster.clusterId}${cluster.name === null ? '' : ` "${cluster.name}"`}: ${cluster.size} items, ${cluster.coreCount} of them core, in ${cluster.collection}`);
+    output.line(tableText(['ITEM', 'ROLE', 'PREVIEW'], cluster.members.map(({ itemId, role, preview }) => [itemId, role, clipped(preview ?? '', sampleLength)])));
+    return;
+  }
+  const { value: places } = view.item(id);
+  if (places.length === 0) throw notFound(id);
+  if (output.json) for (const place of places) output.object({ ...place, heldAt });
+  else output.line(tableText(['ITEM', 'COLLECTION', 'ROLE', 'CLUSTER', 'NAME'], places.map((place) => [place.itemId, place.collection, place.role, place.clusterId ?? '', place.clusterName ?? ''])));
+}
+
+async function label(view: ClusterView, id: string, name: string, output: Output, access: Access): Promise<void> {
+  const { value: cluster } = view.cluster(id);
+  if (cluster === undefined) throw notFound(id);
+  const { family, collection, clusterId } = cluster;
+  await access.transport.append([labelRecord(access.codec, access.partitionCount, family, { collection, clusterId, name })]);
+  if (output.json) output.object({ id: clusterId, collection, name });
+  else output.line(name === '' ? `${clusterId} has no name any more` : `${clusterId} is called "${name}"`);
+}
+
+function notFound(id: string): Error {
+  return cliError('LS_CLI_NOT_FOUND', `"${id}" is neither a living cluster nor an item of one`, { id });
+}

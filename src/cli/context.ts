@@ -1,0 +1,58 @@
+/** What every command shares: where it reads from, where it writes to, and how it gets its configuration. */
+import type { Command } from 'commander';
+import { pino, destination, type Logger } from 'pino';
+import pretty from 'pino-pretty';
+import { createProcessContext, openAccess, type Access } from '../compose.ts';
+import { loadConfiguration, type Configuration } from '../config/load.ts';
+import { tasks } from '../tasks/registry.ts';
+import { ConfigurationMistakes } from './failure.ts';
+import { createOutput, type Output } from './output.ts';
+
+export type CommandLine = {
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Aborts on the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+};
+
+export type ConfigurationOptions = { readonly config: string; readonly set: readonly string[] };
+
+export function withConfigurationOptions(command: Command): Command {
+  return command
+    .requiredOption('-c, --config <file>', 'configuration file (YAML)')
+    .option('--set <path=value>', 'override a setting; may be repeated', (value: string, before: readonly string[]) => [...before, value], [] as readonly string[]);
+}
+
+/** Throws ConfigurationMistakes. */
+export async function configurationOf({ config, set }: ConfigurationOptions, { environment }: CommandLine): Promise<Configuration> {
+  const loaded = await loadConfiguration({ file: config, environment, assignments: set, tasks: [...tasks.values()] });
+  if (loaded.configuration === undefined) throw new ConfigurationMistakes(config, loaded.mistakes);
+  return loaded.configuration;
+}
+
+/** JSON on standard error, pretty for a person. */
+export function createLogger(level: string, { stderr }: CommandLine): Logger {
+  if (stderr.isTTY) return pino({ level }, pretty({ destination: 2, sync: true, ignore: 'pid,hostname' }));
+  return pino({ level, base: null }, destination({ fd: 2, sync: true }));
+}
+
+export function outputOf(commandLine: CommandLine, json: boolean | undefined): Output {
+  return createOutput(commandLine, json ?? false);
+}
+
+/** Runs `use` beside a live `run` or without one, and closes whatever was opened for it. */
+export async function withAccess<Result>(
+  options: ConfigurationOptions,
+  commandLine: CommandLine,
+  use: (access: Access) => Promise<Result>,
+): Promise<Result> {
+  const configuration = await configurationOf(options, commandLine);
+  const context = await createProcessContext(createLogger('warn', commandLine));
+  const access = await openAccess(configuration, context, 'any');
+  try {
+    return await use(access);
+  } finally {
+    await access.close();
+  }
+}

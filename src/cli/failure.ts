@@ -1,0 +1,40 @@
+/** How a command ends when something is wrong: one message for a person on standard error, and an exit code for a program. */
+import { LabelstreamError } from '../core/errors/error.ts';
+import { pathText, type ConfigurationMistake } from '../config/mistakes.ts';
+
+export const exitCodes = { success: 0, failure: 1, usage: 2, configuration: 78 } as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** Every mistake of a configuration at once. */
+export class ConfigurationMistakes extends Error {
+  override readonly name = 'ConfigurationMistakes';
+  readonly file: string;
+  readonly mistakes: readonly ConfigurationMistake[];
+
+  constructor(file: string, mistakes: readonly ConfigurationMistake[]) {
+    super(`${file} has ${mistakes.length} ${mistakes.length === 1 ? 'mistake' : 'mistakes'}`);
+    this.file = file;
+    this.mistakes = mistakes;
+  }
+}
+
+export function mistakeLines({ file, mistakes }: ConfigurationMistakes): readonly string[] {
+  return mistakes.map(({ line, code, path, message, remedy }) => {
+    const place = line === undefined ? file : `${file}:${line}`;
+    const setting = path.length === 0 || message.startsWith(pathText(path)) ? '' : `${pathText(path)}: `;
+    return `${place}: ${setting}${message} [${code}]\n  ${remedy}`;
+  });
+}
+
+export function failureText(error: unknown): string {
+  if (error instanceof ConfigurationMistakes) return [`labelstream: ${error.message}`, ...mistakeLines(error)].join('\n');
+  if (error instanceof LabelstreamError) return `labelstream: ${error.message} [${error.code}]\n  ${error.description.remedy}`;
+  return `labelstream: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof ConfigurationMistakes) return exitCodes.configuration;
+  if (!(error instanceof LabelstreamError)) return exitCodes.failure;
+  if (error.code === 'LS_CLI_USAGE') return exitCodes.usage;
+  return error.description.cause === 'configuration' ? exitCodes.configuration : exitCodes.failure;
+}

@@ -1,0 +1,56 @@
+/** The command line as a whole. Exit codes: 0, 1 failure, 2 usage, 78 configuration. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { packageDirectory } from '../compose.ts';
+import { addClustersCommand } from './clusters.ts';
+import type { CommandLine } from './context.ts';
+import { addDemoCommand } from './demo/demo.ts';
+import { exitCodeOf, exitCodes, failureText, type ExitCode } from './failure.ts';
+import { addForgetCommand } from './forget.ts';
+import { addModelsCommand } from './models.ts';
+import { addPublishCommand } from './publish/publish.ts';
+import { addRunCommand } from './run.ts';
+import { addTailCommand } from './tail.ts';
+import { addValidateCommand } from './validate.ts';
+
+/** @param parameters what stands after the program's name. */
+export async function runProgram(parameters: readonly string[], commandLine: CommandLine): Promise<ExitCode> {
+  const program = await createProgram(commandLine);
+  try {
+    await program.parseAsync([...parameters], { from: 'user' });
+    return exitCodes.success;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage;
+    commandLine.stderr.write(`${failureText(error)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+async function createProgram(commandLine: CommandLine): Promise<Command> {
+  const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string };
+  const program = new Command('labelstream')
+    .description('An event-driven stream processor: media, text and record events in, labels and live clusters out.')
+    .version(version)
+    .showHelpAfterError('(see --help)')
+    .configureOutput({ writeOut: (text) => void commandLine.stdout.write(text), writeErr: (text) => void commandLine.stderr.write(text) })
+    .exitOverride();
+  addRunCommand(program, commandLine);
+  addDemoCommand(program, commandLine);
+  addPublishCommand(program, commandLine);
+  addTailCommand(program, commandLine);
+  addClustersCommand(program, commandLine);
+  addForgetCommand(program, commandLine);
+  addValidateCommand(program, commandLine);
+  addModelsCommand(program, commandLine);
+  inheritExit(program);
+  return program;
+}
+
+/** Commander hands settings down only to commands made after them; every level must throw instead of ending the process. */
+function inheritExit(command: Command): void {
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command).exitOverride();
+    inheritExit(child);
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * The only file that knows every concrete part and puts them together: what a configuration becomes in a running process.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { openCodec, type Codec } from './codec/codec.ts';
+import type { Configuration } from './config/load.ts';
+import type { Clock } from './core/clock.ts';
+import { cliError } from './core/errors/cli.ts';
+import type { Define } from './core/events.generated.ts';
+import { allTopics, topics } from './core/topics.ts';
+import { startModelServer, type ModelServer } from './models/model-server.ts';
+import { combineObservers, createLogObserver } from './observation/log-observer.ts';
+import { createMetrics, type Metrics } from './observation/metrics.ts';
+import { createReadiness, type Readiness } from './observation/readiness.ts';
+import { createDirectoryStateStore } from './pipeline/directory-state-store.ts';
+import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
+import { createNodeFileSystem } from './pipeline/node-file-system.ts';
+import { startRunner, type Runner } from './pipeline/runner.ts';
+import type { Stage } from './pipeline/stage.ts';
+import type { StateStore } from './pipeline/state-store.ts';
+import { systemClock } from './pipeline/system-clock.ts';
+import type { Transport } from './pipeline/transport.ts';
+import { createClusterStage, type ClusterStage } from './stages/cluster/cluster-stage.ts';
+import { followClusters } from './stages/cluster/cluster-follower.ts';
+import { defineRecord } from './stages/cluster/control-records.ts';
+import { definitionsInLog } from './stages/cluster/definitions-in-log.ts';
+import { proposeDefinitions } from './stages/cluster/definitions-proposal.ts';
+import type { ClusterView } from './stages/cluster/view.ts';
+import { createExtractStage } from './stages/extract/extract-stage.ts';
+import { tasks } from './tasks/registry.ts';
+import { createLogTransport } from './transports/log/log-transport.ts';
+import { openLog } from './transports/log/open-log.ts';
+import { defaultLogLimits } from './transports/log/segment-log-store.ts';
+
+/** schemas/, models/ and package.json lie here, whether this is src/ or the dist/ of a package. */
+export const packageDirectory = join(import.meta.dirname, '..');
+
+export type ProcessContext = {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+  readonly clock: Clock;
+  /** Who writes the metrics, for people who read several. */
+  readonly instance: string;
+};
+
+export async function createProcessContext(logger: Logger): Promise<ProcessContext> {
+  const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string };
+  const instance = `${hostname()}-${process.pid}`;
+  return { logger, metrics: createMetrics(version), readiness: createReadiness(), clock: systemClock, instance };
+}
+
+/** The log and the state of a configuration, without anything that processes. */
+export type Access = {
+  readonly context: ProcessContext;
+  readonly configuration: Configuration;
+  readonly codec: Codec;
+  readonly transport: Transport;
+  readonly stateStore: StateStore;
+  readonly partitionCount: number;
+  readonly close: () => Promise<void>;
+};
+
+/** A dead letter adds at most 64 KiB of headers to the largest input (SEMANTICS.md, rule 22); a feature event, its vector to a small one. */
+const outputMarginBytes = 128 * 1024;
+
+/** @param role `owner-required` for what processes; `any` for what reads and publishes beside it. */
+export async function openAccess(configuration: Configuration, context: ProcessContext, role: 'owner-required' | 'any'): Promise<Access> {
+  const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories });
+  const fileSystem = createNodeFileSystem();
+  const { segmentBytes, journalBytes, recordBytesMax, partitionCount } = configuration.transport;
+  const store = await openLog({
+    directory: join(configuration.dataDirectory, 'log'),
+    role,
+    fileSystem,
+    clock: context.clock,
+    random: Math.random,
+    waiting: (message) => context.logger.info(message),
+    newIncarnation: () => randomBytes(6).toString('hex'),
+    limits: { ...defaultLogLimits, segmentBytes, journalBytes, recordBytes: recordBytesMax + 2 * outputMarginBytes },
+  });
+  const transport = createLogTransport(store, { recordBytesMax: recordBytesMax + outputMarginBytes });
+  try {
+    await transport.createTopics(allTopics.map((topic) => ({ topic, partitionCount })));
+  } catch (error) {
+    await transport.close();
+    throw error;
+  }
+  const stateStore = createDirectoryStateStore({ directory: join(configuration.dataDirectory, 'state'), fileSystem });
+  return { context, configuration, codec, transport, stateStore, partitionCount, close: () => transport.close() };
+}
+
+/** The clusters as of now, by reading: beside a live `run` or without one (SEMANTICS.md, rule 25). */
+export function clustersOf(access: Access, signal: AbortSignal): Promise<ClusterView> {
+  return followClusters({ transport: access.transport, stateStore: access.stateStore, stage: clusterStageOf(access) }, signal);
+}
+
+function clusterStageOf({ codec, partitionCount }: Access): ClusterStage {
+  return createClusterStage({ codec, partitionCounts: { labels: partitionCount, clusterEvents: partitionCount, deadLetters: partitionCount } });
+}
+
+export type Stages = {
+  readonly extract: Runner;
+  readonly cluster: Runner;
+  /** Orderly: EXTRACT first, so that CLUSTER folds what it sent. Never rejects. */
+  readonly stop: () => Promise<{ readonly forced: boolean }>;
+};
+
+export async function startModels({ configuration, context }: Pick<Access, 'configuration' | 'context'>): Promise<ModelServer> {
+  const server = await startModelServer({
+    models: Object.entries(configuration.models).map(([name, { directory, revision }]) => ({ name, directory, revision })),
+    clock: context.clock,
+    workerCount: configuration.inference.workerCount,
+    limits: { lingerMsMax: configuration.inference.batchLingerMs, queueItemsMax: configuration.inference.queueItemsMax },
+    observer: { batchCompleted: ({ model, items, durationMs }) => context.metrics.modelBatch(model, items, durationMs) },
+  });
+  const mistakes = taskMistakes(configuration, server);
+  if (mistakes.length === 0) return server;
+  await server.close();
+  throw cliError('LS_CLI_CONFIGURATION', mistakes.join('\n'));
+}
+
+/** What only the manifests tell: whether a model is made for the task that a step gives it. */
+function taskMistakes(configuration: Configuration, models: ModelServer): readonly string[] {
+  return configuration.routes.flatMap((route) =>
+    route.steps.flatMap((step) => {
+      const { task, model } = models.describe(step.model);
+      return task === step.task ? [] : [`route ${route.name}, step ${step.name}: the model ${model} is made for ${task}, not for ${step.task}`];
+    }),
+  );
+}
+
+/** Appends what the configuration adds to the definitions in the log; rejects with LS_CLI_CONFIGURATION where both disagree. */
+export async function proposeConfiguredDefinitions(access: Access, models: ModelServer, signal: AbortSignal): Promise<void> {
+  const configured = new Map(access.configuration.collections.map((collection) => [collection.name, definitionOf(collection, access, models)]));
+  const { define, errors } = proposeDefinitions(configured, await definitionsInLog(access, signal));
+  if (errors.length > 0) throw cliError('LS_CLI_CONFIGURATION', errors.map(({ message }) => message).join('\n'));
+  if (define.length === 0) return;
+  const { codec, partitionCount } = access;
+  await access.transport.append(define.map(({ family, definition }) => defineRecord(codec, partitionCount, family, definition)));
+}
+
+function definitionOf(collection: Configuration['collections'][number], { configuration }: Access, models: ModelServer): Define {
+  const user = configuration.routes.flatMap(({ steps }) => steps).find((step) => step.collection?.text === collection.name);
+  const model = models.describe(user?.model ?? '');
+  const { tombstoneRetentionMs } = configuration.cluster;
+  return {
+    version: collection.version,
+    model: model.model,
+    modelVersion: model.version,
+    dimensions: model.dimensions,
+    projectionSha256: null,
+    metric: collection.metric,
+    eps: collection.eps,
+    minPoints: collection.minPoints,
+    windowItems: collection.window.itemsMax ?? null,
+    windowAgeMs: collection.window.ageMsMax === undefined ? null : BigInt(collection.window.ageMsMax),
+    windowAgeBy: collection.window.ageBy,
+    maxCollections: collection.collectionsMax,
+    relabelOnMerge: collection.relabelOnMerge,
+    tombstoneRetentionMs: tombstoneRetentionMs === undefined ? null : BigInt(tombstoneRetentionMs),
+  };
+}
+
+export async function startStages(access: Access, models: ModelServer): Promise<Stages> {
+  const { configuration } = access;
+  const cluster = await startStage(access, clusterStageOf(access));
+  const extract = await startStage(access, extractStageOf(access, models)).catch(async (error: unknown) => {
+    await cluster.stop({ deadlineMs: configuration.shutdown.deadlineMs });
+    throw error;
+  });
+  return {
+    extract,
+    cluster,
+    stop: async () => {
+      const deadlineMs = configuration.shutdown.deadlineMs / 2;
+      const first = await extract.stop({ deadlineMs });
+      const second = await cluster.stop({ deadlineMs });
+      return { forced: first.forced || second.forced };
+    },
+  };
+}
+
+function extractStageOf({ configuration, codec, partitionCount }: Access, models: ModelServer): Stage {
+  return createExtractStage({
+    codec,
+    routes: configuration.routes,
+    tasks,
+    models,
+    revisions: new Map(Object.entries(configuration.models).map(([name, { revision }]) => [name, revision])),
+    allowedNames: new Map(configuration.collections.flatMap(({ name, names }) => (names === undefined ? [] : [[name, new Set(names)]]))),
+    partitionCounts: new Map(allTopics.map((topic) => [topic, partitionCount])),
+    previewLengthMax: configuration.extract.previewLengthMax,
+    recordBytesMax: configuration.transport.recordBytesMax,
+    unrouted: configuration.extract.unrouted,
+  });
+}
+
+function startStage({ configuration, transport, stateStore, context }: Access, stage: Stage): Promise<Runner> {
+  const { metrics, readiness, logger, clock } = context;
+  const observers = [metrics.runnerObserver(stage.name), readiness.observer(stage.name), createLogObserver(logger, stage.name)];
+  return startRunner({
+    transport,
+    stage,
+    group: `${configuration.group}-${stage.name}`,
+    delivery: configuration.delivery,
+    stateStore,
+    clock,
+    random: Math.random,
+    limits: runnerLimits(configuration),
+    observer: combineObservers(observers),
+    startAt: configuration.startAt,
+  });
+}
+
+function runnerLimits({ extract, cluster, output }: Configuration): RunnerLimits {
+  return {
+    ...defaultRunnerLimits,
+    recordsInFlightMax: extract.inFlightRecordsMax,
+    bytesInFlightMax: extract.inFlightBytesMax,
+    deliveryRecordsMax: output.recordsMax,
+    deliveryBytesMax: output.bytesMax,
+    lingerMsMax: output.lingerMs,
+    holdMsMax: extract.holdMsMax,
+    snapshotEveryRecords: cluster.snapshotRecords,
+    snapshotEveryMs: cluster.snapshotIntervalMs,
+    processRetry: { ...defaultRunnerLimits.processRetry, attemptsMax: extract.retryAttemptsMax },
+  };
+}
+
+/**
+ * Resolves once the stages are idle as SEMANTICS.md, rule 28 says: inputs up to the ends seen now, then what was parked meanwhile, then
+ * `features` to the end that EXTRACT left. Rejects with the failure of a stage.
+ */
+export async function untilIdle({ transport, partitionCount }: Access, { extract, cluster }: Stages): Promise<void> {
+  const ends = async (names: readonly string[]) =>
+    Promise.all(
+      names.flatMap((topic) =>
+        Array.from({ length: partitionCount }, async (_, partition) => {
+          const { end } = await transport.bounds({ topic, partition });
+          return { topic, partition, sequence: end.sequence };
+        }),
+      ),
+    );
+  await extract.drainedTo(await ends([topics.text, topics.record, topics.media, topics.parked]));
+  await extract.drainedTo(await ends([topics.parked]));
+  await cluster.drainedTo(await ends([topics.features]));
+}

@@ -1,0 +1,29 @@
+/** Whether the process does what it is there for: its stages run, none has failed, no partition waits for a failing system. */
+import type { TopicPartition } from '../core/records.ts';
+import { silentObserver, type RunnerObserver } from '../pipeline/observe.ts';
+
+export type Readiness = {
+  readonly observer: (stage: string) => RunnerObserver;
+  readonly started: () => void;
+  readonly stopping: () => void;
+  readonly state: () => { readonly ready: boolean; readonly reasons: readonly string[] };
+};
+
+export function createReadiness(): Readiness {
+  const reasons = new Map<string, string>([['start', 'starting']]);
+  const nameOf = (stage: string, { topic, partition }: TopicPartition): string => `${stage} ${topic}-${partition}`;
+  return {
+    observer: (stage) => ({
+      ...silentObserver,
+      paused: (partition, code) => void reasons.set(nameOf(stage, partition), `${nameOf(stage, partition)} is paused by ${code}`),
+      resumed: (partition) => void reasons.delete(nameOf(stage, partition)),
+      failed: (error, partition) => {
+        const name = partition === undefined ? stage : nameOf(stage, partition);
+        reasons.set(name, `${name} stopped: ${error.message}`);
+      },
+    }),
+    started: () => void reasons.delete('start'),
+    stopping: () => void reasons.set('stop', 'stopping'),
+    state: () => ({ ready: reasons.size === 0, reasons: [...reasons.values()] }),
+  };
+}
