@@ -40,6 +40,7 @@ describe('accepted', () => {
     ['several blocks, with and without size', array('int'), concat(long(1), long(7), sizedBlock(2, concat(long(8), long(9))), zero)],
     ['a map', map('double'), concat(sizedBlock(1, concat(string('a'), double(1))), zero)],
     ['as many nulls as are allowed', array('null'), concat(long(100_000), zero)],
+    ['as many entries as are allowed', map('null'), concat(long(25_000), Buffer.alloc(25_001))],
     ['as deep as is allowed', list, concat(...Array.from({ length: 63 }, () => long(1)), zero)],
   ])('%s', (_, schema, bytes) => {
     expect(verdict(schema, bytes)).toBe('accepted');
@@ -103,6 +104,7 @@ describe('bombs', () => {
     ['an array of -2^63 nulls', array('null'), concat(long(-(2n ** 63n)), zero, zero), `${limited} items`],
     ['an array of 10^9 empty records', array(empty), concat(long(1e9), zero), `${limited} items`],
     ['an array of 10^9 empty fixed', array({ type: 'fixed', name: 'F', size: 0 }), concat(long(1e9), zero), `${limited} items`],
+    ['a map of 25,001 entries', map('null'), concat(long(25_001), Buffer.alloc(25_001), zero), `${limited} items`],
     ['a map of 10^9 nulls', map('null'), concat(long(1e9), zero), refused],
     ['nulls in many small blocks', array('null'), concat(...Array.from({ length: 2000 }, () => long(63)), zero), `${limited} items`],
     [

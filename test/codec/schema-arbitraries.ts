@@ -2,7 +2,10 @@ import fc, { type Arbitrary } from 'fast-check';
 import { timestampMaxMs } from '../../src/codec/avro-guard.ts';
 import type { RecordNode, SchemaNode, UnionNode } from '../../src/codec/schema-model.ts';
 
-const text = fc.string({ unit: 'binary', maxLength: 80 });
+const text = fc.oneof(
+  { weight: 3, arbitrary: fc.string({ unit: 'binary-ascii', maxLength: 12 }) },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 80 }) },
+);
 const key = fc.oneof({ weight: 9, arbitrary: text }, { weight: 1, arbitrary: fc.constantFrom('__proto__', 'constructor', 'toString', '') });
 
 /** Any event of the schema, as the codec reads and takes it. `depth` bounds recursive schemas. */
