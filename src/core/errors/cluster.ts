@@ -98,12 +98,6 @@ export const clusterErrors = {
     summary: 'A snapshot of the CLUSTER stage is incomplete or was written by a version whose snapshots this one cannot read.',
     remedy: 'Use the version that wrote it, or remove that snapshot so that an older one is used.',
   },
-  LS_CLUSTER_LOG_TRUNCATED: {
-    cause: 'environment',
-    retryable: false,
-    summary: 'The features topic no longer holds its first records and no snapshot covers them: the clusters cannot be known.',
-    remedy: 'Restore a snapshot, or keep the features topic for longer than the time between two snapshots.',
-  },
 } as const satisfies ErrorArea;
 
 export const clusterError = errorFactory(clusterErrors);

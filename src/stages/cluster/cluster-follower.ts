@@ -2,7 +2,7 @@
  * Answers questions about clusters without owning anything: newest snapshot, then the tail of `features` to its end as it is now, through the
  * same fold with its outputs thrown away (SEMANTICS.md, rule 25).
  */
-import { clusterError } from '../../core/errors/cluster.ts';
+import { stateError } from '../../core/errors/state.ts';
 import { topics } from '../../core/topics.ts';
 import type { StateStore } from '../../pipeline/state-store.ts';
 import type { ReadBudget, Transport } from '../../pipeline/transport.ts';
@@ -21,7 +21,7 @@ export type FollowerOptions = {
 
 const budgetDefault: ReadBudget = { records: 500, bytes: 8 * 1024 * 1024 };
 
-/** Rejects with LS_CLUSTER_LOG_TRUNCATED, the transport's errors, or the signal's reason. */
+/** Rejects with LS_STATE_LOG_TRUNCATED, the transport's errors, or the signal's reason. */
 export async function followClusters(options: FollowerOptions, signal: AbortSignal): Promise<ClusterView> {
   const { incarnation, partitionCount } = await options.transport.describeTopic(topics.features);
   const partitions: StandingView[] = [];
@@ -37,9 +37,10 @@ async function followPartition(options: FollowerOptions, features: FeaturesParti
   const { topic, partition, incarnation } = features;
   const lastSequence = end.sequence - 1n;
   const snapshot = await stateStore.newest({ stage: stage.name, topic, incarnation, partition }, lastSequence);
-  if (snapshot === undefined && start.sequence > 0n) {
-    const message = `Partition ${partition} of ${topic} begins at sequence ${String(start.sequence)}, and no snapshot holds what was before.`;
-    throw clusterError('LS_CLUSTER_LOG_TRUNCATED', message, { topic, partition, sequence: start.sequence });
+  if (start.sequence > (snapshot?.header.sequence ?? -1n) + 1n) {
+    const reached = snapshot === undefined ? 'there is no snapshot' : `the newest snapshot stands at ${String(snapshot.header.sequence)}`;
+    const message = `Partition ${partition} of ${topic} begins at sequence ${String(start.sequence)}, and ${reached}.`;
+    throw stateError('LS_STATE_LOG_TRUNCATED', message, { stage: stage.name, topic, partition, startSequence: start.sequence });
   }
   const folded = stage.open(features);
   if (snapshot !== undefined) await folded.restore(snapshot.chunks());
