@@ -55,6 +55,7 @@ async function intake(run: MapRun): Promise<void> {
   context.partition.seek(position);
   while (!isDraining(run)) {
     await changed.until(() => (!run.paused && hasRoom(run)) || isDraining(run));
+    if (isDraining(run)) break;
     const records = await pollPatiently(context, position, tracker.room(context.share()), reading.signal);
     // What arrives after the drain began was promised to nobody: the next owner reads it.
     if (isDraining(run)) break;

@@ -53,10 +53,14 @@ export function hasEnded(run: MapRun): boolean {
   return run.working.signal.aborted;
 }
 
-/** Whether another record may be read. */
+/**
+ * Whether more may be read. The next record's size is not known before it is there, and a poll hands over a first one whatever its size: with
+ * half of the share free, only a record larger than that can exceed it.
+ */
 export function hasRoom({ context, tracker }: MapRun): boolean {
-  const room = tracker.room(context.share());
-  return room.records > 0 && room.bytes > 0;
+  const share = context.share();
+  const room = tracker.room(share);
+  return room.records > 0 && room.bytes * 2 >= share.bytes;
 }
 
 export function observeInFlight({ context, tracker }: MapRun): void {

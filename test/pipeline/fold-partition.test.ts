@@ -1,0 +1,253 @@
+import { describe, expect, it } from 'vitest';
+import { cutDeliveries } from '../../src/pipeline/fold-deliveries.ts';
+import type { RunnerOptions } from '../../src/pipeline/runner.ts';
+import { noFaults } from './memory-faults.ts';
+import { createMemoryStateStore } from './memory-state-store.ts';
+import { createFixture, eventsOf, recordingObserver, testLimits, type Fixture } from './runner-fixture.ts';
+import { sumOutput, sumStage, textOf, textRecord, type SumOptions } from './stages.ts';
+
+const log = { topic: 'log', partition: 0 };
+
+function publish({ broker }: Fixture, count: number): void {
+  broker.append(Array.from({ length: count }, (_, index) => textRecord(log, String(index + 1))));
+}
+
+const sums = ({ broker }: Fixture): string[] => broker.allRecords('sums').map(textOf);
+
+/** The fold of the log as it stands, done here. */
+function offline({ broker }: Fixture, outputs: SumOptions['outputs']): string[] {
+  let sum = 0n;
+  return broker.records(log).flatMap((record) => {
+    sum += textOf(record).startsWith('tick') ? 0n : BigInt(textOf(record));
+    return Array.from({ length: outputs(record) }, (_, index) => textOf(sumOutput(0, record.sequence, sum, index)));
+  });
+}
+
+/** Starts, waits until the log is folded, and dies without a word. */
+async function runAndCrash(fixture: Fixture, outputs: SumOptions['outputs'], options: Partial<RunnerOptions> = {}): Promise<void> {
+  const client = fixture.broker.connect();
+  const runner = await fixture.start(client.transport, sumStage('log', { outputs }), options);
+  await fixture.drain(runner, ['log']);
+  await fixture.clock.pass(100);
+  client.crash();
+}
+
+describe('a fold partition', () => {
+  it('folds in order and commits every record, with and without outputs', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    publish(fixture, 1_000);
+    const outputs = (record: { sequence: bigint }): number => Number(record.sequence % 3n);
+    const runner = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs }));
+    await fixture.drain(runner, ['log']);
+    expect(sums(fixture)).toEqual(offline(fixture, outputs));
+    expect(fixture.broker.checkpoint('group', log)).toMatchObject({ sequence: fixture.broker.records(log).at(-1)?.sequence, outputsSent: 0 });
+    await fixture.stop(runner);
+  });
+
+  it('sends one record over several deliveries, and after a crash between them neither loses nor doubles', async () => {
+    for (const crashAt of [1, 2, 3, 4, 5, 6]) {
+      for (const crash of ['crash-before', 'crash-after'] as const) {
+        const fixture = createFixture({ log: 1, sums: 1 });
+        publish(fixture, 3);
+        const outputs = (): number => 10;
+        const limits = { ...testLimits, deliveryRecordsMax: 4 };
+        let deliveries = 0;
+        const faults = { ...noFaults, deliver: () => ((deliveries += 1) === crashAt + 1 ? crash : 'none') };
+        const client = fixture.broker.connect({ faults });
+        await fixture.start(client.transport, sumStage('log', { outputs }), { limits });
+        await fixture.clock.drive(client.crashed);
+        const second = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs }), { limits });
+        await fixture.drain(second, ['log']);
+        expect(sums(fixture)).toEqual(offline(fixture, outputs));
+        for (const { outputs: sent } of fixture.broker.applied) expect(sent.length).toBeLessThanOrEqual(4);
+        await fixture.stop(second);
+      }
+    }
+  });
+
+  it('restores the newest snapshot at or below the committed sequence and replays the rest without outputs', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    const stateStore = createMemoryStateStore();
+    const limits = { ...testLimits, snapshotEveryRecords: 100, foldRecordsMax: 30 };
+    publish(fixture, 250);
+    await runAndCrash(fixture, () => 1, { stateStore, limits });
+    expect(stateStore.headers().length).toBe(2);
+    publish(fixture, 50);
+    const folded: bigint[] = [];
+    const { observer, told } = recordingObserver();
+    const stage = sumStage('log', { outputs: () => 1, folded: ({ sequence }) => folded.push(sequence) });
+    const runner = await fixture.start(fixture.broker.connect().transport, stage, { stateStore, limits, observer });
+    await fixture.drain(runner, ['log']);
+    const newest = stateStore.headers()[1]?.sequence ?? -1n;
+    expect(folded).toEqual(fixture.broker.records(log).flatMap(({ sequence }) => (sequence > newest ? [sequence] : [])));
+    const [restored] = eventsOf(told, 'restored');
+    expect(restored?.[1]).toMatchObject({ snapshotSequence: newest });
+    expect(sums(fixture)).toEqual(offline(fixture, () => 1));
+    await fixture.stop(runner);
+  });
+
+  it('cuts a snapshot in an idle log when its time has come, and only if there is something new', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    const stateStore = createMemoryStateStore();
+    const limits = { ...testLimits, snapshotEveryMs: 10_000 };
+    publish(fixture, 5);
+    const runner = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs: () => 1 }), { stateStore, limits });
+    await fixture.clock.pass(60_000);
+    expect(stateStore.headers()).toHaveLength(1);
+    expect(stateStore.headers()[0]).toMatchObject({ stage: 'sum', topic: 'log', partition: 0, sequence: fixture.broker.records(log)[4]?.sequence });
+    publish(fixture, 1);
+    await fixture.clock.pass(60_000);
+    expect(stateStore.headers()).toHaveLength(2);
+    await fixture.stop(runner);
+  });
+
+  it('goes on when a snapshot cannot be written, and tries again later', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    let full = true;
+    const stateStore = createMemoryStateStore(() => (full ? new RangeError('no space left') : undefined));
+    const limits = { ...testLimits, snapshotEveryMs: 10_000 };
+    const { observer, told } = recordingObserver();
+    publish(fixture, 5);
+    const runner = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs: () => 1 }), { stateStore, limits, observer });
+    await fixture.clock.pass(25_000);
+    expect(eventsOf(told, 'snapshotFailed')).toHaveLength(2);
+    full = false;
+    publish(fixture, 5);
+    await fixture.drain(runner, ['log']);
+    await fixture.clock.pass(25_000);
+    expect(eventsOf(told, 'snapshotWritten')).toHaveLength(1);
+    expect(sums(fixture)).toEqual(offline(fixture, () => 1));
+    await fixture.stop(runner);
+  });
+
+  it('cuts no snapshot with a record half sent', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    const stateStore = createMemoryStateStore();
+    const limits = { ...testLimits, deliveryRecordsMax: 3, snapshotEveryRecords: 1 };
+    publish(fixture, 20);
+    await runAndCrash(fixture, () => 8, { stateStore, limits });
+    const whole = new Set(fixture.broker.applied.filter(({ checkpoint }) => checkpoint.outputsSent === 0).map(({ checkpoint }) => checkpoint.sequence));
+    expect(stateStore.headers().length).toBeGreaterThan(0);
+    for (const { sequence } of stateStore.headers()) expect(whole.has(sequence)).toBe(true);
+  });
+
+  it('stops when the log begins after its first record and there is no snapshot', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    publish(fixture, 10);
+    fixture.broker.truncate(log, 1);
+    const runner = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs: () => 1 }));
+    expect(await fixture.clock.drive(runner.failed)).toMatchObject({ code: 'LS_STATE_LOG_TRUNCATED', details: { topic: 'log', partition: 0 } });
+    await fixture.stop(runner);
+  });
+
+  it('stops when the log begins after the snapshot, but not when it begins right after it', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    const stateStore = createMemoryStateStore();
+    publish(fixture, 10);
+    await runAndCrash(fixture, () => 1, { stateStore, limits: { ...testLimits, snapshotEveryMs: 50 } });
+    publish(fixture, 10);
+    await runAndCrash(fixture, () => 1);
+    const snapshotted = fixture.broker.records(log).findIndex(({ sequence }) => sequence === stateStore.headers()[0]?.sequence) + 1;
+    // The sequence after a snapshot may be a gap, and then nothing tells that no record was there.
+    const [before, after] = [fixture.broker.records(log)[snapshotted - 1], fixture.broker.records(log)[snapshotted]];
+    const adjacent = before !== undefined && after !== undefined && after.sequence === before.sequence + 1n;
+    fixture.broker.truncate(log, snapshotted);
+    const second = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs: () => 1 }), { stateStore });
+    if (adjacent) {
+      await fixture.drain(second, ['log']);
+      expect(sums(fixture)).toEqual(offline(fixture, () => 1));
+    }
+    await fixture.stop(second);
+    fixture.broker.truncate(log, snapshotted + 1);
+    const third = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs: () => 1 }), { stateStore });
+    expect(await fixture.clock.drive(third.failed)).toMatchObject({ code: 'LS_STATE_LOG_TRUNCATED' });
+    await fixture.stop(third);
+  });
+
+  it('stops on a failing fold, and names topic, partition and sequences', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    publish(fixture, 10);
+    const limits = { ...testLimits, foldRecordsMax: 4 };
+    const stage = sumStage('log', { outputs: () => 1, fails: (record) => textOf(record) === '6' });
+    const runner = await fixture.start(fixture.broker.connect().transport, stage, { limits });
+    const records = fixture.broker.records(log);
+    expect(await fixture.clock.drive(runner.failed)).toMatchObject({
+      code: 'LS_PIPELINE_FOLD_FAILED',
+      details: { topic: 'log', partition: 0, sequence: records[4]?.sequence, lastSequence: records[7]?.sequence },
+      cause: new RangeError('this fold fails'),
+    });
+    expect(sums(fixture)).toEqual(offline(fixture, () => 1).slice(0, 4));
+    await fixture.stop(runner);
+  });
+
+  it('stops when folding again gives fewer outputs than were sent', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    publish(fixture, 1);
+    const limits = { ...testLimits, deliveryRecordsMax: 2 };
+    let deliveries = 0;
+    const faults = { ...noFaults, deliver: () => ((deliveries += 1) === 3 ? 'crash-after' : 'none') } as const;
+    const client = fixture.broker.connect({ faults });
+    await fixture.start(client.transport, sumStage('log', { outputs: () => 10 }), { limits });
+    await fixture.clock.drive(client.crashed);
+    expect(fixture.broker.checkpoint('group', log)).toMatchObject({ sequence: -1n, outputsSent: 4 });
+    const runner = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs: () => 3 }), { limits });
+    expect(await fixture.clock.drive(runner.failed)).toMatchObject({ code: 'LS_PIPELINE_FOLD_DIVERGED' });
+    await fixture.stop(runner);
+  });
+
+  it('appends what is due, once until it was folded, even if the append is repeated', async () => {
+    for (const fault of ['none', 'rejected-before', 'rejected-after'] as const) {
+      const fixture = createFixture({ log: 1, sums: 1 });
+      publish(fixture, 3);
+      let appends = 0;
+      const faults = { ...noFaults, append: () => ((appends += 1) === 1 ? fault : 'none') };
+      const { observer, told } = recordingObserver();
+      const dueAtMs = fixture.clock.nowMs() + 5_000;
+      const stage = sumStage('log', { outputs: () => 1, tickAtMs: (count) => (count < 4n ? dueAtMs : count === 4n ? dueAtMs + 5_000 : undefined) });
+      const runner = await fixture.start(fixture.broker.connect({ faults }).transport, stage, { observer });
+      await fixture.clock.pass(4_900);
+      expect(eventsOf(told, 'ticked')).toHaveLength(0);
+      await fixture.clock.pass(30_000);
+      const ticks = fixture.broker.records(log).map(textOf).filter((text) => text.startsWith('tick'));
+      expect(ticks).toEqual(fault === 'rejected-after' ? ['tick 3', 'tick 3'] : ['tick 3', 'tick 4']);
+      await fixture.stop(runner);
+    }
+  });
+
+  it('does not append what is due while the log still has records to fold', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    publish(fixture, 1_000);
+    const { observer, told } = recordingObserver();
+    const stage = sumStage('log', { outputs: () => 0, clock: fixture.clock, tickAtMs: (count) => (count < 1_000n ? 0 : undefined) });
+    const runner = await fixture.start(fixture.broker.connect().transport, stage, { observer });
+    await fixture.drain(runner, ['log']);
+    await fixture.clock.pass(1_000);
+    expect(eventsOf(told, 'ticked')).toHaveLength(0);
+    await fixture.stop(runner);
+  });
+});
+
+describe('cutting a fold into deliveries', () => {
+  const [record] = (() => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    publish(fixture, 1);
+    return fixture.broker.records(log);
+  })();
+  const outputs = Array.from({ length: 5 }, (_, index) => sumOutput(0, 0n, 0n, index));
+  const standing = { position: 'here', sequence: 9n, outputsSent: 2 };
+
+  it('counts from what is out already', () => {
+    if (record === undefined) throw new RangeError('no record');
+    const cut = [...cutDeliveries([{ record, outputs, sent: 2 }], standing, { records: 2, bytes: 1_000_000 })];
+    expect(cut.map((delivery) => [delivery.outputs.length, delivery.checkpoint.sequence, delivery.checkpoint.outputsSent, delivery.inputs])).toEqual([
+      [2, 9n, 4, 0],
+      [1, record.sequence, 0, 1],
+    ]);
+  });
+
+  it('lets an output go that is larger than the budget, alone', () => {
+    if (record === undefined) throw new RangeError('no record');
+    const cut = [...cutDeliveries([{ record, outputs, sent: 0 }], standing, { records: 10, bytes: 1 })];
+    expect(cut.map((delivery) => delivery.outputs.length)).toEqual([1, 1, 1, 1, 1]);
+  });
+});

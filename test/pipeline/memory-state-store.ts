@@ -1,0 +1,39 @@
+import type { SnapshotHeader, SnapshotKey, StateStore } from '../../src/pipeline/state-store.ts';
+
+export type MemoryStateStore = StateStore & { readonly headers: () => readonly SnapshotHeader[] };
+
+/** @param fails asked before every write. */
+export function createMemoryStateStore(fails: () => Error | undefined = () => undefined): MemoryStateStore {
+  const stored: { readonly header: SnapshotHeader; readonly chunks: readonly Buffer[] }[] = [];
+  const isOf = (key: SnapshotKey, header: SnapshotHeader): boolean =>
+    key.stage === header.stage && key.topic === header.topic && key.incarnation === header.incarnation && key.partition === header.partition;
+  return {
+    headers: () => stored.map(({ header }) => header),
+    write: async (header, chunks) => {
+      const copied: Buffer[] = [];
+      for (const chunk of chunks) {
+        copied.push(Buffer.from(chunk));
+        await Promise.resolve();
+      }
+      const error = fails();
+      if (error !== undefined) throw error;
+      stored.push({ header, chunks: copied });
+    },
+    newest: (key, sequence) => {
+      const found = stored
+        .filter(({ header }) => isOf(key, header) && header.sequence <= sequence)
+        .sort((left, right) => Number(right.header.sequence - left.header.sequence))[0];
+      return Promise.resolve(
+        found && {
+          header: found.header,
+          chunks: async function* () {
+            for (const chunk of found.chunks) {
+              await Promise.resolve();
+              yield chunk;
+            }
+          },
+        },
+      );
+    },
+  };
+}
