@@ -36,10 +36,10 @@ export const defaultDecodeLimits: DecodeLimits = { bytesMax: 16 * 1024 * 1024, i
 /** Throws LS_CODEC_MALFORMED or LS_CODEC_LIMIT (details: reason, position) unless the bytes from `offset` on are one value of the schema. */
 export type Guard = (bytes: Buffer, offset: number) => void;
 
-export type MalformedReason =
+type MalformedReason =
   | 'truncated' | 'trailing-bytes' | 'varint-too-long' | 'int-overflow' | 'long-overflow' | 'negative-length' | 'invalid-boolean'
   | 'invalid-utf8' | 'enum-index' | 'union-index' | 'block-size-mismatch' | 'timestamp-out-of-range';
-export type LimitReason = 'bytes' | 'items' | 'depth';
+type LimitReason = 'bytes' | 'items' | 'depth';
 
 /**
  * Within this, on either side of 1970, a zigzag varint is exact in a double: the year 144,683. (A Date holds twice as much, 2^53 is twice as

@@ -3,7 +3,7 @@ import type {
 } from '../core/events.generated.ts';
 
 /** The events that travel as values of records, by the simple names of their schemas. */
-export type EventTypes = {
+type EventTypes = {
   readonly MediaEvent: MediaEvent;
   readonly TextEvent: TextEvent;
   readonly RecordEvent: RecordEvent;

@@ -6,22 +6,22 @@
  */
 import { codecError } from '../core/errors/codec.ts';
 
-export const primitiveKinds = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const;
-export type PrimitiveKind = (typeof primitiveKinds)[number];
+const primitiveKinds = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const;
+type PrimitiveKind = (typeof primitiveKinds)[number];
 
-export type PrimitiveNode = { readonly kind: PrimitiveKind; readonly timestamp: boolean };
-export type FixedNode = { readonly kind: 'fixed'; readonly name: string; readonly aliases: readonly string[]; readonly size: number };
-export type EnumNode = {
+type PrimitiveNode = { readonly kind: PrimitiveKind; readonly timestamp: boolean };
+type FixedNode = { readonly kind: 'fixed'; readonly name: string; readonly aliases: readonly string[]; readonly size: number };
+type EnumNode = {
   readonly kind: 'enum';
   readonly name: string;
   readonly aliases: readonly string[];
   readonly symbols: readonly string[];
   readonly default: string | undefined;
 };
-export type ArrayNode = { readonly kind: 'array'; readonly items: SchemaNode };
-export type MapNode = { readonly kind: 'map'; readonly values: SchemaNode };
+type ArrayNode = { readonly kind: 'array'; readonly items: SchemaNode };
+type MapNode = { readonly kind: 'map'; readonly values: SchemaNode };
 export type UnionNode = { readonly kind: 'union'; readonly branches: readonly SchemaNode[] };
-export type FieldNode = {
+type FieldNode = {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly type: SchemaNode;
@@ -35,7 +35,7 @@ export type RecordNode = {
   readonly fields: readonly FieldNode[];
 };
 export type SchemaNode = PrimitiveNode | FixedNode | EnumNode | ArrayNode | MapNode | UnionNode | RecordNode;
-export type NamedNode = FixedNode | EnumNode | RecordNode;
+type NamedNode = FixedNode | EnumNode | RecordNode;
 
 /** The JSON text's value of the schema with this full name, where a schema refers to a type that it does not define itself. */
 export type ResolveReference = (name: string) => unknown;

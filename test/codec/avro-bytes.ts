@@ -27,11 +27,11 @@ export function sizedBlock(count: number, items: Buffer): Buffer {
 
 export const concat = (...parts: readonly Buffer[]): Buffer => Buffer.concat(parts);
 export const yes = Buffer.from([1]);
-export const no = Buffer.from([0]);
+const no = Buffer.from([0]);
 /** The count that ends an array or map; the first branch of a union; the empty string. */
 export const zero = Buffer.from([0]);
 
-export const textFields = {
+const textFields = {
   id: string('doc-1'),
   source: string('tests'),
   occurredAt: long(1_700_000_000_000),

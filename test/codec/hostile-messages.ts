@@ -25,7 +25,7 @@ const header = Buffer.from(
 );
 
 /** Valid messages of every event, some of each. */
-export function validMessages(seed: number, countEach: number): readonly { readonly name: EventName; readonly bytes: Buffer }[] {
+function validMessages(seed: number, countEach: number): readonly { readonly name: EventName; readonly bytes: Buffer }[] {
   return eventNames.flatMap((name) => {
     const { schema } = schemas.find((loaded) => loaded.name === `labelstream.v1.${name}`)!;
     const events = fc.sample(arbitraryOf(schema), { seed, numRuns: countEach });

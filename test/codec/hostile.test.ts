@@ -1,6 +1,6 @@
 // Hostile messages in a process with 128 MB of heap, which does not survive what the guard is there to stop.
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { openCodec } from '../../src/codec/codec.ts';
 import { hostileKinds, hostileMessages } from './hostile-messages.ts';
@@ -12,7 +12,7 @@ const codec = await openCodec();
 
 /** What the child printed, and whether it came to its end: it may die or have to be killed. */
 function inSmallProcess(...parameters: readonly string[]): Promise<{ readonly printed: string; readonly ended: boolean }> {
-  const script = join(import.meta.dirname, 'hostile-child.ts');
+  const script = fileURLToPath(new URL('hostile-child.ts', import.meta.url));
   const child = spawn(process.execPath, ['--max-old-space-size=128', script, ...parameters], { timeout: 60_000, killSignal: 'SIGKILL' });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
