@@ -14,7 +14,7 @@ import { inferenceWorkerEntry, startInferenceWorker, type WorkerEntry } from './
 import { startWorkerPool, type PoolBatch } from './worker-pool.ts';
 import { unpackOutcomes, type RunReply } from './worker-protocol.ts';
 
-export type ModelServerObserver = {
+type ModelServerObserver = {
   /** `durationMs` was spent in the worker; `failedItems` failed by an error of their own. */
   readonly batchCompleted?: (batch: { readonly model: string; readonly items: number; readonly failedItems: number; readonly durationMs: number }) => void;
   /** A worker thread ended and is replaced; `batchItems` of the batch that it ran are tried again. */
@@ -23,9 +23,9 @@ export type ModelServerObserver = {
 };
 
 /** Of each model's queue, and the largest single item. */
-export type QueueLimits = Omit<BatchLimits, 'batchItemsMax'> & { readonly itemBytesMax: number };
+type QueueLimits = Omit<BatchLimits, 'batchItemsMax'> & { readonly itemBytesMax: number };
 
-export const queueLimitsDefault = {
+const queueLimitsDefault = {
   batchBytesMax: 1024 * 1024,
   /** 16 items of 512: the largest shape that the bundled models list. */
   paddedCostMax: 8_192,

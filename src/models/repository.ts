@@ -10,7 +10,7 @@ import { parseManifest, type Manifest } from './manifest.ts';
 import { onnxStructure } from './onnx-structure.ts';
 
 /** Shared memory: every worker reads the same copy. */
-export type SharedBytes = Uint8Array<SharedArrayBuffer>;
+type SharedBytes = Uint8Array<SharedArrayBuffer>;
 
 export type ModelArtefacts = {
   readonly directory: string;

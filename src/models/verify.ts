@@ -16,7 +16,7 @@ import { seededRandom, shuffled } from './seeded-random.ts';
 import { startInferenceWorker, type InferenceWorker } from './worker-handle.ts';
 import { unpackOutcomes } from './worker-protocol.ts';
 
-export type VerifyCheck = {
+type VerifyCheck = {
   readonly name: 'manifest' | 'files' | 'load' | 'known-answers' | 'batch-invariance';
   readonly ok: boolean;
   /** What was seen, or what is wrong, with the code of the error. */

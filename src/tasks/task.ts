@@ -12,7 +12,7 @@ export type TaskEvent =
   | { readonly kind: 'text'; readonly event: TextEvent }
   | { readonly kind: 'record'; readonly event: RecordEvent };
 
-export type TaskEventKind = TaskEvent['kind'];
+type TaskEventKind = TaskEvent['kind'];
 
 export type TaskResult =
   | { readonly kind: 'features'; readonly vector: Float32Array }

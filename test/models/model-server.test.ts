@@ -15,6 +15,7 @@ import {
   classifierManifest,
 } from './model-directory.ts';
 import { dynamicallyQuantised, logarithm, valuesClassifier } from './onnx-fixtures.ts';
+import { node, onnxModel } from './onnx-writer.ts';
 
 const text = (value: string): ModelInput => ({ kind: 'text', text: value });
 const values = (a: number, b = 1, c = 1, d = 1): ModelInput => ({ kind: 'values', values: { a, b, c, d } });
@@ -215,6 +216,19 @@ describe('start and close', () => {
     expect(await rejectedMessage(startWith(directory), 'LS_MODEL_KNOWN_ANSWER')).toContain('expected 0.5 within 0.000001');
     await rejectedMessage(startWith(join(directory, 'nowhere')), 'LS_MODEL_MANIFEST');
     expect(workerThreads()).toBe(before);
+  });
+
+  test('bytes that onnxruntime cannot load are refused by their name', async () => {
+    const unknownOperator = onnxModel({
+      inputs: [{ name: 'values', type: 'float32', shape: ['batch', 4] }],
+      outputs: [{ name: 'probabilities', type: 'float32', shape: ['batch', 3] }],
+      nodes: [node('NoSuchOperator', ['values'], ['probabilities'])],
+    });
+    const answers = { knownAnswers: [{ input: values(1), output: [0, 0, 0], tolerance: 1 }] };
+    const directory = await writeModel(await temporaryDirectory(), { ...classifierManifest, ...answers }, { 'model.onnx': unknownOperator });
+    const message = await rejectedMessage(start({ models: [{ name: 'rows', directory }] }), 'LS_MODEL_LOAD');
+    expect(message).toContain(directory);
+    expect(message).toContain('NoSuchOperator');
   });
 
   test('close fails what waits, ends every thread, and may be repeated', async () => {

@@ -13,7 +13,7 @@ export function weights(count: number, seed = 1): Float32Array {
   });
 }
 
-export const encoderBuckets = 512;
+const encoderBuckets = 512;
 export const encoderDimensions = 8;
 const idsInput: Port = { name: 'ids', type: 'int64', shape: ['batch', 'length'] };
 const weightsInput: Port = { name: 'weights', type: 'float32', shape: ['batch', 'length'] };
