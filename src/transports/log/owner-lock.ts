@@ -22,8 +22,8 @@ export async function acquireOwnerLock(directory: string): Promise<OwnerLock | u
     await mkdir(directory, { recursive: true });
     const opened = new DatabaseSync(path, { timeout: 0 });
     database = opened;
-    // No journal: nothing is ever written, the open transaction is the lock.
-    opened.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=OFF; BEGIN EXCLUSIVE');
+    // Nothing is ever written, the open transaction is the lock. A journal in memory leaves no file behind (Node's SQLite refuses OFF).
+    opened.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE');
     return { release: () => opened.close() };
   } catch (error) {
     database?.close();
