@@ -10,8 +10,8 @@ import { openCodec, type Codec } from './codec/codec.ts';
 import type { Configuration } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
 import { cliError } from './core/errors/cli.ts';
-import type { Define } from './core/events.generated.ts';
-import { allTopics, topics } from './core/topics.ts';
+import type { Define, InputEnd } from './core/events.generated.ts';
+import { allTopics, inputTopics, topics } from './core/topics.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
 import { combineObservers, createLogObserver } from './observation/log-observer.ts';
 import { createMetrics, type Metrics } from './observation/metrics.ts';
@@ -26,7 +26,7 @@ import { systemClock } from './pipeline/system-clock.ts';
 import type { Transport } from './pipeline/transport.ts';
 import { createClusterStage, type ClusterStage } from './stages/cluster/cluster-stage.ts';
 import { followClusters } from './stages/cluster/cluster-follower.ts';
-import { defineRecord } from './stages/cluster/control-records.ts';
+import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts';
 import { definitionsInLog } from './stages/cluster/definitions-in-log.ts';
 import { proposeDefinitions } from './stages/cluster/definitions-proposal.ts';
 import type { ClusterView } from './stages/cluster/view.ts';
@@ -97,6 +97,19 @@ export async function openAccess(configuration: Configuration, context: ProcessC
 /** The clusters as of now, by reading: beside a live `run` or without one (SEMANTICS.md, rule 25). */
 export function clustersOf(access: Access, signal: AbortSignal): Promise<ClusterView> {
   return followClusters({ transport: access.transport, stateStore: access.stateStore, stage: clusterStageOf(access) }, signal);
+}
+
+/** Takes the items out of every collection: what was published of them up to now, and nothing later (SEMANTICS.md, rule 21). */
+export async function forgetItems({ transport, codec, partitionCount }: Access, itemIds: readonly string[]): Promise<void> {
+  const through: InputEnd[] = [];
+  for (const topic of inputTopics) {
+    const { incarnation } = await transport.describeTopic(topic);
+    for (let partition = 0; partition < partitionCount; partition++) {
+      const { end } = await transport.bounds({ topic, partition });
+      through.push({ incarnation, partition, endSequence: end.sequence });
+    }
+  }
+  await transport.append(forgetRecords(codec, partitionCount, itemIds, through));
 }
 
 function clusterStageOf({ codec, partitionCount }: Access): ClusterStage {

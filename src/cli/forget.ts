@@ -1,9 +1,6 @@
 /** `forget`: takes items out of every collection, and says where their vectors still are (SEMANTICS.md, rule 21). */
 import type { Command } from 'commander';
-import type { Access } from '../compose.ts';
-import type { InputEnd } from '../core/events.generated.ts';
-import { inputTopics } from '../core/topics.ts';
-import { forgetRecords } from '../stages/cluster/control-records.ts';
+import { forgetItems } from '../compose.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 
 export function addForgetCommand(program: Command, commandLine: CommandLine): void {
@@ -15,8 +12,7 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
     .action(async (items: readonly string[], options: ConfigurationOptions & { readonly json?: boolean }) => {
       const output = outputOf(commandLine, options.json);
       await withAccess(options, commandLine, async (access) => {
-        const through = await inputEnds(access);
-        await access.transport.append(forgetRecords(access.codec, access.partitionCount, items, through));
+        await forgetItems(access, items);
         const stillIn = [
           { place: 'the topics text.events, record.events, media.events, parked, features and dead-letters', until: 'their segments are removed' },
           { place: `the snapshots in ${access.configuration.dataDirectory}`, until: 'three newer ones are written per partition' },
@@ -28,16 +24,4 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
         }
       });
     });
-}
-
-async function inputEnds({ transport, partitionCount }: Access): Promise<readonly InputEnd[]> {
-  const ends: InputEnd[] = [];
-  for (const topic of inputTopics) {
-    const { incarnation } = await transport.describeTopic(topic);
-    for (let partition = 0; partition < partitionCount; partition++) {
-      const { end } = await transport.bounds({ topic, partition });
-      ends.push({ incarnation, partition, endSequence: end.sequence });
-    }
-  }
-  return ends;
 }

@@ -1,6 +1,162 @@
+/** `demo`: several hundred texts and records through the whole pipeline, then a summary of what came out. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
-import type { CommandLine } from '../context.ts';
+import { clustersOf, createProcessContext, type Access } from '../../compose.ts';
+import { itemIdOf } from '../../core/ids.ts';
+import { partitionForKey } from '../../core/partitioning.ts';
+import { noHeaders, type OutputRecord } from '../../core/records.ts';
+import { topics } from '../../core/topics.ts';
+import { headerNames } from '../../pipeline/headers.ts';
+import { startService, type Service } from '../../service.ts';
+import { createLogger, outputOf, type CommandLine } from '../context.ts';
+import type { Output } from '../output.ts';
+import { demoConfiguration } from './demo-configuration.ts';
+import { demoRecords, demoTexts } from './demo-data.ts';
+import { summaryLines, type DemoSummary } from './demo-summary.ts';
+
+const textCount = 480;
+const recordCount = 240;
+const seed = 20;
+const batchSize = 60;
 
 export function addDemoCommand(program: Command, commandLine: CommandLine): void {
-  program.command('demo').action(() => void commandLine);
+  program
+    .command('demo')
+    .description('run several hundred generated texts and records through the whole pipeline')
+    .option('--json', 'the summary as one JSON object')
+    .addHelpText('after', '\nExample:\n  labelstream demo --json')
+    .action(async ({ json }: { readonly json?: boolean }) => {
+      const output = outputOf(commandLine, json);
+      const summary = await runDemo(output, commandLine);
+      if (output.json) output.object(summary);
+      else for (const line of summaryLines(summary)) output.line(line);
+    });
+}
+
+async function runDemo(output: Output, commandLine: CommandLine): Promise<DemoSummary> {
+  const directory = await mkdtemp(join(tmpdir(), 'labelstream-demo-'));
+  try {
+    const configuration = demoConfiguration(directory);
+    const context = await createProcessContext(createLogger(configuration.log.level, commandLine));
+    const service = await startService(configuration, context, commandLine.signal);
+    try {
+      return await throughPipeline(service, output, commandLine.signal);
+    } finally {
+      await service.stop();
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function throughPipeline(service: Service, output: Output, signal: AbortSignal): Promise<DemoSummary> {
+  const { access } = service;
+  const { nowMs } = access.context.clock;
+  const records = demoInput(access);
+  const startMs = nowMs();
+  const progress = showProgress(access, records.length, output);
+  try {
+    for (let begin = 0; begin < records.length; begin += batchSize) {
+      signal.throwIfAborted();
+      await access.transport.append(records.slice(begin, begin + batchSize));
+    }
+    await Promise.race([service.untilIdle(), failure(service), interruption(signal)]);
+  } finally {
+    await progress.stop();
+  }
+  const seconds = (nowMs() - startMs) / 1000;
+  const longestStallMs = service.longestStallMs();
+  return { ...(await summarise(access, signal)), eventsIn: records.length, seconds, eventsPerSecond: records.length / seconds, longestStallMs };
+}
+
+function failure(service: Service): Promise<never> {
+  return service.failed.then((error) => Promise.reject(error));
+}
+
+function interruption(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(signal.reason as Error);
+    });
+  });
+}
+
+/** Texts and records in turns, as a stream would bring them. */
+function demoInput({ codec, partitionCount }: Access): readonly OutputRecord[] {
+  const record = (topic: string, itemId: string, value: Buffer): OutputRecord => ({
+    topic, partition: partitionForKey(itemId, partitionCount), key: Buffer.from(itemId), value, headers: noHeaders,
+  });
+  const texts = demoTexts(textCount, seed).map((event) => record(topics.text, itemIdOf(event), codec.encode('TextEvent', event)));
+  const notes = demoRecords(recordCount, seed).map((event) => record(topics.record, itemIdOf(event), codec.encode('RecordEvent', event)));
+  return texts.flatMap((text, index) => [text, ...notes.slice(Math.floor((index * recordCount) / textCount), Math.floor(((index + 1) * recordCount) / textCount))]);
+}
+
+/** A bar for a person; a line at the start and at the end otherwise. */
+function showProgress(access: Access, total: number, output: Output): { readonly stop: () => Promise<void> } {
+  if (!output.terminal) {
+    output.note(`publishing ${total} events`);
+    return { stop: () => Promise.resolve() };
+  }
+  const bar = new SingleBar({ format: 'labelling {bar} {value}/{total} results', stream: process.stderr });
+  bar.start(total, 0);
+  const stopping = new AbortController();
+  const update = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      bar.update(Math.min(total, (await countOf(access, topics.labels)) + (await countOf(access, topics.deadLetters))));
+      await access.context.clock.sleep(50, stopping.signal);
+    }
+  };
+  const updating = update();
+  return {
+    stop: async () => {
+      stopping.abort();
+      await updating;
+      bar.update(total);
+      bar.stop();
+    },
+  };
+}
+
+async function countOf({ transport, partitionCount }: Access, topic: string): Promise<number> {
+  let count = 0;
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const { start, end } = await transport.bounds({ topic, partition });
+    count += Number(end.sequence - start.sequence);
+  }
+  return count;
+}
+
+async function summarise(access: Access, signal: AbortSignal): Promise<Pick<DemoSummary, 'labelsOut' | 'clusterEvents' | 'clusters' | 'noise' | 'deadLetters'>> {
+  const view = await clustersOf(access, signal);
+  return {
+    labelsOut: await countOf(access, topics.labels),
+    clusterEvents: await countOf(access, topics.clusterEvents),
+    clusters: view.clusters().value.map(({ clusterId, size, samples }) => ({
+      id: clusterId,
+      size,
+      samples: samples.map(({ itemId, preview }) => ({ itemId, text: preview ?? '' })),
+    })),
+    noise: view.collections().value.reduce((sum, { noiseCount }) => sum + noiseCount, 0),
+    deadLetters: await deadLettersByCode(access, signal),
+  };
+}
+
+async function deadLettersByCode({ transport, partitionCount }: Access, signal: AbortSignal): Promise<Readonly<Record<string, number>>> {
+  const counts: Record<string, number> = {};
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const place = { topic: topics.deadLetters, partition };
+    const { start, end } = await transport.bounds(place);
+    let { position } = start;
+    while (position !== end.position) {
+      for (const { headers, nextPosition } of await transport.read(place, position, { records: 500, bytes: 1024 * 1024 }, signal)) {
+        const code = headers.get(headerNames.errorCode)?.toString() ?? 'unknown';
+        counts[code] = (counts[code] ?? 0) + 1;
+        position = nextPosition;
+      }
+    }
+  }
+  return counts;
 }

@@ -1,0 +1,37 @@
+/** The demo's configuration: the bundled models on an embedded log that lives as long as the demo. */
+import { join } from 'node:path';
+import { packageDirectory } from '../../compose.ts';
+import { parseConfiguration, type Configuration } from '../../config/load.ts';
+import { tasks } from '../../tasks/registry.ts';
+import { ConfigurationMistakes } from '../failure.ts';
+
+const text = `
+delivery: exactly-once
+dataDirectory: \${DIRECTORY}
+server: { enabled: false }
+log: { level: warn }
+models:
+  encoder: { directory: models/static-text-encoder }
+  topics: { directory: models/topic-classifier }
+  notes: { directory: models/banknote-classifier }
+routes:
+  - name: texts
+    from: text
+    steps:
+      - { name: topic, task: text-classification, model: topics }
+      - { name: cluster, task: text-features, model: encoder, collection: texts }
+  - name: banknotes
+    from: record
+    steps:
+      - { name: predict, task: record-prediction, model: notes }
+collections:
+  - { name: texts, eps: 0.25, minPoints: 5 }
+`;
+
+/** @param dataDirectory where log and state live. */
+export function demoConfiguration(dataDirectory: string): Configuration {
+  const file = join(packageDirectory, 'demo.yaml');
+  const loaded = parseConfiguration(text, { file, environment: { DIRECTORY: dataDirectory }, assignments: [], tasks: [...tasks.values()] });
+  if (loaded.configuration === undefined) throw new ConfigurationMistakes(file, loaded.mistakes);
+  return loaded.configuration;
+}
