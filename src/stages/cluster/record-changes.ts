@@ -63,8 +63,7 @@ export function insertItem(
   const former = formerPlace === undefined ? undefined : family.collections.get(formerPlace);
   if (former !== undefined && formerPlace !== collectionName) removeItem(changes, family, former, item.itemId, false);
   const collection = openCollection(changes.state, family, collectionName);
-  const toldClusterId = collection.items.get(item.itemId)?.toldClusterId ?? null;
-  placeItem(family, collection, { ...item, toldClusterId });
+  placeItem(family, collection, item);
   const noted = changesOf(changes, family, collection);
   noted.byContent = true;
   noted.mutations.push({ kind: 'insert', itemId: item.itemId, vector });

@@ -27,7 +27,7 @@ export type Item = {
   readonly modelVersion: string;
   readonly occurredAt: number;
   readonly preview: string | null;
-  /** The cluster id in its last assignment, literally: aliases are not applied. */
+  /** The cluster id in its last assignment, literally: aliases are not applied. Every version of an item is told one as it enters. */
   readonly toldClusterId: string | null;
 };
 

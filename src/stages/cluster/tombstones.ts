@@ -9,7 +9,7 @@ import type { Origin } from '../../core/events.generated.ts';
 
 export type InputPosition = Pick<Origin, 'incarnation' | 'partition' | 'sequence'>;
 
-export type Tombstone = {
+type Tombstone = {
   /** The partition's time when it was set (last). */
   readonly setAtMs: number;
   /** By incarnation and partition; `sequence` is the last one that is dropped. */
@@ -34,7 +34,7 @@ export function hasTombstones(tombstones: Tombstones, family: string): boolean {
 export type RetentionMsOf = (scopeName: string | null) => bigint | null;
 
 function hasPassed({ setAtMs }: Tombstone, retentionMs: bigint | null, timeMs: number): boolean {
-  return retentionMs !== null && BigInt(setAtMs) + retentionMs <= BigInt(timeMs);
+  return retentionMs !== null && setAtMs + Number(retentionMs) <= timeMs;
 }
 
 /** Whether a version of an item with this origin is at or below what was forgotten or deleted, at a time of the partition. */

@@ -7,7 +7,7 @@ import type { Origin } from '../../core/events.generated.ts';
 import { nearestToMean } from './samples.ts';
 import { compareText, liveItem, sortedByKey, type CollectionState, type FamilyState, type PartitionState } from './state.ts';
 
-export type CollectionDescription = {
+type CollectionDescription = {
   readonly family: string;
   readonly collection: string;
   readonly generation: string;
@@ -16,14 +16,14 @@ export type CollectionDescription = {
   readonly noiseCount: number;
 };
 
-export type MemberDescription = {
+type MemberDescription = {
   readonly itemId: string;
   readonly role: Exclude<Role, 'removed'>;
   /** The start of a text. */
   readonly preview: string | null;
 };
 
-export type ClusterDescription = {
+type ClusterDescription = {
   readonly family: string;
   readonly collection: string;
   readonly clusterId: string;
@@ -34,12 +34,12 @@ export type ClusterDescription = {
   readonly samples: readonly MemberDescription[];
 };
 
-export type ClusterDetail = ClusterDescription & {
+type ClusterDetail = ClusterDescription & {
   /** Byte order of itemId. */
   readonly members: readonly MemberDescription[];
 };
 
-export type ItemPlace = MemberDescription & {
+type ItemPlace = MemberDescription & {
   readonly inputId: string;
   readonly family: string;
   readonly collection: string;
@@ -48,7 +48,7 @@ export type ItemPlace = MemberDescription & {
   readonly origin: Origin;
 };
 
-export type ClusterFilter = {
+type ClusterFilter = {
   readonly family?: string;
   readonly collection?: string;
   /** Per cluster; 3 unless told. */
@@ -153,9 +153,9 @@ function placeIn(family: FamilyState, itemId: string): readonly ItemPlace[] {
 }
 
 /** `sequence` is that of the last record folded; undefined where none is known to be. */
-export type PartitionStanding = { readonly partition: number; readonly sequence: bigint | undefined };
+type PartitionStanding = { readonly partition: number; readonly sequence: bigint | undefined };
 
-export type Answer<Value> = { readonly value: Value; readonly heldAt: readonly PartitionStanding[] };
+type Answer<Value> = { readonly value: Value; readonly heldAt: readonly PartitionStanding[] };
 
 export type ClusterView = {
   readonly collections: () => Answer<readonly CollectionDescription[]>;

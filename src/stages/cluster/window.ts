@@ -6,7 +6,7 @@ import { createAgeOrder } from './age-order.ts';
 import { liveItem, type CollectionState, type FamilyState, type Item, type PartitionState } from './state.ts';
 
 /** The time from which the item's age counts. */
-export function ageMsOf(family: FamilyState, item: Pick<Item, 'origin' | 'occurredAt'>): number {
+function ageMsOf(family: FamilyState, item: Pick<Item, 'origin' | 'occurredAt'>): number {
   const { appendTime } = item.origin;
   return family.definition.windowAgeBy === 'append' ? appendTime : Math.min(item.occurredAt, appendTime);
 }

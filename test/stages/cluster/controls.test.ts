@@ -179,8 +179,10 @@ describe('a name', () => {
 
   it('vanishes with its cluster', async () => {
     const harness = await openWithItems(line);
-    await harness.fold(label(await clusterIdOf(harness, 'a'), 'line'));
+    await harness.fold(label(await clusterIdOf(harness, 'a'), 'the first line'));
+    expect(harness.snapshot().includes('the first line')).toBe(true);
     await harness.insert({ item: 'a', origin: 3, deleted: true });
+    expect(harness.snapshot().includes('the first line')).toBe(false);
     await harness.insert({ item: 'a', at: [0, 0], origin: 4 });
     expect(harness.partition.view.clusters()).toMatchObject([{ name: null }]);
   });

@@ -51,7 +51,8 @@ describe('features', () => {
     const before = harness.snapshot();
     expect(await harness.insert({ item: 'b', at: [9, 9], origin: 1 })).toEqual({ labels: [], clusterEvents: [], deadLetters: [] });
     expect(await harness.insert({ item: 'z', at: [9, 9], origin: 2, read: { index: 0 } })).toMatchObject({ labels: [] });
-    expect(harness.drops).toEqual(['duplicate', 'duplicate']);
+    expect(await harness.insert({ item: 'z', at: [9, 9], origin: 1, read: { index: 5 } })).toMatchObject({ labels: [] });
+    expect(harness.drops).toEqual(['duplicate', 'duplicate', 'duplicate']);
     expect(harness.snapshot()).toEqual(before);
     expect(assignmentsIn(await harness.insert({ item: 'z', at: [9, 9], origin: 2, read: { index: 1 } }))).toEqual(['test/z noise -']);
   });

@@ -11,7 +11,7 @@ import { createLogSource } from './random-log.ts';
 
 const isFullScale = process.env['LABELSTREAM_TEST_SCALE'] === 'full';
 const seed = Number(process.env['LABELSTREAM_TEST_SEED'] ?? 20_260_101);
-const logCount = isFullScale ? 200 : 5;
+const logCount = isFullScale ? 50 : 5;
 const recordsPerLog = isFullScale ? 1000 : 400;
 const timeoutMs = 600_000;
 

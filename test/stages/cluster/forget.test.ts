@@ -80,6 +80,18 @@ describe('a forget', () => {
     expect(harness.partition.view.item('test/a')).toHaveLength(1);
   });
 
+  it('leaves no trace when its retention has passed, which begins anew when it is repeated', async () => {
+    const harness = await openWithItems([], { tombstoneRetentionMs: 500n });
+    await harness.fold(forget(['a'], 10), 1000);
+    await harness.fold(forget(['b'], 10), 1100);
+    await harness.fold(forget(['a'], 10), 1200);
+    await harness.fold(tick, 1600);
+    const remembered = () => ['a', 'b'].filter((item) => harness.snapshot().includes(itemHashOf(`test/${item}`)));
+    expect(remembered()).toEqual(['a']);
+    await harness.fold(tick, 1700);
+    expect(remembered()).toEqual([]);
+  });
+
   it('is remembered for the longest retention of the families that it holds for, for ever where one says so', async () => {
     const harness = await openWithItems([], { tombstoneRetentionMs: 500n });
     await harness.fold(define({ tombstoneRetentionMs: null }, 'other'));

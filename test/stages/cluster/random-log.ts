@@ -4,11 +4,11 @@ import { itemHashOf } from '../../../src/core/ids.ts';
 import type { SeededRandom } from '../../codec/seeded-random.ts';
 import { control, define, feature, type Incoming } from './fold-harness.ts';
 
-export const families = ['news-${language}', 'all'] as const;
+const families = ['news-${language}', 'all'] as const;
 const collectionsOf = { 'news-${language}': ['news-de', 'news-en', 'news-fr'], all: ['all'] } as const;
 const incarnations = ['text-1', 'parked-1'] as const;
 
-export type LabelChoice = (random: SeededRandom) => { readonly family: string; readonly collection: string; readonly clusterId: string } | undefined;
+type LabelChoice = (random: SeededRandom) => { readonly family: string; readonly collection: string; readonly clusterId: string } | undefined;
 
 /** Draws the next record; `chooseCluster` gives a living cluster to name. */
 export function createLogSource(random: SeededRandom, chooseCluster: LabelChoice): () => Incoming {

@@ -73,6 +73,7 @@ describe('an age window', () => {
     const harness = await openWithItems(line, aged);
     await harness.fold(tick, 1990);
     await harness.fold(tick, 1200);
+    expect((await harness.insert({ item: 'late', at: [9, 9], origin: 3, appendTime: 990, originPartition: 1 }, 1100)).labels).toEqual([]);
     await harness.insert({ item: 'd', at: [9, 9], origin: 3, appendTime: 995 }, 1100);
     expect(harness.partition.view.collections()).toMatchObject([{ itemCount: 4 }]);
     await harness.insert({ item: 'e', at: [9, 9], origin: 4, appendTime: 995 }, 1996);
