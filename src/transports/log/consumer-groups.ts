@@ -8,7 +8,7 @@ import type { ConsumerListener, TopicDescription } from '../../pipeline/transpor
 import type { PartitionLocation } from './log-reader.ts';
 import type { OwnedPartition } from './owned-partition.ts';
 
-export type GroupMember = {
+type GroupMember = {
   readonly topics: readonly TopicDescription[];
   readonly listener: ConsumerListener;
   readonly own: (location: PartitionLocation) => OwnedPartition;

@@ -19,7 +19,7 @@ export type FrameReader = {
 /** Holds the largest record that the transport takes, with its neighbours in a transaction. */
 export const frameBytesMax = 64 * 1024 * 1024;
 /** Parsing a header holds the main loop: 2 MiB of JSON are some 30,000 records and below 20 ms. */
-export const headerBytesMax = 2 * 1024 * 1024;
+const headerBytesMax = 2 * 1024 * 1024;
 const lengthBytes = 4;
 
 /** Throws LS_LOG_REQUEST_TOO_LARGE. */

@@ -8,7 +8,7 @@ import { logError } from '../../core/errors/log.ts';
 import { createFrameReader, encodeFrame, type Frame } from './frames.ts';
 import { answerSchema, errorFromWire, parsed, type Goodbye, type Request } from './socket-protocol.ts';
 
-export type Answered = { readonly result: unknown; readonly body: Buffer };
+type Answered = { readonly result: unknown; readonly body: Buffer };
 
 export type Calls = {
   /** `cancel`, when it aborts, asks the owner to answer early. */

@@ -1,6 +1,7 @@
 /** A log store reached over the owner's local socket: what every process but the owner works on. */
 import { connect, type Socket } from 'node:net';
 import { logError } from '../../core/errors/log.ts';
+import { unlessAborted } from '../../pipeline/abort.ts';
 import type { LogStore } from './log-store.ts';
 import { callsOver, type Calls } from './socket-calls.ts';
 import {
@@ -81,7 +82,9 @@ function storeOver({ call, leaving, ended, close }: Calls, owner: ResultOf<'hell
     checkpoint: async (group, { topic, partition }) =>
       parsed(resultSchemas.checkpoint, (await call('checkpoint', { group, topic, partition })).result) ?? undefined,
     waitForRecords: async ({ topic, partition }, endSequence, signal) => {
-      if (!signal.aborted) await call('wait', { topic, partition, end: wireSequence(endSequence) }, [], signal);
+      if (signal.aborted) return;
+      // The owner is told of an abort, but nobody has to wait until it has heard.
+      await unlessAborted(call('wait', { topic, partition, end: wireSequence(endSequence) }, [], signal), signal);
     },
     requestYield: async () => {
       await call('yield', {});

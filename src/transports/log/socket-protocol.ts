@@ -87,7 +87,7 @@ export const answerSchema = z.union([
   z.object({ id, error: carriedError }),
   z.object({ goodbye: z.enum(['yielded', 'closed']) }),
 ]);
-export type Answer = z.infer<typeof answerSchema>;
+type Answer = z.infer<typeof answerSchema>;
 export type Goodbye = Extract<Answer, { goodbye: string }>['goodbye'];
 
 /** JSON has no bigint: sequences travel as text. */
