@@ -4,11 +4,10 @@ import type { Codec } from '../../src/codec/codec.ts';
 import { partitionForKey } from '../../src/core/partitioning.ts';
 import type { ConsumedRecord, OutputRecord } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';
-import { deadLetterCode, } from '../../src/pipeline/dead-letter.ts';
+import { deadLetterCode } from '../../src/pipeline/dead-letter.ts';
 import { headerNames } from '../../src/pipeline/headers.ts';
 import type { Delivery } from '../../src/pipeline/transport.ts';
 import { createClusterStage } from '../../src/stages/cluster/cluster-stage.ts';
-import { assignmentTask } from '../../src/stages/cluster/outputs.ts';
 import type { LogContents } from './log-contents.ts';
 
 type Value = { readonly id: string; readonly bytes: string };
@@ -17,7 +16,7 @@ type Value = { readonly id: string; readonly bytes: string };
 function extracted(contents: LogContents, codec: Codec): Value[] {
   return (contents.records.get(topics.labels) ?? []).flat().flatMap((record) => {
     const event = codec.decodeAs('LabelEvent', record.value);
-    return event.task === assignmentTask ? [] : [{ id: event.id, bytes: record.value.toString('base64') }];
+    return 'labelstream.v1.Assignment' in event.result ? [] : [{ id: event.id, bytes: record.value.toString('base64') }];
   });
 }
 
