@@ -17,12 +17,21 @@ export type RetryPolicy = {
 
 /** Total: an error that is not ours answers no. */
 export function isRetryable(error: unknown): boolean {
-  return error instanceof LabelstreamError && error.retryable;
+  return ours(error)?.retryable ?? false;
 }
 
 /** The stable code of a failure; undefined for an error that is not ours. */
 export function codeOf(error: unknown): string | undefined {
-  return error instanceof LabelstreamError ? error.code : undefined;
+  return ours(error)?.code;
+}
+
+function ours(error: unknown): LabelstreamError | undefined {
+  try {
+    return error instanceof LabelstreamError ? error : undefined;
+  } catch {
+    // A proxy may throw even at being asked what it is.
+    return undefined;
+  }
 }
 
 /** @param attempt of the failure that is waited for, from 1. */
@@ -47,14 +56,18 @@ export function createRetry({ policy, clock, random, signal, retried }: RetryOpt
       try {
         return await operation(attempt);
       } catch (error) {
-        if (signal.aborted || !isRetryable(error)) throw error;
+        if (hasAborted(signal) || !isRetryable(error)) throw error;
         if (!policy.waitedForCodes.has(codeOf(error) ?? '')) counted += 1;
         if (counted >= policy.attemptsMax) throw error;
         retried?.(attempt, error);
         await clock.sleep(backOffMs(policy, attempt, random), signal);
-        // Read anew: the abort that woke the sleep came after the first look.
-        signal.throwIfAborted();
+        if (hasAborted(signal)) throw error;
       }
     }
   };
+}
+
+/** A function, because a property that was false before a wait looks false for ever to the type checker. */
+function hasAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }

@@ -19,7 +19,7 @@ function offline({ broker }: Fixture, outputs: SumOptions['outputs']): string[] 
   let sum = 0n;
   return broker.records(log).flatMap((record) => {
     sum += textOf(record).startsWith('tick') ? 0n : BigInt(textOf(record));
-    return Array.from({ length: outputs(record) }, (_, index) => textOf(sumOutput(0, record.sequence, sum, index)));
+    return Array.from({ length: outputs(record) }, (_, index) => textOf(sumOutput(record, sum, index)));
   });
 }
 
@@ -233,7 +233,7 @@ describe('cutting a fold into deliveries', () => {
     publish(fixture, 1);
     return fixture.broker.records(log);
   })();
-  const outputs = Array.from({ length: 5 }, (_, index) => sumOutput(0, 0n, 0n, index));
+  const outputs = Array.from({ length: 5 }, (_, index) => textRecord({ topic: 'sums', partition: 0 }, String(index)));
   const standing = { position: 'here', sequence: 9n, outputsSent: 2 };
 
   it('counts from what is out already', () => {

@@ -62,7 +62,7 @@ export function createMemoryBroker(options: {
       const sequence = log.nextSequence + BigInt(log.records.length === 0 ? 0 : (options.gap?.() ?? 0));
       log.nextSequence = sequence + 1n;
       const nextPosition = positionOf(log.records.length + 1);
-      log.records.push({ ...output, incarnation: log.incarnation, sequence, nextPosition, appendTimeMs: clock.nowMs() });
+      log.records.push({ ...output, incarnation: log.incarnation, sequence, nextPosition, appendTimeMs: Math.floor(clock.nowMs()) });
     }
     for (const wake of waiting) wake();
   };

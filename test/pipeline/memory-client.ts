@@ -66,6 +66,7 @@ type Owned = {
 };
 
 const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+const requestTimeoutMs = 30_000;
 const never = (): Promise<never> => new Promise(() => undefined);
 
 /** @param options.partitions what a subscription gets at once; left out: every partition of its topics. */
@@ -193,7 +194,7 @@ function own(broker: BrokerAccess, process: Process, topicPartition: TopicPartit
     if (fault === 'undecided') undecided = () => apply(outputs, checkpoint);
     if (fault.startsWith('crash')) process.crash();
     await delay();
-    if (fault === 'hangs') await new Promise<void>((resolve) => ended.signal.addEventListener('abort', () => resolve(), { once: true }));
+    if (fault === 'hangs') await broker.clock.sleep(requestTimeoutMs, ended.signal);
     if (fault !== 'none') throw brokerAway();
   };
   const poll = async (budget: ReadBudget, signal: AbortSignal): Promise<readonly ConsumedRecord[]> => {

@@ -22,7 +22,7 @@ export const deliverFaults = [
   'crash-before',
   'crash-after',
   'crash-between',
-  /** No answer until the partition is taken away. */
+  /** Nothing happens, and there is no answer until the request times out or the partition is taken away. */
   'hangs',
 ] as const;
 export type DeliverFault = (typeof deliverFaults)[number];

@@ -84,7 +84,7 @@ function openSum(topic: string, partition: number, options: SumOptions): FoldPar
     options.folded?.(record);
     sum += textOf(record).startsWith('tick') ? 0n : BigInt(textOf(record));
     count += 1n;
-    return Array.from({ length: options.outputs(record) }, (_, index) => sumOutput(partition, record.sequence, sum, index));
+    return Array.from({ length: options.outputs(record) }, (_, index) => sumOutput(record, sum, index));
   };
   return {
     fold: async (records) => {
@@ -120,6 +120,7 @@ function openSum(topic: string, partition: number, options: SumOptions): FoldPar
   };
 }
 
-export function sumOutput(partition: number, sequence: bigint, sum: bigint, index: number): OutputRecord {
-  return textRecord({ topic: 'sums', partition }, `${partition}/${sequence}:${sum}#${index}`);
+export function sumOutput(record: ConsumedRecord, sum: bigint, index: number): OutputRecord {
+  const { partition, sequence } = record;
+  return { topic: 'sums', partition, key: readKey(record), value: Buffer.from(`${partition}/${sequence}:${sum}#${index}`), headers: noHeaders };
 }

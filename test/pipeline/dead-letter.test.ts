@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import type { ConsumedRecord } from '../../src/core/records.ts';
+import { deadLetter, deadLetterCode, messageBytesMax } from '../../src/pipeline/dead-letter.ts';
+import { decodeOrigin, encodeOrigin, headerNames, originOf, withOrigin } from '../../src/pipeline/headers.ts';
+import { seededRandom } from './virtual-clock.ts';
+
+const record: ConsumedRecord = {
+  topic: 'text.events',
+  partition: 3,
+  incarnation: 'b0c1',
+  sequence: 41n,
+  nextPosition: '42',
+  appendTimeMs: 1_700_000_000_000,
+  key: Buffer.from('key'),
+  value: Buffer.from([0xff, 0x00, 0xc3]),
+  headers: new Map([
+    ['traceparent', Buffer.from('00-abc')],
+    ['labelstream.error.task', Buffer.from('of an earlier failure')],
+  ]),
+};
+const failure = { code: 'LS_CODEC_MALFORMED', message: 'not a message', stage: 'extract', attempt: 1 };
+
+const headersOf = (output: { readonly headers: ReadonlyMap<string, Buffer> }): Record<string, string> =>
+  Object.fromEntries([...output.headers].map(([name, value]) => [name, value.toString()]));
+
+describe('a dead letter', () => {
+  it('keeps bytes, key and headers, and says why and where', () => {
+    const output = deadLetter(record, failure, 5);
+    expect(output).toMatchObject({ topic: 'dead-letters', partition: 5 });
+    expect(output.value).toBe(record.value);
+    expect(output.key).toBe(record.key);
+    expect(headersOf(output)).toEqual({
+      traceparent: '00-abc',
+      'labelstream.error.code': 'LS_CODEC_MALFORMED',
+      'labelstream.error.message': 'not a message',
+      'labelstream.error.stage': 'extract',
+      'labelstream.error.attempt': '1',
+      'labelstream.read.topic': 'text.events',
+      'labelstream.read.incarnation': 'b0c1',
+      'labelstream.read.partition': '3',
+      'labelstream.read.sequence': '41',
+      'labelstream.origin': '3 41 1700000000000 b0c1 text.events',
+    });
+    expect(deadLetterCode(output)).toBe('LS_CODEC_MALFORMED');
+    expect(deadLetterCode({ ...output, topic: 'labels' })).toBeUndefined();
+  });
+
+  it('names task, schema and origin where there are any', () => {
+    const origin = { topic: 'a', incarnation: 'b', partition: 1, sequence: 2n, appendTime: 3 };
+    const headers = headersOf(deadLetter(record, { ...failure, task: 'text-features', schemaId: '7', origin }, 0));
+    expect(headers).toMatchObject({
+      'labelstream.error.task': 'text-features',
+      'labelstream.error.schema-id': '7',
+      'labelstream.origin': '1 2 3 b a',
+    });
+  });
+
+  it('bounds its message without cutting a character', () => {
+    for (const character of ['x', 'é', '猫', '😀']) {
+      for (let shift = 0; shift < 4; shift += 1) {
+        const message = 'x'.repeat(shift) + character.repeat(5_000);
+        const bytes = deadLetter(record, { ...failure, message }, 0).headers.get(headerNames.errorMessage);
+        expect(bytes?.length).toBeLessThanOrEqual(messageBytesMax);
+        expect(bytes?.length).toBeGreaterThan(messageBytesMax - 4);
+        expect(message.startsWith(bytes?.toString() ?? 'nothing')).toBe(true);
+      }
+    }
+  });
+});
+
+describe('the origin header', () => {
+  it('comes back as it was written', () => {
+    for (const sequence of [0n, 1n, 2n ** 63n - 1n]) {
+      const origin = { topic: 'media.events', incarnation: 'a-b', partition: 2 ** 31 - 1, sequence, appendTime: 1_700_000_000_000 };
+      expect(decodeOrigin(encodeOrigin(origin))).toEqual(origin);
+    }
+  });
+
+  it('is the record itself at first, and stays what it was from then on', () => {
+    const own = { topic: 'text.events', incarnation: 'b0c1', partition: 3, sequence: 41n, appendTime: 1_700_000_000_000 };
+    expect(originOf(record)).toEqual(own);
+    const parked = { ...record, topic: 'parked', incarnation: 'other', partition: 0, sequence: 7n, headers: withOrigin(record) };
+    expect(originOf(parked)).toEqual(own);
+    expect(originOf({ ...parked, headers: withOrigin(parked) })).toEqual(own);
+    expect([...withOrigin(record).keys()]).toContain('traceparent');
+  });
+
+  it('is nothing where the bytes are not one, whatever they are', () => {
+    const hostile = ['', ' ', '1 2 3 a', '1 2 3 a b c', '-1 2 3 a b', '1 2.5 3 a b', '2147483648 1 1 a b', '1 9223372036854775808 1 a b', '1 1 9999999999999999 a b', `1 2 3 a ${'b'.repeat(2_000)}`, '1 2 3 a b\n'];
+    for (const text of hostile) expect(decodeOrigin(Buffer.from(text)), text).toBeUndefined();
+    const random = seededRandom(3);
+    const valid = encodeOrigin({ topic: 'a', incarnation: 'b', partition: 1, sequence: 2n, appendTime: 3 });
+    for (let attempt = 0; attempt < 2_000; attempt += 1) {
+      const bytes = Buffer.from(valid);
+      bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
+      const decoded = decodeOrigin(bytes);
+      if (decoded !== undefined) expect(decodeOrigin(encodeOrigin(decoded))).toEqual(decoded);
+    }
+    expect(decodeOrigin(undefined)).toBeUndefined();
+  });
+});
