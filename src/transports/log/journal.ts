@@ -140,7 +140,8 @@ async function readJournalFile(path: string, number: bigint, content: Buffer): P
   const first = header === 'valid' ? decodeJournalFrame(content, fileHeaderBytes) : undefined;
   if (first === undefined) {
     // Commits are appended only after the beginning was synchronised: where one is found, the beginning was whole once.
-    refuseLaterFrame(path, content, 0, header === 'valid' ? fileHeaderBytes : 0);
+    const headerOnly = header === 'invalid' ? decodeJournalFrame(content, fileHeaderBytes) : undefined;
+    refuseLaterFrame(path, content, headerOnly?.end ?? 0, header === 'valid' ? fileHeaderBytes : 0);
     return undefined;
   }
   const state = emptyLogState();

@@ -87,9 +87,9 @@ export function createCommitter(options: CommitterOptions): Committer {
     },
     afterRound: async () => {
       if (failure !== undefined) return;
-      for (const full of fullSegments.splice(0)) await closeSegment(options, full);
-      if (!journal.rollDue()) return;
       try {
+        for (const full of fullSegments.splice(0)) await closeSegment(options, full);
+        if (!journal.rollDue()) return;
         await journal.roll(state);
         observer.journalRolled();
       } catch (error) {

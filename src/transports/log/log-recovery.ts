@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { FileSystem } from '../../pipeline/file-system.ts';
 import { corruptFile, numberInName } from './file-header.ts';
 import { recoverJournal, startJournal, type Journal } from './journal.ts';
-import { emptyLogState, type LogState, type PartitionState } from './log-state.ts';
+import { emptyLogState, topicDirectory, type LogState, type PartitionState, type TopicState } from './log-state.ts';
 import { openSegmentFile, scanIndex, segmentExtension, segmentPath, type OpenSegment, type SegmentPaths } from './segment-file.ts';
 
 /** What opening removed: bytes that no commit vouched for. */
@@ -30,9 +30,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   if (recovered.cut !== undefined) options.tailCut(recovered.cut);
   if (recovered.state === undefined) await requireNoTopics(options, journalDirectory);
   const state = recovered.state ?? emptyLogState();
-  for (const topic of state.topics.values()) {
-    for (const partition of topic.partitions) await recoverPartition(options, partition);
-  }
+  for (const topic of state.topics.values()) await recoverTopic(options, topic);
   return { state, journal: await startJournal(journalOptions, recovered, state) };
 }
 
@@ -56,6 +54,15 @@ async function syncUpwards(fileSystem: FileSystem, directory: string): Promise<v
 async function requireNoTopics(options: RecoveryOptions, journalDirectory: string): Promise<void> {
   const topics = await options.fileSystem.list(join(options.directory, 'topics'));
   if (topics.length > 0) throw corruptFile(journalDirectory, 0, 'there are topics, but no journal that says what is committed');
+}
+
+async function recoverTopic(options: RecoveryOptions, topic: TopicState): Promise<void> {
+  const directory = join(options.directory, topicDirectory(topic.description));
+  const names = new Set(await options.fileSystem.list(directory));
+  for (const partition of topic.partitions) {
+    if (!names.has(String(partition.partition))) throw corruptFile(join(options.directory, partition.directory), 0, 'this partition is gone');
+    await recoverPartition(options, partition);
+  }
 }
 
 async function recoverPartition(options: RecoveryOptions, partition: PartitionState): Promise<void> {

@@ -78,7 +78,8 @@ async function opened(entries: Map<string, Entry>, path: string, entry: Entry): 
   }
 }
 
+/** What was written was synchronised before, so that a failure to close loses nothing. */
 async function closeEntry(entry: Entry): Promise<void> {
   const segment = await entry.opening;
-  await segment.handle.close();
+  await segment.handle.close().catch(() => undefined);
 }
