@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { timerOver } from './abort.ts';
 
 /**
  * A condition variable: whoever changes shared state calls `notify`, whoever waits for a state of it names that state. The predicate is asked
@@ -27,7 +28,7 @@ export function createCondition(clock: Clock): Condition {
           predicate,
           wake: (held: boolean): void => {
             if (!waiting.delete(waiter)) return;
-            timer.abort();
+            timer.abort(timerOver);
             resolve(held);
           },
         };

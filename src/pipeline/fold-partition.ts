@@ -4,6 +4,7 @@
  */
 import { pipelineError } from '../core/errors/pipeline.ts';
 import type { ConsumedRecord, OutputRecord } from '../core/records.ts';
+import { timerOver } from './abort.ts';
 import { patiently } from './delivery.ts';
 import { cutDeliveries, type Folded } from './fold-deliveries.ts';
 import { asRestoreFailure, noteProgress, restore } from './fold-restore.ts';
@@ -75,12 +76,12 @@ async function nextRecords(run: FoldRun): Promise<readonly ConsumedRecord[]> {
   const wakeAtMs = Math.min(snapshotDueAtMs(run) ?? Infinity, ownRecordDueAtMs(run) ?? Infinity);
   // What is due waits for an empty log: records that have yet to be read may settle it themselves.
   const patienceMs = Math.max(wakeAtMs - clock.nowMs(), limits.lingerMsMax);
-  if (patienceMs < Infinity) void clock.sleep(patienceMs, waiting.signal).then(() => waiting.abort());
+  if (patienceMs < Infinity) void clock.sleep(patienceMs, waiting.signal).then(() => waiting.abort(timerOver));
   const { records, bytes } = share();
   try {
     return await pollPatiently(context, run.position, { records: Math.min(records, limits.foldRecordsMax), bytes }, waiting.signal);
   } finally {
-    waiting.abort();
+    waiting.abort(timerOver);
   }
 }
 

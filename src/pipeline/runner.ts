@@ -5,6 +5,7 @@
 import type { Clock, Random } from '../core/clock.ts';
 import { pipelineError } from '../core/errors/pipeline.ts';
 import type { TopicPartition } from '../core/records.ts';
+import { timerOver } from './abort.ts';
 import { createCondition, type Condition } from './condition.ts';
 import { runFoldPartition } from './fold-partition.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './limits.ts';
@@ -231,7 +232,7 @@ async function within({ options: { clock } }: StageRun, promise: Promise<unknown
   const timer = new AbortController();
   const inTime = promise.then(() => true);
   const late = clock.sleep(durationMs, timer.signal).then(() => false);
-  return Promise.race([inTime, late]).finally(() => timer.abort());
+  return Promise.race([inTime, late]).finally(() => timer.abort(timerOver));
 }
 
 /** How often the transport is asked about partitions that another member works on. */

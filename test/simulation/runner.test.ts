@@ -32,7 +32,7 @@ function expectOutputs(simulation: Simulation, actual: string[], expected: strin
 }
 
 async function simulateMap(seed: number, incidents: Map<Incident, number>): Promise<void> {
-  const simulation = createSimulation(seed, { in: 3, parked: 1, out: 1 }, incidents);
+  const simulation = createSimulation(seed, { in: 1 + (seed % 3), parked: 1, out: 1 }, incidents);
   const { random, clock } = simulation;
   let modelAwayUntilMs = 0;
   const stage = echoStage({
@@ -50,7 +50,7 @@ async function simulateMap(seed: number, incidents: Map<Incident, number>): Prom
     stage,
     inputs: ['in', 'parked'],
     publish: () => {
-      if (random() < 0.1) modelAwayUntilMs = clock.nowMs() + random() * 3_000;
+      if (random() < 0.2) modelAwayUntilMs = clock.nowMs() + random() * 3_000;
       publish();
     },
   });
