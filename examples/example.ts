@@ -1,0 +1,49 @@
+// What the examples share: the program's own commands, run as a person would type them, and where their data lies.
+import { spawn } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parse } from 'csv-parse';
+
+const repository = resolve(import.meta.dirname, '..');
+
+/** Sample data is not part of the repository: LABELSTREAM_SAMPLES names its folder. */
+export const samples = resolve(repository, process.env['LABELSTREAM_SAMPLES'] ?? '../shared/data');
+
+/** Runs a command of labelstream with an example's configuration; its messages go to standard error. */
+export async function labelstream(example: string, ...parameters: readonly string[]): Promise<string> {
+  const child = spawn(process.execPath, [join(repository, 'bin/labelstream.js'), ...parameters, '-c', join(repository, `examples/${example}.yaml`)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const code = await new Promise<number | null>((ended) => child.on('close', ended));
+  if (code !== 0) throw new Error(`labelstream ${parameters.join(' ')} ended with ${String(code)}`);
+  return Buffer.concat(chunks).toString();
+}
+
+export async function csvRows(file: string, header: boolean): Promise<{ readonly line: number; readonly fields: Readonly<Record<string, string>> }[]> {
+  const rows = [];
+  const parser = createReadStream(file).pipe(parse({ columns: header, info: true, bom: true }));
+  for await (const { record, info } of parser as AsyncIterable<{ record: Record<string, string> | string[]; info: { lines: number } }>) {
+    rows.push({ line: info.lines, fields: Object.fromEntries(Object.entries(record)) });
+  }
+  return rows;
+}
+
+/**
+ * Agreement of two partitions of the same items, corrected for chance (Hubert and Arabie 1985): 1 for equal ones, about 0 for unrelated ones.
+ */
+export function adjustedRandIndex(left: readonly string[], right: readonly string[]): number {
+  const pairs = (count: number): number => (count * (count - 1)) / 2;
+  const counts = (keys: readonly string[]): number[] => {
+    const found = new Map<string, number>();
+    for (const key of keys) found.set(key, (found.get(key) ?? 0) + 1);
+    return [...found.values()];
+  };
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + pairs(value), 0);
+  const both = sum(counts(left.map((key, index) => JSON.stringify([key, right[index]]))));
+  const [inLeft, inRight] = [sum(counts(left)), sum(counts(right))];
+  const expected = (inLeft * inRight) / pairs(left.length);
+  const highest = (inLeft + inRight) / 2;
+  return highest === expected ? 1 : (both - expected) / (highest - expected);
+}
