@@ -27,8 +27,8 @@ type QueueLimits = Omit<BatchLimits, 'batchItemsMax'> & { readonly itemBytesMax:
 
 const queueLimitsDefault = {
   batchBytesMax: 1024 * 1024,
-  /** 16 items of 512: the largest shape that the bundled models list. */
-  paddedCostMax: 8_192,
+  /** 16 items of 1024: the largest shape that the bundled models list. */
+  paddedCostMax: 16_384,
   lingerMsMax: 2,
   queueItemsMax: 4_096,
   queueBytesMax: 64 * 1024 * 1024,
