@@ -57,6 +57,18 @@ export function describeConsuming(current: () => TransportHarness): void {
       expect(values(await waiting)).toEqual(['0', '1', '2']);
     });
 
+    test('answers a poll in flight from where it was sought meanwhile', async () => {
+      const transport = await withRecords(current, 'overtaken', 3);
+      const { partition } = await sole(transport, 'g', 'overtaken');
+      const { start } = await resume(partition);
+      const [first] = await partition.poll({ records: 1, bytes: roomy.bytes }, never);
+      partition.seek(start.position);
+      const polling = partition.poll({ records: 1, bytes: roomy.bytes }, never);
+      partition.seek(first!.nextPosition);
+      expect(values(await polling)).toEqual(['1']);
+      expect(values(await partition.poll(roomy, never))).toEqual(['2']);
+    });
+
     test('waits at the end, and resolves with none when aborted', async () => {
       const transport = await withRecords(current, 'idle', 0);
       const { partition } = await sole(transport, 'g', 'idle');
@@ -194,22 +206,29 @@ export function describeConsuming(current: () => TransportHarness): void {
     });
 
     test('goes on without a member whose listener rejects, and tells it', async () => {
-      const transport = await withRecords(current, 'faulty', 1, 2);
-      const failed: Error[] = [];
-      await transport.subscribe({
-        group: 'g',
-        topics: ['faulty'],
-        delivery: 'at-least-once',
-        listener: {
-          assigned: () => Promise.reject(new Error('no state')),
-          revoked: () => Promise.resolve(),
-          failed: (error) => { failed.push(error); },
-        },
-      });
-      await until(() => failed.length > 0);
-      expect(failed.map(({ message }) => message)).toEqual(['no state']);
-      const two = await hold(transport, { group: 'g', topics: ['faulty'] });
-      expect(two.held()).toHaveLength(2);
+      const transport = await withRecords(current, 'faulty', 1, 4);
+      const healthy = await hold(transport, { group: 'g', topics: ['faulty'] });
+      for (const fault of ['assigned', 'revoked'] as const) {
+        const failed: Error[] = [];
+        const faulty = await (await current().member()).subscribe({
+          group: 'g',
+          topics: ['faulty'],
+          delivery: 'at-least-once',
+          listener: {
+            assigned: () => (fault === 'assigned' ? Promise.reject(new Error(fault)) : Promise.resolve()),
+            revoked: () => Promise.reject(new Error(fault)),
+            failed: (error) => { failed.push(error); },
+          },
+        });
+        // Whoever joins next makes the one that cannot let go fail.
+        const third = fault === 'revoked' ? await hold(transport, { group: 'g', topics: ['faulty'] }) : undefined;
+        await until(() => failed.length > 0 && healthy.held().length + (third?.held().length ?? 0) === 4);
+        expect(failed.map(({ message }) => message)).toEqual([fault]);
+        await third?.subscription.close();
+        await faulty.close();
+        await until(() => healthy.held().length === 4);
+        expect(failed).toHaveLength(1);
+      }
     });
 
     test('rebalances while records flow: nothing lost, nothing handed to two owners at once', async () => {

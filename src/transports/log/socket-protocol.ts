@@ -139,17 +139,15 @@ type Taking = { readonly bytes: (length: number) => Buffer; readonly end: () => 
 
 function takingFrom(body: Buffer): Taking {
   let offset = 0;
-  const refuse = (): never => {
-    throw logError('LS_LOG_PROTOCOL_BROKEN', 'The lengths in a header do not add up to the body of its frame.');
-  };
   return {
     bytes: (count) => {
-      if (count > body.length - offset) refuse();
       offset += count;
       return body.subarray(offset - count, offset);
     },
+    // Lengths are not negative: if they add up, every one of them lay within the body.
     end: () => {
-      if (offset !== body.length) refuse();
+      if (offset === body.length) return;
+      throw logError('LS_LOG_PROTOCOL_BROKEN', 'The lengths in a header do not add up to the body of its frame.');
     },
   };
 }

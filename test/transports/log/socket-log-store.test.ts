@@ -258,6 +258,37 @@ describe('a store over the socket', () => {
     expect(await code(guest.topics())).toBe('LS_LOG_CLOSED');
   });
 
+  test('keeps what was not sent for the next owner, and gets the answers to what was', async () => {
+    const path = join(await temporaryDirectory(), 'owner.sock');
+    const accepted = Promise.withResolvers<Socket>();
+    const reader = createFrameReader();
+    const owner = createServer((socket) => {
+      socket.once('data', (chunk) => {
+        reader.push(chunk);
+        socket.pause();
+        socket.write(encodeFrame({ id: 1, result: { protocol: 1, pid: 1, keeps: false } }));
+        accepted.resolve(socket);
+      });
+    }).listen(path);
+    await once(owner, 'listening');
+    onTestFinished(() => { owner.close(); });
+    const guest = (await connectToOwner(path, 1_000))!;
+    const large = [output('events', 0, Buffer.alloc(1_000_000))];
+    const commits = Array.from({ length: 20 }, () => code(guest.commit({ records: large, checkpoints: [] })));
+    const socket = await accepted.promise;
+    socket.write(encodeFrame({ goodbye: 'yielded' }));
+    // The last one waited in this process: it ends before the owner has read anything.
+    expect(await commits.at(-1)).toBe('LS_LOG_OWNER_LOST');
+    socket.on('data', (chunk) => {
+      for (const { header } of reader.push(chunk)) socket.write(encodeFrame({ id: (header as { id: number }).id, result: null }));
+    });
+    socket.resume();
+    const outcomes = await Promise.all(commits);
+    expect(outcomes[0]).toBe('resolved');
+    expect(outcomes.lastIndexOf('resolved')).toBe(outcomes.indexOf('LS_LOG_OWNER_LOST') - 1);
+    expect(await guest.ended).toBe('yielded');
+  });
+
   test.for([
     ['no frame', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
     ['no answer', encodeFrame({ hello: 'there' })],
