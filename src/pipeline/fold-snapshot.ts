@@ -8,8 +8,7 @@ import { hasEnded, unlessEnded, type FoldRun } from './fold-run.ts';
 export async function snapshotIfDue(run: FoldRun): Promise<void> {
   const { context, state, standing } = run;
   const { stateStore, clock, observer, partition } = context;
-  const consistent = run.restored && standing.outputsSent === 0 && standing.sequence === run.foldedSequence;
-  if (stateStore === undefined || !consistent || !isDue(run) || hasEnded(run)) return;
+  if (stateStore === undefined || !isDue(run) || hasEnded(run)) return;
   const startedMs = clock.nowMs();
   run.snapshot.recordsSinceTried = 0;
   run.snapshot.triedAtMs = startedMs;
@@ -31,8 +30,9 @@ function isDue(run: FoldRun): boolean {
   return dueAtMs !== undefined && (clock.nowMs() >= dueAtMs || run.snapshot.recordsSinceTried >= limits.snapshotEveryRecords);
 }
 
-/** Undefined while a snapshot would say nothing new, or may not be cut. */
-export function snapshotDueAtMs({ context, restored, snapshot, standing }: FoldRun): number | undefined {
-  if (context.stateStore === undefined || !restored || standing.outputsSent > 0 || snapshot.recordsSinceWritten === 0) return undefined;
+/** Undefined while a snapshot may not be cut, or would say nothing new. */
+export function snapshotDueAtMs({ context, foldedSequence, snapshot, standing }: FoldRun): number | undefined {
+  const consistent = standing.outputsSent === 0 && standing.sequence === foldedSequence;
+  if (context.stateStore === undefined || !consistent || snapshot.recordsSinceWritten === 0) return undefined;
   return snapshot.triedAtMs + context.limits.snapshotEveryMs;
 }

@@ -1,8 +1,9 @@
 /**
  * Processing the records of a map's partition: all that are in flight at once, each until its result is final.
  *
- * When a system fails rather than the records (failure-window.ts), the partition pauses: nothing more is read, and whatever fails is held. One
- * held record after the other is done again after a back-off; the first that succeeds resumes the partition, and the others are done again.
+ * When a system fails rather than the records (failure-window.ts), the partition pauses: nothing more is read, and what fails in that way
+ * is held. One held record after the other is done again after a back-off; the first that does not fail so resumes the partition, and the others
+ * are done again.
  */
 import { pipelineError } from '../core/errors/pipeline.ts';
 import type { ConsumedRecord } from '../core/records.ts';
@@ -64,7 +65,7 @@ function processFailed(stage: MapStage, { topic, partition, sequence }: Consumed
 
 function conclude(run: MapRun, tracked: Tracked, processed: Processed): void {
   const { tracker, window, context } = run;
-  const code = window.tippedBy(processed.systemFailures) ?? (run.paused ? processed.systemFailures[0] : undefined);
+  const code = window.tippedBy(processed.systemFailures);
   if (code === undefined) {
     window.record(processed.systemFailures);
     run.held.delete(tracked);
@@ -91,7 +92,7 @@ async function probeUntilOneSucceeds(run: MapRun): Promise<void> {
       if (hasEnded(run) || tracked === undefined) return;
       const processed = await attempt(run, tracked);
       if (processed === undefined) continue;
-      if (processed.systemFailures.length === 0) {
+      if (run.window.tippedBy(processed.systemFailures) === undefined) {
         resume(run, tracked, processed);
         return;
       }

@@ -214,6 +214,24 @@ describe('a fold partition', () => {
     }
   });
 
+  it('appends nothing more while what it appended cannot be read', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    publish(fixture, 3);
+    const isTick = (text: string): boolean => text.startsWith('tick');
+    const ticks = (): number => fixture.broker.records(log).filter((record) => isTick(textOf(record))).length;
+    let unreadable = true;
+    const faults = { ...noFaults, poll: () => (unreadable && ticks() > 0 ? 'rejected' : 'none') } as const;
+    const dueAtMs = fixture.clock.nowMs() + 5_000;
+    const stage = sumStage('log', { outputs: () => 1, tickAtMs: (count) => (count < 4n ? dueAtMs : undefined) });
+    const runner = await fixture.start(fixture.broker.connect({ faults }).transport, stage);
+    await fixture.clock.pass(60_000);
+    expect(ticks()).toBe(1);
+    unreadable = false;
+    await fixture.drain(runner, ['log']);
+    expect(sums(fixture)).toEqual(offline(fixture, () => 1));
+    await fixture.stop(runner);
+  });
+
   it('does not append what is due while the log still has records to fold', async () => {
     const fixture = createFixture({ log: 1, sums: 1 });
     publish(fixture, 1_000);
