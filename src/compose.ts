@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { openCodec, type Codec } from './codec/codec.ts';
 import type { Configuration } from './config/load.ts';
+import { SettingsRefused, type UnlocatedMistake } from './config/mistakes.ts';
 import type { Clock } from './core/clock.ts';
-import { cliError } from './core/errors/cli.ts';
+import type { LabelstreamError } from './core/errors/error.ts';
 import type { Define, InputEnd } from './core/events.generated.ts';
 import { allTopics, inputTopics, topics } from './core/topics.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
@@ -124,37 +125,27 @@ export type Stages = {
 };
 
 export async function startModels({ configuration, context }: Pick<Access, 'configuration' | 'context'>): Promise<ModelServer> {
-  const server = await startModelServer({
+  return startModelServer({
     models: Object.entries(configuration.models).map(([name, { directory, revision }]) => ({ name, directory, revision })),
     clock: context.clock,
     workerCount: configuration.inference.workerCount,
     limits: { lingerMsMax: configuration.inference.batchLingerMs, queueItemsMax: configuration.inference.queueItemsMax },
     observer: { batchCompleted: ({ model, items, durationMs }) => context.metrics.modelBatch(model, items, durationMs) },
   });
-  const mistakes = taskMistakes(configuration, server);
-  if (mistakes.length === 0) return server;
-  await server.close();
-  throw cliError('LS_CLI_CONFIGURATION', mistakes.join('\n'));
 }
 
-/** What only the manifests tell: whether a model is made for the task that a step gives it. */
-function taskMistakes(configuration: Configuration, models: ModelServer): readonly string[] {
-  return configuration.routes.flatMap((route) =>
-    route.steps.flatMap((step) => {
-      const { task, model } = models.describe(step.model);
-      return task === step.task ? [] : [`route ${route.name}, step ${step.name}: the model ${model} is made for ${task}, not for ${step.task}`];
-    }),
-  );
-}
-
-/** Appends what the configuration adds to the definitions in the log; rejects with LS_CLI_CONFIGURATION where both disagree. */
+/** Appends what the configuration adds to the definitions in the log; rejects with SettingsRefused where both disagree. */
 export async function proposeConfiguredDefinitions(access: Access, models: ModelServer, signal: AbortSignal): Promise<void> {
   const configured = new Map(access.configuration.collections.map((collection) => [collection.name, definitionOf(collection, access, models)]));
   const { define, errors } = proposeDefinitions(configured, await definitionsInLog(access, signal));
-  if (errors.length > 0) throw cliError('LS_CLI_CONFIGURATION', errors.map(({ message }) => message).join('\n'));
+  if (errors.length > 0) throw new SettingsRefused(errors.map((error) => refusedDefinition(error, access.configuration)));
   if (define.length === 0) return;
   const { codec, partitionCount } = access;
   await access.transport.append(define.map(({ family, definition }) => defineRecord(codec, partitionCount, family, definition)));
+}
+
+function refusedDefinition({ code, message, description, details }: LabelstreamError, { collections }: Configuration): UnlocatedMistake {
+  return { code, path: ['collections', collections.findIndex(({ name }) => name === details['family'])], message, remedy: description.remedy };
 }
 
 function definitionOf(collection: Configuration['collections'][number], { configuration }: Access, models: ModelServer): Define {

@@ -67,6 +67,7 @@ function show(view: ClusterView, id: string, output: Output): void {
       output.object({ id: clusterId, ...rest, heldAt });
       return;
     }
+    if (cluster.clusterId !== id) output.line(`${id} was merged into ${cluster.clusterId}`);
     output.line(`${cluster.clusterId}${cluster.name === null ? '' : ` "${cluster.name}"`}: ${cluster.size} items, ${cluster.coreCount} of them core, in ${cluster.collection}`);
     output.line(tableText(['ITEM', 'ROLE', 'PREVIEW'], cluster.members.map(({ itemId, role, preview }) => [itemId, role, clipped(preview ?? '', sampleLength)])));
     return;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { pino, destination, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import { createProcessContext, openAccess, type Access } from '../compose.ts';
-import { loadConfiguration, type Configuration } from '../config/load.ts';
+import { loadConfiguration, type Configuration, type LoadedConfiguration } from '../config/load.ts';
 import { tasks } from '../tasks/registry.ts';
 import { ConfigurationMistakes } from './failure.ts';
 import { createOutput, type Output } from './output.ts';
@@ -24,11 +24,8 @@ export function withConfigurationOptions(command: Command): Command {
     .option('--set <path=value>', 'override a setting; may be repeated', (value: string, before: readonly string[]) => [...before, value], [] as readonly string[]);
 }
 
-/** Throws ConfigurationMistakes. */
-export async function configurationOf({ config, set }: ConfigurationOptions, { environment }: CommandLine): Promise<Configuration> {
-  const loaded = await loadConfiguration({ file: config, environment, assignments: set, tasks: [...tasks.values()] });
-  if (loaded.configuration === undefined) throw new ConfigurationMistakes(config, loaded.mistakes);
-  return loaded.configuration;
+export function loadedConfiguration({ config, set }: ConfigurationOptions, { environment }: CommandLine): Promise<LoadedConfiguration> {
+  return loadConfiguration({ file: config, environment, assignments: set, tasks: [...tasks.values()] });
 }
 
 /** JSON on standard error, pretty for a person. */
@@ -41,7 +38,7 @@ export function outputOf(commandLine: CommandLine, json: boolean | undefined): O
   return createOutput(commandLine, json ?? false);
 }
 
-/** Runs `use` beside a live `run` or without one, and closes whatever was opened for it. */
+/** Runs `use` beside a live `run` or without one, and closes whatever was opened for it. Throws ConfigurationMistakes. */
 export async function withAccess<Result>(
   options: ConfigurationOptions,
   commandLine: CommandLine,
@@ -55,4 +52,10 @@ export async function withAccess<Result>(
   } finally {
     await access.close();
   }
+}
+
+async function configurationOf(options: ConfigurationOptions, commandLine: CommandLine): Promise<Configuration> {
+  const loaded = await loadedConfiguration(options, commandLine);
+  if (loaded.configuration === undefined) throw new ConfigurationMistakes(options.config, loaded.mistakes);
+  return loaded.configuration;
 }

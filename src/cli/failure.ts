@@ -18,7 +18,12 @@ export class ConfigurationMistakes extends Error {
   }
 }
 
-export function mistakeLines({ file, mistakes }: ConfigurationMistakes): readonly string[] {
+/** What ended a service that was running: a failure, whatever its cause, because its configuration was good enough to start. */
+export class ServiceFailure extends Error {
+  override readonly name = 'ServiceFailure';
+}
+
+function mistakeLines({ file, mistakes }: ConfigurationMistakes): readonly string[] {
   return mistakes.map(({ line, code, path, message, remedy }) => {
     const place = line === undefined ? file : `${file}:${line}`;
     const setting = path.length === 0 || message.startsWith(pathText(path)) ? '' : `${pathText(path)}: `;
@@ -29,7 +34,14 @@ export function mistakeLines({ file, mistakes }: ConfigurationMistakes): readonl
 export function failureText(error: unknown): string {
   if (error instanceof ConfigurationMistakes) return [`labelstream: ${error.message}`, ...mistakeLines(error)].join('\n');
   if (error instanceof LabelstreamError) return `labelstream: ${error.message} [${error.code}]\n  ${error.description.remedy}`;
+  if (error instanceof ServiceFailure) return failureText(error.cause);
+  if (isInterruption(error)) return 'labelstream: interrupted';
   return `labelstream: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}
+
+/** What work throws that was told by a signal to stop. */
+export function isInterruption(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
 }
 
 export function exitCodeOf(error: unknown): ExitCode {

@@ -1,6 +1,7 @@
 /** `forget`: takes items out of every collection, and says where their vectors still are (SEMANTICS.md, rule 21). */
 import type { Command } from 'commander';
 import { forgetItems } from '../compose.ts';
+import { cliError } from '../core/errors/cli.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 
 export function addForgetCommand(program: Command, commandLine: CommandLine): void {
@@ -11,6 +12,7 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
     .addHelpText('after', '\nExample:\n  labelstream forget news/17 news/18 -c examples/news.yaml')
     .action(async (items: readonly string[], options: ConfigurationOptions & { readonly json?: boolean }) => {
       const output = outputOf(commandLine, options.json);
+      for (const item of items) if (!isItemId(item)) throw cliError('LS_CLI_USAGE', `"${item}" is no item; write it as source/id`, { item });
       await withAccess(options, commandLine, async (access) => {
         await forgetItems(access, items);
         const stillIn = [
@@ -24,4 +26,9 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
         }
       });
     });
+}
+
+function isItemId(text: string): boolean {
+  const slash = text.indexOf('/');
+  return slash > 0 && slash < text.length - 1;
 }

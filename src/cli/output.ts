@@ -15,11 +15,6 @@ export type Output = {
 export type Streams = { readonly stdout: NodeJS.WriteStream; readonly stderr: NodeJS.WriteStream };
 
 export function createOutput(streams: Streams, json: boolean): Output {
-  // A reader that has seen enough (`| head`) closes the pipe: that ends the command, it is no failure of it.
-  streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
   const line = (text: string): void => void streams.stdout.write(`${text}\n`);
   return {
     json,
@@ -30,6 +25,14 @@ export function createOutput(streams: Streams, json: boolean): Output {
     },
     note: (text) => void streams.stderr.write(`${text}\n`),
   };
+}
+
+/** A reader that has seen enough (`| head`) closes the pipe: that ends the command, it is no failure of it. */
+export function endWithReader({ stdout }: Streams): void {
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
 }
 
 export function jsonText(value: unknown): string {

@@ -9,6 +9,7 @@ import { addDemoCommand } from './demo/demo.ts';
 import { exitCodeOf, exitCodes, failureText, type ExitCode } from './failure.ts';
 import { addForgetCommand } from './forget.ts';
 import { addModelsCommand } from './models.ts';
+import { endWithReader } from './output.ts';
 import { addPublishCommand } from './publish/publish.ts';
 import { addRunCommand } from './run.ts';
 import { addTailCommand } from './tail.ts';
@@ -16,6 +17,7 @@ import { addValidateCommand } from './validate.ts';
 
 /** @param parameters what stands after the program's name. */
 export async function runProgram(parameters: readonly string[], commandLine: CommandLine): Promise<ExitCode> {
+  endWithReader(commandLine);
   const program = await createProgram(commandLine);
   try {
     await program.parseAsync([...parameters], { from: 'user' });

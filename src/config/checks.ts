@@ -1,7 +1,7 @@
 /** What no single setting can know: names that must exist, combinations that cannot work (SEMANTICS.md, rule 7). */
 import { orderSteps, type Route } from '../core/routes.ts';
 import { compileTemplate, foldName, stepsOf, type Template } from '../core/templates.ts';
-import type { ConfigurationMistake, SettingPath } from './mistakes.ts';
+import type { SettingPath, UnlocatedMistake } from './mistakes.ts';
 import type { Settings } from './settings.ts';
 
 /** The kinds of task, as the configuration needs to know them. */
@@ -9,11 +9,11 @@ export type KnownTask = { readonly name: string; readonly accepts: readonly stri
 
 type Report = (path: SettingPath, message: string, remedy: string) => void;
 
-export type CheckedRoutes = { readonly routes: readonly Route[]; readonly mistakes: readonly Omit<ConfigurationMistake, 'line'>[] };
+export type CheckedRoutes = { readonly routes: readonly Route[]; readonly mistakes: readonly UnlocatedMistake[] };
 
 /** Compiles the routes; every mistake found is told at once. */
 export function checkRoutes(configuration: Settings, tasks: readonly KnownTask[]): CheckedRoutes {
-  const mistakes: Omit<ConfigurationMistake, 'line'>[] = [];
+  const mistakes: UnlocatedMistake[] = [];
   const report: Report = (path, message, remedy) => mistakes.push({ code: 'LS_CONFIG_COMBINATION', path, message, remedy });
   reportRepeated(configuration.routes.map((route) => route.name), ['routes'], report);
   reportRepeated(configuration.collections.map((collection) => collection.name), ['collections'], report);

@@ -3,13 +3,13 @@
  * change the structure. Names of variables are upper case, which keeps them apart from collection templates such as `${labels.classify}`.
  */
 import { isMap, isScalar, isSeq, LineCounter, parse, parseDocument, Scalar, visit, type Document } from 'yaml';
-import type { ConfigurationMistake, SettingPath } from './mistakes.ts';
+import type { ConfigurationMistake, LineOf, SettingPath } from './mistakes.ts';
 
 export type ConfigurationDocument = {
   readonly value: unknown;
   readonly mistakes: readonly ConfigurationMistake[];
   /** The line of a setting, or of the nearest thing around it that is in the file. */
-  readonly lineOf: (path: SettingPath) => number | undefined;
+  readonly lineOf: LineOf;
 };
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -6,7 +6,7 @@ import { configErrors, type ConfigErrorCode } from '../core/errors/config.ts';
 import type { Route } from '../core/routes.ts';
 import { checkRoutes, type KnownTask } from './checks.ts';
 import { parseConfigurationDocument } from './document.ts';
-import { pathText, type ConfigurationMistake, type SettingPath } from './mistakes.ts';
+import { inFileOrder, located, pathText, type ConfigurationMistake, type LineOf, type SettingPath, type UnlocatedMistake } from './mistakes.ts';
 import { applyOverrides, type Overrides } from './overrides.ts';
 import { settings, type Settings } from './settings.ts';
 
@@ -14,7 +14,7 @@ import { settings, type Settings } from './settings.ts';
 export type Configuration = Omit<Settings, 'routes'> & { readonly routes: readonly Route[] };
 
 export type LoadedConfiguration =
-  | { readonly configuration: Configuration; readonly mistakes: readonly [] }
+  | { readonly configuration: Configuration; readonly mistakes: readonly []; readonly lineOf: LineOf }
   | { readonly configuration: undefined; readonly mistakes: readonly ConfigurationMistake[] };
 
 export type LoadOptions = Overrides & { readonly file: string; readonly tasks: readonly KnownTask[] };
@@ -23,9 +23,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   try {
     return parseConfiguration(await readFile(options.file, 'utf8'), options);
   } catch (error) {
-    return refused([
-      { code: 'LS_CONFIG_FILE', path: [], line: undefined, message: `${options.file}: ${(error as Error).message}`, remedy: configErrors.LS_CONFIG_FILE.remedy },
-    ]);
+    return refused([{ ...mistake('LS_CONFIG_FILE', [], `the file cannot be read: ${(error as Error).message}`), line: undefined }]);
   }
 }
 
@@ -33,21 +31,22 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
 export function parseConfiguration(text: string, options: LoadOptions): LoadedConfiguration {
   const document = parseConfigurationDocument(text, options.environment);
   if (document.mistakes.some(({ code }) => code === 'LS_CONFIG_SYNTAX')) return refused(document.mistakes);
-  const locate = (mistake: Omit<ConfigurationMistake, 'line'>): ConfigurationMistake => ({ ...mistake, line: document.lineOf(mistake.path) });
   const tree = (isTree(document.value) ? structuredClone(document.value) : document.value) as Record<string, unknown>;
   const overrideMistakes = isTree(tree) ? applyOverrides(tree, options) : [];
   const parsed = settings.safeParse(tree);
   if (!parsed.success) {
-    return refused([...document.mistakes, ...overrideMistakes, ...parsed.error.issues.flatMap((issue) => mistakesOf(issue, issue.path as SettingPath)).map(locate)]);
+    const found = parsed.error.issues.flatMap((issue) => mistakesOf(issue, issue.path as SettingPath));
+    return refused([...document.mistakes, ...overrideMistakes, ...located(found, document.lineOf)]);
   }
   const checked = checkRoutes(parsed.data, options.tasks);
-  const mistakes = [...document.mistakes, ...overrideMistakes, ...checked.mistakes.map(locate)];
+  const mistakes = [...document.mistakes, ...overrideMistakes, ...located(checked.mistakes, document.lineOf)];
   if (mistakes.length > 0) return refused(mistakes);
-  return { configuration: freeze(resolvePaths({ ...parsed.data, routes: checked.routes }, dirname(resolve(options.file)))), mistakes: [] };
+  const configuration = freeze(resolvePaths({ ...parsed.data, routes: checked.routes }, dirname(resolve(options.file))));
+  return { configuration, mistakes: [], lineOf: document.lineOf };
 }
 
 function refused(mistakes: readonly ConfigurationMistake[]): LoadedConfiguration {
-  return { configuration: undefined, mistakes: [...mistakes].sort((left, right) => (left.line ?? 0) - (right.line ?? 0)) };
+  return { configuration: undefined, mistakes: inFileOrder(mistakes) };
 }
 
 function isTree(value: unknown): value is Record<string, unknown> {
@@ -74,14 +73,14 @@ function freeze<Value>(value: Value): Value {
 }
 
 /** An issue of zod as one mistake, or as one for each unknown key. */
-function mistakesOf(issue: z.core.$ZodIssue, path: SettingPath): Omit<ConfigurationMistake, 'line'>[] {
+function mistakesOf(issue: z.core.$ZodIssue, path: SettingPath): UnlocatedMistake[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => mistake('LS_CONFIG_KEY_UNKNOWN', [...path, key], `there is no setting "${pathText([...path, key])}"`));
   }
   return [mistake('LS_CONFIG_VALUE', path, `${pathText(path) || 'the configuration'}: ${lowerFirst(issue.message)}`)];
 }
 
-function mistake(code: ConfigErrorCode, path: SettingPath, message: string): Omit<ConfigurationMistake, 'line'> {
+function mistake(code: ConfigErrorCode, path: SettingPath, message: string): UnlocatedMistake {
   return { code, path, message, remedy: configErrors[code].remedy };
 }
 

@@ -19,6 +19,21 @@ export function itemIdOf(event: { readonly source: string; readonly id: string }
   return `${event.source}/${event.id}`;
 }
 
+const identifierLengthMax = 512;
+
+type IdentifierMistake = { readonly field: 'id' | 'source'; readonly message: string };
+
+/** A slash in the source would let two pairs (source, id) name one item. */
+export function identifierMistake(event: { readonly source: string; readonly id: string }): IdentifierMistake | undefined {
+  for (const field of ['id', 'source'] as const) {
+    const { length } = event[field];
+    if (length === 0 || length > identifierLengthMax) {
+      return { field, message: `the field ${field} has ${length} characters; 1 to ${identifierLengthMax} are allowed` };
+    }
+  }
+  return event.source.includes('/') ? { field: 'source', message: 'the field source contains a slash' } : undefined;
+}
+
 /** How a forget names an item without keeping its name: SHA-256 of the itemId, hexadecimal. */
 export function itemHashOf(itemId: string): string {
   return createHash('sha256').update(itemId).digest('hex');

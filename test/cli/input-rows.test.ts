@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readRows, type InputRow } from '../../src/cli/publish/input-rows.ts';
+import { readRows, requireReadable, type InputRow } from '../../src/cli/publish/input-rows.ts';
 import { recordEventOf, textEventOf, type RowOptions } from '../../src/cli/publish/row-events.ts';
 
 let directory: string;
@@ -70,5 +70,5 @@ test('a missing text column is named, with those that are there', async () => {
 test('a file that is not there, and one of an unknown kind', async () => {
   await expect(Array.fromAsync(readRows(join(directory, 'no.txt'), { header: true }, () => undefined))).rejects.toMatchObject({ code: 'LS_CLI_INPUT' });
   await expect(Array.fromAsync(readRows(join(directory, 'no.csv'), { header: true }, () => undefined))).rejects.toMatchObject({ code: 'LS_CLI_INPUT' });
-  expect(() => readRows('x.pdf', { header: true }, () => undefined)).toThrow('only .csv');
+  expect(() => requireReadable('x.pdf')).toThrow('only .csv');
 });

@@ -21,6 +21,14 @@ export type RowFormat = { readonly header: boolean };
 /** Called with the bytes read so far, for a progress bar. */
 export type ReadProgress = (bytes: number) => void;
 
+const extensions = new Set(['.csv', '.jsonl', '.ndjson', '.txt']);
+
+/** Throws LS_CLI_INPUT for a file of an unknown kind. */
+export function requireReadable(file: string): void {
+  if (extensions.has(extname(file).toLowerCase())) return;
+  throw cliError('LS_CLI_INPUT', `${file}: only ${[...extensions].join(', ')} files can be read`, { file });
+}
+
 export function readRows(file: string, format: RowFormat, progress: ReadProgress): AsyncIterable<InputRow> {
   switch (extname(file).toLowerCase()) {
     case '.csv':
@@ -28,10 +36,8 @@ export function readRows(file: string, format: RowFormat, progress: ReadProgress
     case '.jsonl':
     case '.ndjson':
       return jsonRows(file, progress);
-    case '.txt':
-      return textRows(file, progress);
     default:
-      throw cliError('LS_CLI_INPUT', `${file}: only .csv, .jsonl, .ndjson and .txt files can be read`, { file });
+      return textRows(file, progress);
   }
 }
 

@@ -4,13 +4,14 @@ import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import type { Access } from '../../compose.ts';
 import { cliError } from '../../core/errors/cli.ts';
-import { itemIdOf } from '../../core/ids.ts';
+import { LabelstreamError } from '../../core/errors/error.ts';
+import { identifierMistake, itemIdOf } from '../../core/ids.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import { noHeaders, recordBytes, type OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
 import type { Output } from '../output.ts';
-import { readRows, type InputRow } from './input-rows.ts';
+import { readRows, requireReadable, type InputRow } from './input-rows.ts';
 import { recordEventOf, textEventOf, type RowOptions } from './row-events.ts';
 
 type PublishOptions = ConfigurationOptions & {
@@ -26,11 +27,13 @@ type PublishOptions = ConfigurationOptions & {
 
 type Kind = 'text' | 'records';
 
+const topicOf = { text: topics.text, records: topics.record } as const satisfies Record<Kind, string>;
 const batchRecordsMax = 500;
 const batchBytesMax = 1024 * 1024;
 
 export function addPublishCommand(program: Command, commandLine: CommandLine): void {
   const publish = program.command('publish').description('publish events from files');
+  publish.addHelpText('after', '\nExample:\n  labelstream publish text news.jsonl --source news -c examples/news.yaml');
   addKind(publish.command('text'), 'text', commandLine)
     .description('publish texts: CSV, JSON lines (fields id, text, language, occurredAt, deleted) or plain lines')
     .option('--text-column <name>', 'column with the text; repeated columns are joined by a blank', collect, [])
@@ -52,7 +55,13 @@ function addKind(command: Command, kind: Kind, commandLine: CommandLine): Comman
     .option('--json', 'the result as one JSON object')
     .action(async (paths: readonly string[], options: PublishOptions) => {
       const output = outputOf(commandLine, options.json);
-      await withAccess(options, commandLine, (access) => publish(access, kind, paths, options, output, commandLine.signal));
+      const rowOptions = rowOptionsOf(options);
+      const files = await Promise.all(paths.map(inputFile));
+      await withAccess(options, commandLine, async (access) => {
+        const published = await publish(access, kind, files, { ...rowOptions, nowMs: access.context.clock.nowMs }, output, commandLine.signal);
+        if (output.json) output.object({ published, topic: topicOf[kind] });
+        else output.line(`published ${eventCount(published)} to ${topicOf[kind]}`);
+      });
     });
 }
 
@@ -60,18 +69,19 @@ function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
 
+type PublishRowOptions = RowOptions & { readonly header: boolean };
+
+/** How many were acknowledged. */
 async function publish(
   access: Access,
   kind: Kind,
-  paths: readonly string[],
-  options: PublishOptions,
+  files: readonly InputFile[],
+  options: PublishRowOptions,
   output: Output,
   signal: AbortSignal,
-): Promise<void> {
-  const rowOptions = rowOptionsOf(options, access);
-  const sizes = await Promise.all(paths.map(fileSize));
+): Promise<number> {
   const bar = output.terminal ? new SingleBar({ format: 'publishing {bar} {percentage}% | {events} events', stream: process.stderr }) : undefined;
-  bar?.start(sizes.reduce((sum, size) => sum + size, 0), 0, { events: 0 });
+  bar?.start(files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), 0, { events: 0 });
   let published = 0;
   let bytesBefore = 0;
   let batch = emptyBatch();
@@ -82,22 +92,36 @@ async function publish(
     batch = emptyBatch();
   };
   try {
-    for (const [index, path] of paths.entries()) {
-      for await (const row of readRows(path, { header: options.header }, (bytes) => bar?.update(bytesBefore + bytes))) {
+    for (const { path, sizeBytes } of files) {
+      for await (const row of readRows(path, options, (bytes) => bar?.update(bytesBefore + bytes))) {
         signal.throwIfAborted();
-        const record = recordOf(access, kind, row, rowOptions);
+        const record = recordOf(access, kind, row, options);
         batch.records.push(record);
         batch.bytes += recordBytes(record);
         if (batch.records.length >= batchRecordsMax || batch.bytes >= batchBytesMax) await flush();
       }
-      bytesBefore += sizes[index] ?? 0;
+      bytesBefore += sizeBytes;
     }
     await flush();
+    return published;
+  } catch (error) {
+    bar?.stop();
+    output.note(whatIsPublished(published, batch.records.length, error));
+    throw error;
   } finally {
     bar?.stop();
   }
-  if (output.json) output.object({ published, topic: kind === 'text' ? topics.text : topics.record });
-  else output.line(`published ${published} events to ${kind === 'text' ? topics.text : topics.record}`);
+}
+
+/** A lost connection is the one failure after which a batch may be there all the same. */
+function whatIsPublished(published: number, batchSize: number, error: unknown): string {
+  const before = `${eventCount(published)} published before the failure`;
+  if (!(error instanceof LabelstreamError && error.code === 'LS_LOG_OWNER_LOST')) return before;
+  return `${before}; whether the next ${batchSize} are, too, is unknown. Publish the files again: an event with the same id replaces the one before.`;
+}
+
+function eventCount(count: number): string {
+  return count === 1 ? '1 event' : `${count} events`;
 }
 
 type Batch = { readonly records: OutputRecord[]; bytes: number };
@@ -106,9 +130,13 @@ function emptyBatch(): Batch {
   return { records: [], bytes: 0 };
 }
 
-async function fileSize(path: string): Promise<number> {
+type InputFile = { readonly path: string; readonly sizeBytes: number };
+
+/** All are looked at before any is published. */
+async function inputFile(path: string): Promise<InputFile> {
+  requireReadable(path);
   try {
-    return (await stat(path)).size;
+    return { path, sizeBytes: (await stat(path)).size };
   } catch (error) {
     throw cliError('LS_CLI_INPUT', `${path}: ${(error as Error).message}`, { path }, { cause: error });
   }
@@ -116,21 +144,25 @@ async function fileSize(path: string): Promise<number> {
 
 function recordOf({ codec, partitionCount, configuration }: Access, kind: Kind, row: InputRow, options: RowOptions): OutputRecord {
   const event = kind === 'text' ? textEventOf(row, options) : recordEventOf(row, options);
+  const refused = (message: string): Error => cliError('LS_CLI_INPUT', `${row.file}, line ${row.line}: ${message}`, { file: row.file, line: row.line });
+  const mistake = identifierMistake(event);
+  if (mistake !== undefined) throw refused(mistake.message);
   const value = 'text' in event ? codec.encode('TextEvent', event) : codec.encode('RecordEvent', event);
   const key = itemIdOf(event);
-  const topic = kind === 'text' ? topics.text : topics.record;
-  const record = { topic, partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value, headers: noHeaders };
-  if (recordBytes(record) <= configuration.transport.recordBytesMax) return record;
+  const record = { topic: topicOf[kind], partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value, headers: noHeaders };
   const { recordBytesMax } = configuration.transport;
-  throw cliError('LS_CLI_INPUT', `${row.file}, line ${row.line}: the event has ${recordBytes(record)} bytes; at most ${recordBytesMax} are allowed`);
+  if (recordBytes(record) > recordBytesMax) throw refused(`the event has ${recordBytes(record)} bytes; at most ${recordBytesMax} are allowed`);
+  return record;
 }
 
-function rowOptionsOf(options: PublishOptions, { context }: Access): RowOptions {
+function rowOptionsOf(options: PublishOptions): Omit<PublishRowOptions, 'nowMs'> {
   const attributes = options.attribute.map((text) => {
     const equals = text.indexOf('=');
     if (equals < 1) throw cliError('LS_CLI_USAGE', `--attribute ${text} is not of the form name=value`);
     return [text.slice(0, equals), text.slice(equals + 1)] as const;
   });
+  const mistake = identifierMistake({ source: options.source, id: '-' });
+  if (mistake !== undefined) throw cliError('LS_CLI_USAGE', `--source ${options.source}: ${mistake.message}`);
   return {
     source: options.source,
     collection: options.collection,
@@ -138,6 +170,6 @@ function rowOptionsOf(options: PublishOptions, { context }: Access): RowOptions 
     textColumns: options.textColumn === undefined || options.textColumn.length === 0 ? ['text'] : options.textColumn,
     idColumn: options.idColumn,
     attributeColumns: options.attributeColumn,
-    nowMs: context.clock.nowMs,
+    header: options.header,
   };
 }

@@ -17,17 +17,18 @@ export type RowOptions = {
 };
 
 export function textEventOf(row: InputRow, options: RowOptions): TextEvent {
-  const text = options.textColumns.map((column) => textField(row, column)).join(' ');
+  const deleted = row.fields.get('deleted') === true || row.fields.get('deleted') === 'true';
   return {
     id: idOf(row, options),
     source: options.source,
     occurredAt: occurredAtOf(row, options),
-    text,
+    // Who takes an item away need not know what it said.
+    text: deleted ? '' : options.textColumns.map((column) => textField(row, column)).join(' '),
     language: row.fields.has('language') ? textField(row, 'language') : null,
     tasks: [],
     collection: options.collection ?? null,
     attributes: attributesOf(row, options),
-    deleted: row.fields.get('deleted') === true || row.fields.get('deleted') === 'true',
+    deleted,
   };
 }
 
@@ -55,7 +56,8 @@ function idOf(row: InputRow, { idColumn }: RowOptions): string {
 function occurredAtOf(row: InputRow, { nowMs }: RowOptions): number {
   const value = row.fields.get('occurredAt');
   if (value === undefined) return nowMs();
-  const milliseconds = typeof value === 'number' ? value : Date.parse(textField(row, 'occurredAt'));
+  const text = textField(row, 'occurredAt');
+  const milliseconds = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text);
   if (!Number.isSafeInteger(milliseconds)) {
     throw cliError('LS_CLI_INPUT', `${row.file}, line ${row.line}: occurredAt is neither milliseconds nor an ISO 8601 date`, { file: row.file, line: row.line });
   }

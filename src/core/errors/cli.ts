@@ -7,12 +7,6 @@ export const cliErrors = {
     summary: 'The command line asks for something that cannot be done.',
     remedy: 'See `labelstream COMMAND --help`.',
   },
-  LS_CLI_CONFIGURATION: {
-    cause: 'configuration',
-    retryable: false,
-    summary: 'The configuration has mistakes.',
-    remedy: 'Mend what is listed; `labelstream validate -c FILE` lists it again.',
-  },
   LS_CLI_INPUT: {
     cause: 'input',
     retryable: false,

@@ -1,6 +1,7 @@
 /** From a record of an input topic to a valid event, or to the error of its dead letter. */
 import type { Codec } from '../../codec/codec.ts';
 import { extractError } from '../../core/errors/extract.ts';
+import { identifierMistake } from '../../core/ids.ts';
 import type { ConsumedRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import type { TaskEvent } from '../../tasks/task.ts';
@@ -10,8 +11,6 @@ const schemaOfTopic: Readonly<Record<string, string>> = {
   [topics.text]: 'TextEvent',
   [topics.record]: 'RecordEvent',
 };
-
-const identifierLengthMax = 512;
 
 /** Throws a LabelstreamError whose cause is the input. */
 export function readInputEvent(codec: Codec, record: ConsumedRecord): TaskEvent {
@@ -23,7 +22,8 @@ export function readInputEvent(codec: Codec, record: ConsumedRecord): TaskEvent 
     });
   }
   const input = inputEventOf(decoded);
-  checkIdentifiers(input.event);
+  const mistake = identifierMistake(input.event);
+  if (mistake !== undefined) throw extractError('LS_EXTRACT_EVENT_INVALID', mistake.message, { field: mistake.field });
   return input;
 }
 
@@ -38,15 +38,4 @@ function inputEventOf(decoded: ReturnType<Codec['decode']>): TaskEvent {
     default:
       throw extractError('LS_EXTRACT_SCHEMA_UNEXPECTED', `a ${decoded.schema} is no input event`, { schema: decoded.schema });
   }
-}
-
-/** A slash in the source would let two pairs (source, id) name one item. */
-function checkIdentifiers(event: { readonly id: string; readonly source: string }): void {
-  for (const field of ['id', 'source'] as const) {
-    const { length } = event[field];
-    if (length === 0 || length > identifierLengthMax) {
-      throw extractError('LS_EXTRACT_EVENT_INVALID', `the field ${field} has ${length} characters; 1 to ${identifierLengthMax} are allowed`, { field });
-    }
-  }
-  if (event.source.includes('/')) throw extractError('LS_EXTRACT_EVENT_INVALID', 'the field source contains a slash', { field: 'source' });
 }

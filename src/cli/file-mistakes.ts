@@ -1,0 +1,50 @@
+/**
+ * What is wrong with a configuration by the files that it names: the models with their manifests, and the schema directories. What only the
+ * log can tell, `run` finds when it opens the log.
+ */
+import { openCodec } from '../codec/codec.ts';
+import type { Configuration } from '../config/load.ts';
+import type { SettingPath, UnlocatedMistake } from '../config/mistakes.ts';
+import { LabelstreamError } from '../core/errors/error.ts';
+import type { Manifest } from '../models/manifest.ts';
+import { loadArtefacts, readManifest } from '../models/repository.ts';
+
+/** @param depth `contents` hashes every file of every model; `manifests` leaves that to whoever loads them. */
+export async function fileMistakes(configuration: Configuration, depth: 'manifests' | 'contents'): Promise<readonly UnlocatedMistake[]> {
+  const mistakes: UnlocatedMistake[] = [];
+  const attempt = async <Result>(path: SettingPath, work: () => Promise<Result>): Promise<Result | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof LabelstreamError)) throw error;
+      mistakes.push({ code: error.code, path, message: error.message, remedy: error.description.remedy });
+      return undefined;
+    }
+  };
+  for (const [index, directory] of configuration.schemaDirectories.entries()) {
+    await attempt(['schemaDirectories', index], () => openCodec({ schemaDirectories: [directory] }));
+  }
+  const manifests = new Map<string, Manifest>();
+  for (const [name, { directory }] of Object.entries(configuration.models)) {
+    const read = async (): Promise<Manifest> => (depth === 'contents' ? (await loadArtefacts(directory)).manifest : readManifest(directory));
+    const manifest = await attempt(['models', name, 'directory'], read);
+    if (manifest !== undefined) manifests.set(name, manifest);
+  }
+  return [...mistakes, ...taskMistakes(configuration, manifests)];
+}
+
+/** Whether each model is made for the task that a step gives it. */
+function taskMistakes({ routes }: Configuration, manifests: ReadonlyMap<string, Manifest>): readonly UnlocatedMistake[] {
+  return routes.flatMap((route, routeIndex) =>
+    route.steps.flatMap((step) => {
+      const made = manifests.get(step.model);
+      if (made === undefined || made.task === step.task) return [];
+      return {
+        code: 'LS_CONFIG_COMBINATION',
+        path: ['routes', routeIndex, 'steps'],
+        message: `the step ${step.name} of route ${route.name} asks for ${step.task}, but its model ${made.name} is made for ${made.task}`,
+        remedy: `Give the step a model that is made for ${step.task}, or the task ${made.task}.`,
+      };
+    }),
+  );
+}
