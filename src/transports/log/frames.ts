@@ -16,8 +16,8 @@ export type FrameReader = {
   readonly push: (chunk: Buffer) => readonly Frame[];
 };
 
-/** Holds the largest record that the transport takes, with its neighbours in a transaction. */
-export const frameBytesMax = 64 * 1024 * 1024;
+/** Holds the largest record that a configuration can allow (256 MiB), what a dead letter adds to it, and neighbours in its transaction. */
+export const frameBytesMax = 272 * 1024 * 1024;
 /** Parsing a header holds the main loop: 2 MiB of JSON are some 30,000 records and below 20 ms. */
 const headerBytesMax = 2 * 1024 * 1024;
 const lengthBytes = 4;
