@@ -54,8 +54,10 @@ async function intake(run: MapRun): Promise<void> {
   let position = context.start.position;
   context.partition.seek(position);
   while (!isDraining(run)) {
-    await changed.until(() => (!run.paused && hasRoom(run)) || isDraining(run));
+    await changed.until(() => mayRead(run) || isDraining(run));
     if (isDraining(run)) break;
+    // Between the notice and here a result may have taken the room, or another partition a part of the share.
+    if (!mayRead(run)) continue;
     const records = await pollPatiently(context, position, tracker.room(context.share()), reading.signal);
     // What arrives after the drain began was promised to nobody: the next owner reads it.
     if (isDraining(run)) break;
@@ -65,4 +67,8 @@ async function intake(run: MapRun): Promise<void> {
   }
   run.intakeEnded = true;
   changed.notify();
+}
+
+function mayRead(run: MapRun): boolean {
+  return !run.paused && hasRoom(run);
 }

@@ -33,14 +33,13 @@ async function process(run: MapRun, tracked: Tracked): Promise<void> {
 async function attempt(run: MapRun, tracked: Tracked): Promise<Processed | undefined> {
   const { context, stage, tracker } = run;
   const { clock, random, limits, observer, partition } = context;
-  const controller = new AbortController();
-  run.processing.set(tracked, controller);
-  const { signal } = controller;
   const startedMs = clock.nowMs();
   try {
     const processed = await stage.process(tracked.record, {
-      signal,
-      retry: createRetry({ policy: limits.processRetry, clock, random, signal }),
+      get signal() {
+        return signalOf(run, tracked);
+      },
+      retry: (operation) => createRetry({ policy: limits.processRetry, clock, random, signal: signalOf(run, tracked) })(operation),
     });
     if (!tracker.awaits(tracked)) return undefined;
     observer.processed(partition, clock.nowMs() - startedMs, processed.systemFailures);
@@ -49,8 +48,16 @@ async function attempt(run: MapRun, tracked: Tracked): Promise<Processed | undef
     if (!tracker.awaits(tracked)) return undefined;
     throw processFailed(stage, tracked.record, error);
   } finally {
-    if (run.processing.get(tracked) === controller) run.processing.delete(tracked);
+    run.processing.delete(tracked);
   }
+}
+
+/** Made when it is first asked for: a stage that never waits does not pay for it. */
+function signalOf({ tracker, processing }: MapRun, tracked: Tracked): AbortSignal {
+  if (!tracker.awaits(tracked)) return AbortSignal.abort();
+  const controller = processing.get(tracked) ?? new AbortController();
+  processing.set(tracked, controller);
+  return controller.signal;
 }
 
 /** A stage turns what is wrong with a record into a dead letter. If it rejects, it is wrong itself. */
