@@ -44,6 +44,12 @@ function checkRoute(
     }
     return { name: step.name, task: step.task, model: step.model, collection: checkTemplate(step, route, at, tasks, configuration, report) };
   });
+  for (const [index, step] of route.steps.entries()) {
+    const twin = route.steps.findIndex(({ collection }) => collection !== undefined && collection === step.collection);
+    if (step.collection !== undefined && twin < index) {
+      report([...path, 'steps', index, 'collection'], `two steps of one route send features to "${step.collection}": an event's second would replace its first`, 'Give each step its own collection.');
+    }
+  }
   const order = orderSteps(steps);
   if ('cycle' in order) report([...path, 'steps'], `the steps ${order.cycle.join(', ')} need each other's results`, 'Break the cycle.');
   return { name: route.name, from: route.from, where: route.where, steps: 'ordered' in order ? order.ordered : steps };

@@ -55,6 +55,14 @@ export function featureEventId(origin: Origin, routeStep: string, family: string
   return hashId('feature', origin.incarnation, origin.partition, origin.sequence, routeStep, family);
 }
 
+/**
+ * What a collection is called in ids: its name, and the family where that differs. Templates of two families may give one name, and their
+ * partitions may stand at one sequence; without the family their ids would be equal.
+ */
+export function collectionIdentity(family: string, collection: string): string {
+  return family === collection ? collection : `${family}\n${collection}`;
+}
+
 export function clusterEventId(collection: string, epoch: number, generation: string, sequence: bigint, index: number): string {
   return hashId('cluster-event', collection, epoch, generation, sequence, index);
 }

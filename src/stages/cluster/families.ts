@@ -3,6 +3,7 @@
  * one of them at a time, wherever its template sends it.
  */
 import { createClustering } from '../../clustering/incremental-dbscan.ts';
+import { collectionIdentity } from '../../core/ids.ts';
 import type { CollectionState, FamilyState, Item, PartitionState } from './state.ts';
 import { isExpired, startAgeOrder, trackAge } from './window.ts';
 
@@ -21,7 +22,7 @@ export function hasRoomForCollection(family: FamilyState, movingItemId: string, 
 export function openCollection(state: PartitionState, family: FamilyState, name: string): CollectionState {
   const known = family.collections.get(name);
   if (known !== undefined) return known;
-  const identity = { collection: name, epoch: state.epoch, generation: family.generation };
+  const identity = { collection: collectionIdentity(family.name, name), epoch: state.epoch, generation: family.generation };
   const collection: CollectionState = {
     name,
     clustering: createClustering(family.parameters, identity),

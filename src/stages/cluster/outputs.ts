@@ -1,6 +1,6 @@
 /** From what a record settled to the records that are published: events with deterministic ids (SEMANTICS.md, rule 3), encoded and addressed. */
 import type { Codec } from '../../codec/codec.ts';
-import { clusterEventId, labelEventId } from '../../core/ids.ts';
+import { clusterEventId, collectionIdentity, labelEventId } from '../../core/ids.ts';
 import type { ClusterEvent, LabelEvent } from '../../core/events.generated.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import { noHeaders, type OutputRecord } from '../../core/records.ts';
@@ -49,7 +49,7 @@ function clusterEvent(
     change.type === 'labelled'
       ? { retired: [], minted: [], sizes: [], name: change.name }
       : { retired: change.retired, minted: change.minted, sizes: change.sizes, name: null };
-  const id = clusterEventId(collection, epoch, generation, sequence, index);
+  const id = clusterEventId(collectionIdentity(family, collection), epoch, generation, sequence, index);
   return { id, family, collection, epoch, generation, sequence, index, type, survivor, ...parts, cause };
 }
 
@@ -62,7 +62,7 @@ function labelEvent(
   const { inputId, itemId, origin, routeStep, model, modelVersion } = item;
   const revision = { epoch, number: sequence };
   return {
-    id: labelEventId(origin, routeStep, collection, generation, revision),
+    id: labelEventId(origin, routeStep, collectionIdentity(family, collection), generation, revision),
     inputId,
     itemId,
     origin,
