@@ -46,6 +46,7 @@ export const defaultLogLimits: LogLimits = {
   openClosedSegments: 32,
 };
 
+/** Told of what happened, in passing: it must not throw. */
 export type LogObserver = CommitObserver & {
   readonly tailCut: (cut: TailCut) => void;
   readonly indexRebuilt: (file: string) => void;
@@ -61,7 +62,10 @@ export type SegmentLogStoreOptions = {
   readonly observer?: Partial<LogObserver>;
 };
 
-/** Rejects with LS_LOG_CORRUPT, LS_LOG_FORMAT or LS_LOG_UNREADABLE. */
+/**
+ * Rejects with LS_LOG_CORRUPT, LS_LOG_FORMAT or LS_LOG_UNREADABLE. A commit rejects with LS_LOG_FAILED once the disk refused, `outcome` in its
+ * details being `not-committed` or `unknown`; its records' buffers are not to be changed before it settles.
+ */
 export async function openSegmentLogStore(options: SegmentLogStoreOptions): Promise<LogStore> {
   const { directory, fileSystem, clock, limits } = options;
   const observer = { ...silentObserver, ...options.observer };

@@ -107,11 +107,24 @@ describe('what a crash leaves', () => {
     const journal = await first(join(directory, 'journal'), '.journal');
     const content = await readFile(journal);
     const start = content.lastIndexOf(Buffer.from([0xf5, 0x4c, 0x4a, 0x46]));
-    await writeFile(journal, Buffer.concat([content.subarray(0, start), tear(content.subarray(start))]));
-    await withStore(directory, async (store) => {
-      expect(await values(store, 'labels', 0)).toEqual(expected.slice(0, 3));
-      await append(store, 'labels', 0, 'next');
-    });
+    const end = start + 12 + content.readUInt32BE(start + 8);
+    // The file is longer, filled with zeros: that is no cut.
+    expect(content.length).toBeGreaterThan(end);
+    const torn = tear(content.subarray(start, end));
+    await writeFile(journal, Buffer.concat([content.subarray(0, start), torn, content.subarray(end)]));
+    const cuts: TailCut[] = [];
+    await withStore(
+      directory,
+      async (store) => {
+        expect(await values(store, 'labels', 0)).toEqual(expected.slice(0, 3));
+        await append(store, 'labels', 0, 'next');
+      },
+      { observer: { tailCut: (cut: TailCut) => cuts.push(cut) } },
+    );
+    // The record that the torn frame would have named goes too.
+    const active = join(directory, partitionPath, '00000000000000000000.log');
+    const tornBytes = torn.toString('latin1').replace(/\0+$/, '').length;
+    expect(cuts).toEqual([...(tornBytes > 0 ? [{ file: journal, bytes: tornBytes }] : []), { file: active, bytes: 32 + 262 }]);
     await withStore(directory, async (store) => expect(await values(store, 'labels', 0)).toEqual([...expected.slice(0, 3), 'next']));
   });
 
