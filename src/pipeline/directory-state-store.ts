@@ -18,7 +18,7 @@ export type DirectoryStateStoreOptions = {
   readonly snapshotCorrupt?: (error: Error) => void;
 };
 
-export const snapshotsKept = 3;
+const snapshotsKept = 3;
 const snapshotPattern = /^(\d{20})\.snapshot$/;
 const temporarySuffix = '.temporary';
 

@@ -5,7 +5,7 @@
  * The window holds items whose result is final. One that would tip it is not final: its partition pauses and the item is done again. So at most
  * half a window of such dead letters is ever written for one outage.
  */
-export const failureWindowItems = 100;
+const failureWindowItems = 100;
 
 export type FailureWindow = {
   /** The code with which this item would tip the window; undefined: record it. */

@@ -70,7 +70,9 @@ async function waitOrPark(run: MapRun, head: Tracked): Promise<void> {
   }
   // What was held through a pause has just been started again.
   const parkAtMs = Math.max(heldSinceMs, run.resumedAtMs) + limits.holdMsMax;
-  if (await changed.until(overtaken, parkAtMs - clock.nowMs())) return;
+  await changed.until(overtaken, parkAtMs - clock.nowMs());
+  // Looked at again, because it may have finished while the timer woke us.
+  if (overtaken()) return;
   park(run, head, clock.nowMs() - heldSinceMs);
 }
 

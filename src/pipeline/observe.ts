@@ -33,14 +33,14 @@ export type RunnerObserver = {
   readonly forced: (recordsInFlight: number) => void;
 };
 
-export type DeliveryObservation = {
+type DeliveryObservation = {
   readonly inputs: number;
   readonly outputs: number;
   readonly durationMs: number;
   readonly checkpoint: Checkpoint;
 };
 
-export type RestoreObservation = {
+type RestoreObservation = {
   /** Undefined: folded from the beginning of the log. */
   readonly snapshotSequence: bigint | undefined;
   readonly records: number;

@@ -21,7 +21,7 @@ export type Tracked = {
 };
 
 /** The finished prefix. An input without outputs counts as one of them, or a run of such inputs would never end a delivery. */
-export type Prefix = { readonly inputs: number; readonly outputs: number; readonly outputBytes: number };
+type Prefix = { readonly inputs: number; readonly outputs: number; readonly outputBytes: number };
 
 export type OffsetTracker = {
   /** What may still be admitted within a budget; not positive where nothing may. */

@@ -9,7 +9,7 @@ import type { Checkpoint, PartitionBounds, ReadBudget } from '../../src/pipeline
 import { connectToBroker, type BrokerAccess, type MemoryClient } from './memory-client.ts';
 import type { Faults } from './memory-faults.ts';
 
-export type AppliedDelivery = TopicPartition & {
+type AppliedDelivery = TopicPartition & {
   readonly group: string;
   readonly previous: Checkpoint | undefined;
   readonly outputs: readonly OutputRecord[];

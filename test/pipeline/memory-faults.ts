@@ -25,7 +25,7 @@ export const deliverFaults = [
   /** Nothing happens, and there is no answer until the request times out or the partition is taken away. */
   'hangs',
 ] as const;
-export type DeliverFault = (typeof deliverFaults)[number];
+type DeliverFault = (typeof deliverFaults)[number];
 
 export type Faults = {
   readonly deliver: (partition: TopicPartition, outputs: readonly OutputRecord[], checkpoint: Checkpoint) => DeliverFault;

@@ -11,7 +11,7 @@ export function textRecord(topicPartition: TopicPartition, text: string): Output
 export const textOf = (record: { readonly value: Buffer }): string => record.value.toString();
 
 /** `partition/sequence of the first input`, so the same before and after parking. */
-export function originText(record: ConsumedRecord): string {
+function originText(record: ConsumedRecord): string {
   const { topic, partition, sequence } = originOf(record);
   return `${topic}/${partition}/${sequence}`;
 }
@@ -54,7 +54,7 @@ export function echoesOf(record: ConsumedRecord, count: number, kind = ''): Outp
   }));
 }
 
-export function readKey(record: ConsumedRecord): Buffer {
+function readKey(record: ConsumedRecord): Buffer {
   return Buffer.from(`${record.topic}/${record.partition}/${record.sequence}`);
 }
 
