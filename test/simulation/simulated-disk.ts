@@ -20,7 +20,7 @@ export type DiskOperation = {
   readonly offset?: number;
 };
 
-export type DiskHooks = {
+type DiskHooks = {
   /** Called as an operation begins and, when it was done, before its caller hears of it. May cut the power, or answer with an error for the caller. */
   readonly operation: (operation: DiskOperation, phase: 'begin' | 'end') => Error | undefined;
 };

@@ -4,9 +4,9 @@
  */
 import type { AppendRecord, GroupCheckpoint, LogStore, LogTransaction, StoredRecord } from '../../src/transports/log/log-store.ts';
 
-export type Outcome = 'pending' | 'acknowledged' | 'not-committed' | 'unknown';
+type Outcome = 'pending' | 'acknowledged' | 'not-committed' | 'unknown';
 
-export type ModelTransaction = {
+type ModelTransaction = {
   readonly number: number;
   readonly transaction: LogTransaction;
   outcome: Outcome;

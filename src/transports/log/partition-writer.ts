@@ -24,7 +24,7 @@ export type PartitionWrite = {
   readonly segments: readonly WrittenSegment[];
 };
 
-export type WrittenSegment = { readonly open: OpenSegment; readonly baseSequence: bigint; lengthBytes: number };
+type WrittenSegment = { readonly open: OpenSegment; readonly baseSequence: bigint; lengthBytes: number };
 
 export type PartitionWriter = {
   /** The active segment, undefined before the first record. */

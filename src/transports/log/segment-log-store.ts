@@ -47,7 +47,7 @@ export const defaultLogLimits: LogLimits = {
 };
 
 /** Told of what happened, in passing: it must not throw. */
-export type LogObserver = CommitObserver & {
+type LogObserver = CommitObserver & {
   readonly tailCut: (cut: TailCut) => void;
   readonly indexRebuilt: (file: string) => void;
 };

@@ -27,7 +27,7 @@ export function testClock(nowMs = 1_700_000_000_000): Clock & { nowMs: () => num
   };
 }
 
-export function countingIds(): () => string {
+function countingIds(): () => string {
   let count = 0;
   return () => `id${(count += 1)}`;
 }
