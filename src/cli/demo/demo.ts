@@ -21,6 +21,8 @@ const textCount = 480;
 const recordCount = 240;
 const seed = 20;
 const batchSize = 60;
+const samplesLookedAt = 20;
+const samplesShown = 3;
 
 export function addDemoCommand(program: Command, commandLine: CommandLine): void {
   program
@@ -134,14 +136,19 @@ async function summarise(access: Access, signal: AbortSignal): Promise<Pick<Demo
   return {
     labelsOut: await countOf(access, topics.labels),
     clusterEvents: await countOf(access, topics.clusterEvents),
-    clusters: view.clusters().value.map(({ clusterId, size, samples }) => ({
+    clusters: view.clusters({ samplesMax: samplesLookedAt }).value.map(({ clusterId, size, samples }) => ({
       id: clusterId,
       size,
-      samples: samples.map(({ itemId, preview }) => ({ itemId, text: preview ?? '' })),
+      samples: differentTexts(samples.map(({ itemId, preview }) => ({ itemId, text: preview ?? '' }))).slice(0, samplesShown),
     })),
     noise: view.collections().value.reduce((sum, { noiseCount }) => sum + noiseCount, 0),
     deadLetters: await deadLettersByCode(access, signal),
   };
+}
+
+/** The nearest to a cluster's middle are often the same text again. */
+function differentTexts<Sample extends { readonly text: string }>(samples: readonly Sample[]): readonly Sample[] {
+  return samples.filter(({ text }, index) => samples.findIndex((sample) => sample.text === text) === index);
 }
 
 async function deadLettersByCode({ transport, partitionCount }: Access, signal: AbortSignal): Promise<Readonly<Record<string, number>>> {
