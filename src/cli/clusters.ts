@@ -13,6 +13,7 @@ const sampleLength = 60;
 
 export function addClustersCommand(program: Command, commandLine: CommandLine): void {
   const clusters = program.command('clusters').description('look at clusters and name them');
+  clusters.addHelpText('after', '\nExample:\n  labelstream clusters list -c examples/news.yaml');
   withConfigurationOptions(clusters.command('list'))
     .description('list the living clusters with samples, the largest first')
     .option('--collection <name>', 'only of this collection')

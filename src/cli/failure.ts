@@ -26,17 +26,22 @@ export class ServiceFailure extends Error {
 function mistakeLines({ file, mistakes }: ConfigurationMistakes): readonly string[] {
   return mistakes.map(({ line, code, path, message, remedy }) => {
     const place = line === undefined ? file : `${file}:${line}`;
-    const setting = path.length === 0 || message.startsWith(pathText(path)) ? '' : `${pathText(path)}: `;
+    const setting = path.length === 0 || message.includes(pathText(path)) ? '' : `${pathText(path)}: `;
     return `${place}: ${setting}${message} [${code}]\n  ${remedy}`;
   });
 }
 
 export function failureText(error: unknown): string {
   if (error instanceof ConfigurationMistakes) return [`labelstream: ${error.message}`, ...mistakeLines(error)].join('\n');
-  if (error instanceof LabelstreamError) return `labelstream: ${error.message} [${error.code}]\n  ${error.description.remedy}`;
+  if (error instanceof LabelstreamError) return [`labelstream: ${error.message} [${error.code}]`, ...remedies(error)].join('\n');
   if (error instanceof ServiceFailure) return failureText(error.cause);
   if (isInterruption(error)) return 'labelstream: interrupted';
   return `labelstream: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}
+
+/** Of the failure, then of what caused it. */
+function remedies({ description, cause }: LabelstreamError): readonly string[] {
+  return [`  ${description.remedy}`, ...(cause instanceof LabelstreamError ? remedies(cause) : [])];
 }
 
 /** What work throws that was told by a signal to stop. */

@@ -8,6 +8,7 @@ import { tableText } from './output.ts';
 
 export function addModelsCommand(program: Command, commandLine: CommandLine): void {
   const models = program.command('models').description('look after models');
+  models.addHelpText('after', '\nExample:\n  labelstream models verify models/static-text-encoder');
   models
     .command('verify')
     .argument('<directory...>', 'directories with a manifest.json')

@@ -4,18 +4,21 @@ import type { Access } from '../compose.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import type { ConsumedRecord } from '../core/records.ts';
+import { headerNames } from '../pipeline/headers.ts';
 import { allTopics } from '../core/topics.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
-import { clipped, jsonText, type Output } from './output.ts';
+import { eventText } from './event-text.ts';
+import { clipped, type Output } from './output.ts';
 
 type TailOptions = ConfigurationOptions & { readonly fromStart?: boolean; readonly untilEnd?: boolean; readonly json?: boolean };
 
+const lineLength = 160;
 const budget = { records: 500, bytes: 4 * 1024 * 1024 };
 
 export function addTailCommand(program: Command, commandLine: CommandLine): void {
   withConfigurationOptions(program.command('tail'))
     .argument('<topic>', `one of ${allTopics.join(', ')}`)
-    .description('print the records of a topic as they arrive')
+    .description('print the records of a topic as they arrive: in the order of each partition')
     .option('--from-start', 'begin with the first record kept instead of the next one')
     .option('--until-end', 'stop at the end as it is now')
     .option('--json', 'one JSON object per record')
@@ -57,7 +60,9 @@ type Decoder = Access['codec'];
 function print(record: ConsumedRecord, codec: Decoder, output: Output): void {
   const event = eventOf(record, codec);
   if (!output.json) {
-    output.line(`${record.partition}:${record.sequence} ${event.schema} ${clipped(jsonText(event.value), 200)}`);
+    const code = record.headers.get(headerNames.errorCode)?.toString();
+    const text = event === undefined ? `${record.value.length} bytes that are no event` : eventText(event);
+    output.line(`${new Date(record.appendTimeMs).toISOString()}  ${record.partition}:${record.sequence}  ${clipped(code === undefined ? text : `${code}  ${text}`, lineLength)}`);
     return;
   }
   output.object({
@@ -67,18 +72,17 @@ function print(record: ConsumedRecord, codec: Decoder, output: Output): void {
     appendTime: new Date(record.appendTimeMs).toISOString(),
     key: record.key?.toString() ?? null,
     headers: Object.fromEntries([...record.headers].map(([name, value]) => [name, value.toString()])),
-    schema: event.schema,
-    value: event.value,
+    schema: event?.schema ?? null,
+    value: event?.event ?? record.value,
   });
 }
 
-/** What is no event, such as a dead letter of garbage, is shown as its bytes. */
-function eventOf(record: ConsumedRecord, codec: Decoder): { readonly schema: string | null; readonly value: unknown } {
+/** Undefined for what is no event, such as a dead letter of garbage. */
+function eventOf(record: ConsumedRecord, codec: Decoder): ReturnType<Decoder['decode']> | undefined {
   try {
-    const { schema, event } = codec.decode(record.value);
-    return { schema, value: event };
+    return codec.decode(record.value);
   } catch (error) {
-    if (error instanceof LabelstreamError) return { schema: null, value: record.value };
+    if (error instanceof LabelstreamError) return undefined;
     throw error;
   }
 }

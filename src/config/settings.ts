@@ -9,7 +9,8 @@ const name = z.string().regex(/^[a-z0-9._-]{1,100}$/, 'a name is 1 to 100 of a-z
 
 const logTransport = z
   .strictObject({
-    kind: z.literal('log').describe('The embedded durable log: no broker needed, one owning process per directory.'),
+    // Optional, too: only so does the union below recognise it where it is left out.
+    kind: z.literal('log').optional().default('log').describe('The embedded durable log: no broker needed, one owning process per directory.'),
     partitionCount: positiveInteger.max(256).default(2).describe('Partitions of each topic, fixed when the topic is made.'),
     segmentBytes: positiveInteger.min(4096).default(64 * 1024 * 1024).describe('Size at which a partition starts a new segment file.'),
     journalBytes: positiveInteger.min(4096).default(8 * 1024 * 1024).describe('Size at which the commit journal starts a new file.'),
@@ -72,7 +73,7 @@ export const settings = z.strictObject({
     .describe('Whether outputs and input positions commit together. At least once repeats some outputs after a crash, with the same ids.'),
   group: name.default('labelstream').describe('Consumer group; each stage appends its name.'),
   startAt: z.enum(['earliest', 'latest']).default('earliest').describe('Where a group without a position begins.'),
-  transport: z.discriminatedUnion('kind', [logTransport]).prefault({ kind: 'log' }).describe('What carries the events.'),
+  transport: z.discriminatedUnion('kind', [logTransport]).prefault({}).describe('What carries the events.'),
   schemaDirectories: z
     .array(z.string().min(1))
     .default([])

@@ -65,6 +65,12 @@ describe('the order of sources', () => {
     expect(mistakes('group: ${NAME}', { environment: { NAME: 'a\nserver: {}' } })[0]).toContain('LS_CONFIG_VALUE');
   });
 
+  test('a part of the transport can be set without its kind', () => {
+    expect(parse('transport: { segmentBytes: 8192 }', { assignments: ['transport.partitionCount=3'] }).configuration?.transport).toMatchObject({
+      kind: 'log', segmentBytes: 8192, partitionCount: 3,
+    });
+  });
+
   test('an empty variable takes its default, as in a shell', () => {
     expect(parse('group: ${NAME:-fallback}', { environment: { NAME: '' } }).configuration?.group).toBe('fallback');
   });

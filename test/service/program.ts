@@ -11,9 +11,14 @@ export type Finished = { readonly code: number | null; readonly signal: NodeJS.S
 export type RunningProgram = {
   readonly pid: number | undefined;
   readonly kill: (signal: NodeJS.Signals) => void;
+  /** Closes our end of its standard output, as `head` does. */
+  readonly closeOutput: () => void;
   /** Resolves when standard error has held the text. */
   readonly said: (text: string) => Promise<void>;
   readonly stderrSoFar: () => string;
+  /** As `said`, for standard output. */
+  readonly printed: (text: string) => Promise<void>;
+  readonly stdoutSoFar: () => string;
   readonly finished: Promise<Finished>;
 };
 
@@ -24,29 +29,41 @@ export function startProgram(parameters: readonly string[], environment: Readonl
   });
   let stdout = '';
   let stderr = '';
-  const waiting: { readonly text: string; readonly resolve: () => void }[] = [];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  const waiting = new Set<() => void>();
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    for (const check of waiting) check();
+  });
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
-    for (const each of waiting) if (stderr.includes(each.text)) each.resolve();
+    for (const check of waiting) check();
   });
   const finished = new Promise<Finished>((done) => {
     child.on('close', (code, signal) => {
       done({ code, signal, stdout, stderr });
     });
   });
+  const holds = (text: string, output: () => string): Promise<void> => {
+    const held = new Promise<void>((resolveHeld) => {
+      const check = (): void => {
+        if (output().includes(text)) resolveHeld();
+      };
+      waiting.add(check);
+      check();
+    });
+    const ended = finished.then(({ code, stderr: all }) => {
+      if (!output().includes(text)) throw new Error(`ended with ${String(code)} before saying "${text}": ${all}`);
+    });
+    return Promise.race([held, ended]);
+  };
   return {
     pid: child.pid,
     kill: (signal) => void child.kill(signal),
-    said: (text) =>
-      Promise.race([
-        new Promise<void>((resolveSaid) => {
-          if (stderr.includes(text)) resolveSaid();
-          waiting.push({ text, resolve: resolveSaid });
-        }),
-        finished.then(({ code, stderr: all }) => Promise.reject(new Error(`ended with ${String(code)} before saying "${text}": ${all}`))),
-      ]),
+    closeOutput: () => child.stdout.destroy(),
+    said: (text) => holds(text, () => stderr),
     stderrSoFar: () => stderr,
+    printed: (text) => holds(text, () => stdout),
+    stdoutSoFar: () => stdout,
     finished,
   };
 }

@@ -3,6 +3,7 @@
  * nothing but this program. A few inputs are wrong on purpose, to show dead letters.
  */
 import type { RecordEvent, TextEvent } from '../../core/events.generated.ts';
+import { seededRandom } from '../../core/seeded-random.ts';
 
 type Subject = { readonly subject: string; readonly frames: readonly string[]; readonly slots: Readonly<Record<string, readonly string[]>> };
 
@@ -89,17 +90,6 @@ const oddities = [
   'Nobody remembers who painted the fence turquoise',
   'A lighthouse keeper wrote letters he never posted',
 ];
-
-/** A generator of numbers in [0, 1) from a seed: mulberry32. */
-export function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 export function demoTexts(count: number, seed: number): readonly TextEvent[] {
   const random = seededRandom(seed);

@@ -1,0 +1,95 @@
+// What a command line may say, and how the program answers what it may not: exit codes 0, 1, 2 and 78.
+import { Writable } from 'node:stream';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { runProgram as runInProcess } from '../../src/cli/program.ts';
+import { runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
+import { notesConfiguration, writeInput } from './fixtures.ts';
+
+const commands = [
+  'run', 'demo', 'publish', 'publish text', 'publish records', 'tail', 'clusters', 'clusters list', 'clusters show', 'clusters label', 'forget', 'validate',
+  'models', 'models verify',
+];
+
+async function helpOf(command: string): Promise<string> {
+  let text = '';
+  const sink = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      text += chunk.toString();
+      done();
+    },
+  }) as NodeJS.WriteStream;
+  const code = await runInProcess([...command.split(' '), '--help'], { stdout: sink, stderr: sink, environment: {}, signal: new AbortController().signal });
+  expect(code, command).toBe(0);
+  return text;
+}
+
+test.each(commands)('%s --help shows an example', async (command) => {
+  expect(await helpOf(command)).toMatch(new RegExp(`\\nExamples?:\\n  labelstream ${command} .*`));
+});
+
+test('the help names every command', async () => {
+  const help = await helpOf('help');
+  for (const command of commands) expect(help).toContain(`\n  ${command.split(' ')[0] ?? ''} `);
+});
+
+const wrong: readonly (readonly [parameters: string, said: string])[] = [
+  ['', 'Usage: labelstream'],
+  ['foo', "unknown command 'foo'"],
+  ['clusters', 'Usage: labelstream clusters'],
+  ['clusters foo', "unknown command 'foo'"],
+  ['validate -c FILE --bogus', "unknown option '--bogus'"],
+  ['run', "required option '-c, --config <file>' not specified"],
+  ['publish text -c FILE', "missing required argument 'path'"],
+  ['publish records rows.csv --attribute class -c FILE', 'LS_CLI_USAGE'],
+  ['publish records rows.csv --source a/b -c FILE', 'LS_CLI_USAGE'],
+  ['tail nothing -c FILE', 'there is no topic "nothing"; there are media.events, text.events'],
+  ['forget a/1 b -c FILE', '"b" is no item; write it as source/id [LS_CLI_USAGE]'],
+];
+
+test('a wrong command line is exit code 2, with what is wrong on standard error and nothing on standard output', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, notesConfiguration);
+    for (const [parameters, said] of wrong) {
+      const { code, stdout, stderr } = await runProgram(...parameters.replace('FILE', file).split(' ').filter(Boolean));
+      expect({ parameters, code, stdout }).toEqual({ parameters, code: 2, stdout: '' });
+      expect(stderr).toContain(said);
+    }
+  });
+});
+
+describe('a file that cannot be published is exit code 1, before anything of any file is sent', () => {
+  test.each(['missing.csv', 'notes.pdf', 'folder.txt'])('%s', async (name) => {
+    await withDirectory(async (directory) => {
+      const file = await writeConfiguration(directory, notesConfiguration);
+      await mkdir(join(directory, 'folder.txt'));
+      const good = await writeInput(directory, 'good.txt', ['a text']);
+      const { code, stdout, stderr } = await runProgram('publish', 'text', good, join(directory, name), '-c', file);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(new RegExp(`${name}: .* \\[LS_CLI_INPUT\\]\\n`));
+      expect(stderr).not.toContain('published 1');
+    });
+  });
+});
+
+test('a reader that has seen enough ends the command quietly', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, notesConfiguration);
+    const rows = await writeInput(directory, 'many.txt', Array.from({ length: 20_000 }, (_, index) => `text ${index} ${'x'.repeat(50)}`));
+    expect((await runProgram('publish', 'text', rows, '-c', file)).code).toBe(0);
+    const tail = startProgram(['tail', 'text.events', '-c', file, '--from-start', '--json']);
+    await tail.printed('\n');
+    tail.closeOutput();
+    const { code, signal, stderr } = await tail.finished;
+    expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
+  });
+});
+
+test('NO_COLOR and a pipe give plain text', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, notesConfiguration);
+    const { stdout, stderr } = await startProgram(['run', '-c', file, '--until-idle'], { NO_COLOR: '1' }).finished;
+    expect(`${stdout}${stderr}`).not.toContain('\u001b');
+  });
+});

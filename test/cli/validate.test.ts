@@ -1,0 +1,141 @@
+// What is wrong with a configuration is told at once, with line and remedy, as exit code 78: by its text, by the files it names, by the log.
+import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { jsonLines, repository, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
+import { notesConfiguration, succeed, textsConfiguration, writeEncoder } from './fixtures.ts';
+
+test('a valid configuration is exit code 0', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, notesConfiguration);
+    expect((await succeed('validate', '-c', file)).stdout).toBe(`${file} is valid\n`);
+    expect((await succeed('validate', '-c', file, '--json')).stdout).toBe('');
+  });
+});
+
+test('mistakes of the text: every one, for people and as JSON', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, `delivery: twice\nserver:\n  prot: 1\n${notesConfiguration.replace('dataDirectory: data\nserver: { enabled: false }\n', '')}`);
+    const { code, stdout, stderr } = await runProgram('validate', '-c', file);
+    expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
+    expect(stderr).toMatch(/^labelstream: .* has 2 mistakes\n/);
+    expect(stderr).toMatch(/labelstream\.yaml:1: delivery: .* \[LS_CONFIG_VALUE\]\n {2}Give a value/);
+    expect(stderr).toMatch(/labelstream\.yaml:3: there is no setting "server\.prot" \[LS_CONFIG_KEY_UNKNOWN\]\n {2}Correct or remove/);
+    const json = await runProgram('validate', '-c', file, '--json');
+    expect(json.code).toBe(78);
+    expect(jsonLines(json.stdout)).toMatchObject([
+      { file, line: 1, code: 'LS_CONFIG_VALUE', path: ['delivery'] },
+      { file, line: 3, code: 'LS_CONFIG_KEY_UNKNOWN', path: ['server', 'prot'] },
+    ]);
+    // What refuses to be validated refuses to run, in the same words.
+    expect(await runProgram('run', '-c', file)).toMatchObject({ code: 78, stderr });
+  });
+});
+
+test('a file that is not there, and one that is a directory', async () => {
+  await withDirectory(async (directory) => {
+    const missing = await runProgram('run', '-c', join(directory, 'none.yaml'));
+    expect(missing.code).toBe(78);
+    expect(missing.stderr).toMatch(/none\.yaml: the file cannot be read: ENOENT.* \[LS_CONFIG_FILE\]\n {2}Check the path/);
+    expect(await runProgram('publish', 'text', 'x.txt', '-c', directory)).toMatchObject({ code: 1 });
+    expect(await runProgram('tail', 'labels', '-c', directory)).toMatchObject({ code: 78, stderr: expect.stringContaining('EISDIR') as string });
+  });
+});
+
+test('flags win over the environment, which wins over the file', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, `${notesConfiguration}group: "\${GROUP:-from-default}"\n`);
+    const group = async (environment: Record<string, string>, ...flags: string[]): Promise<string> => {
+      const { code, stderr } = await startProgram(['validate', '-c', file, ...flags], environment).finished;
+      return code === 0 ? 'valid' : stderr;
+    };
+    expect(await group({ GROUP: 'A B' })).toContain('labelstream.yaml:6: group: ');
+    expect(await group({ GROUP: 'A B', LABELSTREAM_GROUP: 'good' })).toBe('valid');
+    expect(await group({ LABELSTREAM_GROUP: 'A B' }, '--set', 'group=good')).toBe('valid');
+    expect(await group({}, '--set', 'grup=x')).toContain('--set grup=x names no setting that holds a single value [LS_CONFIG_KEY_UNKNOWN]');
+  });
+});
+
+test('mistakes of the models and schemas that the file names', async () => {
+  await withDirectory(async (directory) => {
+    await writeEncoder(directory);
+    await mkdir(join(directory, 'schemas'));
+    await writeFile(join(directory, 'schemas', 'bad.avsc'), '{');
+    await mkdir(join(directory, 'no-json'));
+    await writeFile(join(directory, 'no-json', 'manifest.json'), '{');
+    const file = await writeConfiguration(directory, `schemaDirectories:
+  - schemas
+models:
+  gone: { directory: gone }
+  broken: { directory: no-json }
+  notes: { directory: MODELS/banknote-classifier }
+  encoder: { directory: encoder }
+routes:
+  - name: notes
+    from: record
+    steps: [{ name: predict, task: record-prediction, model: encoder }]
+`);
+    const mistakes = [
+      /labelstream\.yaml:2: .*bad\.avsc.* \[LS_CODEC_SCHEMA_INVALID\]/,
+      /labelstream\.yaml:4: models\.gone\.directory: cannot read .*manifest\.json.* \[LS_MODEL_MANIFEST\]\n {2}Correct manifest/,
+      /labelstream\.yaml:5: models\.broken\.directory: .* is no JSON.* \[LS_MODEL_MANIFEST\]/,
+      /labelstream\.yaml:11: .*the step predict of route notes asks for record-prediction, but its model test-encoder is made for text-features \[LS_CONFIG_COMBINATION\]/,
+    ];
+    const validated = await runProgram('validate', '-c', file);
+    const run = await runProgram('run', '-c', file);
+    for (const { code, stderr } of [validated, run]) {
+      expect(code, stderr).toBe(78);
+      expect(stderr).toMatch(/has 4 mistakes\n/);
+      for (const mistake of mistakes) expect(stderr).toMatch(mistake);
+    }
+  });
+});
+
+test('a model whose file is damaged or gone is refused by validate and by run', async () => {
+  await withDirectory(async (directory) => {
+    await writeEncoder(directory);
+    const file = await writeConfiguration(directory, textsConfiguration());
+    await appendFile(join(directory, 'encoder', 'model.onnx'), 'x');
+    const damaged = await runProgram('validate', '-c', file);
+    expect([damaged.code, damaged.stderr]).toEqual([78, expect.stringMatching(/labelstream\.yaml:4: .* \[LS_MODEL_HASH\]\n {2}Restore the file/)]);
+    expect(await runProgram('run', '-c', file)).toMatchObject({ code: 78, stderr: expect.stringContaining('LS_MODEL_HASH') as string });
+    await rm(join(directory, 'encoder', 'model.onnx'));
+    expect(await runProgram('validate', '-c', file)).toMatchObject({ code: 78, stderr: expect.stringContaining('LS_MODEL_FILE_MISSING') as string });
+  });
+});
+
+test('a definition that the log contradicts stops run with its line and a remedy; a raised version goes on', async () => {
+  await withDirectory(async (directory) => {
+    await writeEncoder(directory);
+    const run = async (collection: string): Promise<{ code: number | null; stderr: string }> =>
+      runProgram('run', '-c', await writeConfiguration(directory, textsConfiguration(collection)), '--until-idle');
+    expect((await run('version: 2, eps: 0.05, minPoints: 3')).code).toBe(0);
+    const conflict = await run('version: 2, eps: 0.1, minPoints: 3');
+    expect([conflict.code, conflict.stderr]).toEqual([
+      78, expect.stringMatching(/labelstream\.yaml:7: .*The collection texts has version 2 in the log with another eps; .* \[LS_CLUSTER_DEFINITION_CONFLICT\]\n {2}Raise the version/),
+    ]);
+    const stale = await run('version: 1, eps: 0.05, minPoints: 3');
+    expect([stale.code, stale.stderr]).toEqual([78, expect.stringMatching(/labelstream\.yaml:7: .* \[LS_CLUSTER_DEFINITION_STALE\]\n {2}Use the configuration/)]);
+    expect((await run('version: 3, eps: 0.1, minPoints: 3')).code).toBe(0);
+  });
+});
+
+test('another partition count than the log has is refused by every command', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, notesConfiguration);
+    await succeed('tail', 'labels', '-c', file, '--until-end');
+    const { code, stderr } = await runProgram('tail', 'labels', '-c', file, '--until-end', '--set', 'transport.partitionCount=3');
+    expect([code, stderr]).toEqual([78, expect.stringContaining('[LS_TRANSPORT_PARTITION_COUNT]')]);
+  });
+});
+
+test('models verify: exit code 0 for a good model, 1 for one that fails', async () => {
+  await withDirectory(async (directory) => {
+    await writeEncoder(directory);
+    expect((await succeed('models', 'verify', join(repository, 'models/banknote-classifier'))).stdout).toMatch(/^banknote-classifier .*: ok\n/);
+    await appendFile(join(directory, 'encoder', 'model.onnx'), 'x');
+    const { code, stdout, stderr } = await runProgram('models', 'verify', join(directory, 'encoder'));
+    expect(code, stderr).toBe(1);
+    expect(`${stdout}${stderr}`).toMatch(/LS_CLI_MODEL_UNFIT|LS_MODEL_HASH/);
+  });
+});
