@@ -14,7 +14,7 @@ import type { LabelstreamError } from './core/errors/error.ts';
 import type { Define, InputEnd } from './core/events.generated.ts';
 import { allTopics, inputTopics, topics } from './core/topics.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
-import { combineObservers, createLogObserver } from './observation/log-observer.ts';
+import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
 import { createMetrics, type Metrics } from './observation/metrics.ts';
 import { createReadiness, type Readiness } from './observation/readiness.ts';
 import { createDirectoryStateStore } from './pipeline/directory-state-store.ts';
@@ -91,7 +91,13 @@ export async function openAccess(configuration: Configuration, context: ProcessC
     await transport.close();
     throw error;
   }
-  const stateStore = createDirectoryStateStore({ directory: join(configuration.dataDirectory, 'state'), fileSystem });
+  const stateStore = createDirectoryStateStore({
+    directory: join(configuration.dataDirectory, 'state'),
+    fileSystem,
+    snapshotCorrupt: (error) => {
+      context.logger.error(errorFields(error), 'snapshot passed over; an older one serves');
+    },
+  });
   return { context, configuration, codec, transport, stateStore, partitionCount, close: () => transport.close() };
 }
 

@@ -31,7 +31,7 @@ export type Component = {
 
 export type ToldCluster = { readonly clusterId: string | null; readonly sequence: bigint };
 
-export function componentOf(item: Item): Component | undefined {
+function componentOf(item: Item): Component | undefined {
   return item.component ?? item.anchor?.component;
 }
 

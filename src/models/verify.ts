@@ -12,7 +12,7 @@ import type { Manifest } from './manifest.ts';
 import type { ModelInput } from './model-port.ts';
 import { probeInputs } from './probe-inputs.ts';
 import { loadArtefacts, readManifest, type ModelArtefacts } from './repository.ts';
-import { seededRandom, shuffled } from './seeded-random.ts';
+import { seededRandom, shuffled } from '../core/seeded-random.ts';
 import { startInferenceWorker, type InferenceWorker } from './worker-handle.ts';
 import { unpackOutcomes } from './worker-protocol.ts';
 

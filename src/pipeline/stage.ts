@@ -26,9 +26,6 @@ export type MapStage = {
   readonly park: (record: ConsumedRecord) => OutputRecord | undefined;
 };
 
-/** Where the state of a fold stands. */
-export type SnapshotPoint = { readonly sequence: bigint; readonly position: string };
-
 /** The state of one input partition, folded one record at a time (rule 10). */
 export type FoldPartition = {
   /** Element i holds the outputs of record i. A rejection leaves the state unusable: the runner stops the partition. */

@@ -29,7 +29,7 @@ function distanceBetween(left: Point, right: Point, metric: ClusteringParameters
   return metric === 'euclidean' ? sum : 1 - sum / (left.norm * right.norm);
 }
 
-export function partitionOf(vectors: ReadonlyMap<string, Float32Array>, { metric, eps, minPoints }: ClusteringParameters): Partition {
+function partitionOf(vectors: ReadonlyMap<string, Float32Array>, { metric, eps, minPoints }: ClusteringParameters): Partition {
   const points = Array.from(vectors, ([itemId, vector]): Point => {
     const vectorBytes = Buffer.alloc(4 * vector.length);
     for (const [index, value] of vector.entries()) vectorBytes.writeFloatLE(value, 4 * index);

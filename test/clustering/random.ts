@@ -1,4 +1,6 @@
-/** Seeded randomness (mulberry32), so that a failure can be repeated from the seed that the run prints. */
+import { seededRandom, shuffled } from '../../src/core/seeded-random.ts';
+
+/** Seeded randomness, so that a failure can be repeated from the seed that the run prints. */
 export type Random = {
   /** In [0, 1). */
   readonly next: () => number;
@@ -12,13 +14,7 @@ export type Random = {
 };
 
 export function createRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = seededRandom(seed);
   const below = (limit: number): number => Math.floor(next() * limit);
   return {
     next,
@@ -26,14 +22,7 @@ export function createRandom(seed: number): Random {
     between: (low, high) => low + below(high - low + 1),
     chance: (probability) => next() < probability,
     pick: (entries) => entries[below(entries.length)]!,
-    shuffle: (entries) => {
-      const shuffled = [...entries];
-      for (let index = shuffled.length - 1; index > 0; index--) {
-        const other = below(index + 1);
-        [shuffled[index], shuffled[other]] = [shuffled[other]!, shuffled[index]!];
-      }
-      return shuffled;
-    },
+    shuffle: (entries) => shuffled(entries, next),
     gaussian: () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()),
   };
 }

@@ -1,4 +1,6 @@
-/** Repeatable chance (mulberry32). */
+import { seededRandom as repeatable } from '../../src/core/seeded-random.ts';
+
+/** What the fuzzers draw. */
 export type SeededRandom = {
   /** An integer in [0, below). */
   readonly below: (below: number) => number;
@@ -7,13 +9,7 @@ export type SeededRandom = {
 };
 
 export function seededRandom(seed: number): SeededRandom {
-  let state = seed >>> 0;
-  function next(): number {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  }
+  const next = repeatable(seed);
   const below = (limit: number): number => Math.floor(next() * limit);
   return {
     below,

@@ -19,7 +19,7 @@ import { tasks } from '../../src/tasks/registry.ts';
 import { pino } from 'pino';
 
 const repository = resolve(import.meta.dirname, '../..');
-export const families = ['crash-texts', 'crash-${labels.topic|other}'] as const;
+const families = ['crash-texts', 'crash-${labels.topic|other}'] as const;
 
 function configurationText(delivery: Delivery): string {
   return `

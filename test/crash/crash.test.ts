@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { seededRandom } from '../../src/cli/demo/demo-data.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
 import { allTopics, inputTopics, topics } from '../../src/core/topics.ts';
 import type { Delivery } from '../../src/pipeline/transport.ts';
 import { compareCluster, compareExtract } from './comparison.ts';

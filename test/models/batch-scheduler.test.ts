@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createBatchScheduler, type BatchLimits, type Queued } from '../../src/models/batch-scheduler.ts';
-import { seededRandom } from '../../src/models/seeded-random.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
 
 type Item = Queued & { readonly name: string };
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startModelServer, type ModelServer, type ModelServerOptions } from '../../src/models/model-server.ts';
 import type { ModelInput, ModelOutput } from '../../src/models/model-port.ts';
-import { seededRandom, shuffled } from '../../src/models/seeded-random.ts';
+import { seededRandom, shuffled } from '../../src/core/seeded-random.ts';
 import {
   classifierDirectory,
   encoderDirectory,

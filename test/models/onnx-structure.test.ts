@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { onnxStructure } from '../../src/models/onnx-structure.ts';
 import { textEncoder, valuesClassifier } from './onnx-fixtures.ts';
 import { bytesField, externalTensor, integerField, messageField, node, textField } from './onnx-writer.ts';
-import { seededRandom } from '../../src/models/seeded-random.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
 
 const opset = messageField(8, textField(1, ''), integerField(2, 17));
 const external = externalTensor('w', [1], 'far.bin', 4);

@@ -1,7 +1,7 @@
 /** The pool against simulated workers that die at bad moments: what a real thread does too rarely to be tested by waiting for it. */
 import { expect, test } from 'vitest';
 import type { Random } from '../../src/core/clock.ts';
-import { seededRandom } from '../../src/models/seeded-random.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
 import type { InferenceWorker } from '../../src/models/worker-handle.ts';
 import { startWorkerPool } from '../../src/models/worker-pool.ts';
 import type { RunReply } from '../../src/models/worker-protocol.ts';

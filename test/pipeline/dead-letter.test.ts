@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ConsumedRecord } from '../../src/core/records.ts';
 import { deadLetter, deadLetterCode, messageBytesMax } from '../../src/pipeline/dead-letter.ts';
 import { decodeOrigin, encodeOrigin, headerNames, originOf, withOrigin } from '../../src/pipeline/headers.ts';
-import { seededRandom } from './virtual-clock.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
 
 const record: ConsumedRecord = {
   topic: 'text.events',

@@ -7,7 +7,8 @@ import type { FileSystem } from '../../src/pipeline/file-system.ts';
 import { createNodeFileSystem } from '../../src/pipeline/node-file-system.ts';
 import type { SnapshotHeader, SnapshotKey, StateStore } from '../../src/pipeline/state-store.ts';
 import { createSimulatedDisk } from '../simulation/simulated-disk.ts';
-import { integerIn, seededRandom } from './virtual-clock.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import { integerIn } from './virtual-clock.ts';
 
 const full = process.env['LABELSTREAM_TEST_SCALE'] === 'full';
 const key: SnapshotKey = { stage: 'cluster', topic: 'features', incarnation: 'a/b', partition: 2 };

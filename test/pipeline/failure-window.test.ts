@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createFailureWindow } from '../../src/pipeline/failure-window.ts';
-import { seededRandom } from './virtual-clock.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
 
 describe('the failure window', () => {
   it('tips with the 51st failure of one code among 100, not with as many of two codes', () => {

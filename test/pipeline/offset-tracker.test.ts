@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { noHeaders, recordBytes, type ConsumedRecord } from '../../src/core/records.ts';
 import { createOffsetTracker, type Tracked } from '../../src/pipeline/offset-tracker.ts';
-import { integerIn, seededRandom } from './virtual-clock.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import { integerIn } from './virtual-clock.ts';
 import { textRecord } from './stages.ts';
 
 const seedCount = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 5_000 : 60;

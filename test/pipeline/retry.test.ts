@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { errorFactory } from '../../src/core/errors/error.ts';
 import { backOffMs, codeOf, createRetry, isRetryable, type RetryPolicy } from '../../src/pipeline/retry.ts';
-import { createVirtualClock, seededRandom } from './virtual-clock.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import { createVirtualClock } from './virtual-clock.ts';
 
 const testError = errorFactory({
   LS_TEST_AWAY: { cause: 'environment', retryable: true, summary: '', remedy: '' },

@@ -5,7 +5,8 @@ import { startRunner, type DrainEnd, type Runner, type RunnerOptions } from '../
 import type { Stage } from '../../src/pipeline/stage.ts';
 import type { Transport } from '../../src/pipeline/transport.ts';
 import { createMemoryBroker, type MemoryBroker } from './memory-broker.ts';
-import { createVirtualClock, seededRandom, type VirtualClock } from './virtual-clock.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 export const testLimits: RunnerLimits = {
   ...defaultRunnerLimits,

@@ -7,7 +7,7 @@ import { LabelstreamError } from '../../src/core/errors/error.ts';
 import type { TopicDescription } from '../../src/pipeline/transport.ts';
 import type { AppendRecord, GroupCheckpoint, LogStore, LogTransaction } from '../../src/transports/log/log-store.ts';
 import { openSegmentLogStore, type LogLimits } from '../../src/transports/log/segment-log-store.ts';
-import { seededRandom } from '../../src/models/seeded-random.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
 import { createSimulatedDisk, systemError, type DiskOperation, type SimulatedDisk } from './simulated-disk.ts';
 import { createTransactionModel, valueOf, Violation, type TransactionModel } from './transaction-model.ts';
 

@@ -14,7 +14,8 @@ import { createMemoryBroker, type MemoryBroker } from '../pipeline/memory-broker
 import type { MemoryClient } from '../pipeline/memory-client.ts';
 import { deliverFaults, noFaults, type Faults } from '../pipeline/memory-faults.ts';
 import { endsOf } from '../pipeline/runner-fixture.ts';
-import { createVirtualClock, integerIn, seededRandom, type VirtualClock } from '../pipeline/virtual-clock.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import { createVirtualClock, integerIn, type VirtualClock } from '../pipeline/virtual-clock.ts';
 
 export type Incident = 'crash' | 'revocation' | 'fencing' | 'stop' | 'parked' | 'forced' | 'snapshot' | 'restored' | 'paused' | 'resumed' | 'half-sent' | (typeof deliverFaults)[number];
 
@@ -67,12 +68,12 @@ function randomLimits(random: Random): RunnerLimits {
   };
 }
 
-export function count(simulation: Simulation, incident: Incident): void {
+function count(simulation: Simulation, incident: Incident): void {
   simulation.incidents.set(incident, (simulation.incidents.get(incident) ?? 0) + 1);
 }
 
 /** How bad the broker is differs from seed to seed. */
-export function simulatedFaults(simulation: Simulation): Faults {
+function simulatedFaults(simulation: Simulation): Faults {
   const { random } = simulation;
   const badness = [0, 0.02, 0.1, 0.3][integerIn(random, 0, 3)] ?? 0;
   const slowness = integerIn(random, 0, 1) === 0 ? 0 : 20;

@@ -1,6 +1,6 @@
 /** The disk keeps what it promised, and loses, tears and keeps everything else now and then: otherwise the power loss test proves nothing. */
 import { expect, test } from 'vitest';
-import { seededRandom } from '../../src/models/seeded-random.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
 import type { FileSystem } from '../../src/pipeline/file-system.ts';
 import { createSimulatedDisk, systemError, type DiskOperation } from './simulated-disk.ts';
 

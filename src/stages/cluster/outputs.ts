@@ -9,7 +9,7 @@ import type { PartitionState } from './state.ts';
 import type { ClusterChange, SettledCollection } from './settle.ts';
 
 /** The task that assignments are published under. */
-export const assignmentTask = 'cluster-assignment';
+const assignmentTask = 'cluster-assignment';
 
 export type PartitionCounts = { readonly labels: number; readonly clusterEvents: number; readonly deadLetters: number };
 

@@ -36,7 +36,7 @@ async function runStep(step: RouteStep, running: ReadonlyMap<string, Promise<Ste
   return run(step, labels);
 }
 
-export function neededSteps(step: RouteStep): readonly string[] {
+function neededSteps(step: RouteStep): readonly string[] {
   return step.collection === undefined ? [] : stepsOf(step.collection);
 }
 

@@ -1,5 +1,5 @@
 /** Chance that can be repeated: the same seed gives the same numbers on every machine. */
-import type { Random } from '../core/clock.ts';
+import type { Random } from './clock.ts';
 
 /** Mulberry32: 32 bits of state, enough to make up test items. */
 export function seededRandom(seed: number): Random {
