@@ -1,6 +1,6 @@
 /**
  * The stage port: what the two stages offer to the runner. A stage takes records and returns outputs; the runner alone knows positions,
- * transactions, retries and shutdown (DESIGN.md).
+ * transactions, retries and shutdown (ARCHITECTURE.md).
  */
 import type { ConsumedRecord, OutputRecord, TopicPartition } from '../core/records.ts';
 

@@ -1,6 +1,6 @@
 /**
  * The task port. A task says which events it takes, what it asks of a model and what it makes of the answer; it is pure, and its input and
- * output have one shape whatever the model, so that swapping a model changes no consumer (DESIGN.md). Adding a task: one file beside this
+ * output have one shape whatever the model, so that swapping a model changes no consumer (ARCHITECTURE.md). Adding a task: one file beside this
  * one, one line in registry.ts.
  */
 import { taskError } from '../core/errors/task.ts';

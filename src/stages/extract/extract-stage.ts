@@ -1,6 +1,6 @@
 /**
  * EXTRACT: a map from an input event to its results. Decode, find the routes, run their steps, encode what came out; whatever fails becomes
- * a dead letter among the outputs, so a record never stops its siblings (DESIGN.md, guarantees).
+ * a dead letter among the outputs, so a record never stops its siblings (ARCHITECTURE.md).
  */
 import { extractError } from '../../core/errors/extract.ts';
 import { LabelstreamError } from '../../core/errors/error.ts';
