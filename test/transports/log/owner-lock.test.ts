@@ -34,12 +34,18 @@ test('dies with its process: kill -9 frees it', async () => {
   }
 });
 
-test('two processes racing for it 50 times: exactly one owner each time', async () => {
+test('two processes racing for it 50 times: never two owners, and one in the end', async () => {
   const directory = await temporaryDirectory();
   const racers = [startLogProcess(), startLogProcess()];
   for (let round = 0; round < 50; round++) {
-    const won = await Promise.all(racers.map((racer) => racer.tell({ do: 'lock', directory })));
-    expect(won.toSorted()).toEqual([false, true]);
+    let owners = 0;
+    // Each may see the other trying and give way; whoever opens a log tries again, as is done here.
+    for (let attempt = 0; owners === 0; attempt++) {
+      expect(attempt, 'both give way, again and again').toBeLessThan(100);
+      const won = await Promise.all(racers.map((racer) => racer.tell({ do: 'lock', directory })));
+      owners = won.filter((result) => result === true).length;
+    }
+    expect(owners).toBe(1);
     await Promise.all(racers.map((racer) => racer.tell({ do: 'unlock' })));
   }
 });
