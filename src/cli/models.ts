@@ -23,7 +23,7 @@ export function addModelsCommand(program: Command, commandLine: CommandLine): vo
         if (!report.ok) failed.push(report.name);
         if (output.json) output.object(report);
         else {
-          output.line(`${report.name} ${report.version}: ${report.ok ? 'ok' : 'FAILED'}`);
+          output.line(`${[report.name, report.version].filter((part) => part !== '').join(' ')}: ${report.ok ? 'ok' : 'FAILED'}`);
           output.line(tableText(['  CHECK', 'OK', 'DETAIL'], report.checks.map(({ name, ok, detail }) => [`  ${name}`, ok ? 'yes' : 'NO', detail])));
         }
       }

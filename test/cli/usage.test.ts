@@ -1,8 +1,7 @@
 // What a command line may say, and how the program answers what it may not: exit codes 0, 1, 2 and 78.
-import { Writable } from 'node:stream';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { runProgram as runInProcess } from '../../src/cli/program.ts';
 import { runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 import { notesConfiguration, writeInput } from './fixtures.ts';
@@ -13,16 +12,15 @@ const commands = [
 ];
 
 async function helpOf(command: string): Promise<string> {
-  let text = '';
-  const sink = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      text += chunk.toString();
-      done();
-    },
-  }) as NodeJS.WriteStream;
-  const code = await runInProcess([...command.split(' '), '--help'], { stdout: sink, stderr: sink, environment: {}, signal: new AbortController().signal });
-  expect(code, command).toBe(0);
-  return text;
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  try {
+    const { stdout, stderr } = process;
+    const code = await runInProcess([...command.split(' '), '--help'], { stdout, stderr, environment: {}, signal: new AbortController().signal });
+    expect(code, command).toBe(0);
+    return write.mock.calls.map(([chunk]) => String(chunk)).join('');
+  } finally {
+    write.mockRestore();
+  }
 }
 
 test.each(commands)('%s --help shows an example', async (command) => {

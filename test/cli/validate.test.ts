@@ -134,8 +134,9 @@ test('models verify: exit code 0 for a good model, 1 for one that fails', async 
     await writeEncoder(directory);
     expect((await succeed('models', 'verify', join(repository, 'models/banknote-classifier'))).stdout).toMatch(/^banknote-classifier .*: ok\n/);
     await appendFile(join(directory, 'encoder', 'model.onnx'), 'x');
-    const { code, stdout, stderr } = await runProgram('models', 'verify', join(directory, 'encoder'));
-    expect(code, stderr).toBe(1);
-    expect(`${stdout}${stderr}`).toMatch(/LS_CLI_MODEL_UNFIT|LS_MODEL_HASH/);
+    const { code, stdout, stderr } = await runProgram('models', 'verify', join(directory, 'encoder'), join(directory, 'none'));
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^test-encoder 1\.0\.0: FAILED\n[^]*LS_MODEL_HASH[^]*\nnone: FAILED\n[^]*LS_MODEL_MANIFEST/);
+    expect(stderr).toMatch(/not fit for use: test-encoder, none \[LS_CLI_MODEL_UNFIT\]\n {2}See the checks/);
   });
 });
