@@ -84,6 +84,13 @@ describe('transitions', () => {
     expect(change.assignments.map(({ itemId }) => itemId)).toEqual(['e', 'f', 'g', 'h', 's', 't']);
   });
 
+  test('a cluster broken up in equal parts becomes an alias of the older cluster', () => {
+    const clustering = line({ a: 0, b: 0, c: 0, d: 0, o: 3, p: 3, q: 3, r: 4, s: 5, t: 5, u: 5, x: 8, y: 8, z: 8, w: 8 });
+    const [first, second] = clustering.clusterIds();
+    const change = clustering.apply([without('r'), at('e', 1), at('f', 2), at('g', 6), at('h', 7)], 2n);
+    expect(change.transitions.map(({ type, survivor }) => [type, survivor])).toEqual([['split', second], ['merged', first]]);
+  });
+
   test('a cluster that breaks and is joined again within a record has not changed', () => {
     const clustering = line({ a: 0, b: 0, c: 0, m: 1, x: 2, y: 2, z: 2 });
     expect(clustering.apply([without('m'), at('n', 1)], 2n).transitions).toEqual([]);

@@ -31,7 +31,7 @@ export type Live = ReadonlyMap<string, Float32Array>;
 
 export function createScenario(random: Random, index: number): Scenario {
   const liveCount = index % 7 === 0 ? random.between(330, 385) : random.between(60, 120);
-  const makers = [gridScenario, bridgesScenario, bordersScenario, bridgesScenario, cloudScenario];
+  const makers = [gridScenario, bridgesScenario, bordersScenario, bridgesScenario, cloudScenario, bordersScenario, bridgesScenario, cloudScenario];
   return makers[index % makers.length]!(random, liveCount);
 }
 
@@ -143,7 +143,7 @@ function cloudScenario(random: Random, liveCount: number): Scenario {
   });
   const parameters = (degree: number): ClusteringParameters => {
     const eps = random.pick(distancesAround(places, metric, degree));
-    return { metric, eps: random.pick([eps, nextDouble(eps, 1), nextDouble(eps, -1)]), minPoints: random.between(3, 5) };
+    return { metric, eps: random.pick([eps, eps, nextDouble(eps, 1), nextDouble(eps, -1)]), minPoints: random.between(3, 5) };
   };
   return {
     name: `cloud ${dimensions}-d ${metric}`,
