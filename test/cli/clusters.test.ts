@@ -1,7 +1,10 @@
 // `clusters` and `forget`, on texts whose places are known: equal texts have equal vectors, mixtures of two lie between them.
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { jsonLines, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 import { objects, succeed, textsConfiguration, topicContents, withRun, writeEncoder, writeTexts } from './fixtures.ts';
+
+// Each command is a process of its own: on a busy machine their starts take most of the time.
+vi.setConfig({ testTimeout: 240_000 });
 
 const publish = async (directory: string, file: string, texts: Readonly<Record<string, string | null>>): Promise<void> => {
   await succeed('publish', 'text', await writeTexts(directory, 'texts.jsonl', texts), '--id-column', 'id', '--source', 's', '-c', file);

@@ -1,8 +1,11 @@
 // Commands beside a live `run` on the same log directory, which reach it over its socket; and what becomes of them when it dies.
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { jsonLines, repository, runProgram, startProgram, withDirectory, writeConfiguration, type RunningProgram } from '../service/program.ts';
 import { notesConfiguration, objects, succeed, textsConfiguration, topicContents, withRun, writeEncoder, writeNotes, writeTexts } from './fixtures.ts';
+
+// Each command is a process of its own: on a busy machine their starts take most of the time.
+vi.setConfig({ testTimeout: 240_000 });
 
 test('publish, tail, clusters, label and forget beside a run', async () => {
   await withDirectory(async (directory) => {

@@ -1,7 +1,10 @@
 // `publish` and `tail`, without a `run`.
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 import { notesConfiguration, objects, succeed, topicContents, writeInput, writeNotes } from './fixtures.ts';
+
+// Each command is a process of its own: on a busy machine their starts take most of the time.
+vi.setConfig({ testTimeout: 240_000 });
 
 test('texts come from CSV, JSON lines and plain lines, with collection and attributes', async () => {
   await withDirectory(async (directory) => {

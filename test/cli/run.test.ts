@@ -1,8 +1,11 @@
 // How `run` ends.
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { topics } from '../../src/core/topics.ts';
 import { runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 import { fields, notesConfiguration, succeed, textsConfiguration, topicContents, withLog, withRun, writeEncoder, writeInput, writeNotes, writeTexts } from './fixtures.ts';
+
+// Each command is a process of its own: on a busy machine their starts take most of the time.
+vi.setConfig({ testTimeout: 240_000 });
 
 test('until idle: exit code 0, with dead letters, too', async () => {
   await withDirectory(async (directory) => {

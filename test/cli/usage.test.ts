@@ -6,6 +6,9 @@ import { runProgram as runInProcess } from '../../src/cli/program.ts';
 import { runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 import { notesConfiguration, writeInput } from './fixtures.ts';
 
+// Each command is a process of its own: on a busy machine their starts take most of the time.
+vi.setConfig({ testTimeout: 240_000 });
+
 const commands = [
   'run', 'demo', 'publish', 'publish text', 'publish records', 'tail', 'clusters', 'clusters list', 'clusters show', 'clusters label', 'forget', 'validate',
   'models', 'models verify',

@@ -1,9 +1,12 @@
 // What is wrong with a configuration is told at once, with line and remedy, as exit code 78: by its text, by the files it names, by the log.
 import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { jsonLines, repository, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 import { notesConfiguration, succeed, textsConfiguration, writeEncoder } from './fixtures.ts';
+
+// Each command is a process of its own: on a busy machine their starts take most of the time.
+vi.setConfig({ testTimeout: 240_000 });
 
 test('a valid configuration is exit code 0', async () => {
   await withDirectory(async (directory) => {
