@@ -82,6 +82,17 @@ export async function openAccess(configuration: Configuration, context: ProcessC
     random: Math.random,
     waiting: (message) => context.logger.info(message),
     newIncarnation: () => randomBytes(6).toString('hex'),
+    observer: {
+      commitDone: ({ durationMs, records, bytes }) => {
+        context.metrics.logCommit(records, bytes, durationMs);
+      },
+      tailCut: (cut) => {
+        context.logger.warn(cut, 'cut what a crash left unfinished');
+      },
+      failed: (error) => {
+        context.logger.error(errorFields(error), 'the log accepts nothing more until it is opened again');
+      },
+    },
     limits: { ...defaultLogLimits, segmentBytes, journalBytes, recordBytes: recordBytesMax + 2 * outputMarginBytes },
   });
   const transport = createLogTransport(store, { recordBytesMax: recordBytesMax + outputMarginBytes });
