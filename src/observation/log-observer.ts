@@ -24,6 +24,8 @@ export function createLogObserver(logger: Logger, stage: string): RunnerObserver
     snapshotWritten: (partition, sequence, durationMs) =>
       logger.debug({ ...at(partition), sequence: String(sequence), durationMs: Math.round(durationMs) }, 'snapshot written'),
     snapshotFailed: (partition, error) => logger.error({ ...at(partition), ...errorFields(error) }, 'snapshot failed; the older ones serve'),
+    snapshotsDiscarded: (partition, sequences) =>
+      logger.warn({ ...at(partition), sequences: sequences.map(String) }, 'snapshots removed that stood above the committed position: the log has another history'),
     ticked: (partition) => logger.debug(at(partition), 'time moved by a tick'),
     failed: (error, partition) => logger.error({ ...(partition === undefined ? { stage } : at(partition)), ...errorFields(error) }, 'partition stopped'),
     forced: (recordsInFlight) => logger.warn({ stage, recordsInFlight }, 'stop forced: these records are read again, and may be delivered twice'),
@@ -53,6 +55,7 @@ export function combineObservers(observers: readonly RunnerObserver[]): RunnerOb
     restored: tell((observer) => observer.restored),
     snapshotWritten: tell((observer) => observer.snapshotWritten),
     snapshotFailed: tell((observer) => observer.snapshotFailed),
+    snapshotsDiscarded: tell((observer) => observer.snapshotsDiscarded),
     ticked: tell((observer) => observer.ticked),
     failed: tell((observer) => observer.failed),
     forced: tell((observer) => observer.forced),

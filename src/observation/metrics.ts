@@ -105,7 +105,7 @@ function createRunnerMetrics(registry: Registry): (stage: string) => RunnerObser
   const gap = gauge('watermark_gap_records', 'Finished records that wait for an earlier one.', 'stage', 'topic', 'partition');
   const paused = gauge('partition_paused', '1 while a partition waits for a failing system.', 'stage', 'topic', 'partition');
   const assigned = gauge('partitions_assigned', 'Partitions that this process works on.', 'stage');
-  const snapshots = counter('snapshots_total', 'Snapshots written or failed.', 'stage', 'outcome');
+  const snapshots = counter('snapshots_total', 'Snapshots written, failed, or discarded because the log has another history.', 'stage', 'outcome');
   const snapshotSeconds = histogram('snapshot_duration_seconds', 'Time to write a snapshot.', 'stage');
   const restoreSeconds = gauge('restore_duration_seconds', 'Time of the last restore of a partition.', 'stage');
   const restoredRecords = counter('restored_records_total', 'Records folded again to restore state.', 'stage');
@@ -149,6 +149,7 @@ function createRunnerMetrics(registry: Registry): (stage: string) => RunnerObser
         snapshotSeconds.observe({ stage }, durationMs / 1000);
       },
       snapshotFailed: () => snapshots.inc({ stage, outcome: 'failed' }),
+      snapshotsDiscarded: (_partition, sequences) => snapshots.inc({ stage, outcome: 'discarded' }, sequences.length),
       ticked: () => ticks.inc({ stage }),
       failed: () => failures.inc({ stage }),
       forced: () => forced.inc({ stage }),

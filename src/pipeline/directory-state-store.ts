@@ -88,7 +88,35 @@ export function createDirectoryStateStore({ directory, fileSystem, snapshotCorru
       }
       return undefined;
     },
+    discardAbove: (key, sequence) =>
+      discardAbove(fileSystem, directoryOf(directory, key), sequence).catch((cause: unknown) => {
+        throw discardFailed(key, sequence, cause);
+      }),
   };
+}
+
+async function discardAbove(fileSystem: FileSystem, leaf: string, sequence: bigint): Promise<readonly bigint[]> {
+  const names = await fileSystem.list(leaf);
+  const discarded = sequencesIn(names).filter((at) => at > sequence);
+  for (const at of discarded) await fileSystem.remove(join(leaf, nameOf(at)));
+  // Also where there was nothing to remove: an earlier attempt may have removed them and failed here.
+  await fileSystem.directorySync(leaf).catch((error: unknown) => {
+    if (names.length > 0 || !isMissing(error)) throw error;
+  });
+  return discarded;
+}
+
+function discardFailed({ stage, topic, partition }: SnapshotKey, sequence: bigint, cause: unknown): Error {
+  return stateError(
+    'LS_STATE_DISCARD_FAILED',
+    `The snapshots of ${stage} for partition ${partition} of ${topic} above ${sequence} could not be removed: ${messageOf(cause)}`,
+    { stage, topic, partition, sequence },
+    { cause },
+  );
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 /** From newest to oldest. */

@@ -18,6 +18,8 @@ export async function restore(run: FoldRun): Promise<void> {
   const bounds = await patiently(context, working.signal, () => partition.bounds());
   if (bounds === undefined || hasEnded(run)) return;
   requireLog(run, snapshot, bounds.start.sequence);
+  await discardOtherHistory(run);
+  if (hasEnded(run)) return;
   if (snapshot !== undefined) await unlessEnded(run, state.restore(snapshot.chunks()));
   if (hasEnded(run)) return;
   run.position = snapshot?.header.position ?? bounds.start.position;
@@ -25,6 +27,21 @@ export async function restore(run: FoldRun): Promise<void> {
   run.restore.snapshotSequence = snapshot?.header.sequence;
   partition.seek(run.position);
   noteProgress(run, 0);
+}
+
+/**
+ * A snapshot is cut only after the commit at its sequence is durable: one above the committed sequence was cut in a history that the log lost
+ * since, by being restored from an older copy. It goes before anything is folded or written, because the log is about to grow past it, with
+ * other records. That is also why no snapshot at or below the committed sequence can be foreign: the log grew there under an owner that had
+ * discarded what stood above, unless it grew beside another state directory. Followers leave everything as it is: what they see as the end
+ * may be older than what the owner has committed.
+ *
+ * It is not given up when the run ends meanwhile: it must be over before the next owner writes snapshots of its own.
+ */
+async function discardOtherHistory(run: FoldRun): Promise<void> {
+  const { partition, stateStore, start, observer } = run.context;
+  const discarded = (await stateStore?.discardAbove(snapshotKey(run), start.sequence)) ?? [];
+  if (discarded.length > 0) observer.snapshotsDiscarded(partition, discarded);
 }
 
 export function snapshotKey({ context, stage }: FoldRun): SnapshotKey {

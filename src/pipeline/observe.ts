@@ -26,6 +26,8 @@ export type RunnerObserver = {
   readonly restored: (partition: TopicPartition, restored: RestoreObservation) => void;
   readonly snapshotWritten: (partition: TopicPartition, sequence: bigint, durationMs: number) => void;
   readonly snapshotFailed: (partition: TopicPartition, error: unknown) => void;
+  /** Snapshots above the committed position were removed, from newest to oldest: they belong to a history that the log does not have. */
+  readonly snapshotsDiscarded: (partition: TopicPartition, sequences: readonly bigint[]) => void;
   /** The owner appended a record of its own: a tick. */
   readonly ticked: (partition: TopicPartition) => void;
   readonly failed: (error: Error, partition: TopicPartition | undefined) => void;
@@ -65,6 +67,7 @@ export const silentObserver: RunnerObserver = {
   restored: ignore,
   snapshotWritten: ignore,
   snapshotFailed: ignore,
+  snapshotsDiscarded: ignore,
   ticked: ignore,
   failed: ignore,
   forced: ignore,

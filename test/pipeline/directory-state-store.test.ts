@@ -69,6 +69,35 @@ describe('the directory state store', () => {
     expect((await restored(store, 5n))?.chunks).toEqual([Buffer.from('third')]);
   });
 
+  it('removes what stands above a sequence, of that partition alone, and writes and keeps as if it had never been', async () => {
+    const store = open();
+    const other = { ...headerAt(90n), partition: 3 };
+    expect(await store.discardAbove(key, 4n), 'no directory yet').toEqual([]);
+    await store.write(other, [Buffer.from('of another partition')]);
+    for (const sequence of [5n, 9n, 20n]) await store.write(headerAt(sequence), [Buffer.from(`lost ${sequence}`)]);
+    expect(await open().discardAbove(key, 5n)).toEqual([20n, 9n]);
+    expect(await open().discardAbove(key, 5n)).toEqual([]);
+    for (const sequence of [7n, 9n]) await store.write(headerAt(sequence), [Buffer.from(`new ${sequence}`)]);
+    expect((await restored(store, 8n))?.chunks.map(String)).toEqual(['new 7']);
+    expect((await restored(store, 100n))?.chunks.map(String)).toEqual(['new 9']);
+    expect((await restored(store, 5n))?.chunks.map(String)).toEqual(['lost 5']);
+    expect((await store.newest(other, 100n))?.header).toEqual(other);
+  });
+
+  it('says with a code that it could not remove one, or not for good', async () => {
+    for (const failing of ['remove', 'directorySync'] as const) {
+      const real = createNodeFileSystem();
+      await open(real).write(headerAt(5n), [Buffer.from('lost')]);
+      const refuse = (): Promise<void> => Promise.reject(Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' }));
+      await expect(open({ ...real, [failing]: refuse }).discardAbove(key, 4n), failing).rejects.toMatchObject({
+        code: 'LS_STATE_DISCARD_FAILED',
+        retryable: false,
+        details: { stage: 'cluster', topic: 'features', partition: 2, sequence: 4n },
+        cause: expect.objectContaining({ code: 'EROFS' }) as unknown,
+      });
+    }
+  });
+
   it('copies chunks: the stage may fill one buffer again and again', async () => {
     const store = open();
     const buffer = Buffer.alloc(4);
@@ -153,6 +182,18 @@ describe('the directory state store', () => {
 
 describe('the directory state store when the power fails', () => {
   const seeds = full ? 3_000 : 150;
+  it(`brings back nothing that was discarded (${seeds} seeds)`, async () => {
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const disk = createSimulatedDisk(seededRandom(seed));
+      const process = (): StateStore => createDirectoryStateStore({ directory: '/state', fileSystem: disk.startProcess({ operation: () => undefined }) });
+      const store = process();
+      for (const sequence of [5n, 9n, 20n]) await store.write(headerAt(sequence), [Buffer.from(`state at ${sequence}`)]);
+      expect(await store.discardAbove(key, 5n), `seed ${seed}`).toEqual([20n, 9n]);
+      disk.losePower();
+      expect((await restored(process(), 100n))?.header.sequence, `seed ${seed}`).toBe(5n);
+    }
+  });
+
   it(`has every snapshot whose write was acknowledged, whole (${seeds} seeds)`, async () => {
     let lost = 0;
     for (let seed = 1; seed <= seeds; seed += 1) {

@@ -120,6 +120,54 @@ describe('a fold partition', () => {
     await fixture.stop(runner);
   });
 
+  it('never restores a snapshot of a future that its log lost, and removes it before the log grows past it', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    const stateStore = createMemoryStateStore();
+    const limits = { ...testLimits, snapshotEveryRecords: 10, foldRecordsMax: 5 };
+    publish(fixture, 20);
+    await runAndCrash(fixture, () => 1, { stateStore, limits });
+    const own = stateStore.headers();
+    expect(own.length).toBeGreaterThan(0);
+    publish(fixture, 20);
+    // What a process left that had folded other records there, before the log was restored from a copy without them.
+    const { topic, partition, incarnation, sequence, nextPosition } = fixture.broker.records(log)[30] ?? expect.fail('no record');
+    const foreign = { stage: 'sum', topic, partition, incarnation, sequence, position: nextPosition };
+    await stateStore.write(foreign, [Buffer.from('1000000'), Buffer.from('31')]);
+    await stateStore.write({ ...foreign, partition: 1 }, [Buffer.from('5'), Buffer.from('1')]);
+    const { observer, told } = recordingObserver();
+    await runAndCrash(fixture, () => 1, { stateStore, observer, limits: { ...limits, snapshotEveryRecords: 1_000 } });
+    expect(stateStore.headers(), 'those of the log, and of another partition').toEqual([...own, { ...foreign, partition: 1 }]);
+    expect(eventsOf(told, 'snapshotsDiscarded')).toEqual([['snapshotsDiscarded', [sequence]]]);
+    publish(fixture, 20);
+    await runAndCrash(fixture, () => 1, { stateStore, limits });
+    expect(sums(fixture)).toEqual(offline(fixture, () => 1));
+  });
+
+  it('folds nothing while a snapshot of another history cannot be removed', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    const error = new RangeError('read-only');
+    const stateStore = { ...createMemoryStateStore(), discardAbove: () => Promise.reject(error) };
+    publish(fixture, 5);
+    const runner = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs: () => 1 }), { stateStore });
+    expect(await fixture.clock.drive(runner.failed)).toBe(error);
+    expect(sums(fixture)).toEqual([]);
+    await fixture.stop(runner);
+  });
+
+  it('removes no snapshot where the state cannot be rebuilt without it', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    const stateStore = createMemoryStateStore();
+    publish(fixture, 10);
+    await runAndCrash(fixture, () => 1, { stateStore, limits: { ...testLimits, snapshotEveryMs: 50 } });
+    const kept = stateStore.headers();
+    expect(kept.length).toBeGreaterThan(0);
+    fixture.broker.truncate(log, 5);
+    const runner = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs: () => 1 }), { stateStore, group: 'began again' });
+    expect(await fixture.clock.drive(runner.failed)).toMatchObject({ code: 'LS_STATE_LOG_TRUNCATED' });
+    expect(stateStore.headers()).toEqual(kept);
+    await fixture.stop(runner);
+  });
+
   it('cuts no snapshot with a record half sent', async () => {
     const fixture = createFixture({ log: 1, sums: 1 });
     const stateStore = createMemoryStateStore();

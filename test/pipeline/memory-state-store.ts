@@ -4,7 +4,7 @@ export type MemoryStateStore = StateStore & { readonly headers: () => readonly S
 
 /** @param fails asked before every write. */
 export function createMemoryStateStore(fails: () => Error | undefined = () => undefined): MemoryStateStore {
-  const stored: { readonly header: SnapshotHeader; readonly chunks: readonly Buffer[] }[] = [];
+  let stored: { readonly header: SnapshotHeader; readonly chunks: readonly Buffer[] }[] = [];
   const isOf = (key: SnapshotKey, header: SnapshotHeader): boolean =>
     key.stage === header.stage && key.topic === header.topic && key.incarnation === header.incarnation && key.partition === header.partition;
   return {
@@ -34,6 +34,12 @@ export function createMemoryStateStore(fails: () => Error | undefined = () => un
           },
         },
       );
+    },
+    discardAbove: (key, sequence) => {
+      const isDiscarded = ({ header }: { readonly header: SnapshotHeader }): boolean => isOf(key, header) && header.sequence > sequence;
+      const discarded = stored.filter(isDiscarded).map(({ header }) => header.sequence);
+      stored = stored.filter((each) => !isDiscarded(each));
+      return Promise.resolve(discarded);
     },
   };
 }

@@ -32,6 +32,7 @@ export function recordingObserver(): { readonly observer: RunnerObserver; readon
     restored: (_partition, restored) => void told.push(['restored', restored]),
     snapshotWritten: (_partition, sequence) => void told.push(['snapshotWritten', sequence]),
     snapshotFailed: (_partition, error) => void told.push(['snapshotFailed', error]),
+    snapshotsDiscarded: (_partition, sequences) => void told.push(['snapshotsDiscarded', sequences]),
     ticked: () => void told.push(['ticked']),
     failed: (error) => void told.push(['failed', error]),
     forced: (records) => void told.push(['forced', records]),

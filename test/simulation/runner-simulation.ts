@@ -159,6 +159,9 @@ async function startMember(simulation: Simulation, { stage, stateStore }: Scenar
       forced: () => count(simulation, 'forced'),
       snapshotWritten: () => count(simulation, 'snapshot'),
       restored: (_partition, { snapshotSequence }) => snapshotSequence !== undefined && count(simulation, 'restored'),
+      snapshotsDiscarded: (_partition, sequences) => {
+        throw new RangeError(`seed ${simulation.seed}: snapshots at ${sequences.join()} stood above what was committed`);
+      },
       paused: () => count(simulation, 'paused'),
       resumed: () => count(simulation, 'resumed'),
       inFlight: (partition, held) => {

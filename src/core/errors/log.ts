@@ -65,7 +65,9 @@ export const logErrors = {
     cause: 'environment',
     retryable: false,
     summary: 'A file of the log is damaged, shorter than what was committed to it, or gone; the message names the file and the position.',
-    remedy: 'Check the disk and restore the log directory from a copy; nothing after the named position can be read.',
+    remedy:
+      'Check the disk and restore the log directory from a copy; nothing after the named position can be read. ' +
+      'Leave the state directory as it is: the next `run` removes the snapshots of what the copy does not have, so run it on that state directory first.',
   },
   LS_LOG_FORMAT: {
     cause: 'configuration',

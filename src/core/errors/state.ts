@@ -13,6 +13,12 @@ export const stateErrors = {
     summary: 'A snapshot could not be written. The stage goes on and tries again later; until then a restart takes longer.',
     remedy: 'Make room on the disk of the state directory, or repair its permissions.',
   },
+  LS_STATE_DISCARD_FAILED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'Snapshots above the committed position, which belong to a history that the log does not have, could not be removed.',
+    remedy: 'Make the state directory writable, or remove the named snapshots yourself, and start again: kept, one could be taken for the state later.',
+  },
   LS_STATE_SNAPSHOT_CORRUPT: {
     cause: 'environment',
     retryable: false,
