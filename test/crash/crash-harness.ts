@@ -11,7 +11,7 @@ import { createProcessContext, forgetItems, openAccess, type Access } from '../.
 import { demoRecords, demoTexts } from '../../src/cli/demo/demo-data.ts';
 import { itemIdOf } from '../../src/core/ids.ts';
 import { partitionForKey } from '../../src/core/partitioning.ts';
-import { noHeaders, type OutputRecord } from '../../src/core/records.ts';
+import { noHeaders, type ConsumedRecord, type OutputRecord } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';
 import type { Delivery } from '../../src/pipeline/transport.ts';
 import { parametersRecord } from '../../src/stages/cluster/control-records.ts';
@@ -21,13 +21,19 @@ import { pino } from 'pino';
 const repository = resolve(import.meta.dirname, '../..');
 const families = ['crash-texts', 'crash-${labels.topic|other}'] as const;
 
-function configurationText(delivery: Delivery): string {
+type Conditions = {
+  readonly delivery: Delivery;
+  /** How soon a record that holds others back is parked: soon where that is to happen, never for what such a run is compared with. */
+  readonly holdMsMax: number;
+};
+
+function configurationText({ delivery, holdMsMax }: Conditions): string {
   return `
 delivery: ${delivery}
 dataDirectory: .
 group: crash
 server: { enabled: false }
-log: { level: warn }
+log: { level: info }
 transport: { kind: log, partitionCount: 2, segmentBytes: 16384, journalBytes: 8192 }
 models:
   encoder: { directory: ${join(repository, 'models/static-text-encoder')} }
@@ -46,6 +52,7 @@ routes:
 collections:
   - { name: ${families[0]}, eps: 0.25, minPoints: 4, window: { itemsMax: 250 } }
   - { name: "${families[1]}", eps: 0.25, minPoints: 4 }
+extract: { holdMsMax: ${holdMsMax} }
 cluster: { snapshotRecords: 25 }
 output: { recordsMax: 12, lingerMs: 0 }
 `;
@@ -58,10 +65,10 @@ export type Harness = {
   readonly codec: Codec;
 };
 
-export async function prepare(directory: string, delivery: Delivery): Promise<Harness> {
+export async function prepare(directory: string, conditions: Conditions): Promise<Harness> {
   await mkdir(directory, { recursive: true });
   const configurationFile = join(directory, 'labelstream.yaml');
-  await writeFile(configurationFile, configurationText(delivery));
+  await writeFile(configurationFile, configurationText(conditions));
   const loaded = await loadConfiguration({ file: configurationFile, environment: {}, assignments: [], tasks: [...tasks.values()] });
   if (loaded.configuration === undefined) throw new Error(JSON.stringify(loaded.mistakes));
   return { directory, configurationFile, configuration: loaded.configuration, codec: await openCodec() };
@@ -105,10 +112,28 @@ export function forgetItem(harness: Harness, itemId: string): Promise<void> {
   return withAccess(harness, (access) => forgetItems(access, [itemId]));
 }
 
-export type Ended =
+/** The steps that the routes have for an input, as `route/step`; none where no event can be read. */
+export function stepsOf(codec: Codec, record: ConsumedRecord): readonly string[] {
+  let decoded;
+  try {
+    decoded = codec.decode(record.value);
+  } catch {
+    return [];
+  }
+  if (decoded.schema === 'RecordEvent') return ['notes/predict'];
+  if (decoded.schema !== 'TextEvent') return [];
+  // Of a deleted item only the collections are told.
+  return decoded.event.deleted ? ['texts/all', 'texts/each'] : ['texts/topic', 'texts/all', 'texts/each'];
+}
+
+export type Ended = { readonly restored: Restored } & (
   | { readonly how: 'idle' }
   | { readonly how: 'killed'; readonly where: string }
-  | { readonly how: 'failed'; readonly output: string };
+  | { readonly how: 'failed'; readonly output: string }
+);
+
+/** Partitions of CLUSTER whose state the run brought back, by what from. */
+export type Restored = { readonly fromSnapshots: number; readonly fromTheLogAlone: number };
 
 /** @param kill `phase:count` for the kill switch; a number of milliseconds for a kill from outside; nothing: runs until idle. */
 export async function runProgram(harness: Harness, kill: string | number | undefined): Promise<Ended> {
@@ -126,6 +151,13 @@ export async function runProgram(harness: Harness, kill: string | number | undef
     });
   });
   clearTimeout(timer);
-  if (signal === 'SIGKILL') return { how: 'killed', where: /KILLED (.*)/.exec(output)?.[1] ?? 'from outside' };
-  return code === 0 ? { how: 'idle' } : { how: 'failed', output };
+  const restored = restoredIn(output);
+  if (signal === 'SIGKILL') return { how: 'killed', where: /KILLED (.*)/.exec(output)?.[1] ?? 'from outside', restored };
+  return code === 0 ? { how: 'idle', restored } : { how: 'failed', output, restored };
+}
+
+function restoredIn(output: string): Restored {
+  const sequences = [...output.matchAll(/"snapshotSequence":"(\w+)".*"msg":"state restored"/g)].map(([, sequence]) => sequence);
+  const fromTheLogAlone = sequences.filter((sequence) => sequence === 'none').length;
+  return { fromSnapshots: sequences.length - fromTheLogAlone, fromTheLogAlone };
 }
