@@ -25,7 +25,8 @@ export type ClusterResolver = {
   /** Drops an item that the consumer itself has dropped: leaving a window is told to nobody. */
   readonly forget: (itemId: string) => void;
   /**
-   * Frees what only records up to a position could still need: marks of removed items, and aliases that no item's assignment leads through.
+   * Frees what only records up to a position could still need: marks of removed items and of clusters that are gone, and aliases that no
+   * item's assignment leads through.
    * To be called only when both topics have been read through there, and will not be read again from before.
    */
   readonly prune: (family: string, through: ResolverPosition) => void;
@@ -40,6 +41,8 @@ type Family = {
   readonly items: Map<string, ToldItem>;
   readonly aliases: Map<string, Alias>;
   readonly names: Map<string, Name>;
+  /** Cluster id -> where it was merged into another or dissolved: what was said of it up to there is past. */
+  readonly retirements: Map<string, Entry>;
   /** Collection -> where it last began anew: what was told before is void. */
   readonly resets: Map<string, ResolverPosition>;
 };
@@ -47,7 +50,7 @@ type Family = {
 export function createClusterResolver(): ClusterResolver {
   const families = new Map<string, Family>();
   const familyOf = (name: string): Family => {
-    const family = families.get(name) ?? { items: new Map(), aliases: new Map(), names: new Map(), resets: new Map() };
+    const family = families.get(name) ?? createFamily();
     families.set(name, family);
     return family;
   };
@@ -90,6 +93,10 @@ export function createClusterResolver(): ClusterResolver {
   };
 }
 
+function createFamily(): Family {
+  return { items: new Map(), aliases: new Map(), names: new Map(), retirements: new Map(), resets: new Map() };
+}
+
 function comparePositions(left: ResolverPosition, right: ResolverPosition): number {
   if (left.epoch !== right.epoch) return left.epoch - right.epoch;
   return left.sequence === right.sequence ? 0 : left.sequence < right.sequence ? -1 : 1;
@@ -115,10 +122,15 @@ function applyChange(family: Family, event: ClusterEvent): void {
   if (event.type === 'merged' && survivor !== null) {
     for (const from of retired) family.aliases.set(from, { ...entry, to: survivor });
   }
-  for (const clusterId of retired) family.names.delete(clusterId);
-  if (event.type !== 'labelled' || survivor === null || family.aliases.has(survivor)) return;
+  for (const clusterId of retired) {
+    family.retirements.set(clusterId, entry);
+    family.names.delete(clusterId);
+  }
+  if (event.type !== 'labelled' || survivor === null) return;
   const known = family.names.get(survivor);
   if (known !== undefined && comparePositions(entry.position, known.position) < 0) return;
+  const retirement = family.retirements.get(survivor);
+  if (retirement !== undefined && comparePositions(entry.position, retirement.position) <= 0) return;
   family.names.set(survivor, { ...entry, name: event.name ?? '' });
 }
 
@@ -126,7 +138,7 @@ function reset(family: Family, { collection, epoch, sequence }: ClusterEvent): v
   const known = family.resets.get(collection);
   if (known !== undefined && comparePositions({ epoch, sequence }, known) <= 0) return;
   family.resets.set(collection, { epoch, sequence });
-  for (const entries of [family.items, family.aliases, family.names]) {
+  for (const entries of [family.items, family.aliases, family.names, family.retirements]) {
     for (const [key, entry] of entries) if (entry.collection === collection && isVoid(family, entry)) entries.delete(key);
   }
 }
@@ -144,4 +156,5 @@ function prune(family: Family, through: ResolverPosition): void {
   }
   for (const [from, alias] of family.aliases) if (!used.has(from) && isPast(alias)) family.aliases.delete(from);
   for (const [clusterId, named] of family.names) if (named.name === '' && isPast(named)) family.names.delete(clusterId);
+  for (const [clusterId, retirement] of family.retirements) if (isPast(retirement)) family.retirements.delete(clusterId);
 }

@@ -173,6 +173,33 @@ describe('the cluster resolver', () => {
     expect(['X', 'Y', 'Z'].map(resolver.nameOf)).toEqual([undefined, undefined, undefined]);
   });
 
+  test('a cluster that is gone has no name, in whatever order and however often its events are read', () => {
+    const messages = [
+      event('labelled', 6n, { survivor: 'B', name: 'sports' }),
+      event('labelled', 8n, { survivor: 'B', name: 'football' }),
+      event('dissolved', 9n, { retired: ['B'] }),
+      event('labelled', 6n, { survivor: 'C', name: 'music' }),
+      merged('C', 'D', 9n),
+      event('labelled', 9n, { survivor: 'D', name: 'music', index: 1 }),
+      event('labelled', 7n, { survivor: 'E', name: 'politics' }),
+    ];
+    const random = createRandom(seed);
+    for (let run = 0; run < 200; run++) {
+      const resolver = createClusterResolver();
+      for (const each of random.shuffle([...messages, ...messages])) resolver.applyClusterEvent(each);
+      expect(['B', 'C', 'D', 'E'].map(resolver.nameOf), `seed ${seed}, run ${run}`).toEqual([undefined, undefined, 'music', 'politics']);
+    }
+  });
+
+  test('a reset makes void what was retired before it', () => {
+    const resolver = createClusterResolver();
+    resolver.applyClusterEvent(event('dissolved', 9n, { retired: ['B'] }));
+    resolver.applyClusterEvent(event('reset', 2n, { epoch: 2 }));
+    resolver.applyClusterEvent(event('dissolved', 9n, { retired: ['B'] }));
+    resolver.applyClusterEvent(event('labelled', 3n, { epoch: 2, survivor: 'B', name: 'sports' }));
+    expect(resolver.nameOf('B')).toBe('sports');
+  });
+
   test('asks for the family where an item is in several', () => {
     const resolver = createClusterResolver();
     resolver.applyLabel(label('a', 'X', 1n, { family: 'texts' }));
@@ -198,7 +225,11 @@ describe('the cluster resolver', () => {
     resolver.applyClusterEvent(merged('V', 'W', 3n));
     resolver.forget('b');
     expect(resolver.clusterOf('b')).toBeUndefined();
+    resolver.applyClusterEvent(event('dissolved', 3n, { retired: ['P'] }));
+    resolver.applyClusterEvent(event('dissolved', 4n, { retired: ['Q'] }));
     resolver.prune('f', { epoch: 1, sequence: 3n });
+    for (const survivor of ['P', 'Q']) resolver.applyClusterEvent(event('labelled', 2n, { survivor, name: 'late' }));
+    expect(['P', 'Q'].map(resolver.nameOf)).toEqual(['late', undefined]);
     // The alias of V is gone, that of X is still needed.
     resolver.applyLabel(label('b', 'V', 1n));
     expect([resolver.clusterOf('a'), resolver.clusterOf('b')]).toEqual(['Y', 'V']);
