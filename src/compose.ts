@@ -12,6 +12,8 @@ import { SettingsRefused, type UnlocatedMistake } from './config/mistakes.ts';
 import type { Clock } from './core/clock.ts';
 import type { LabelstreamError } from './core/errors/error.ts';
 import type { Define, InputEnd } from './core/events.generated.ts';
+import { partitionForKey } from './core/partitioning.ts';
+import type { OutputRecord, TopicPartition } from './core/records.ts';
 import { allTopics, inputTopics, topics } from './core/topics.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
 import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
@@ -20,21 +22,21 @@ import { createReadiness, type Readiness } from './observation/readiness.ts';
 import { createDirectoryStateStore } from './pipeline/directory-state-store.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
 import { createNodeFileSystem } from './pipeline/node-file-system.ts';
-import { startRunner, type Runner } from './pipeline/runner.ts';
+import { silentObserver, type RunnerObserver } from './pipeline/observe.ts';
+import { startRunner, type DrainEnd, type Runner } from './pipeline/runner.ts';
 import type { Stage } from './pipeline/stage.ts';
 import type { StateStore } from './pipeline/state-store.ts';
 import { systemClock } from './pipeline/system-clock.ts';
 import type { Transport } from './pipeline/transport.ts';
-import { createClusterStage, type ClusterStage } from './stages/cluster/cluster-stage.ts';
+import { createClusterStage, type ClusterPartition, type ClusterStage } from './stages/cluster/cluster-stage.ts';
 import { followClusters } from './stages/cluster/cluster-follower.ts';
 import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts';
-import { definitionsInLog } from './stages/cluster/definitions-in-log.ts';
-import { proposeDefinitions } from './stages/cluster/definitions-proposal.ts';
 import type { ClusterView } from './stages/cluster/view.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
 import { tasks } from './tasks/registry.ts';
 import { createLogTransport } from './transports/log/log-transport.ts';
 import { openLog } from './transports/log/open-log.ts';
+import { recordLimits } from './transports/log/record-limits.ts';
 import { defaultLogLimits } from './transports/log/segment-log-store.ts';
 
 /** schemas/, models/ and package.json lie here, whether this is src/ or the dist/ of a package. */
@@ -66,9 +68,6 @@ export type Access = {
   readonly close: () => Promise<void>;
 };
 
-/** A dead letter adds at most 64 KiB of headers to the largest input (SEMANTICS.md, rule 22); a feature event, its vector to a small one. */
-const outputMarginBytes = 128 * 1024;
-
 /** @param role `owner-required` for what processes; `any` for what reads and publishes beside it. */
 export async function openAccess(configuration: Configuration, context: ProcessContext, role: 'owner-required' | 'any'): Promise<Access> {
   const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories });
@@ -93,9 +92,9 @@ export async function openAccess(configuration: Configuration, context: ProcessC
         context.logger.error(errorFields(error), 'the log accepts nothing more until it is opened again');
       },
     },
-    limits: { ...defaultLogLimits, segmentBytes, journalBytes, recordBytes: recordBytesMax + 2 * outputMarginBytes },
+    limits: { ...defaultLogLimits, segmentBytes, journalBytes, recordBytes: recordLimits(recordBytesMax).largest },
   });
-  const transport = createLogTransport(store, { recordBytesMax: recordBytesMax + outputMarginBytes });
+  const transport = createLogTransport(store, { recordBytesMax });
   try {
     await transport.createTopics(allTopics.map((topic) => ({ topic, partitionCount })));
   } catch (error) {
@@ -151,14 +150,36 @@ export async function startModels({ configuration, context }: Pick<Access, 'conf
   });
 }
 
-/** Appends what the configuration adds to the definitions in the log; rejects with SettingsRefused where both disagree. */
-export async function proposeConfiguredDefinitions(access: Access, models: ModelServer, signal: AbortSignal): Promise<void> {
-  const configured = new Map(access.configuration.collections.map((collection) => [collection.name, definitionOf(collection, access, models)]));
-  const { define, errors } = proposeDefinitions(configured, await definitionsInLog(access, signal));
-  if (errors.length > 0) throw new SettingsRefused(errors.map((error) => refusedDefinition(error, access.configuration)));
-  if (define.length === 0) return;
-  const { codec, partitionCount } = access;
-  await access.transport.append(define.map(({ family, definition }) => defineRecord(codec, partitionCount, family, definition)));
+/**
+ * Appends what the configuration adds to the definitions in the log (SEMANTICS.md, rule 9). Asks the fold itself, once it stands at the end of
+ * the log: what it would refuse is refused here, before EXTRACT sends features that no definition in force allows. Rejects with SettingsRefused.
+ */
+async function proposeDefinitions(access: Access, cluster: RunningCluster, models: ModelServer, signal: AbortSignal): Promise<void> {
+  const { codec, configuration, partitionCount, transport } = access;
+  // The committed position alone says nothing of the state, which is still being restored.
+  const standing = Promise.all([cluster.restored, cluster.runner.drainedTo(await endsOf(access, [topics.features]))]);
+  await Promise.race([standing, cluster.runner.failed.then((error) => Promise.reject(error)), rejectionOf(signal)]);
+  const proposed: OutputRecord[] = [];
+  const refused: UnlocatedMistake[] = [];
+  for (const collection of configuration.collections) {
+    const definition = definitionOf(collection, access, models);
+    const partition = cluster.partitions.get(partitionForKey(collection.name, partitionCount));
+    const verdict = partition?.checkDefinition(collection.name, definition) ?? { kind: 'define' };
+    if (verdict.kind === 'reject') refused.push(refusedDefinition(verdict.error, configuration));
+    if (verdict.kind === 'define') proposed.push(defineRecord(codec, partitionCount, collection.name, definition));
+  }
+  if (refused.length > 0) throw new SettingsRefused(refused);
+  if (proposed.length > 0) await transport.append(proposed);
+}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const rejectNow = (): void => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) rejectNow();
+    signal.addEventListener('abort', rejectNow, { once: true });
+  });
 }
 
 function refusedDefinition({ code, message, description, details }: LabelstreamError, { collections }: Configuration): UnlocatedMistake {
@@ -187,23 +208,50 @@ function definitionOf(collection: Configuration['collections'][number], { config
   };
 }
 
-export async function startStages(access: Access, models: ModelServer): Promise<Stages> {
-  const { configuration } = access;
-  const cluster = await startStage(access, clusterStageOf(access));
-  const extract = await startStage(access, extractStageOf(access, models)).catch(async (error: unknown) => {
-    await cluster.stop({ deadlineMs: configuration.shutdown.deadlineMs });
-    throw error;
-  });
-  return {
-    extract,
-    cluster,
-    stop: async () => {
-      const deadlineMs = configuration.shutdown.deadlineMs / 2;
-      const first = await extract.stop({ deadlineMs });
-      const second = await cluster.stop({ deadlineMs });
-      return { forced: first.forced || second.forced };
-    },
+type RunningCluster = {
+  readonly runner: Runner;
+  readonly partitions: ReadonlyMap<number, ClusterPartition>;
+  /** Resolves when every partition's state stands at its committed position. */
+  readonly restored: Promise<undefined>;
+};
+
+async function startCluster(access: Access): Promise<RunningCluster> {
+  const stage = clusterStageOf(access);
+  const partitions = new Map<number, ClusterPartition>();
+  const restoredPartitions = new Set<number>();
+  const restored = Promise.withResolvers<undefined>();
+  const noteRestored = ({ partition }: TopicPartition): void => {
+    if (restoredPartitions.add(partition).size === access.partitionCount) restored.resolve(undefined);
   };
+  const open = (partition: Parameters<ClusterStage['open']>[0]): ClusterPartition => {
+    const opened = stage.open(partition);
+    partitions.set(partition.partition, opened);
+    return opened;
+  };
+  const runner = await startStage(access, { ...stage, open }, { ...silentObserver, restored: noteRestored });
+  return { runner, partitions, restored: restored.promise };
+}
+
+/** CLUSTER first: what it holds decides which definitions may be proposed, and EXTRACT starts when they are in the log. */
+export async function startStages(access: Access, models: ModelServer, signal: AbortSignal): Promise<Stages> {
+  const deadlineMs = access.configuration.shutdown.deadlineMs / 2;
+  const cluster = await startCluster(access);
+  try {
+    await proposeDefinitions(access, cluster, models, signal);
+    const extract = await startStage(access, extractStageOf(access, models));
+    return {
+      extract,
+      cluster: cluster.runner,
+      stop: async () => {
+        const first = await extract.stop({ deadlineMs });
+        const second = await cluster.runner.stop({ deadlineMs });
+        return { forced: first.forced || second.forced };
+      },
+    };
+  } catch (error) {
+    await cluster.runner.stop({ deadlineMs });
+    throw error;
+  }
 }
 
 function extractStageOf({ configuration, codec, partitionCount }: Access, models: ModelServer): Stage {
@@ -221,9 +269,9 @@ function extractStageOf({ configuration, codec, partitionCount }: Access, models
   });
 }
 
-function startStage({ configuration, transport, stateStore, context }: Access, stage: Stage): Promise<Runner> {
+function startStage({ configuration, transport, stateStore, context }: Access, stage: Stage, observer: RunnerObserver = silentObserver): Promise<Runner> {
   const { metrics, readiness, logger, clock } = context;
-  const observers = [metrics.runnerObserver(stage.name), readiness.observer(stage.name), createLogObserver(logger, stage.name)];
+  const observers = [metrics.runnerObserver(stage.name), readiness.observer(stage.name), createLogObserver(logger, stage.name), observer];
   return startRunner({
     transport,
     stage,
@@ -257,17 +305,19 @@ function runnerLimits({ extract, cluster, output }: Configuration): RunnerLimits
  * Resolves once the stages are idle as SEMANTICS.md, rule 28 says: inputs up to the ends seen now, then what was parked meanwhile, then
  * `features` to the end that EXTRACT left. Rejects with the failure of a stage.
  */
-export async function untilIdle({ transport, partitionCount }: Access, { extract, cluster }: Stages): Promise<void> {
-  const ends = async (names: readonly string[]) =>
-    Promise.all(
-      names.flatMap((topic) =>
-        Array.from({ length: partitionCount }, async (_, partition) => {
-          const { end } = await transport.bounds({ topic, partition });
-          return { topic, partition, sequence: end.sequence };
-        }),
-      ),
-    );
-  await extract.drainedTo(await ends([topics.text, topics.record, topics.media, topics.parked]));
-  await extract.drainedTo(await ends([topics.parked]));
-  await cluster.drainedTo(await ends([topics.features]));
+export async function untilIdle(access: Access, { extract, cluster }: Stages): Promise<void> {
+  await extract.drainedTo(await endsOf(access, inputTopics));
+  await extract.drainedTo(await endsOf(access, [topics.parked]));
+  await cluster.drainedTo(await endsOf(access, [topics.features]));
+}
+
+function endsOf({ transport, partitionCount }: Access, names: readonly string[]): Promise<DrainEnd[]> {
+  return Promise.all(
+    names.flatMap((topic) =>
+      Array.from({ length: partitionCount }, async (_, partition) => {
+        const { end } = await transport.bounds({ topic, partition });
+        return { topic, partition, sequence: end.sequence };
+      }),
+    ),
+  );
 }

@@ -1,7 +1,7 @@
 /** The order in which a processing service starts and stops: what `run` and `demo` are around. */
 import type { Configuration } from './config/load.ts';
 import { topics, inputTopics } from './core/topics.ts';
-import { openAccess, proposeConfiguredDefinitions, startModels, startStages, untilIdle, type Access, type ProcessContext, type Stages } from './compose.ts';
+import { openAccess, startModels, startStages, untilIdle, type Access, type ProcessContext, type Stages } from './compose.ts';
 import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
 import { startOperationsServer } from './server/operations-server.ts';
@@ -46,10 +46,9 @@ async function startParts(configuration: Configuration, context: ProcessContext,
   const url = await startHttp(configuration, context, started);
   const models = await startModels(access);
   started.push(models.close);
-  await proposeConfiguredDefinitions(access, models, signal);
   const events = startMetricEvents({ ...access, ...context, intervalMs: configuration.metrics.intervalMs });
   started.push(events.stop);
-  const stages = await startStages(access, models);
+  const stages = await startStages(access, models, signal);
   reportLag(access, context);
   context.readiness.started();
   let stopped: Promise<{ readonly forced: boolean }> | undefined;

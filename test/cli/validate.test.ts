@@ -115,7 +115,7 @@ test('a definition that the log contradicts stops run with its line and a remedy
     expect((await run('version: 2, eps: 0.05, minPoints: 3')).code).toBe(0);
     const conflict = await run('version: 2, eps: 0.1, minPoints: 3');
     expect([conflict.code, conflict.stderr]).toEqual([
-      78, expect.stringMatching(/labelstream\.yaml:7: .*The collection texts has version 2 in the log with another eps; .* \[LS_CLUSTER_DEFINITION_CONFLICT\]\n {2}Raise the version/),
+      78, expect.stringMatching(/labelstream\.yaml:7: .*Version 2 of texts is in the log with another eps\. \[LS_CLUSTER_DEFINITION_CONFLICT\]\n {2}Raise the version/),
     ]);
     const stale = await run('version: 1, eps: 0.05, minPoints: 3');
     expect([stale.code, stale.stderr]).toEqual([78, expect.stringMatching(/labelstream\.yaml:7: .* \[LS_CLUSTER_DEFINITION_STALE\]\n {2}Use the configuration/)]);

@@ -18,7 +18,7 @@ export const clusterErrors = {
     cause: 'configuration',
     retryable: false,
     summary: 'A feature comes from a model version that no definition before it declares for its family, so that its partition stops.',
-    remedy: 'Find the EXTRACT process whose configuration was never proposed to the log and stop it; then restore the partition without its records.',
+    remedy: 'Find what wrote to the features topic beside `labelstream run`, which proposes its models before it uses them, and stop it.',
   },
   LS_CLUSTER_GENERATION_RETIRED: {
     cause: 'configuration',
@@ -78,7 +78,19 @@ export const clusterErrors = {
     cause: 'configuration',
     retryable: false,
     summary: 'A definition changes the model, its version or its dimensions while items of the former model live.',
-    remedy: 'Give the collection with the new model another name; or forget or age out the items before.',
+    remedy: 'Keep the former model for this collection and give the one with the new model another name; or forget its items first.',
+  },
+  LS_CLUSTER_FEATURE_INVALID: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A field of a feature event is longer than EXTRACT would write it, or its itemId is empty.',
+    remedy: 'Correct what wrote it to the features topic; EXTRACT refuses such inputs.',
+  },
+  LS_CLUSTER_NAME_INVALID: {
+    cause: 'input',
+    retryable: false,
+    summary: 'The name given to a cluster is too long.',
+    remedy: 'Choose a shorter name.',
   },
   LS_CLUSTER_FORGET_INVALID: {
     cause: 'input',

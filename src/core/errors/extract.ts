@@ -13,10 +13,16 @@ export const extractErrors = {
     summary: 'A field of the event breaks a rule.',
     remedy: 'Correct the field named: id and source have 1 to 512 characters, and a source has no slash.',
   },
+  LS_EXTRACT_TASK_UNKNOWN: {
+    cause: 'input',
+    retryable: false,
+    summary: 'The event asks for a task that does not exist.',
+    remedy: 'Correct the tasks of the event; without any, all steps of its routes run.',
+  },
   LS_EXTRACT_UNROUTED: {
     cause: 'input',
     retryable: false,
-    summary: 'No route takes the event.',
+    summary: 'No route takes the event, or none has a step for the tasks it asks for.',
     remedy: 'Add a route for it, or set extract.unrouted to drop.',
   },
   LS_EXTRACT_COLLECTION_EMPTY: {

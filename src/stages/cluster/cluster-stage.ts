@@ -3,10 +3,12 @@
  * reads a clock, and equal records give equal outputs and equal snapshots, however they are cut into batches.
  */
 import type { Codec } from '../../codec/codec.ts';
+import type { Define } from '../../core/events.generated.ts';
 import { hashId } from '../../core/ids.ts';
 import { noHeaders, type OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import type { FoldPartition, FoldStage } from '../../pipeline/stage.ts';
+import { canonicalDefinition, checkDefinition, type DefinitionVerdict } from './definitions.ts';
 import { clusterStageName, foldRecord, type ClusterObserver } from './fold-record.ts';
 import type { PartitionCounts } from './outputs.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
@@ -24,6 +26,8 @@ export type ClusterStageOptions = {
 export type ClusterPartition = FoldPartition & {
   /** What people ask about clusters, answered from the state as it is at that moment. */
   readonly view: PartitionView;
+  /** What the fold would make of a definition if it were the next record: what a configuration may propose, and what not. */
+  readonly checkDefinition: (family: string, definition: Define) => DefinitionVerdict;
 };
 
 export type ClusterStage = Omit<FoldStage, 'open'> & { readonly open: (partition: FeaturesPartition) => ClusterPartition };
@@ -56,6 +60,7 @@ function openPartition({ codec, partitionCounts, observer = {} }: ClusterStageOp
       return atMs === undefined ? undefined : { atMs, record: tick(codec, partition, atMs) };
     },
     view: createPartitionView(state),
+    checkDefinition: (family, definition) => checkDefinition(family, state.families.get(family), canonicalDefinition(definition)),
   };
 }
 

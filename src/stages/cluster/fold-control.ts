@@ -108,11 +108,17 @@ function changeParameters(changes: RecordChanges, family: FamilyState, parameter
   }
 }
 
+const clusterNameLengthMax = 1000;
+
 function checkLabel(family: FamilyState, { collection: name, clusterId, name: label }: LabelCluster): ControlVerdict {
   const collection = family.collections.get(name);
   if (collection?.clustering.resolve(clusterId) === undefined) {
     const message = `The collection ${name} of ${family.name} has no cluster ${clusterId}.`;
     return { kind: 'reject', error: clusterError('LS_CLUSTER_CLUSTER_UNKNOWN', message, { family: family.name, collection: name, clusterId }) };
+  }
+  if (label.length > clusterNameLengthMax) {
+    const message = `A name of ${label.length} characters for ${clusterId}: at most ${clusterNameLengthMax} are allowed.`;
+    return { kind: 'reject', error: clusterError('LS_CLUSTER_NAME_INVALID', message, { family: family.name, clusterId }) };
   }
   const apply = (changes: RecordChanges): void => {
     const noted = changesOf(changes, family, collection);

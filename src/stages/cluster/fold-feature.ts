@@ -35,6 +35,8 @@ export function checkFeature(state: PartitionState, feature: FeatureEvent, timeM
     const error = clusterError('LS_CLUSTER_FAMILY_UNDECLARED', message, { family: feature.family, itemId: feature.itemId });
     return { kind: 'reject', error };
   }
+  const invalid = checkNames(feature);
+  if (invalid !== undefined) return { kind: 'reject', error: invalid };
   if (feature.deleted) return { kind: 'delete', family };
   // Before the checks that dead-letter: a dead letter would keep the vector of what was forgotten.
   if (isForgotten(state, feature, timeMs)) return { kind: 'drop', reason: 'buried' };
@@ -42,6 +44,18 @@ export function checkFeature(state: PartitionState, feature: FeatureEvent, timeM
   const vector = vectorOf(feature);
   const error = checkModel(family, feature) ?? checkValues(family, feature, vector) ?? checkRoom(family, feature, timeMs);
   return error === undefined ? { kind: 'insert', family, vector } : { kind: 'reject', error };
+}
+
+/** Longer than `source/id` and `route/step` can be. What is told of an item repeats them, and must fit a record whatever the vector was. */
+const nameLengthMax = 2048;
+
+function checkNames(feature: FeatureEvent): LabelstreamError | undefined {
+  const { itemId, inputId, routeStep, model, modelVersion, preview } = feature;
+  const names = { itemId, inputId, routeStep, model, modelVersion, preview: preview ?? '' };
+  const [field, name] = Object.entries(names).find(([key, value]) => value.length > nameLengthMax || (key === 'itemId' && value === '')) ?? [];
+  if (field === undefined) return undefined;
+  const message = `The field ${field} of a feature of ${feature.family} has ${name?.length ?? 0} characters; at most ${nameLengthMax} are allowed, and an itemId is not empty.`;
+  return clusterError('LS_CLUSTER_FEATURE_INVALID', message, { family: feature.family, field });
 }
 
 function isForgotten(state: PartitionState, { family, itemId, origin }: FeatureEvent, timeMs: number): boolean {

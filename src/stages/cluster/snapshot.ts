@@ -180,13 +180,6 @@ export async function restoreState(state: PartitionState, chunks: AsyncIterable<
   for (const family of state.families.values()) rebuildAgeOrders(family);
 }
 
-/** The definitions by family, from the first chunk alone. Throws LS_CLUSTER_SNAPSHOT_INVALID. */
-export function readSnapshotDefinitions(firstChunk: Buffer): ReadonlyMap<string, Define> {
-  const first = frameAt(firstChunk);
-  if (first === undefined) throw invalid('its first chunk holds no whole frame');
-  return new Map(headFrom(first).families.map(({ name, definition }) => [name, definitionFrom(definition)]));
-}
-
 type Frame = { readonly kind: number; readonly payload: Buffer };
 
 function frameAt(bytes: Buffer): Frame | undefined {

@@ -44,13 +44,27 @@ async function processRecord(
   const matching = options.routes.filter((route) => routeMatches(route, input.kind, input.event));
   if (matching.length === 0) return unrouted(record, input, options, outputs);
   if ('deleted' in input.event && input.event.deleted) return { outputs: outputs.deletions(record, origin, input, matching), systemFailures: [] };
+  const unknown = input.event.tasks.filter((task) => !options.tasks.has(task));
+  if (unknown.length > 0) {
+    const message = `there is no task ${list(unknown)}; there are ${list([...options.tasks.keys()])}`;
+    return refused(record, extractError('LS_EXTRACT_TASK_UNKNOWN', message), outputs);
+  }
+  if (!matching.some((route) => stepsFor(route, input.event.tasks).length > 0)) return unrouted(record, input, options, outputs);
   return runRoutes(record, { input, origin, routes: matching }, context, options, outputs);
 }
 
 function unrouted(record: ConsumedRecord, input: TaskEvent, options: ExtractOptions, outputs: ExtractOutputs): Processed {
   if (options.unrouted === 'drop') return { outputs: [], systemFailures: [] };
-  const error = extractError('LS_EXTRACT_UNROUTED', `no route takes the ${input.kind} event ${itemIdOf(input.event)}`);
-  return { outputs: [outputs.deadLetter(record, error)], systemFailures: [] };
+  const wanted = input.event.tasks.length === 0 ? '' : ` for ${list(input.event.tasks)}`;
+  return refused(record, extractError('LS_EXTRACT_UNROUTED', `no route takes the ${input.kind} event ${itemIdOf(input.event)}${wanted}`), outputs);
+}
+
+function refused(record: ConsumedRecord, error: LabelstreamError, outputs: ExtractOutputs): Processed {
+  return { outputs: [outputs.deadLetter(record, error)], systemFailures: systemFailure(error) };
+}
+
+function list(names: readonly string[]): string {
+  return names.map((name) => name.slice(0, 100)).slice(0, 10).join(', ');
 }
 
 type Work = { readonly input: TaskEvent; readonly origin: Origin; readonly routes: readonly Route[] };
@@ -69,8 +83,7 @@ async function runRoutes(
   let featureIndex = 0;
   const finished = await Promise.all(
     routes.map(async (route) => {
-      const steps = wanted.length === 0 ? route.steps : stepsFor(route, wanted);
-      return { route, outcomes: await runSteps(steps, (step, labels) => runStep(step, labels, input, context, options)) };
+      return { route, outcomes: await runSteps(stepsFor(route, wanted), (step, labels) => runStep(step, labels, input, context, options)) };
     }),
   );
   context.signal.throwIfAborted();
@@ -88,8 +101,9 @@ async function runRoutes(
   return { outputs: results, systemFailures };
 }
 
-/** The steps of the wanted tasks, and those whose labels they read. */
+/** The steps of the wanted tasks, and those whose labels they read; all where none is named. */
 function stepsFor(route: Route, wanted: readonly string[]): readonly RouteStep[] {
+  if (wanted.length === 0) return route.steps;
   const chosen = new Set(route.steps.filter((step) => wanted.includes(step.task)));
   for (const step of [...route.steps].reverse()) {
     if (!chosen.has(step)) continue;

@@ -146,6 +146,7 @@ describe('a name', () => {
     const clusterId = await clusterIdOf(harness, 'a');
     await expectRefused(harness, () => harness.fold(label('0123', 'x')), 'LS_CLUSTER_CLUSTER_UNKNOWN');
     await expectRefused(harness, () => harness.fold(label(clusterId, 'x', 'news-de')), 'LS_CLUSTER_CLUSTER_UNKNOWN');
+    await expectRefused(harness, () => harness.fold(label(clusterId, 'x'.repeat(1001))), 'LS_CLUSTER_NAME_INVALID');
     await harness.insert({ item: 'a', origin: 3, deleted: true });
     await expectRefused(harness, () => harness.fold(label(clusterId, 'x')), 'LS_CLUSTER_CLUSTER_UNKNOWN');
   });
@@ -244,6 +245,15 @@ describe('dead letters', () => {
     await expectRefused(harness, () => harness.fold(broken), 'LS_CLUSTER_VECTOR_INVALID');
     const cosine = await openWithItems([], { metric: 'cosine', eps: 0.1 });
     await expectRefused(cosine, () => cosine.insert({ item: 'x', at: [0, 0], origin: 9 }), 'LS_CLUSTER_VECTOR_INVALID');
+  });
+
+  it('take features whose names no record that tells of them could hold', async () => {
+    const harness = await openWithItems(line);
+    const one = feature({ item: 'x', at: [0, 0], origin: 9 });
+    const long = 'x'.repeat(2049);
+    for (const wrong of [{ itemId: long }, { itemId: '' }, { inputId: long }, { routeStep: long }, { modelVersion: long }, { preview: long }]) {
+      await expectRefused(harness, () => harness.fold({ ...one, ...wrong }), 'LS_CLUSTER_FEATURE_INVALID');
+    }
   });
 
   it('take features of undeclared families and unfolded names', async () => {

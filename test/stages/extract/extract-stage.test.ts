@@ -115,7 +115,7 @@ describe('results', () => {
       (await process(consumed(codec.encode('TextEvent', text({ tasks: tasksWanted }))))).outputs.map(({ topic }) => topic);
     expect(await only(['text-classification'])).toEqual(['labels']);
     expect(await only(['text-features'])).toEqual(['labels', 'features']);
-    expect(await only(['record-prediction'])).toEqual([]);
+    expect(await only(['record-prediction'])).toEqual(['dead-letters']);
   });
 
   test('deleted goes to every family of the matching routes, without a model', async () => {
@@ -223,6 +223,26 @@ describe('failures', () => {
     const record = consumed(codec.encode('TextEvent', text()));
     expect(header((await process(record, { routes: [] })).outputs[0], headerNames.errorCode)).toBe('LS_EXTRACT_UNROUTED');
     expect(await process(record, { routes: [], unrouted: 'drop' })).toEqual({ outputs: [], systemFailures: [] });
+  });
+
+  test('a task that does not exist, or that no route of the event has, is never passed over in silence', async () => {
+    const code = async (tasksWanted: string[]) => header((await process(consumed(codec.encode('TextEvent', text({ tasks: tasksWanted }))))).outputs[0], headerNames.errorCode);
+    expect(await code(['text-featurez'])).toBe('LS_EXTRACT_TASK_UNKNOWN');
+    expect(await code(['text-features', 'text-featurez'])).toBe('LS_EXTRACT_TASK_UNKNOWN');
+    expect(await code(['record-prediction'])).toBe('LS_EXTRACT_UNROUTED');
+  });
+
+  test('the place of a feature among the outputs does not shift when an earlier step fails', async () => {
+    const two = route('r', 'text', [
+      { name: 'first', task: 'text-features', model: 'flaky', collection: 'a' },
+      { name: 'second', task: 'text-features', model: 'encoder', collection: 'b' },
+    ]);
+    const indexes = async (flaky: Answer) =>
+      (await process(consumed(codec.encode('TextEvent', text())), { routes: [two], models: modelsOf({ flaky, encoder: () => vector(1, 2) }) })).outputs
+        .filter(({ topic }) => topic === 'features')
+        .map((output) => [featureOf(output).family, featureOf(output).read.index]);
+    expect(await indexes(() => vector(1, 2))).toEqual([['a', 0], ['b', 1]]);
+    expect(await indexes(failing('LS_TEST_DOWN', 'environment'))).toEqual([['b', 1]]);
   });
 
   test('a collection name that is empty or not allowed', async () => {
