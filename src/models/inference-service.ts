@@ -1,23 +1,27 @@
 /** What an inference worker does: open its models, prove them by their known answers, then answer one request after the other. */
 import type { MessagePort } from 'node:worker_threads';
 import { modelError } from '../core/errors/model.ts';
+import { createFailureBlame, type FailureBlame } from './failure-blame.ts';
 import { failureOf, openInference, type Inference } from './inference.ts';
 import { knownAnswerMistakes } from './known-answers.ts';
 import { packOutcomes, type RunRequest, type WorkerReply, type WorkerRequest, type WorkerSetup } from './worker-protocol.ts';
 
+type ServedModel = { readonly inference: Inference; readonly blame: FailureBlame };
+
 /** Returns when the models are loaded and requests are listened to, or when they were refused. */
 export async function serveInference(setup: WorkerSetup, port: MessagePort): Promise<void> {
   const reply = (message: WorkerReply, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
-  const models = new Map<string, Inference>();
+  const models = new Map<string, ServedModel>();
   const close = async (): Promise<void> => {
-    for (const inference of models.values()) await inference.release();
+    for (const { inference } of models.values()) await inference.release();
     port.close();
   };
   try {
     for (const { name, artefacts } of setup.models) {
       const inference = await openInference(artefacts);
-      models.set(name, inference);
-      if (setup.testKnownAnswers) await testKnownAnswers(inference, artefacts);
+      const mistakes = (): Promise<string[]> => knownAnswerMistakes(artefacts.manifest, (inputs, batchSize) => inference.run(inputs, [batchSize]));
+      models.set(name, { inference, blame: createFailureBlame(mistakes, () => performance.now()) });
+      if (setup.testKnownAnswers) refuseMistakes(await mistakes(), artefacts.directory);
     }
   } catch (error) {
     reply({ kind: 'refused', failure: failureOf(error) });
@@ -32,20 +36,20 @@ export async function serveInference(setup: WorkerSetup, port: MessagePort): Pro
   reply({ kind: 'ready' });
 }
 
-async function testKnownAnswers(inference: Inference, { directory, manifest }: WorkerSetup['models'][number]['artefacts']): Promise<void> {
-  const mistakes = await knownAnswerMistakes(manifest, (inputs, batchSize) => inference.run(inputs, [batchSize]));
+function refuseMistakes(mistakes: readonly string[], directory: string): void {
   if (mistakes.length === 0) return;
   const message = `the model in ${directory} does not give its known answers:\n  ${mistakes.join('\n  ')}`;
   throw modelError('LS_MODEL_KNOWN_ANSWER', message, { directory, mistakes: mistakes.length });
 }
 
 async function answer(
-  models: ReadonlyMap<string, Inference>,
+  models: ReadonlyMap<string, ServedModel>,
   request: RunRequest,
   reply: (message: WorkerReply, transfer: ArrayBuffer[]) => void,
 ): Promise<void> {
   const startMs = performance.now();
-  const outcomes = await models.get(request.model)?.run(request.inputs, request.batchSizes);
-  const result = packOutcomes(outcomes ?? [], performance.now() - startMs);
+  const model = models.get(request.model);
+  const outcomes = model === undefined ? [] : await model.blame(await model.inference.run(request.inputs, request.batchSizes));
+  const result = packOutcomes(outcomes, performance.now() - startMs);
   reply(result, [result.outputs.buffer]);
 }

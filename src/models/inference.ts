@@ -143,16 +143,17 @@ function tensorOf(value: TensorValue): Tensor {
 
 function splitRows(result: Tensor | undefined, items: number, batchSize: number, { manifest }: ModelArtefacts): ItemOutcome[] {
   const width = outputWidth(manifest);
-  const fail = (message: string, details: ItemFailure['details'] = {}): ItemOutcome => ({ failure: { code: 'LS_MODEL_OUTPUT', message, details } });
   const data = result?.data;
   if (!(data instanceof Float32Array) || data.length !== batchSize * width) {
     const found = result === undefined ? 'nothing' : `${result.type} [${result.dims.join(', ')}]`;
-    return Array.from({ length: items }, () => fail(`the output is ${found}, not float32 [${batchSize}, ${width}]`));
+    const message = `the output is ${found}, not float32 [${batchSize}, ${width}]`;
+    return Array.from({ length: items }, () => ({ failure: { code: 'LS_MODEL_OUTPUT', message, details: {} } }));
   }
   return Array.from({ length: items }, (_, row) => {
     const output = data.slice(row * width, (row + 1) * width);
     const bad = output.findIndex((value) => !Number.isFinite(value));
-    return bad < 0 ? { output } : fail(`number ${bad} of the output is ${output[bad] ?? ''}`, { index: bad });
+    if (bad < 0) return { output };
+    return { failure: { code: 'LS_MODEL_OUTPUT_NOT_FINITE', message: `number ${bad} of the output is ${output[bad] ?? ''}`, details: { index: bad } } };
   });
 }
 

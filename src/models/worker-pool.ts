@@ -6,8 +6,9 @@
  *   worker 1   [running |           ]      would only take it away from a worker that becomes free earlier
  *
  * A worker that dies is replaced. The batch that it ran is suspected: its items are run again once, each alone in a worker that holds
- * nothing else, so that an item that kills again is known for certain and fails, and its neighbours do not. The prefetched batch goes back
- * as it was.
+ * nothing else, so that an item that kills again is known for certain, and its neighbours do not suffer. It fails when the next worker of its
+ * slot has started, which proves the models by their known answers: where none starts, it is the system that fails, not the item. The
+ * prefetched batch goes back as it was.
  */
 import type { Clock } from '../core/clock.ts';
 import { modelError } from '../core/errors/model.ts';
@@ -42,7 +43,14 @@ export type WorkerPool = {
   readonly close: (error: Error) => Promise<void>;
 };
 
-type Slot<Item> = { worker: InferenceWorker | undefined; work: Work<Item>[]; deathsInARow: number; supervision: Promise<void> };
+type Slot<Item> = {
+  worker: InferenceWorker | undefined;
+  work: Work<Item>[];
+  /** What ended a worker alone, until the next one has started. */
+  accused: Work<Item> | undefined;
+  deathsInARow: number;
+  supervision: Promise<void>;
+};
 
 type Pool<Item> = {
   readonly slots: readonly Slot<Item>[];
@@ -62,7 +70,7 @@ export async function startWorkerPool<Item>(options: PoolOptions<Item>): Promise
   const workers = await startAll(options);
   const closing = new AbortController();
   const retries: Work<Item>[] = [];
-  const slots = workers.map((worker): Slot<Item> => ({ worker, work: [], deathsInARow: 0, supervision: Promise.resolve() }));
+  const slots = workers.map((worker): Slot<Item> => ({ worker, work: [], accused: undefined, deathsInARow: 0, supervision: Promise.resolve() }));
   const pump = (): void => {
     if (closing.signal.aborted) return;
     handOut(pool);
@@ -78,6 +86,7 @@ export async function startWorkerPool<Item>(options: PoolOptions<Item>): Promise
     close: async (error) => {
       closing.abort();
       alarm.stop();
+      for (const slot of slots) failAccused(slot, options, () => error);
       options.failed([...slots.flatMap(({ work }) => work.splice(0)), ...retries.splice(0)].flatMap(({ items }) => items), error);
       await Promise.all(slots.map((slot) => endWorker(slot, options.clock)));
     },
@@ -150,17 +159,27 @@ async function supervise<Item>(slot: Slot<Item>, pool: Pool<Item>): Promise<void
     if (closing.aborted) return;
     const [running, ...prefetched] = slot.work.splice(0);
     options.workerDied(running?.items.length ?? 0);
-    if (running !== undefined) retries.unshift(...prefetched, ...retriesOf(running, options));
+    if (running?.suspected === true) slot.accused = running;
+    retries.unshift(...prefetched, ...(running === undefined || running.suspected ? [] : suspects(running)));
     slot.worker = await restart(slot, pool);
+    if (slot.worker !== undefined) failAccused(slot, options, workerDied);
     pump();
   }
 }
 
-function retriesOf<Item>(work: Work<Item>, options: PoolOptions<Item>): Work<Item>[] {
-  if (!work.suspected) return work.items.map((item) => ({ model: work.model, items: [item], suspected: true }));
-  const message = `an item for the model ${work.model} ended its inference worker, and a second one that ran nothing else`;
-  options.failed(work.items, modelError('LS_MODEL_WORKER_DIED', message, { model: work.model }));
-  return [];
+function suspects<Item>({ model, items }: Work<Item>): Work<Item>[] {
+  return items.map((item) => ({ model, items: [item], suspected: true }));
+}
+
+function failAccused<Item>(slot: Slot<Item>, options: PoolOptions<Item>, errorFor: (model: string) => Error): void {
+  const { accused } = slot;
+  slot.accused = undefined;
+  if (accused !== undefined) options.failed(accused.items, errorFor(accused.model));
+}
+
+function workerDied(model: string): Error {
+  const message = `an item for the model ${model} ended its inference worker, and a second one that ran nothing else`;
+  return modelError('LS_MODEL_WORKER_DIED', message, { model });
 }
 
 /** Undefined when the pool closes meanwhile. */
@@ -184,6 +203,7 @@ async function restart<Item>(
       return worker;
     } catch (error) {
       if (isAborted(closing)) return undefined;
+      failAccused(slot, options, () => unavailable(error));
       if (slots.every(({ worker }) => worker === undefined)) {
         // Nobody knows when there will be a worker again: the items are better repeated by their callers than kept.
         options.failed(retries.splice(0).flatMap(({ items }) => items), unavailable(error));

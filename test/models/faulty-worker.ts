@@ -1,12 +1,15 @@
 /**
- * An inference worker that really dies: the service as it is, with a fault before it that an item sets off by its text. While a model's
- * directory holds a file named `blocked`, no worker starts.
+ * An inference worker that really dies, or whose models turn bad: the service as it is, with a fault before it that an item sets off by its
+ * text. While a model's directory holds a file named `blocked`, no worker starts.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { serveInference } from '../../src/models/inference-service.ts';
 import type { WorkerRequest, WorkerSetup } from '../../src/models/worker-protocol.ts';
+
+let breakage: 'none' | 'nan' | 'throw' = 'none';
 
 const faults: Readonly<Record<string, (argument: string) => void>> = {
   exit: () => process.exit(9),
@@ -23,7 +26,33 @@ const faults: Readonly<Record<string, (argument: string) => void>> = {
     writeFileSync(path, '');
     process.exit(9);
   },
+  /** Dies; the second time no worker starts after it. */
+  last: (path) => {
+    const before = `${path}-once`;
+    writeFileSync(existsSync(before) ? path : before, '');
+    process.exit(9);
+  },
+  /** From this batch on every model gives NaN, or fails, whatever it is given; until it is told otherwise. */
+  turn: (argument) => {
+    breakage = argument === 'nan' || argument === 'throw' ? argument : 'none';
+  },
 };
+
+const createSession: (bytes: Uint8Array, options: InferenceSession.SessionOptions) => Promise<InferenceSession> = InferenceSession.create.bind(InferenceSession);
+Object.assign(InferenceSession, {
+  create: async (bytes: Uint8Array, options: InferenceSession.SessionOptions) => {
+    const session = await createSession(bytes, options);
+    const run: (feeds: InferenceSession.FeedsType, names: string[]) => Promise<Record<string, Tensor>> = session.run.bind(session);
+    return Object.assign(session, {
+      run: async (feeds: InferenceSession.FeedsType, names: string[]) => {
+        if (breakage === 'throw') throw new Error('the session is broken');
+        const results = await run(feeds, names);
+        for (const { data } of Object.values(results)) if (breakage === 'nan' && data instanceof Float32Array) data.fill(Number.NaN);
+        return results;
+      },
+    });
+  },
+});
 
 const setup = workerData as WorkerSetup;
 if (setup.models.some(({ artefacts }) => existsSync(join(artefacts.directory, 'blocked')))) throw new Error('no worker starts at present');

@@ -14,7 +14,7 @@ import {
   writeModel,
   classifierManifest,
 } from './model-directory.ts';
-import { dynamicallyQuantised, logarithm, valuesClassifier } from './onnx-fixtures.ts';
+import { dynamicallyQuantised, logarithm, lookup, valuesClassifier } from './onnx-fixtures.ts';
 import { node, onnxModel } from './onnx-writer.ts';
 
 const text = (value: string): ModelInput => ({ kind: 'text', text: value });
@@ -76,7 +76,7 @@ describe('the model port', () => {
     const results = [values(1), values(Number.NaN), values(-1), values(2), { kind: 'values', values: { a: 1 } } as const];
     const settled = await Promise.allSettled(results.map((input) => server.run('rows', input, never)));
     const causes = settled.map((result) => (result.status === 'fulfilled' ? 'ok' : (result.reason as { description: { cause: string } }).description.cause));
-    expect(causes).toEqual(['ok', 'input', 'environment', 'ok', 'input']);
+    expect(causes).toEqual(['ok', 'input', 'input', 'ok', 'input']);
   });
 
   test('an item that is too large fails at once, and alone', async () => {
@@ -156,6 +156,39 @@ describe('queueing', () => {
   });
 });
 
+describe('a failure on a good model is the item\'s doing, one on a bad model is not', () => {
+  const causes = async (promises: readonly Promise<unknown>[]): Promise<string[]> => {
+    const results = await Promise.allSettled(promises);
+    return results.map((result) => (result.status === 'fulfilled' ? 'ok' : (result.reason as { description: { cause: string } }).description.cause));
+  };
+
+  test.each([
+    ['NaN', logarithm, -1, 'LS_MODEL_OUTPUT_NOT_FINITE'],
+    ['a failing operator', lookup, 99, 'LS_MODEL_RUN'],
+  ] as const)('%s on one item is its own', async (_, model, bad, code) => {
+    const server = await start({ models: [{ name: 'rows', directory: await classifierDirectory({}, model()) }] });
+    const run = () => [1, bad, 2, bad].map((value) => server.run('rows', values(value), never));
+    expect(await codes(run())).toEqual(['ok', code, 'ok', code]);
+    expect(await causes(run())).toEqual(['ok', 'input', 'ok', 'input']);
+  });
+
+  test.each(['nan', 'throw'])('a model that turns bad for everything, known answers and all, is a failing system: %s', async (breakage) => {
+    const server = await start({ workerEntry: { url: faultyWorker } });
+    const run = (...texts: readonly string[]) => texts.map((value) => server.run('texts', text(value), never));
+    expect(await codes(run('one'))).toEqual(['ok']);
+    // Alone first: the queue puts texts of another length into another batch.
+    expect(await codes(run(`fault turn ${breakage}`))).toEqual(['LS_MODEL_OUTPUT']);
+    const failed = run('two', 'three', 'four');
+    expect(await codes(failed)).toEqual(['LS_MODEL_OUTPUT', 'LS_MODEL_OUTPUT', 'LS_MODEL_OUTPUT']);
+    expect(await causes(failed)).toEqual(['environment', 'environment', 'environment']);
+    await expect(failed[1]).rejects.toThrow(/does not give its known answers any more: known answer 0 in a batch of 1: LS_MODEL_/);
+    // An item that fails for its own reasons keeps them, and a model that is good again serves again.
+    expect(await codes(run('five', '!?'))).toEqual(['LS_MODEL_OUTPUT', 'LS_MODEL_INPUT']);
+    expect(await codes(run('fault turn none'))).toEqual(['ok']);
+    expect(await codes(run('six', '!?'))).toEqual(['ok', 'LS_MODEL_INPUT']);
+  });
+});
+
 describe('a worker that dies', () => {
   const withFaults = async (options: Partial<ModelServerOptions> = {}) => {
     const workerDied = vi.fn();
@@ -169,6 +202,13 @@ describe('a worker that dies', () => {
     expect(await codes(inputs.map((input) => server.run('texts', text(input), never)))).toEqual(['ok', 'ok', 'LS_MODEL_WORKER_DIED', 'ok', 'ok', 'ok', 'ok']);
     expect(workerDied.mock.calls.length).toBeGreaterThanOrEqual(2);
     expect(await codes([server.run('rows', values(1), never)])).toEqual(['ok']);
+  });
+
+  test('twice by one item that is not to blame: no worker starts behind it', async () => {
+    const directory = await encoderDirectory();
+    const { server } = await withFaults({ models: [{ name: 'texts', directory }] });
+    const failed = server.run('texts', text(`fault last ${join(directory, 'blocked')}`), never);
+    await expect(failed).rejects.toMatchObject({ code: 'LS_MODEL_WORKERS_UNAVAILABLE', retryable: true, description: { cause: 'environment' } });
   });
 
   test('for want of memory is replaced as well', async () => {

@@ -52,14 +52,20 @@ export const modelErrors = {
   LS_MODEL_OUTPUT: {
     cause: 'environment',
     retryable: false,
-    summary: 'A model gave a result that is not finite or does not have the shape of its manifest, for an item that is in order.',
-    remedy: 'Check the model with `labelstream models verify`. If few items are concerned, they are outside of what the model can compute.',
+    summary: 'A model gave a result without the shape of its manifest, or failed on an item and did not give its known answers either.',
+    remedy: 'Check the model with `labelstream models verify`, and the memory of the machine; then start the program again.',
+  },
+  LS_MODEL_OUTPUT_NOT_FINITE: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A model that gives its known answers gave infinity or NaN for an item: it is outside of what the model can compute.',
+    remedy: 'Correct the event at its producer: its values are probably far from those that the model was made for.',
   },
   LS_MODEL_RUN: {
-    cause: 'environment',
+    cause: 'input',
     retryable: false,
-    summary: 'onnxruntime failed on an item, alone in its batch.',
-    remedy: 'Read the message of onnxruntime; check the model with `labelstream models verify` and the memory of the machine.',
+    summary: 'onnxruntime failed on an item, alone in its batch, with a model that gives its known answers.',
+    remedy: 'Read the message of onnxruntime: the item is outside of what the model can compute. Correct the event at its producer.',
   },
   LS_MODEL_OVERLOADED: {
     cause: 'environment',
@@ -68,10 +74,10 @@ export const modelErrors = {
     remedy: 'None for single occurrences: the call is repeated. If it lasts, give the program more cores or fewer records in flight.',
   },
   LS_MODEL_WORKER_DIED: {
-    cause: 'environment',
+    cause: 'input',
     retryable: false,
-    summary: 'An item ended the worker thread that computed it, twice, the second time alone.',
-    remedy: 'Look at the item and at the memory of the machine.',
+    summary: 'An item ended the worker thread that computed it, twice, the second time alone; a new worker gave the known answers again.',
+    remedy: 'Correct the event at its producer; if it looks harmless, look at the memory of the machine.',
   },
   LS_MODEL_WORKERS_UNAVAILABLE: {
     cause: 'environment',
