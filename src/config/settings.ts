@@ -5,6 +5,8 @@
 import { z } from 'zod';
 
 const positiveInteger = z.number().int().positive();
+/** For what events carry as an Avro int. */
+const positiveInt32 = positiveInteger.max(2 ** 31 - 1);
 const name = z.string().regex(/^[a-z0-9._-]{1,100}$/, 'a name is 1 to 100 of a-z 0-9 . _ -');
 
 const logTransport = z
@@ -14,7 +16,7 @@ const logTransport = z
     partitionCount: positiveInteger.max(256).default(2).describe('Partitions of each topic, fixed when the topic is made.'),
     segmentBytes: positiveInteger.min(4096).default(64 * 1024 * 1024).describe('Size at which a partition starts a new segment file.'),
     journalBytes: positiveInteger.min(4096).default(8 * 1024 * 1024).describe('Size at which the commit journal starts a new file.'),
-    recordBytesMax: positiveInteger.min(1024).max(256 * 1024 * 1024).default(8 * 1024 * 1024).describe('Largest input record that is accepted.'),
+    recordBytesMax: positiveInteger.min(1024).max(256 * 1024 * 1024).default(8 * 1024 * 1024).describe('Largest input record that is accepted: key, value and headers, with 64 bytes for the record and for each header.'),
   })
   .describe('The embedded log.');
 
@@ -48,21 +50,22 @@ const route = z.strictObject({
 });
 
 const window = z.strictObject({
-  itemsMax: positiveInteger.optional().describe('At most so many items per collection; the oldest leave.'),
+  itemsMax: positiveInt32.optional().describe('At most so many items per collection; the oldest leave.'),
   ageMsMax: positiveInteger.optional().describe('Items leave at this age.'),
   ageBy: z.enum(['append', 'occurred']).default('append').describe('Age counts from the append time of the first input, or from occurredAt where that is earlier.'),
 });
 
 const collection = z.strictObject({
   name: z.string().min(1).describe('A name, or the very template that steps use: its collections are one family.'),
-  version: positiveInteger.default(1).describe('Raise it with every change of this definition: the log keeps the highest.'),
+  version: positiveInt32.default(1).describe('Raise it with every change of this definition: the log keeps the highest.'),
   names: z.array(name).min(1).optional().describe('The only names that the template may give; others become dead letters.'),
   metric: z.enum(['cosine', 'euclidean']).default('cosine').describe('The distance between two vectors.'),
   eps: z.number().positive().describe('Two items are neighbours at this distance or below.'),
-  minPoints: positiveInteger.describe('An item with so many neighbours, itself counted, is the core of a cluster.'),
+  minPoints: positiveInt32.describe('An item with so many neighbours, itself counted, is the core of a cluster.'),
   window: window.prefault({}).describe('Which items stay.'),
-  collectionsMax: positiveInteger.default(1000).describe('At most so many collections in the family.'),
+  collectionsMax: positiveInt32.default(1000).describe('At most so many collections in the family.'),
   relabelOnMerge: z.boolean().default(false).describe('Tell every item of a retired cluster its new one, for consumers that read labels alone.'),
+  allowUnreproducible: z.boolean().default(false).describe('Take features of a model that says `reproducible: false`: a repeated item may then move.'),
 });
 
 export const settings = z.strictObject({

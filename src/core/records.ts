@@ -32,9 +32,15 @@ export type OutputRecord = TopicPartition & {
 
 export const noHeaders: Headers = new Map();
 
-/** Bytes that a record occupies in a budget: its content and a flat overhead for its bookkeeping. */
+/** Of a record, and of each of its headers: more than any file or frame needs to tell where they begin and end. */
+const bookkeepingBytes = 64;
+
+/**
+ * Bytes that a record occupies in a budget, and what its size is wherever a size is limited: its content, in UTF-8, and a flat overhead for its
+ * bookkeeping and for that of each header.
+ */
 export function recordBytes(record: { readonly key: Buffer | null; readonly value: Buffer; readonly headers: Headers }): number {
-  let bytes = 64 + (record.key?.length ?? 0) + record.value.length;
-  for (const [name, value] of record.headers) bytes += name.length + value.length;
+  let bytes = bookkeepingBytes + (record.key?.length ?? 0) + record.value.length;
+  for (const [name, value] of record.headers) bytes += bookkeepingBytes + Buffer.byteLength(name) + value.length;
   return bytes;
 }

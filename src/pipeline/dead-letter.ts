@@ -3,9 +3,9 @@
  * other and are delivered in the place of the result they replace.
  */
 import type { Origin } from '../core/events.generated.ts';
-import type { ConsumedRecord, OutputRecord } from '../core/records.ts';
+import { noHeaders, recordBytes, type ConsumedRecord, type OutputRecord } from '../core/records.ts';
 import { topics } from '../core/topics.ts';
-import { encodeOrigin, headerNames, originOf } from './headers.ts';
+import { encodeOrigin, headerNames, originBytesMax, originOf } from './headers.ts';
 
 export type Failure = {
   readonly code: string;
@@ -22,32 +22,55 @@ export type Failure = {
   readonly origin?: Origin;
 };
 
-/** A message may quote the input, and the input may be long: what the dead letter adds stays far below its topic's margin of 64 KiB. */
-export const messageBytesMax = 2_048;
+/** A message may quote the input, and the input may be long; names come from outside, too. */
 const nameBytesMax = 256;
-const stepsBytesMax = 8_192;
+const valueBytesMax: Readonly<Record<keyof typeof headerNames, number>> = {
+  origin: originBytesMax,
+  errorCode: nameBytesMax,
+  errorMessage: 2_048,
+  errorStage: nameBytesMax,
+  errorTask: nameBytesMax,
+  errorAttempt: nameBytesMax,
+  errorSchemaId: nameBytesMax,
+  errorRouteSteps: 8_192,
+  errorResults: 8_192,
+  readTopic: nameBytesMax,
+  readIncarnation: nameBytesMax,
+  readPartition: nameBytesMax,
+  readSequence: nameBytesMax,
+};
+export const messageBytesMax = valueBytesMax.errorMessage;
+
+const largestHeaders = new Map(Object.entries(headerNames).map(([key, name]) => [name, Buffer.alloc(valueBytesMax[key as keyof typeof headerNames])]));
+
+/** What a dead letter is larger than its record, at most, as `recordBytes` counts it. */
+export const deadLetterHeaderBytesMax =
+  recordBytes({ key: null, value: Buffer.alloc(0), headers: largestHeaders }) - recordBytes({ key: null, value: Buffer.alloc(0), headers: noHeaders });
 
 /** @param partition of the topic dead-letters. */
 export function deadLetter(record: ConsumedRecord, failure: Failure, partition: number): OutputRecord {
   const headers = new Map(record.headers);
   // A redriven record may still carry the reason of its last failure.
   for (const name of Object.values(headerNames)) headers.delete(name);
-  const set = (name: string, text: string, bytesMax: number): void => void headers.set(name, Buffer.from(truncated(text, bytesMax)));
-  set(headerNames.errorCode, failure.code, nameBytesMax);
-  set(headerNames.errorMessage, failure.message, messageBytesMax);
-  set(headerNames.errorStage, failure.stage, nameBytesMax);
-  if (failure.task !== undefined) set(headerNames.errorTask, failure.task, nameBytesMax);
-  set(headerNames.errorAttempt, String(failure.attempt), nameBytesMax);
-  if (failure.schemaId !== undefined) set(headerNames.errorSchemaId, failure.schemaId, nameBytesMax);
-  if (failure.routeSteps !== undefined) set(headerNames.errorRouteSteps, failure.routeSteps.join(','), stepsBytesMax);
+  const set = (name: keyof typeof headerNames, text: string): void =>
+    void headers.set(headerNames[name], Buffer.from(truncated(text, valueBytesMax[name])));
+  set('errorCode', failure.code);
+  set('errorMessage', failure.message);
+  set('errorStage', failure.stage);
+  if (failure.task !== undefined) set('errorTask', failure.task);
+  set('errorAttempt', String(failure.attempt));
+  if (failure.schemaId !== undefined) set('errorSchemaId', failure.schemaId);
+  if (failure.routeSteps !== undefined) set('errorRouteSteps', failure.routeSteps.join(','));
   if (failure.results !== undefined && Object.keys(failure.results).length > 0) {
-    set(headerNames.errorResults, JSON.stringify(failure.results), stepsBytesMax);
+    set('errorResults', JSON.stringify(failure.results));
   }
-  set(headerNames.readTopic, record.topic, nameBytesMax);
-  set(headerNames.readIncarnation, record.incarnation, nameBytesMax);
-  set(headerNames.readPartition, String(record.partition), nameBytesMax);
-  set(headerNames.readSequence, String(record.sequence), nameBytesMax);
-  headers.set(headerNames.origin, encodeOrigin(failure.origin ?? originOf(record)));
+  set('readTopic', record.topic);
+  set('readIncarnation', record.incarnation);
+  set('readPartition', String(record.partition));
+  set('readSequence', String(record.sequence));
+  const origin = encodeOrigin(failure.origin ?? originOf(record));
+  // A claimed one may have any length; nobody could read it back.
+  headers.set(headerNames.origin, origin.length <= originBytesMax ? origin : encodeOrigin(originOf({ ...record, headers: noHeaders })));
   return { topic: topics.deadLetters, partition, key: record.key, value: record.value, headers };
 }
 

@@ -22,12 +22,12 @@ export const headerNames = {
 } as const;
 
 /** A longer one is nobody's origin: topic names and incarnations are short. */
-const originBytesMax = 1_024;
+export const originBytesMax = 1_024;
 const originPattern = /^(\d{1,10}) (\d{1,19}) (\d{1,16}) (\S+) (\S+)$/u;
-/** What the schema of Origin holds: an int, a long, a moment that a Date can tell. */
+/** What the schema of Origin holds and its codec writes: an int, a long, a timestamp (avro-guard.ts). */
 const partitionMax = 2 ** 31 - 1;
 const sequenceMax = 2n ** 63n - 1n;
-const appendTimeMsMax = 8.64e15;
+const appendTimeMsMax = 2 ** 52 - 1;
 
 /** `partition sequence appendTime incarnation topic`: no topic and no incarnation contains a space. */
 export function encodeOrigin(origin: Origin): Buffer {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ConsumedRecord } from '../../src/core/records.ts';
-import { deadLetter, deadLetterCode, messageBytesMax } from '../../src/pipeline/dead-letter.ts';
+import { recordBytes, type ConsumedRecord } from '../../src/core/records.ts';
+import { deadLetter, deadLetterCode, deadLetterHeaderBytesMax, messageBytesMax } from '../../src/pipeline/dead-letter.ts';
 import { decodeOrigin, encodeOrigin, headerNames, originOf, withOrigin } from '../../src/pipeline/headers.ts';
 import { seededRandom } from '../../src/core/seeded-random.ts';
 
@@ -66,6 +66,19 @@ describe('a dead letter', () => {
       }
     }
   });
+
+  it('adds no more than is allowed for, whatever the record and the failure hold', () => {
+    const long = '€'.repeat(100_000);
+    const steps = Array.from({ length: 9_000 }, (_, index) => `route/${index}`);
+    const origin = { topic: long, incarnation: long, partition: 2 ** 31 - 1, sequence: 2n ** 63n - 1n, appendTime: 2 ** 52 - 1 };
+    const largest = { code: long, message: long, stage: long, task: long, attempt: 1, schemaId: long, routeSteps: steps, results: { [long]: long }, origin };
+    const read = { ...record, topic: 't'.repeat(249), incarnation: 'i'.repeat(60), headers: new Map([['labelstream.origin', encodeOrigin(origin)]]) };
+    for (const each of [read, { ...record, headers: new Map() }]) {
+      const output = deadLetter(each, largest, 0);
+      expect(recordBytes(output) - recordBytes({ ...each, headers: new Map() })).toBeLessThanOrEqual(deadLetterHeaderBytesMax);
+    }
+    expect(deadLetterHeaderBytesMax).toBeLessThan(32 * 1024);
+  });
 });
 
 describe('the origin header', () => {
@@ -86,7 +99,7 @@ describe('the origin header', () => {
   });
 
   it('is nothing where the bytes are not one, whatever they are', () => {
-    const hostile = ['', ' ', '1 2 3 a', '1 2 3 a b c', '-1 2 3 a b', '1 2.5 3 a b', '2147483648 1 1 a b', '1 9223372036854775808 1 a b', '1 1 9999999999999999 a b', `1 2 3 a ${'b'.repeat(2_000)}`, '1 2 3 a b\n'];
+    const hostile = ['', ' ', '1 2 3 a', '1 2 3 a b c', '-1 2 3 a b', '1 2.5 3 a b', '2147483648 1 1 a b', '1 9223372036854775808 1 a b', '1 1 9999999999999999 a b', '1 1 4503599627370496 a b', `1 2 3 a ${'b'.repeat(2_000)}`, '1 2 3 a b\n'];
     for (const text of hostile) expect(decodeOrigin(Buffer.from(text)), text).toBeUndefined();
     const random = seededRandom(3);
     const valid = encodeOrigin({ topic: 'a', incarnation: 'b', partition: 1, sequence: 2n, appendTime: 3 });

@@ -70,7 +70,7 @@ export function createExtractOutputs(options: ExtractOptions) {
       }
       return [...steps].map(([family, routeStep], index) => {
         const event = featureEvent(record, { input, origin, routeStep, family, index });
-        return keyed(topics.features, family, options.codec.encode('FeatureEvent', { ...event, deleted: true }));
+        return keyed(topics.features, family, options.codec.encode('FeatureEvent', { ...event, attributes: {}, deleted: true }));
       });
     },
   };

@@ -6,24 +6,20 @@
  */
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import { recordBytes, type OutputRecord, type TopicPartition } from '../../core/records.ts';
-import { topics as topicNames } from '../../core/topics.ts';
 import type { TopicDescription, Transport } from '../../pipeline/transport.ts';
 import { createConsumerGroups } from './consumer-groups.ts';
 import { readWaiting, type PartitionLocation } from './log-reader.ts';
 import type { LogStore } from './log-store.ts';
 import { committedCheckpoint, ownPartition, partitionBounds } from './owned-partition.ts';
 import { sequenceAt } from './positions.ts';
+import { inputBytesMaxFor, recordLimits, type RecordLimits } from './record-limits.ts';
 import { defaultLogLimits } from './segment-log-store.ts';
 
 export type LogTransportOptions = {
-  /** The largest record taken, as `recordBytes` counts it; a dead letter and what is parked may be `deadLetterAllowanceBytes` larger. */
+  /** The largest input taken, as `recordBytes` counts it; what stages write may be larger (record-limits.ts). The store must take that. */
   readonly recordBytesMax?: number;
 };
 
-/** What a dead letter may add to its input in headers (SEMANTICS.md, rule 22): whatever comes in fits when it has to go there. */
-const deadLetterAllowanceBytes = 64 * 1024;
-/** The store's limit, less the allowance, less what its frames need beyond `recordBytes` (a few bytes per header). */
-const defaultRecordBytesMax = defaultLogLimits.recordBytes - deadLetterAllowanceBytes - 4 * 1024;
 /** One commit of `append`: enough to fill a synchronisation, little enough to keep the main loop free and a local frame small. */
 const appendRecordsMax = 1_000;
 const appendBytesMax = 4 * 1024 * 1024;
@@ -32,7 +28,7 @@ const partitionCountMax = 10_000;
 
 /** `close` ends every subscription (their `revoked` is awaited) and then closes the store. */
 export function createLogTransport(store: LogStore, options: LogTransportOptions = {}): Transport {
-  const recordBytesMax = options.recordBytesMax ?? defaultRecordBytesMax;
+  const limits = recordLimits(options.recordBytesMax ?? inputBytesMaxFor(defaultLogLimits.recordBytes));
   const catalogue = createTopicCatalogue(store);
   const groups = createConsumerGroups();
   const closing = new AbortController();
@@ -43,7 +39,7 @@ export function createLogTransport(store: LogStore, options: LogTransportOptions
   };
   const checkRecords = async (records: readonly OutputRecord[]): Promise<void> => {
     for (const [index, record] of records.entries()) {
-      requireSize(record, index, recordBytesMax);
+      requireSize(record, index, limits);
       await catalogue.locate(record);
     }
   };
@@ -165,10 +161,9 @@ function requirePartitionCount(existing: TopicDescription | undefined, partition
   );
 }
 
-function requireSize(record: OutputRecord, index: number, inputBytesMax: number): void {
+function requireSize(record: OutputRecord, index: number, limits: RecordLimits): void {
   const bytes = recordBytes(record);
-  const wraps = record.topic === topicNames.deadLetters || record.topic === topicNames.parked;
-  const recordBytesMax = wraps ? inputBytesMax + deadLetterAllowanceBytes : inputBytesMax;
+  const recordBytesMax = limits.bytesMax(record.topic);
   if (bytes <= recordBytesMax) return;
   throw pipelineError(
     'LS_TRANSPORT_RECORD_TOO_LARGE',

@@ -11,7 +11,7 @@ import type { Clock } from '../../core/clock.ts';
 import { LabelstreamError } from '../../core/errors/error.ts';
 import { logError } from '../../core/errors/log.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
-import type { TopicPartition } from '../../core/records.ts';
+import { recordBytes, type TopicPartition } from '../../core/records.ts';
 import type { FileSystem } from '../../pipeline/file-system.ts';
 import type { TopicDescription } from '../../pipeline/transport.ts';
 import { createCommitQueue, type CommitQueue, type CommitSize, type GroupCommitLimits } from './commit-queue.ts';
@@ -30,7 +30,7 @@ export type LogLimits = {
   readonly segmentBytes: number;
   /** Bytes of commits after which the journal goes on in a new file. */
   readonly journalBytes: number;
-  /** Largest record as it lies in the file: content and about 32 bytes. */
+  /** Largest record, as `recordBytes` counts it: its frame in the file is never larger. */
   readonly recordBytes: number;
   /** What at most goes into one round; one transaction always does. */
   readonly groupCommit: GroupCommitLimits;
@@ -157,15 +157,15 @@ function checkTransaction(state: LogState, transaction: LogTransaction, recordBy
   let bytes = 0;
   for (const record of transaction.records) {
     requirePartition(state, record);
-    const frameBytes = recordFrameBytes(record);
-    if (frameBytes > recordBytesMax) {
+    const size = recordBytes(record);
+    if (size > recordBytesMax) {
       throw pipelineError(
         'LS_TRANSPORT_RECORD_TOO_LARGE',
-        `A record of ${frameBytes} bytes for ${record.topic} is over the log's limit of ${recordBytesMax} bytes; nothing of its transaction was committed.`,
-        { topic: record.topic, partition: record.partition, bytes: frameBytes, bytesMax: recordBytesMax },
+        `A record of ${size} bytes for ${record.topic} is over the log's limit of ${recordBytesMax} bytes; nothing of its transaction was committed.`,
+        { topic: record.topic, partition: record.partition, bytes: size, bytesMax: recordBytesMax },
       );
     }
-    bytes += frameBytes;
+    bytes += recordFrameBytes(record);
   }
   for (const checkpoint of transaction.checkpoints) requirePartition(state, checkpoint);
   return { records: transaction.records.length, bytes };

@@ -198,7 +198,7 @@ describe('topics and limits', () => {
   test('a record over the limit is refused with its transaction, one at the limit is not', async () => {
     const store = await openStore(await temporaryDirectory(), { limits: { ...smallLimits, recordBytes: 1000 } });
     await store.createTopic('labels', 1);
-    const sized = (bytes: number): LogTransaction => ({ records: [record('labels', 0, 'a'), record('labels', 0, 'x'.repeat(bytes - 32))], checkpoints: [] });
+    const sized = (bytes: number): LogTransaction => ({ records: [record('labels', 0, 'a'), record('labels', 0, 'x'.repeat(bytes - 64))], checkpoints: [] });
     await expect(store.commit(sized(1001))).rejects.toMatchObject({ code: 'LS_TRANSPORT_RECORD_TOO_LARGE', details: { bytes: 1001, bytesMax: 1000 } });
     expect(await values(store, 'labels', 0)).toEqual([]);
     await store.commit(sized(1000));

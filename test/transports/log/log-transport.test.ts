@@ -1,25 +1,47 @@
 /** What is the log transport's own; what it shares with every transport is in test/conformance. */
 import { describe, expect, test } from 'vitest';
+import { recordBytes } from '../../../src/core/records.ts';
 import { createLogTransport } from '../../../src/transports/log/log-transport.ts';
 import type { LogTransaction } from '../../../src/transports/log/log-store.ts';
+import { recordFrameBytes } from '../../../src/transports/log/record-frame.ts';
 import { code, hold, output, outputs, readAll, resume, roomy } from '../../conformance/transport-harness.ts';
 import { createMemoryLogStore } from './memory-log-store.ts';
 
 const never = new AbortController().signal;
 
-test('a dead letter may be larger than any input by what its headers add', async () => {
+test.each([
+  ['text.events', 0],
+  ['features', 32],
+  ['parked', 32],
+  ['dead-letters', 64],
+  ['labels', 128],
+  ['cluster-events', 128],
+])('the largest record of %s is that of the setting and %i KiB', async (topic, kibibytes) => {
   const transport = createLogTransport(createMemoryLogStore(), { recordBytesMax: 1_000 });
-  await transport.createTopics(['dead-letters', 'parked', 'labels'].map((topic) => ({ topic, partitionCount: 1 })));
-  const allowed = 1_000 - 64;
-  for (const topic of ['dead-letters', 'parked']) {
-    await transport.append([output(topic, 0, Buffer.alloc(allowed + 64 * 1024))]);
-    expect(await code(transport.append([output(topic, 0, Buffer.alloc(allowed + 64 * 1024 + 1))]))).toBe('LS_TRANSPORT_RECORD_TOO_LARGE');
-  }
-  await transport.append([output('labels', 0, Buffer.alloc(allowed))]);
-  await expect(transport.append([output('labels', 0, 'fits'), output('labels', 0, Buffer.alloc(allowed + 1))])).rejects.toMatchObject({
+  await transport.createTopics([{ topic, partitionCount: 1 }]);
+  const recordBytesMax = 1_000 + kibibytes * 1024;
+  const allowed = recordBytesMax - 64;
+  await transport.append([output(topic, 0, Buffer.alloc(allowed))]);
+  await expect(transport.append([output(topic, 0, 'fits'), output(topic, 0, Buffer.alloc(allowed + 1))])).rejects.toMatchObject({
     code: 'LS_TRANSPORT_RECORD_TOO_LARGE',
-    details: { topic: 'labels', index: 1, bytes: 1_001, recordBytesMax: 1_000 },
+    details: { topic, index: 1, bytes: recordBytesMax + 1, recordBytesMax },
   });
+});
+
+test('the store never refuses what the transport takes: no frame is larger than its record', () => {
+  const words = ['', 'a', 'é', '€', '😀', '\ud800', 'labelstream.origin'];
+  let checked = 0;
+  for (const word of words) {
+    for (const count of [0, 1, 30_000]) {
+      for (const key of [null, Buffer.alloc(0), Buffer.alloc(999)]) {
+        const headers = new Map(Array.from({ length: Math.min(count, 40) }, (_, index) => [word.repeat(count % 7_001) + String(index), Buffer.alloc(index)]));
+        const record = { key, value: Buffer.alloc(count), headers };
+        expect(recordFrameBytes(record)).toBeLessThan(recordBytes(record));
+        checked += 1;
+      }
+    }
+  }
+  expect(checked).toBe(63);
 });
 
 test('a long append goes in bounded commits, in order', async () => {
