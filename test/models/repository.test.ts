@@ -95,6 +95,17 @@ describe('loadArtefacts', () => {
     expect((await loadArtefacts(directory)).manifest.name).toBe('test-classifier');
   });
 
+  test('refuses a link into a neighbour whose name begins with that of the directory', async () => {
+    const parent = await temporaryDirectory();
+    const [directory, neighbour] = [join(parent, 'encoder'), join(parent, 'encoder-evil')];
+    await mkdir(directory);
+    await mkdir(neighbour);
+    await writeModel(directory, answered, { 'model.onnx': valuesClassifier() });
+    await rename(join(directory, 'model.onnx'), join(neighbour, 'model.onnx'));
+    await symlink(join('..', 'encoder-evil', 'model.onnx'), join(directory, 'model.onnx'));
+    expect(await rejectedMessage(loadArtefacts(directory), 'LS_MODEL_MANIFEST')).toContain('leaves the directory');
+  });
+
   test('refuses a manifest that is missing, or that states another opset', async () => {
     const directory = await classifierDirectory({ opset: 13 }).catch((error: unknown) => error);
     expect(directory).toMatchObject({ code: 'LS_MODEL_MANIFEST' });
