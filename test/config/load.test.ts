@@ -87,6 +87,15 @@ describe('every mistake is told at once, with its line', () => {
     ]);
   });
 
+  test.each(['version', 'minPoints', 'collectionsMax', 'window.itemsMax'])('of a number that no event can carry: %s', (setting) => {
+    const [outer = '', inner] = setting.split('.');
+    const withValue = (value: number) => valid.replace(/ {4}minPoints: 5\n/, `${setting === 'minPoints' ? '' : '    minPoints: 5\n'}    ${outer}: ${inner === undefined ? value : `{ ${inner}: ${value} }`}\n`);
+    expect(mistakes(withValue(2 ** 31 - 1))).toEqual([]);
+    for (const value of [2 ** 31, 3_000_000_000]) {
+      expect(mistakes(withValue(value))).toEqual([expect.stringMatching(new RegExp(`^\\d+ LS_CONFIG_VALUE collections\\[0\\]\\.${setting.replace('.', '\\.')}: .*2147483647`))]);
+    }
+  });
+
   test('of syntax', () => {
     expect(mistakes('a: [1\nb: 2')[0]).toMatch(/^\d LS_CONFIG_SYNTAX /);
     expect(mistakes('- a\n- b')[0]).toContain('LS_CONFIG_VALUE the configuration');
