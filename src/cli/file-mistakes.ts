@@ -6,6 +6,7 @@ import { openCodec } from '../codec/codec.ts';
 import type { Configuration } from '../config/load.ts';
 import type { SettingPath, UnlocatedMistake } from '../config/mistakes.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
+import { stepsOf } from '../core/templates.ts';
 import type { Manifest } from '../models/manifest.ts';
 import { loadArtefacts, readManifest } from '../models/repository.ts';
 
@@ -30,7 +31,7 @@ export async function fileMistakes(configuration: Configuration, depth: 'manifes
     const manifest = await attempt(['models', name, 'directory'], read);
     if (manifest !== undefined) manifests.set(name, manifest);
   }
-  return [...mistakes, ...taskMistakes(configuration, manifests)];
+  return [...mistakes, ...taskMistakes(configuration, manifests), ...reproducibilityMistakes(configuration, manifests)];
 }
 
 /** Whether each model is made for the task that a step gives it. */
@@ -47,4 +48,23 @@ function taskMistakes({ routes }: Configuration, manifests: ReadonlyMap<string, 
       };
     }),
   );
+}
+
+/** Whether a collection gets what its inputs alone do not decide (SEMANTICS.md, rule 6): vectors, or the labels in its template. */
+function reproducibilityMistakes({ routes, collections }: Configuration, manifests: ReadonlyMap<string, Manifest>): readonly UnlocatedMistake[] {
+  return collections.flatMap(({ name, allowUnreproducible }, index) => {
+    if (allowUnreproducible) return [];
+    const feeding = routes.flatMap(({ steps }) =>
+      steps
+        .filter(({ collection }) => collection?.text === name)
+        .flatMap((step) => [step, ...steps.filter((other) => step.collection !== undefined && stepsOf(step.collection).includes(other.name))]),
+    );
+    const models = new Set(feeding.map(({ model }) => model).filter((model) => manifests.get(model)?.reproducible === false));
+    return [...models].map((model) => ({
+      code: 'LS_CONFIG_COMBINATION',
+      path: ['collections', index],
+      message: `the collection ${name} depends on the model ${model}, whose manifest says reproducible: false`,
+      remedy: 'Use a model that is reproducible, or add allowUnreproducible: true to the collection and know that repeated items may move.',
+    }));
+  });
 }

@@ -3,6 +3,8 @@ import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { jsonLines, repository, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
+import { encoderManifest, writeModelWithAnswers } from '../models/model-directory.ts';
+import { encoderDimensions, textEncoder } from '../models/onnx-fixtures.ts';
 import { notesConfiguration, succeed, textsConfiguration, writeEncoder } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
@@ -91,6 +93,49 @@ routes:
       expect(stderr).toMatch(/has 4 mistakes\n/);
       for (const mistake of mistakes) expect(stderr).toMatch(mistake);
     }
+  });
+});
+
+test('a model that is not reproducible feeds a collection only where the configuration says so', async () => {
+  await withDirectory(async (directory) => {
+    await writeEncoder(directory, { reproducible: false });
+    const refused = await writeConfiguration(directory, textsConfiguration());
+    for (const command of [['validate'], ['run', '--until-idle']]) {
+      const { code, stderr } = await runProgram(...command, '-c', refused);
+      expect(code, stderr).toBe(78);
+      expect(stderr).toMatch(
+        /labelstream\.yaml:7: .*the collection texts depends on the model encoder, whose manifest says reproducible: false \[LS_CONFIG_COMBINATION\]\n {2}Use a model .*allowUnreproducible: true/,
+      );
+    }
+    const allowed = await writeConfiguration(directory, textsConfiguration('eps: 0.05, minPoints: 3, allowUnreproducible: true'));
+    await succeed('validate', '-c', allowed);
+    await succeed('run', '--until-idle', '-c', allowed);
+  });
+});
+
+test('a model that is not reproducible chooses no collection by its label, either, but labels freely', async () => {
+  await withDirectory(async (directory) => {
+    await writeEncoder(directory);
+    await mkdir(join(directory, 'topics'));
+    await writeModelWithAnswers(
+      join(directory, 'topics'),
+      { ...encoderManifest, name: 'topics', task: 'text-classification', labels: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], postprocessing: { kind: 'scores', output: 'embedding' }, reproducible: false },
+      { 'model.onnx': textEncoder() }, encoderDimensions,
+    );
+    const configuration = (name: string): string => `
+models: { encoder: { directory: encoder }, topics: { directory: topics } }
+routes:
+  - name: texts
+    from: text
+    steps:
+      - { name: embed, task: text-features, model: encoder, collection: "${name}" }
+      - { name: topic, task: text-classification, model: topics }
+collections:
+  - { name: "${name}", eps: 0.05, minPoints: 3 }
+`;
+    const { code, stderr } = await runProgram('validate', '-c', await writeConfiguration(directory, configuration('${labels.topic|none}')));
+    expect([code, stderr]).toEqual([78, expect.stringMatching(/labelstream\.yaml:10: .*depends on the model topics, whose manifest says reproducible: false/)]);
+    await succeed('validate', '-c', await writeConfiguration(directory, configuration('texts')));
   });
 });
 
