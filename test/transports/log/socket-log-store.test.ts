@@ -182,6 +182,40 @@ describe('the owner\'s socket', () => {
   });
 });
 
+describe('closing the owner\'s socket', () => {
+  test.each(['before it is closed', 'while it is closed'])('waits for the commit of a client that is lost %s', async (when) => {
+    const gate = Promise.withResolvers<undefined>();
+    const began = Promise.withResolvers<undefined>();
+    const happened: string[] = [];
+    const { path, server, store } = await served((inner) => ({
+      ...inner,
+      commit: async (transaction) => {
+        began.resolve(undefined);
+        await gate.promise;
+        await inner.commit(transaction);
+        happened.push('committed');
+      },
+    }));
+    const socket = await greeted(path);
+    socket.write(framed(commitOf([['events', 0, -1, 3, []]]), Buffer.from('one')));
+    await began.promise;
+    const lose = async (): Promise<void> => {
+      const lost = once(socket, 'close');
+      socket.destroy();
+      await lost;
+    };
+    if (when === 'before it is closed') await lose();
+    const closed = server.close('closed').then(() => happened.push('closed'));
+    if (when === 'while it is closed') await lose();
+    // Whoever does not wait has closed by then: there is nothing left to read or to write.
+    for (let turn = 0; turn < 200; turn++) await nextTurn();
+    gate.resolve(undefined);
+    await closed;
+    expect(happened).toEqual(['committed', 'closed']);
+    expect((await store.bounds(partition)).endSequence).toBe(1n);
+  });
+});
+
 describe('a store over the socket', () => {
   test('keeps the order of commits that are in flight together, large ones among them', async () => {
     const { client, store } = await served();
