@@ -151,7 +151,8 @@ async function session(world: World): Promise<void> {
     store = await openLog(world, disk.startProcess(hooks));
   } catch (error) {
     if (fate.ended.signal.aborted) return;
-    if (error instanceof LabelstreamError && error.code === 'LS_LOG_UNREADABLE' && world.refusalChance > 0) return;
+    const refused = error instanceof LabelstreamError && (error.code === 'LS_LOG_UNREADABLE' || error.code === 'LS_LOG_FAILED');
+    if (refused && world.refusalChance > 0) return;
     throw error;
   }
   // The end may have come with the last operation of opening, which could do without.

@@ -3,6 +3,8 @@
  * acknowledged), everything below it must be there. Any step may be cut off by a crash and simply happens again at the next opening.
  */
 import { dirname, join } from 'node:path';
+import { LabelstreamError } from '../../core/errors/error.ts';
+import { logError } from '../../core/errors/log.ts';
 import type { FileSystem } from '../../pipeline/file-system.ts';
 import { corruptFile, numberInName } from './file-header.ts';
 import { recoverJournal, startJournal, type Journal } from './journal.ts';
@@ -20,18 +22,34 @@ export type RecoveryOptions = SegmentPaths & {
   readonly tailCut: (cut: TailCut) => void;
 };
 
+/** Rejects with LS_LOG_FAILED where the disk refused to write, and with the error of the disk where it refused anything else. */
 export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
   const { fileSystem, directory } = options;
   const journalDirectory = join(directory, 'journal');
-  await fileSystem.makeDirectory(journalDirectory);
-  await syncUpwards(fileSystem, directory);
+  await writing(async () => {
+    await fileSystem.makeDirectory(journalDirectory);
+    await syncUpwards(fileSystem, directory);
+  });
   const journalOptions = { fileSystem, directory: journalDirectory, journalBytes: options.journalBytes };
   const recovered = await recoverJournal(journalOptions);
   if (recovered.cut !== undefined) options.tailCut(recovered.cut);
   if (recovered.state === undefined) await requireNoTopics(options, journalDirectory);
   const state = recovered.state ?? emptyLogState();
   for (const topic of state.topics.values()) await recoverTopic(options, topic);
-  return { state, journal: await startJournal(journalOptions, recovered, state) };
+  return { state, journal: await writing(() => startJournal(journalOptions, recovered, state)) };
+}
+
+/** What the disk answers where this user or this mount may not write: neither is mended by space. */
+const refusedToUser: readonly unknown[] = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'];
+
+/** Nothing of a transaction is under way while a log is opened. */
+async function writing<Result>(write: () => Promise<Result>): Promise<Result> {
+  try {
+    return await write();
+  } catch (error) {
+    if (error instanceof LabelstreamError || !(error instanceof Error) || ('code' in error && refusedToUser.includes(error.code))) throw error;
+    throw logError('LS_LOG_FAILED', `The log was not opened, because writing failed: ${error.message}`, { outcome: 'not-committed' }, { cause: error });
+  }
 }
 
 /**
@@ -85,7 +103,7 @@ async function recoverPartition(options: RecoveryOptions, partition: PartitionSt
 async function removeSegment(options: RecoveryOptions, path: string): Promise<void> {
   const handle = await options.fileSystem.open(path, { create: false });
   const bytes = await handle.size().finally(() => handle.close());
-  await options.fileSystem.remove(path);
+  await writing(() => options.fileSystem.remove(path));
   options.tailCut({ file: path, bytes });
 }
 
@@ -97,7 +115,7 @@ async function recoverActive(options: RecoveryOptions, partition: PartitionState
   try {
     const excess = (await handle.size()) - segment.lengthBytes;
     if (excess > 0) {
-      await handle.truncate(segment.lengthBytes);
+      await writing(() => handle.truncate(segment.lengthBytes));
       options.tailCut({ file: path, bytes: excess });
     }
     const index = await scanIndex({ path, handle }, segment, partition.nextSequence);

@@ -63,8 +63,8 @@ export type SegmentLogStoreOptions = {
 };
 
 /**
- * Rejects with LS_LOG_CORRUPT, LS_LOG_FORMAT or LS_LOG_UNREADABLE. A commit rejects with LS_LOG_FAILED once the disk refused, `outcome` in its
- * details being `not-committed` or `unknown`; its records' buffers are not to be changed before it settles.
+ * Rejects with LS_LOG_CORRUPT, LS_LOG_FORMAT, LS_LOG_UNREADABLE or LS_LOG_FAILED. A commit rejects with LS_LOG_FAILED once the disk refused,
+ * `outcome` in its details being `not-committed` or `unknown`; its records' buffers are not to be changed before it settles.
  */
 export async function openSegmentLogStore(options: SegmentLogStoreOptions): Promise<LogStore> {
   const { directory, fileSystem, clock, limits } = options;

@@ -1,4 +1,6 @@
 /** After the disk refused, nothing is written any more, what was committed can be read, and the error tells what became of the transaction. */
+import { appendFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { append, openStore, record, smallLimits, temporaryDirectory, values } from './store-fixture.ts';
 import { createRefusingFileSystem, type DiskCall } from './refusing-file-system.ts';
@@ -141,6 +143,38 @@ describe('a refusal of the disk', () => {
     await store.close();
   });
 
+  test.each([
+    ['making the directory', (call: DiskCall) => call.call === 'makeDirectory'],
+    ['making the file of a journal', (call: DiskCall) => call.call === 'open' && call.path.endsWith('0002.journal')],
+    ['writing the journal', (call: DiskCall) => call.call === 'write' && call.path.endsWith('.journal')],
+    ['cutting off a tail', (call: DiskCall) => call.call === 'truncate' && call.path.endsWith('.log')],
+    ['removing a segment that was not committed', (call: DiskCall) => call.call === 'remove' && call.path.endsWith('.log')],
+  ])('on a full disk, %s as the log is opened: asks for space', async (_name, concerned) => {
+    const directory = await temporaryDirectory();
+    const store = await openStore(directory);
+    const { incarnation } = await store.createTopic('labels', 1);
+    await append(store, 'labels', 0, 'one');
+    await store.close();
+    const partition = join(directory, 'topics', `labels-${incarnation}`, '0');
+    await appendFile(join(partition, '00000000000000000000.log'), 'torn');
+    await writeFile(join(partition, '00000000000000000001.log'), 'begun');
+    const fileSystem = createRefusingFileSystem();
+    fileSystem.refuse((call) => (concerned(call) ? 'ENOSPC' : undefined));
+    const error: unknown = await openStore(directory, { fileSystem }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'LS_LOG_FAILED',
+      message: expect.stringContaining('ENOSPC') as string,
+      description: { remedy: expect.stringContaining('Free space') as string },
+      details: { outcome: 'not-committed' },
+      cause: { code: 'ENOSPC' },
+    });
+    expect(fileSystem.openHandles()).toBe(0);
+    fileSystem.refuse(() => undefined);
+    const reopened = await openStore(directory, { fileSystem });
+    expect(await values(reopened, 'labels', 0)).toEqual(['one']);
+    await reopened.close();
+  });
+
   test('of opening closes what was opened', async () => {
     const directory = await temporaryDirectory();
     const store = await openStore(directory);
@@ -151,7 +185,9 @@ describe('a refusal of the disk', () => {
     for (const call of ['open', 'write', 'dataSync', 'read', 'size', 'list', 'makeDirectory', 'directorySync'] as const) {
       let countdown = call === 'open' || call === 'read' || call === 'size' ? 3 : 0;
       fileSystem.refuse((made) => (made.call === call && countdown-- <= 0 ? 'EIO' : undefined));
-      await expect(openStore(directory, { fileSystem }), call).rejects.toMatchObject({ code: 'LS_LOG_UNREADABLE' });
+      const reading = call === 'open' || call === 'read' || call === 'size' || call === 'list';
+      const refused = { code: reading ? 'LS_LOG_UNREADABLE' : 'LS_LOG_FAILED', cause: { code: 'EIO' } };
+      await expect(openStore(directory, { fileSystem }), call).rejects.toMatchObject(refused);
       expect(fileSystem.openHandles(), call).toBe(0);
     }
     const reopened = await openStore(directory);
