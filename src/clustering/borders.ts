@@ -4,6 +4,7 @@
  * neighbours, so choosing anew is cheap.
  */
 import { compareItemIds } from '../core/ids.ts';
+import { neighboursOf } from './adjacency.ts';
 import { vectorBytes, type Distance } from './distance.ts';
 import type { Item } from './item.ts';
 
@@ -28,7 +29,7 @@ export function chooseAnchor(item: Item, distance: Distance): void {
 function nearestCore(item: Item, distance: Distance): Item | undefined {
   let nearest: Item | undefined;
   let nearestDistance = Infinity;
-  for (const candidate of item.neighbours) {
+  for (const candidate of neighboursOf(item)) {
     if (candidate.component === undefined) continue;
     const candidateDistance = distance(item, candidate);
     if (nearest !== undefined && candidateDistance > nearestDistance) continue;

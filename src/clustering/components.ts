@@ -4,6 +4,7 @@
  *
  * For the identities it is written down, for every component touched, how many cores it shares with each cluster before the record.
  */
+import { neighboursOf } from './adjacency.ts';
 import type { Component, Item } from './item.ts';
 
 export type ComponentChange = {
@@ -32,8 +33,8 @@ export function loseCores(change: ComponentChange, lost: readonly Item[]): void 
     const { clusterId } = component;
     change.clusterIds.add(clusterId);
     const seeds = new Set<Item>();
-    for (const { neighbours } of items) {
-      for (const neighbour of neighbours) if (neighbour.component === component) seeds.add(neighbour);
+    for (const item of items) {
+      for (const neighbour of neighboursOf(item)) if (neighbour.component === component) seeds.add(neighbour);
     }
     for (const cores of findPieces(component, seeds)) {
       const piece = detach(component, cores);
@@ -57,7 +58,7 @@ export function gainCores(
     const former = formerClusterId(item.itemId);
     item.component = { cores: new Set([item]), borderCount: 0, clusterId: undefined };
     change.shares.set(item.component, new Map(former === undefined ? [] : [[former, 1]]));
-    for (const neighbour of item.neighbours) {
+    for (const neighbour of neighboursOf(item)) {
       if (neighbour.component !== undefined) item.component = join(change, item.component, neighbour.component);
     }
   }
@@ -149,7 +150,7 @@ function findPieces(component: Component, seeds: ReadonlySet<Item>): Item[][] {
 function expand(component: Component, item: Item, start: Search, ownerOf: Map<Item, Search>): number {
   let search = start;
   let joins = 0;
-  for (const neighbour of item.neighbours) {
+  for (const neighbour of neighboursOf(item)) {
     if (neighbour.component !== component) continue;
     const owner = ownerOf.get(neighbour);
     if (owner === undefined) {

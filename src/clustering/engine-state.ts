@@ -1,8 +1,9 @@
 /** Everything a clustering remembers, and so what its snapshot holds. */
+import { createGraph } from './adjacency.ts';
 import { clusteringError } from '../core/errors/clustering.ts';
 import type { ClusteringIdentity, ClusteringParameters } from './clustering.ts';
 import { compareAges, type Age } from './identities.ts';
-import type { Component, Item } from './item.ts';
+import type { Component, Graph, Item } from './item.ts';
 import { createTold, type Told } from './told.ts';
 
 export type LivingCluster = { readonly component: Component; readonly age: Age };
@@ -13,13 +14,14 @@ export type EngineState = {
   /** Of the last record applied. */
   sequence: bigint | undefined;
   readonly items: Map<string, Item>;
+  readonly graph: Graph;
   readonly living: Map<string, LivingCluster>;
   readonly told: Told;
 };
 
 export function createEngineState(parameters: ClusteringParameters, identity: ClusteringIdentity): EngineState {
   checkParameters(parameters);
-  return { parameters, identity, sequence: undefined, items: new Map(), living: new Map(), told: createTold() };
+  return { parameters, identity, sequence: undefined, items: new Map(), graph: createGraph(), living: new Map(), told: createTold() };
 }
 
 /** The order of age, in which clusters are listed and written. */

@@ -65,7 +65,7 @@ function clusteringOver(state: EngineState): Clustering {
     },
     meanDegree: () => {
       let sum = 0;
-      for (const { neighbours } of items.values()) sum += neighbours.length;
+      for (const { degree } of items.values()) sum += degree;
       return items.size === 0 ? 0 : sum / items.size;
     },
     snapshot: () => snapshotChunks(state),

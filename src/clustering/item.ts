@@ -1,7 +1,7 @@
 /**
  * A live item and what is known about it. The structure is one graph of such items:
  *
- *   neighbours    every other item within eps, kept on both sides, so that a removal needs no distance
+ *   pairs         every other item within eps, kept on both sides, so that a removal needs no distance (adjacency.ts)
  *   component     set exactly while the item is core; the component holds the cluster id, so that a merge relabels nobody
  *   anchor        of an item that is not core: its nearest core neighbour, which decides its cluster; undefined: noise
  *   anchored      the other side of anchor
@@ -14,12 +14,19 @@ export type Item = {
   readonly vector: Float32Array;
   /** sqrt(sum x^2) in float64, index order. */
   readonly norm: number;
-  readonly neighbours: Item[];
+  readonly graph: Graph;
+  readonly slot: number;
+  /** How many neighbours it has; itself not counted. */
+  degree: number;
+  /** Two numbers for each neighbour, and room for more. */
+  pairs: Int32Array;
   readonly anchored: Set<Item>;
   component: Component | undefined;
   anchor: Item | undefined;
   told: ToldCluster | undefined;
 };
+
+export type Graph = { readonly slots: (Item | undefined)[]; readonly freeSlots: number[] };
 
 /** The core items that are connected through each other, and with them the cluster's border items. */
 export type Component = {

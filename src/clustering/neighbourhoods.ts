@@ -1,10 +1,11 @@
 /**
- * Which items are within eps of which. Both sides hold the edge, so that a removal costs no distance; an insertion compares with every live
- * item. What one record does to an item is folded first (`netMutations`), since only the net change of a record counts.
+ * Which items are within eps of which. An insertion compares with every live item; a removal costs no distance. What one record does to an
+ * item is folded first (`netMutations`), since only the net change of a record counts.
  */
+import { addEdge, takeSlot } from './adjacency.ts';
 import type { Mutation } from './clustering.ts';
 import { normOf, type Point } from './distance.ts';
-import type { Item } from './item.ts';
+import type { Graph, Item } from './item.ts';
 
 export type NetMutations = {
   /** Live before the record and gone or replaced by it. */
@@ -38,32 +39,25 @@ export function netMutations(mutations: readonly Mutation[], items: ReadonlyMap<
 }
 
 /** Without neighbours yet. Owns its vector: the caller may reuse the one given. */
-export function createItem(itemId: string, vector: Float32Array): Item {
-  return {
+export function createItem(graph: Graph, itemId: string, vector: Float32Array): Item {
+  const item: Item = {
     itemId,
     vector: vector.slice(),
     norm: normOf(vector),
-    neighbours: [],
+    graph,
+    slot: takeSlot(graph),
+    degree: 0,
+    pairs: new Int32Array(0),
     anchored: new Set(),
     component: undefined,
     anchor: undefined,
     told: undefined,
   };
+  graph.slots[item.slot] = item;
+  return item;
 }
 
 /** Finds the neighbours of an item that is not live yet. */
 export function link(item: Item, others: Iterable<Item>, isNear: (left: Point, right: Point) => boolean): void {
-  for (const other of others) {
-    if (!isNear(item, other)) continue;
-    item.neighbours.push(other);
-    other.neighbours.push(item);
-  }
-}
-
-/** Its neighbours forget the item; the item keeps its own list, by which the caller finds who may have changed. */
-export function unlink(item: Item): void {
-  for (const { neighbours } of item.neighbours) {
-    const last = neighbours.pop();
-    if (last !== item && last !== undefined) neighbours[neighbours.indexOf(item)] = last;
-  }
+  for (const other of others) if (isNear(item, other)) addEdge(item, other);
 }

@@ -4,6 +4,7 @@
  */
 import { clusteringError } from '../core/errors/clustering.ts';
 import { clusterId } from '../core/ids.ts';
+import { clearEdges, neighboursOf, releaseSlots, removeEdgesTo } from './adjacency.ts';
 import { chooseAnchor, releaseAnchor } from './borders.ts';
 import type { ClusteringParameters, Mutation, NetChange, ToldAssignment, Transition } from './clustering.ts';
 import { createComponentChange, gainCores, loseCores, type ComponentChange } from './components.ts';
@@ -11,14 +12,14 @@ import { checkVector, distanceFor, nearnessFor } from './distance.ts';
 import { checkParameters, type EngineState } from './engine-state.ts';
 import { evolve, matchIdentities, type Age } from './identities.ts';
 import { clusterIdOf, inItemOrder, membersOf, roleOf, type Item } from './item.ts';
-import { createItem, link, netMutations, unlink, type NetMutations } from './neighbourhoods.ts';
+import { createItem, link, netMutations, type NetMutations } from './neighbourhoods.ts';
 
 export function applyRecord(state: EngineState, mutations: readonly Mutation[], sequence: bigint): NetChange {
   const net = checkedMutations(state, state.parameters, mutations, sequence);
   const formerClusterIds = clusterIdsOfCores(net.leaving);
   const { entered, degreeChanged } = mutateNeighbourhoods(state, net);
   const { minPoints } = state.parameters;
-  const isDense = (item: Item): boolean => item.neighbours.length + 1 >= minPoints;
+  const isDense = (item: Item): boolean => item.degree + 1 >= minPoints;
   const demoted = degreeChanged.filter((item) => item.component !== undefined && !isDense(item));
   const gained = degreeChanged.filter((item) => item.component === undefined && isDense(item));
   const lost = [...net.leaving.filter(({ component }) => component !== undefined), ...demoted];
@@ -34,9 +35,11 @@ export function applyRecord(state: EngineState, mutations: readonly Mutation[], 
   const change = createComponentChange();
   loseCores(change, lost);
   gainCores(change, gained, (itemId) => formerClusterIds.get(itemId));
-  for (const { neighbours } of gained) for (const neighbour of neighbours) unanchored.add(neighbour);
+  for (const item of gained) for (const neighbour of neighboursOf(item)) unanchored.add(neighbour);
   const distance = distanceFor(state.parameters.metric);
   for (const item of unanchored) if (item.component === undefined) chooseAnchor(item, distance);
+
+  releaseSlots(state.graph, net.leaving);
 
   const transitions = nameComponents(state, change, sequence);
   const reassigned = membersReassigned(state, change);
@@ -56,14 +59,15 @@ export function rebuildRecord(
   state.parameters = parameters;
   state.identity = { ...state.identity, generation };
   for (const item of net.leaving) leave(state, item);
+  releaseSlots(state.graph, net.leaving);
   const remaining = [...state.items.values()];
   for (const item of remaining) {
-    item.neighbours.length = 0;
+    clearEdges(item);
     item.anchored.clear();
     item.component = undefined;
     item.anchor = undefined;
   }
-  const entered = net.entering.map(({ itemId, vector }) => createItem(itemId, vector));
+  const entered = net.entering.map(({ itemId, vector }) => createItem(state.graph, itemId, vector));
   const items = [...remaining, ...entered];
   const isNear = nearnessFor(parameters);
   state.items.clear();
@@ -74,7 +78,7 @@ export function rebuildRecord(
 
   const change = createComponentChange();
   for (const former of state.living.keys()) change.clusterIds.add(former);
-  const cores = items.filter((item) => item.neighbours.length + 1 >= parameters.minPoints);
+  const cores = items.filter((item) => item.degree + 1 >= parameters.minPoints);
   gainCores(change, cores, (itemId) => formerClusterIds.get(itemId));
   const distance = distanceFor(parameters.metric);
   for (const item of items) if (item.component === undefined) chooseAnchor(item, distance);
@@ -122,17 +126,17 @@ function mutateNeighbourhoods(state: EngineState, net: NetMutations): { entered:
   for (const item of net.leaving) {
     leave(state, item);
     releaseAnchor(item);
-    unlink(item);
-    for (const neighbour of item.neighbours) touched.add(neighbour);
+    removeEdgesTo(item);
+    for (const neighbour of neighboursOf(item)) touched.add(neighbour);
   }
   for (const item of net.leaving) touched.delete(item);
   const isNear = nearnessFor(state.parameters);
   const entered = net.entering.map(({ itemId, vector }) => {
-    const item = createItem(itemId, vector);
+    const item = createItem(state.graph, itemId, vector);
     link(item, state.items.values(), isNear);
     state.items.set(itemId, item);
     touched.add(item);
-    for (const neighbour of item.neighbours) touched.add(neighbour);
+    for (const neighbour of neighboursOf(item)) touched.add(neighbour);
     return item;
   });
   return { entered, degreeChanged: [...touched] };

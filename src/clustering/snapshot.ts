@@ -1,21 +1,22 @@
 /**
- * The state of a clustering as bytes, canonical: items in the byte order of itemId, clusters by age, aliases by id. Distances are not needed to
+ * The state of a clustering as bytes, canonical: items by itemId, clusters by age, aliases by id. Distances are not needed to
  * read it, since the neighbours and the anchors are in it.
  *
- *   chunk 0         header, JSON: parameters, identity, sequence, and how many chunks of each kind follow
+ *   chunk 0         header, JSON: parameters, identity, sequence, how many chunks of clusters and aliases follow, and how many items
  *   clusters ...    JSON: [[id, founding sequence, rank], ...]
  *   aliases ...     JSON: [[from, to, sequence], ...]
  *   items ...       binary (snapshot-items.ts)
  *
  * It is made lazily, so that a writer can yield between chunks; the clustering must not be changed meanwhile.
  */
+import { addEdge } from './adjacency.ts';
 import { clusteringError } from '../core/errors/clustering.ts';
 import type { ClusteringIdentity, ClusteringParameters } from './clustering.ts';
 import { createEngineState, livingByAge, type EngineState } from './engine-state.ts';
 import type { Component, Item } from './item.ts';
-import { decodeItems, encodeItems, planItems, type ItemLinks } from './snapshot-items.ts';
+import { decodeItems, encodeItems, orderItems } from './snapshot-items.ts';
 
-const format = 1;
+const format = 2;
 const entriesPerChunk = 4096;
 
 type Header = {
@@ -24,7 +25,8 @@ type Header = {
   readonly identity: ClusteringIdentity;
   readonly sequence: string | null;
   readonly dimensions: number;
-  readonly chunks: { readonly clusters: number; readonly aliases: number; readonly items: number };
+  readonly chunks: { readonly clusters: number; readonly aliases: number };
+  readonly itemCount: number;
 };
 
 export function* snapshotChunks(state: EngineState): Generator<Buffer> {
@@ -33,7 +35,7 @@ export function* snapshotChunks(state: EngineState): Generator<Buffer> {
   aliases.sort(([left], [right]) => (left < right ? -1 : 1));
   const clusterChunks = inChunks(clusters);
   const aliasChunks = inChunks(aliases);
-  const plan = planItems(state.items.values());
+  const [first] = state.items.values();
   const { metric, eps, minPoints } = state.parameters;
   const { collection, epoch, generation } = state.identity;
   const header: Header = {
@@ -41,13 +43,14 @@ export function* snapshotChunks(state: EngineState): Generator<Buffer> {
     parameters: { metric, eps, minPoints },
     identity: { collection, epoch, generation },
     sequence: state.sequence === undefined ? null : String(state.sequence),
-    dimensions: plan.dimensions,
-    chunks: { clusters: clusterChunks.length, aliases: aliasChunks.length, items: plan.chunks.length },
+    dimensions: first?.vector.length ?? 0,
+    chunks: { clusters: clusterChunks.length, aliases: aliasChunks.length },
+    itemCount: state.items.size,
   };
   yield Buffer.from(JSON.stringify(header));
   for (const chunk of [...clusterChunks, ...aliasChunks]) yield Buffer.from(JSON.stringify(chunk));
   const names = [...clusters, ...aliases].map(([id]) => id);
-  yield* encodeItems(plan, new Map(names.map((name, index) => [name, index])));
+  yield* encodeItems(orderItems(state.graph, state.items.values()), new Map(names.map((name, index) => [name, index])));
 }
 
 export async function restoreState(next: () => Promise<Buffer | undefined>): Promise<EngineState> {
@@ -87,44 +90,42 @@ async function restoreFollowing(header: Header, take: () => Promise<Buffer>): Pr
       names.push(from);
     }
   }
-  const decoded: { item: Item; links: ItemLinks }[] = [];
-  for (let index = 0; index < header.chunks.items; index++) {
-    for (const entry of decodeItems(await take(), header.dimensions)) decoded.push(entry);
-  }
-  connect(state, decoded, components, names);
+  await restoreItems(state, header, take, { components, names });
   return state;
 }
 
-function connect(
+async function restoreItems(
   state: EngineState,
-  decoded: readonly { readonly item: Item; readonly links: ItemLinks }[],
-  components: readonly Component[],
-  names: readonly string[],
-): void {
-  const at = <Entry>(entries: readonly Entry[], index: number): Entry => {
-    const entry = entries[index];
-    if (entry === undefined) throw new RangeError(`it refers to entry ${index} of ${entries.length}`);
-    return entry;
-  };
-  for (const { item, links } of decoded) {
-    state.items.set(item.itemId, item);
-    if (links.role === 'core') {
-      item.component = at(components, links.place);
-      item.component.cores.add(item);
+  { itemCount, dimensions }: Header,
+  take: () => Promise<Buffer>,
+  named: { readonly components: readonly Component[]; readonly names: readonly string[] },
+): Promise<void> {
+  const items: Item[] = [];
+  const borders: { readonly item: Item; readonly anchor: number }[] = [];
+  while (items.length < itemCount) {
+    for (const { item, links } of decodeItems(await take(), state.graph, dimensions)) {
+      if (links.role === 'core') {
+        item.component = at(named.components, links.place);
+        item.component.cores.add(item);
+      } else if (links.role === 'border') borders.push({ item, anchor: links.place });
+      for (const rank of links.earlierNeighbours) addEdge(at(items, rank), item);
+      state.told.tell(item, links.toldName === undefined ? null : at(named.names, links.toldName), links.toldSequence);
+      state.items.set(item.itemId, item);
+      items.push(item);
     }
-    for (const rank of links.laterNeighbours) {
-      const neighbour = at(decoded, rank).item;
-      item.neighbours.push(neighbour);
-      neighbour.neighbours.push(item);
-    }
-    state.told.tell(item, links.toldName === undefined ? null : at(names, links.toldName), links.toldSequence);
   }
-  for (const { item, links } of decoded) {
-    if (links.role !== 'border') continue;
-    item.anchor = at(decoded, links.place).item;
+  if (state.items.size !== itemCount) throw new RangeError(`it holds ${state.items.size} items instead of ${itemCount}`);
+  for (const { item, anchor } of borders) {
+    item.anchor = at(items, anchor);
     item.anchor.anchored.add(item);
     if (item.anchor.component !== undefined) item.anchor.component.borderCount++;
   }
+}
+
+function at<Entry>(entries: readonly Entry[], index: number): Entry {
+  const entry = entries[index];
+  if (entry === undefined) throw new RangeError(`it refers to entry ${index} of ${entries.length}`);
+  return entry;
 }
 
 function parseHeader(chunk: Buffer): Header {

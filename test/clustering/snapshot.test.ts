@@ -72,6 +72,18 @@ describe('the snapshot of a clustering', () => {
     expect(bytes(await restore(chunks))).toBe(bytes(clustering));
   });
 
+  test('is made in turns of bounded work, also where every item is a neighbour of every other', async () => {
+    const clustering = createClustering({ metric: 'euclidean', eps: 0.1, minPoints: 2 }, identity);
+    const itemCount = 700;
+    clustering.apply(Array.from({ length: itemCount }, (_, index): Mutation => ({ kind: 'insert', itemId: `item ${index}`, vector: Float32Array.of(1) })), 1n);
+    const chunks = [...clustering.snapshot()];
+    const itemsIn = chunks.map((chunk) => chunk.toString('latin1').split('item ').length - 1);
+    expect(itemsIn.reduce((sum, count) => sum + count, 0)).toBe(itemCount);
+    // The first items of the order have next to nothing to write, and yet all their edges to look at.
+    expect(Math.max(...itemsIn) * (itemCount - 1)).toBeLessThanOrEqual(64 * 1024);
+    expect(bytes(await restore(chunks))).toBe(bytes(clustering));
+  });
+
   test('needs no distance to be restored, and keeps what consumers were told', async () => {
     const clustering = createClustering({ metric: 'euclidean', eps: 1, minPoints: 2 }, identity);
     const at = (itemId: string, place: number): Mutation => ({ kind: 'insert', itemId, vector: Float32Array.of(place) });
@@ -100,8 +112,9 @@ describe('a snapshot that is not one', () => {
     ['a header alone', made().slice(0, 1)],
     ['no items', made().slice(0, -1)],
     ['clusters that are no list', [made()[0]!, Buffer.from('7'), made()[2]!]],
+    ['more items than the header says', made().map((chunk, index) => (index === 0 ? Buffer.from(chunk.toString().replace('"itemCount":4', '"itemCount":3')) : chunk))],
     ['a chunk cut short', [...made().slice(0, -1), (made().at(-1) ?? Buffer.of()).subarray(0, -3)]],
-    ['ranks of items that are not there', made().map((chunk, index, all) => (index === all.length - 1 ? Buffer.from(chunk).fill(9, 26, 30) : chunk))],
+    ['ranks of items that are not there', made().map((chunk, index, all) => (index === all.length - 1 ? Buffer.from(chunk).fill(9, 60, 64) : chunk))],
     ['an unknown role', made().map((chunk, index, all) => (index === all.length - 1 ? Buffer.from(chunk).fill(9, 5, 6) : chunk))],
   ])('%s is refused with a code', async (_, chunks) => {
     const iterator = chunks[Symbol.iterator]();
