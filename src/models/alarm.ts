@@ -19,7 +19,7 @@ export function createAlarm(clock: Clock, ring: () => void): Alarm {
       stop();
       const mine = { atMs, controller: new AbortController() };
       pending = mine;
-      void clock.sleep(Math.max(1, atMs - clock.nowMs()), mine.controller.signal).then(() => {
+      void clock.sleep(Math.max(1, atMs - clock.elapsedMs()), mine.controller.signal).then(() => {
         if (pending !== mine) return;
         pending = undefined;
         ring();

@@ -23,6 +23,7 @@ export type Queued = {
   /** The length that it is probably padded to; items of one group are put together. */
   readonly group: number;
   readonly bytes: number;
+  /** By a clock that is never set back. */
   readonly enqueuedAtMs: number;
 };
 
@@ -32,9 +33,9 @@ export type BatchScheduler<Item extends Queued> = {
   /** False where it is not in the queue any more. */
   readonly remove: (item: Item) => boolean;
   /** When the oldest item of the batch that `take` would give was queued; undefined where none is ready. */
-  readonly readySinceMs: (nowMs: number) => number | undefined;
+  readonly readySinceMs: (elapsedMs: number) => number | undefined;
   /** The batch that is ready longest. */
-  readonly take: (nowMs: number) => readonly Item[] | undefined;
+  readonly take: (elapsedMs: number) => readonly Item[] | undefined;
   /** When a batch becomes ready by lingering; undefined where the queue is empty. */
   readonly dueAtMs: () => number | undefined;
   /** Empties the queue. */
@@ -51,11 +52,11 @@ export function createBatchScheduler<Item extends Queued>(limits: BatchLimits): 
     items -= 1;
     bytes -= item.bytes;
   };
-  const ready = (nowMs: number): Item[] | undefined => {
+  const ready = (elapsedMs: number): Item[] | undefined => {
     let oldest: Item[] | undefined;
     for (const group of groups.values()) {
       const first = group[0];
-      if (first === undefined || !isReady(group, first, limits, nowMs)) continue;
+      if (first === undefined || !isReady(group, first, limits, elapsedMs)) continue;
       if (first.enqueuedAtMs < (oldest?.[0]?.enqueuedAtMs ?? Number.POSITIVE_INFINITY)) oldest = group;
     }
     return oldest;
@@ -79,9 +80,9 @@ export function createBatchScheduler<Item extends Queued>(limits: BatchLimits): 
       forget(item);
       return true;
     },
-    readySinceMs: (nowMs) => ready(nowMs)?.[0]?.enqueuedAtMs,
-    take: (nowMs) => {
-      const group = ready(nowMs);
+    readySinceMs: (elapsedMs) => ready(elapsedMs)?.[0]?.enqueuedAtMs,
+    take: (elapsedMs) => {
+      const group = ready(elapsedMs);
       if (group === undefined) return undefined;
       const batch = group.splice(0, admitted(group, limits).count);
       for (const item of batch) forget(item);
@@ -118,8 +119,7 @@ function admitted(group: readonly Queued[], limits: BatchLimits): { count: numbe
   return { count, full: count >= limits.batchItemsMax || bytes >= limits.batchBytesMax || (count + 1) * (group[0]?.group ?? 0) > limits.paddedCostMax };
 }
 
-/** A clock that was set back must not make an item wait longer: then it has waited enough. */
-function isReady(group: readonly Queued[], first: Queued, limits: BatchLimits, nowMs: number): boolean {
-  const waitedMs = nowMs - first.enqueuedAtMs;
-  return waitedMs >= limits.lingerMsMax || waitedMs < 0 || admitted(group, limits).full;
+function isReady(group: readonly Queued[], first: Queued, limits: BatchLimits, elapsedMs: number): boolean {
+  const waitedMs = elapsedMs - first.enqueuedAtMs;
+  return waitedMs >= limits.lingerMsMax || admitted(group, limits).full;
 }

@@ -78,7 +78,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
       const models = [...repository].map(([name, artefacts]) => ({ name, artefacts }));
       return startInferenceWorker({ models, testKnownAnswers: true }, options.workerEntry ?? inferenceWorkerEntry);
     },
-    next: () => nextBatch(bound, clock.nowMs()),
+    next: () => nextBatch(bound, clock.elapsedMs()),
     dueAtMs: () => nextDueAtMs(bound),
     request: ({ model, items }) => ({ model, inputs: items.map(({ input }) => input) }),
     succeeded: (batch, reply) => settleBatch(batch, reply, observer),
@@ -152,7 +152,7 @@ async function runItem({ name, input, signal, bound, limits, state, clock, obser
     throw modelError('LS_MODEL_INPUT', message, { model: name, bytes });
   }
   const settled = Promise.withResolvers<ItemOutcome | { readonly error: Error }>();
-  const item: Item = { group: estimateLength(input), bytes, enqueuedAtMs: clock.nowMs(), input, settle: settled.resolve };
+  const item: Item = { group: estimateLength(input), bytes, enqueuedAtMs: clock.elapsedMs(), input, settle: settled.resolve };
   if (!queue.offer(item)) {
     observer.overloaded?.({ model: name });
     throw modelError('LS_MODEL_OVERLOADED', `${queue.size().items} items wait for the model ${name} already`, { model: name });
@@ -183,13 +183,13 @@ function inputBytes(input: ModelInput): number {
 }
 
 /** Of all models, the batch that is ready longest. */
-function nextBatch(bound: ReadonlyMap<string, Bound>, nowMs: number): PoolBatch<Item> | undefined {
+function nextBatch(bound: ReadonlyMap<string, Bound>, elapsedMs: number): PoolBatch<Item> | undefined {
   let oldest: { readonly model: string; readonly queue: BatchScheduler<Item>; readonly sinceMs: number } | undefined;
   for (const [model, { queue }] of bound) {
-    const sinceMs = queue.readySinceMs(nowMs);
+    const sinceMs = queue.readySinceMs(elapsedMs);
     if (sinceMs !== undefined && sinceMs < (oldest?.sinceMs ?? Number.POSITIVE_INFINITY)) oldest = { model, queue, sinceMs };
   }
-  const items = oldest?.queue.take(nowMs);
+  const items = oldest?.queue.take(elapsedMs);
   return oldest === undefined || items === undefined ? undefined : { model: oldest.model, items };
 }
 

@@ -16,7 +16,7 @@ export function createLogObserver(logger: Logger, stage: string): RunnerObserver
     delivered: () => undefined,
     deliveryRetried: (partition, attempt, error) => logger.warn({ ...at(partition), attempt, ...errorFields(error) }, 'delivery failed, trying again'),
     deadLettered: (partition, code) => logger.debug({ ...at(partition), code }, 'dead letter'),
-    parked: (partition, sequence, heldMs) => logger.info({ ...at(partition), sequence: String(sequence), heldMs }, 'record parked: it held others back'),
+    parked: (partition, sequence, heldMs) => logger.info({ ...at(partition), sequence: String(sequence), heldMs: Math.round(heldMs) }, 'record parked: it held others back'),
     paused: (partition, code) => logger.error({ ...at(partition), code }, 'partition paused: most items fail with one code that they did not cause'),
     resumed: (partition) => logger.info(at(partition), 'partition resumed'),
     restored: (partition, { snapshotSequence, records, durationMs }) =>

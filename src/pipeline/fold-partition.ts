@@ -31,8 +31,8 @@ export function runFoldPartition(stage: FoldStage, context: FoldContext): Partit
     position: start.position,
     foldedSequence: start.sequence,
     restored: false,
-    restore: { startedAtMs: clock.nowMs(), snapshotSequence: undefined, records: 0 },
-    snapshot: { recordsSinceWritten: 0, recordsSinceTried: 0, triedAtMs: clock.nowMs() },
+    restore: { startedAtMs: clock.elapsedMs(), snapshotSequence: undefined, records: 0 },
+    snapshot: { recordsSinceWritten: 0, recordsSinceTried: 0, triedAtMs: clock.elapsedMs() },
     outstanding: undefined,
   };
   const drain = (): void => {
@@ -73,9 +73,10 @@ async function nextRecords(run: FoldRun): Promise<readonly ConsumedRecord[]> {
   const { clock, limits, share } = context;
   const waiting = new AbortController();
   run.waiting = waiting;
-  const wakeAtMs = Math.min(snapshotDueAtMs(run) ?? Infinity, ownRecordDueAtMs(run) ?? Infinity);
+  const snapshotInMs = (snapshotDueAtMs(run) ?? Infinity) - clock.elapsedMs();
+  const ownRecordInMs = (ownRecordDueAtMs(run) ?? Infinity) - clock.nowMs();
   // What is due waits for an empty log: records that have yet to be read may settle it themselves.
-  const patienceMs = Math.max(wakeAtMs - clock.nowMs(), limits.lingerMsMax);
+  const patienceMs = Math.max(Math.min(snapshotInMs, ownRecordInMs), limits.lingerMsMax);
   if (patienceMs < Infinity) void clock.sleep(patienceMs, waiting.signal).then(() => waiting.abort(timerOver));
   const { records, bytes } = share();
   try {
@@ -158,7 +159,7 @@ function foldFailed(run: FoldRun, records: readonly ConsumedRecord[], cause: unk
   );
 }
 
-/** Undefined while there is nothing to append, or an earlier one is still on its way through the log. */
+/** In append time, so by the clock's `nowMs`. Undefined while there is nothing to append, or an earlier one is still on its way through the log. */
 function ownRecordDueAtMs(run: FoldRun): number | undefined {
   return run.restored && run.outstanding === undefined ? run.state.due()?.atMs : undefined;
 }

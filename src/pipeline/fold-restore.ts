@@ -59,7 +59,7 @@ export function noteProgress(run: FoldRun, records: number): void {
   context.observer.restored(context.partition, {
     snapshotSequence: progress.snapshotSequence,
     records: progress.records,
-    durationMs: context.clock.nowMs() - progress.startedAtMs,
+    durationMs: context.clock.elapsedMs() - progress.startedAtMs,
   });
 }
 

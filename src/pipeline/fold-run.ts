@@ -32,6 +32,7 @@ export type FoldRun = {
   foldedSequence: bigint;
   /** The state contains everything that was committed when the run began: from here on outputs go out. */
   restored: boolean;
+  /** Times by the clock's `elapsedMs`, here and below. */
   readonly restore: { startedAtMs: number; snapshotSequence: bigint | undefined; records: number };
   readonly snapshot: { recordsSinceWritten: number; recordsSinceTried: number; triedAtMs: number };
   /** A record of our own that was appended and not folded yet. */

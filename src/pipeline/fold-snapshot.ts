@@ -9,7 +9,7 @@ export async function snapshotIfDue(run: FoldRun): Promise<void> {
   const { context, state, standing } = run;
   const { stateStore, clock, observer, partition } = context;
   if (stateStore === undefined || !isDue(run) || hasEnded(run)) return;
-  const startedMs = clock.nowMs();
+  const startedMs = clock.elapsedMs();
   run.snapshot.recordsSinceTried = 0;
   run.snapshot.triedAtMs = startedMs;
   try {
@@ -21,16 +21,16 @@ export async function snapshotIfDue(run: FoldRun): Promise<void> {
   }
   if (hasEnded(run)) return;
   run.snapshot.recordsSinceWritten = 0;
-  observer.snapshotWritten(partition, standing.sequence, clock.nowMs() - startedMs);
+  observer.snapshotWritten(partition, standing.sequence, clock.elapsedMs() - startedMs);
 }
 
 function isDue(run: FoldRun): boolean {
   const dueAtMs = snapshotDueAtMs(run);
   const { clock, limits } = run.context;
-  return dueAtMs !== undefined && (clock.nowMs() >= dueAtMs || run.snapshot.recordsSinceTried >= limits.snapshotEveryRecords);
+  return dueAtMs !== undefined && (clock.elapsedMs() >= dueAtMs || run.snapshot.recordsSinceTried >= limits.snapshotEveryRecords);
 }
 
-/** Undefined while a snapshot may not be cut, or would say nothing new. */
+/** By the clock's `elapsedMs`. Undefined while a snapshot may not be cut, or would say nothing new. */
 export function snapshotDueAtMs({ context, foldedSequence, snapshot, standing }: FoldRun): number | undefined {
   const consistent = standing.outputsSent === 0 && standing.sequence === foldedSequence;
   if (context.stateStore === undefined || !consistent || snapshot.recordsSinceWritten === 0) return undefined;

@@ -33,7 +33,7 @@ async function process(run: MapRun, tracked: Tracked): Promise<void> {
 async function attempt(run: MapRun, tracked: Tracked): Promise<Processed | undefined> {
   const { context, stage, tracker } = run;
   const { clock, random, limits, observer, partition } = context;
-  const startedMs = clock.nowMs();
+  const startedMs = clock.elapsedMs();
   try {
     const processed = await stage.process(tracked.record, {
       get signal() {
@@ -42,7 +42,7 @@ async function attempt(run: MapRun, tracked: Tracked): Promise<Processed | undef
       retry: (operation) => createRetry({ policy: limits.processRetry, clock, random, signal: signalOf(run, tracked) })(operation),
     });
     if (!tracker.awaits(tracked)) return undefined;
-    observer.processed(partition, clock.nowMs() - startedMs, processed.systemFailures);
+    observer.processed(partition, clock.elapsedMs() - startedMs, processed.systemFailures);
     return processed;
   } catch (error) {
     if (!tracker.awaits(tracked)) return undefined;
@@ -76,7 +76,7 @@ function conclude(run: MapRun, tracked: Tracked, processed: Processed): void {
   if (code === undefined) {
     window.record(processed.systemFailures);
     run.held.delete(tracked);
-    tracker.finish(tracked, processed.outputs, context.clock.nowMs());
+    tracker.finish(tracked, processed.outputs, context.clock.elapsedMs());
   } else {
     run.held.add(tracked);
     if (!run.paused) pause(run, code);
@@ -114,7 +114,7 @@ async function probeUntilOneSucceeds(run: MapRun): Promise<void> {
 
 function resume(run: MapRun, tracked: Tracked, processed: Processed): void {
   run.paused = false;
-  run.resumedAtMs = run.context.clock.nowMs();
+  run.resumedAtMs = run.context.clock.elapsedMs();
   run.context.observer.resumed(run.context.partition);
   conclude(run, tracked, processed);
   const waiting = [...run.held];

@@ -38,7 +38,7 @@ async function linger(run: MapRun, head: Tracked): Promise<void> {
     const nobodyElse = prefix.inputs === tracker.inFlight().records && (isDraining(run) || !hasRoom(run));
     return full || nobodyElse || hasEnded(run);
   };
-  await changed.until(complete, head.finishedAtMs + limits.lingerMsMax - clock.nowMs());
+  await changed.until(complete, head.finishedAtMs + limits.lingerMsMax - clock.elapsedMs());
 }
 
 /** Where the group stands then; undefined where the run ended first. */
@@ -70,10 +70,10 @@ async function waitOrPark(run: MapRun, head: Tracked): Promise<void> {
   }
   // What was held through a pause has just been started again.
   const parkAtMs = Math.max(heldSinceMs, run.resumedAtMs) + limits.holdMsMax;
-  await changed.until(overtaken, parkAtMs - clock.nowMs());
+  await changed.until(overtaken, parkAtMs - clock.elapsedMs());
   // Looked at again, because it may have finished while the timer woke us.
   if (overtaken()) return;
-  park(run, head, clock.nowMs() - heldSinceMs);
+  park(run, head, clock.elapsedMs() - heldSinceMs);
 }
 
 function canBeParked(run: MapRun, head: Tracked): boolean {
@@ -87,7 +87,7 @@ function park(run: MapRun, head: Tracked, heldMs: number): void {
     run.unparkable.add(head);
     return;
   }
-  tracker.finish(head, [parked], context.clock.nowMs());
+  tracker.finish(head, [parked], context.clock.elapsedMs());
   run.processing.get(head)?.abort();
   run.processing.delete(head);
   context.observer.parked(context.partition, head.record.sequence, heldMs);

@@ -23,6 +23,7 @@ export type MapRun = {
   /** Records that the stage does not park: they are waited for. */
   readonly unparkable: WeakSet<Tracked>;
   paused: boolean;
+  /** By the clock's `elapsedMs`. */
   resumedAtMs: number;
   intakeEnded: boolean;
   failure: Error | undefined;

@@ -17,6 +17,7 @@ export type Tracked = {
   readonly bytes: number;
   outputBytes: number;
   outputs: readonly OutputRecord[] | undefined;
+  /** By the clock's `elapsedMs`. */
   finishedAtMs: number;
 };
 
@@ -29,7 +30,7 @@ export type OffsetTracker = {
   readonly inFlight: () => ReadBudget;
   readonly admit: (record: ConsumedRecord) => Tracked;
   /** False, and nothing happens, for a record of an earlier epoch and for one that has finished already. */
-  readonly finish: (tracked: Tracked, outputs: readonly OutputRecord[], nowMs: number) => boolean;
+  readonly finish: (tracked: Tracked, outputs: readonly OutputRecord[], elapsedMs: number) => boolean;
   /** Whether a completion of this record would still count. */
   readonly awaits: (tracked: Tracked) => boolean;
   readonly head: () => Tracked | undefined;
@@ -73,11 +74,11 @@ export function createOffsetTracker(): OffsetTracker {
       queue.push(tracked);
       return tracked;
     },
-    finish: (tracked, outputs, nowMs) => {
+    finish: (tracked, outputs, elapsedMs) => {
       if (!awaits(tracked)) return false;
       const outputBytes = bytesOf(outputs);
       tracked.outputs = outputs;
-      tracked.finishedAtMs = nowMs;
+      tracked.finishedAtMs = elapsedMs;
       tracked.outputBytes = outputBytes;
       bytes += outputBytes;
       finishedCount += 1;

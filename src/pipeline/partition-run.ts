@@ -69,10 +69,10 @@ export function bytesOf(records: readonly ConsumedRecord[]): number {
 /** Delivers for a run; false when the signal aborted first. Throws what stops the partition. */
 export async function deliverInRun(context: PartitionContext, delivery: Settled, inputs: number, signal: AbortSignal): Promise<boolean> {
   const { partition, clock, observer } = context;
-  const startedMs = clock.nowMs();
+  const startedMs = clock.elapsedMs();
   if (!(await deliverUntilSettled(context, delivery, signal))) return false;
   const { outputs, checkpoint } = delivery;
-  observer.delivered(partition, { inputs, outputs: outputs.length, durationMs: clock.nowMs() - startedMs, checkpoint });
+  observer.delivered(partition, { inputs, outputs: outputs.length, durationMs: clock.elapsedMs() - startedMs, checkpoint });
   context.checkpointed(checkpoint);
   return true;
 }

@@ -219,12 +219,12 @@ async function drain(run: StageRun, partitions: readonly ActivePartition[], dead
  */
 async function stop(run: StageRun, leave: () => Promise<void>, deadlineMs: number): Promise<{ readonly forced: boolean }> {
   const { clock } = run.options;
-  const startedMs = clock.nowMs();
+  const startedMs = clock.elapsedMs();
   run.stopping = true;
   const forced = await drain(run, [...run.active.values()], (deadlineMs * 3) / 4);
   run.changed.notify();
   const left = leave().catch((error: unknown) => fail(run, error, undefined));
-  await within(run, left, startedMs + deadlineMs - clock.nowMs());
+  await within(run, left, startedMs + deadlineMs - clock.elapsedMs());
   return { forced };
 }
 

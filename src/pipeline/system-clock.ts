@@ -6,6 +6,7 @@ const timeoutMsMax = 2 ** 31 - 1;
 /** The machine's clock. A sleeper keeps the process alive; an aborted one leaves no timer behind. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
+  elapsedMs: () => performance.now(),
   sleep: async (durationMs, signal) => {
     for (let leftMs = durationMs; leftMs > 0 && signal?.aborted !== true; leftMs -= timeoutMsMax) {
       await sleepOnce(Math.min(leftMs, timeoutMsMax), signal);
@@ -20,7 +21,8 @@ function sleepOnce(durationMs: number, signal: AbortSignal | undefined): Promise
       signal?.removeEventListener('abort', wake);
       resolve();
     };
-    const timer = setTimeout(wake, durationMs);
+    // Node cuts fractions off, and whoever wakes too early may find nothing due.
+    const timer = setTimeout(wake, Math.ceil(durationMs));
     signal?.addEventListener('abort', wake, { once: true });
   });
 }

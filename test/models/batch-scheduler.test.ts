@@ -47,11 +47,6 @@ describe('a batch is ready', () => {
     expect(names(scheduler.take(0))).toBe('ab');
     expect(scheduler.take(0)).toBeUndefined();
   });
-
-  test('when the clock was set back', () => {
-    const scheduler = filled([item('a', 1_000_000)]);
-    expect(names(scheduler.take(5))).toBe('a');
-  });
 });
 
 test('a first item is always admitted, alone, whatever it costs', () => {

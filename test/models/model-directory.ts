@@ -12,7 +12,10 @@ import type { ModelInput } from '../../src/models/model-port.ts';
 import { encoderDimensions, textEncoder, valuesClassifier } from './onnx-fixtures.ts';
 
 export const testClock: Clock = {
-  nowMs: () => Date.now(),
+  nowMs: () => {
+    throw new RangeError('what time it is may jump: nothing here may depend on it');
+  },
+  elapsedMs: () => performance.now(),
   sleep: (durationMs, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted === true) {

@@ -49,5 +49,7 @@ describe('the system clock', () => {
     await systemClock.sleep(1e12, controller.signal);
     await systemClock.sleep(-1);
     expect(systemClock.nowMs()).toBeGreaterThan(1_700_000_000_000);
+    const beforeMs = systemClock.elapsedMs();
+    expect(systemClock.elapsedMs()).toBeGreaterThanOrEqual(beforeMs);
   });
 });

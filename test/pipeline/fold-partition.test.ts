@@ -101,6 +101,21 @@ describe('a fold partition', () => {
     await fixture.stop(runner);
   });
 
+  it('cuts a snapshot in time although what time it is was set back by an hour', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    const stateStore = createMemoryStateStore();
+    const limits = { ...testLimits, snapshotEveryMs: 10_000 };
+    const { observer, told } = recordingObserver();
+    publish(fixture, 5);
+    const runner = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs: () => 1 }), { stateStore, limits, observer });
+    await fixture.clock.pass(5_000);
+    fixture.clock.setWall(-3_600_000);
+    await fixture.clock.pass(6_000);
+    expect(stateStore.headers()).toHaveLength(1);
+    expect(eventsOf(told, 'restored')[0]?.[1]).toMatchObject({ durationMs: 0 });
+    await fixture.stop(runner);
+  });
+
   it('goes on when a snapshot cannot be written, and tries again later', async () => {
     const fixture = createFixture({ log: 1, sums: 1 });
     let full = true;

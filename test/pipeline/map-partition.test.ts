@@ -135,6 +135,33 @@ describe('a map partition', () => {
     await fixture.stop(runner);
   });
 
+  it('delivers and parks in time although what time it is was set back by an hour', async () => {
+    const fixture = createFixture({ in: 1, parked: 1, out: 1 });
+    const { clock, broker } = fixture;
+    const { observer, told } = recordingObserver();
+    const stage = echoStage({
+      topics: ['in', 'parked'],
+      outputs: () => 1,
+      parkTo: 'parked',
+      work: (record, signal) => (record.topic === 'in' && textOf(record) === '5' ? clock.sleep(1_000_000, signal) : Promise.resolve()),
+    });
+    const limits = { ...testLimits, lingerMsMax: 100, holdMsMax: 2_000 };
+    const runner = await fixture.start(broker.connect().transport, stage, { observer, limits });
+    publish(fixture, 10);
+    await clock.pass(50);
+    expect(outTexts(fixture), 'lingering').toEqual([]);
+    clock.setWall(-3_600_000);
+    // Makes the release look at the time again.
+    broker.append([textRecord(input, 'more')]);
+    await clock.pass(100);
+    expect(outTexts(fixture)).toHaveLength(5);
+    clock.setWall(-3_600_000);
+    await clock.pass(3_000);
+    expect(eventsOf(told, 'parked')).toEqual([['parked', broker.records(input)[5]?.sequence, expect.closeTo(2_000, 3)]]);
+    expect(outTexts(fixture)).toHaveLength(11);
+    await fixture.stop(runner);
+  });
+
   it('waits for a slow head that holds nobody back, and for one that the stage does not park', async () => {
     const fixture = createFixture({ in: 1, out: 1 });
     publish(fixture, 3);

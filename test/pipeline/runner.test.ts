@@ -5,6 +5,7 @@ import { createFixture, eventsOf, recordingObserver, testLimits, type Fixture } 
 import { echoesOf, echoStage, textOf, textRecord } from './stages.ts';
 import { createVirtualClock } from './virtual-clock.ts';
 
+const hourMs = 3_600_000;
 const input = { topic: 'in', partition: 0 };
 
 function publish({ broker }: Fixture, count: number, partition = 0): void {
@@ -173,6 +174,23 @@ describe('the runner', () => {
       expect(outTexts(fixture)).toEqual(undisturbed(fixture));
       await fixture.stop(second);
     }
+  });
+
+  it('stops in time although what time it is was set back by an hour', async () => {
+    const fixture = createFixture({ in: 1, out: 1 });
+    publish(fixture, 10);
+    const { clock } = fixture;
+    const { transport } = fixture.broker.connect();
+    const stage = echoStage({ topics: ['in'], outputs: () => 1, work: (_record, signal) => clock.sleep(1_000_000, signal) });
+    const close = (): Promise<void> => new Promise(() => undefined);
+    const runner = await fixture.start({ ...transport, subscribe: async (options) => ({ ...(await transport.subscribe(options)), close }) }, stage);
+    await clock.pass(100);
+    const startedMs = clock.elapsedMs();
+    const stopped = runner.stop({ deadlineMs: 1_000 });
+    await clock.pass(10);
+    clock.setWall(-hourMs);
+    expect(await clock.drive(stopped)).toEqual({ forced: true });
+    expect(clock.elapsedMs() - startedMs).toBeCloseTo(1_000, 6);
   });
 
   it('leaves within the deadline although leaving hangs or fails, and stops once', async () => {

@@ -6,17 +6,20 @@ export type VirtualClock = Clock & {
   readonly drive: <Result>(promise: Promise<Result>) => Promise<Result>;
   /** Lets `durationMs` pass. */
   readonly pass: (durationMs: number) => Promise<void>;
+  /** Sets what time it is, forward or back; no time passes. */
+  readonly setWall: (byMs: number) => void;
 };
 
 /** @param random breaks ties between sleepers that wake at the same moment; without it the first come wakes first. */
 export function createVirtualClock(random: Random = () => 0): VirtualClock {
-  let nowMs = 1_700_000_000_000;
+  let wallAtStartMs = 1_700_000_000_000;
+  let elapsedMs = 0;
   const sleepers = new Set<{ readonly atMs: number; readonly wake: () => void }>();
   const sleep: Clock['sleep'] = (durationMs, signal) => {
     if (durationMs <= 0 || signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {
       const sleeper = {
-        atMs: nowMs + durationMs,
+        atMs: elapsedMs + durationMs,
         wake: (): void => {
           sleepers.delete(sleeper);
           signal?.removeEventListener('abort', sleeper.wake);
@@ -33,7 +36,7 @@ export function createVirtualClock(random: Random = () => 0): VirtualClock {
     const due = [...sleepers].filter((sleeper) => sleeper.atMs === atMs);
     const chosen = due[Math.floor(random() * due.length)];
     if (chosen === undefined) return false;
-    nowMs = Math.max(nowMs, chosen.atMs);
+    elapsedMs = Math.max(elapsedMs, chosen.atMs);
     chosen.wake();
     return true;
   };
@@ -49,10 +52,12 @@ export function createVirtualClock(random: Random = () => 0): VirtualClock {
     throw new Error('deadlock: nobody sleeps, and what is waited for has not happened');
   };
   return {
-    nowMs: () => nowMs,
+    nowMs: () => wallAtStartMs + elapsedMs,
+    elapsedMs: () => elapsedMs,
     sleep,
     drive,
     pass: (durationMs) => drive(sleep(durationMs)),
+    setWall: (byMs) => void (wallAtStartMs += byMs),
   };
 }
 

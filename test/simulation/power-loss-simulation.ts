@@ -190,7 +190,7 @@ function openLog(world: World, fileSystem: FileSystem): Promise<LogStore> {
     directory,
     fileSystem: world.options.mutate?.(fileSystem) ?? fileSystem,
     // It jumps, also backwards.
-    clock: { nowMs: () => 1_000_000 + Math.floor(world.random() * 1000), sleep: () => Promise.resolve() },
+    clock: { nowMs: () => 1_000_000 + Math.floor(world.random() * 1000), elapsedMs: () => 0, sleep: () => Promise.resolve() },
     newIncarnation: () => `i${(world.incarnations += 1)}`,
     limits: world.limits,
   });

@@ -17,7 +17,9 @@ import { endsOf } from '../pipeline/runner-fixture.ts';
 import { seededRandom } from '../../src/core/seeded-random.ts';
 import { createVirtualClock, integerIn, type VirtualClock } from '../pipeline/virtual-clock.ts';
 
-export type Incident = 'crash' | 'revocation' | 'fencing' | 'stop' | 'parked' | 'forced' | 'snapshot' | 'restored' | 'paused' | 'resumed' | 'half-sent' | (typeof deliverFaults)[number];
+const hourMs = 3_600_000;
+
+export type Incident = 'clock-set' | 'crash' | 'revocation' | 'fencing' | 'stop' | 'parked' | 'forced' | 'snapshot' | 'restored' | 'paused' | 'resumed' | 'half-sent' | (typeof deliverFaults)[number];
 
 export type Simulation = {
   readonly seed: number;
@@ -124,6 +126,10 @@ export async function simulate(simulation: Simulation, scenario: Scenario): Prom
   const incidents = integerIn(random, 3, 12);
   for (let incident = 0; incident < incidents; incident += 1) {
     scenario.publish();
+    if (random() < 0.1) {
+      count(simulation, 'clock-set');
+      clock.setWall((random() - 0.5) * 2 * hourMs);
+    }
     await clock.drive(rebalance());
     await clock.pass(random() * 500);
     const current = alive();

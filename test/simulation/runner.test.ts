@@ -43,14 +43,14 @@ async function simulateMap(seed: number, incidents: Map<Incident, number>): Prom
       const slow = !simulation.calm && random() < 0.02;
       await clock.sleep(slow ? random() * 20_000 : random() * 50, signal);
     },
-    failures: () => (clock.nowMs() < modelAwayUntilMs ? ['LS_MODEL_CRASHED'] : []),
+    failures: () => (clock.elapsedMs() < modelAwayUntilMs ? ['LS_MODEL_CRASHED'] : []),
   });
   const publish = publishing(simulation, 'in');
   await simulate(simulation, {
     stage,
     inputs: ['in', 'parked'],
     publish: () => {
-      if (random() < 0.2) modelAwayUntilMs = clock.nowMs() + random() * 3_000;
+      if (random() < 0.2) modelAwayUntilMs = clock.elapsedMs() + random() * 3_000;
       publish();
     },
   });
@@ -84,7 +84,7 @@ function requireIncidents(incidents: ReadonlyMap<Incident, number>, required: re
   if (seeds >= 200) expect(required.filter((incident) => (incidents.get(incident) ?? 0) < 5), 'never simulated').toEqual([]);
 }
 
-const always: readonly Incident[] = ['crash', 'revocation', 'fencing', 'stop', 'forced', 'rejected-before', 'rejected-after', 'rejected-between', 'undecided', 'crash-before', 'crash-after', 'crash-between', 'hangs'];
+const always: readonly Incident[] = ['clock-set', 'crash', 'revocation', 'fencing', 'stop', 'forced', 'rejected-before', 'rejected-after', 'rejected-between', 'undecided', 'crash-before', 'crash-after', 'crash-between', 'hangs'];
 
 describe('the runner under every interleaving', () => {
   it(`a map loses nothing, invents nothing, and keeps the order (${seeds} seeds)`, { timeout: 3_600_000 }, async () => {

@@ -56,9 +56,9 @@ async function runDemo(output: Output, commandLine: CommandLine): Promise<DemoSu
 
 async function throughPipeline(service: Service, output: Output, signal: AbortSignal): Promise<DemoSummary> {
   const { access } = service;
-  const { nowMs } = access.context.clock;
+  const { elapsedMs } = access.context.clock;
   const records = demoInput(access);
-  const startMs = nowMs();
+  const startMs = elapsedMs();
   const progress = showProgress(access, records.length, output);
   try {
     for (let begin = 0; begin < records.length; begin += batchSize) {
@@ -69,7 +69,7 @@ async function throughPipeline(service: Service, output: Output, signal: AbortSi
   } finally {
     await progress.stop();
   }
-  const seconds = (nowMs() - startMs) / 1000;
+  const seconds = (elapsedMs() - startMs) / 1000;
   const longestStallMs = service.longestStallMs();
   return { ...(await summarise(access, signal)), eventsIn: records.length, seconds, eventsPerSecond: records.length / seconds, longestStallMs };
 }

@@ -65,10 +65,10 @@ export function createCommitter(options: CommitterOptions): Committer {
       if (failure !== undefined) {
         throw logError('LS_LOG_FAILED', 'Nothing was committed, because the log failed before.', { outcome: 'not-committed' }, { cause: failure });
       }
-      const startMs = clock.nowMs();
+      const startMs = clock.elapsedMs();
       let prepared: PreparedRound;
       try {
-        prepared = await prepare(options, items, startMs);
+        prepared = await prepare(options, items, clock.nowMs());
       } catch (error) {
         throw poison('Nothing was committed, because writing the records failed', 'not-committed', error);
       }
@@ -83,7 +83,7 @@ export function createCommitter(options: CommitterOptions): Committer {
       applyChange(state, change);
       options.published(writes.map((write) => write.partition));
       fullSegments = writes.flatMap(({ partition, write }) => write.segments.slice(0, -1).map((segment) => ({ partition, segment })));
-      observer.commitDone({ durationMs: clock.nowMs() - startMs, transactions: items.length, ...sizeOf(items) });
+      observer.commitDone({ durationMs: clock.elapsedMs() - startMs, transactions: items.length, ...sizeOf(items) });
     },
     afterRound: async () => {
       if (failure !== undefined) return;

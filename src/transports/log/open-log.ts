@@ -44,12 +44,12 @@ export function openLog(options: OpenLogOptions): Promise<LogStore> {
 
 async function openSession(options: OpenLogOptions, before: SessionEnd | undefined, signal: AbortSignal): Promise<LogSession> {
   const { clock, directory, random } = options;
-  const startMs = clock.nowMs();
+  const startMs = clock.elapsedMs();
   const waitMsMax = options.waitMsMax ?? defaultWaitMsMax;
   const lockAfterMs = before === 'yielded' ? Math.min(successorMs, waitMsMax) : 0;
   let told = false;
   while (!signal.aborted) {
-    const waitedMs = clock.nowMs() - startMs;
+    const waitedMs = clock.elapsedMs() - startMs;
     if (waitedMs >= lockAfterMs) {
       const lock = await acquireOwnerLock(directory);
       if (lock !== undefined) return ownedSession(options, lock);
@@ -57,7 +57,7 @@ async function openSession(options: OpenLogOptions, before: SessionEnd | undefin
     const owner = await reachOwner(directory);
     if (owner !== undefined && options.role === 'any') return reachedSession(owner);
     if (owner !== undefined) await askForHandover(owner, directory);
-    if (waitedMs >= waitMsMax) throw stillOwned(options, waitedMs);
+    if (waitedMs >= waitMsMax) throw stillOwned(options, Math.round(waitedMs));
     if (!told) options.waiting?.(`Another process owns the log directory ${directory}; waiting up to ${waitMsMax} ms for it.`);
     told = true;
     await clock.sleep(retryMs * (0.5 + random()), signal);

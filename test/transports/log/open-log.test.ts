@@ -12,14 +12,15 @@ import { logOptions, temporaryDirectory } from './log-fixtures.ts';
 const never = new AbortController().signal;
 const partition = { topic: 'events', partition: 0 };
 
-/** Time passes when it is slept, and at no other time: waits are as long as they say and take none. */
+/** Time passes when it is slept, and at no other time: waits are as long as they say and take none. Meanwhile what time it is runs back. */
 function steppingClock() {
-  let nowMs = 0;
+  let elapsedMs = 0;
   return {
-    nowMs: () => nowMs,
+    nowMs: () => -elapsedMs,
+    elapsedMs: () => elapsedMs,
     sleep: async (durationMs: number, signal?: AbortSignal) => {
       await systemClock.sleep(1, signal);
-      nowMs += durationMs;
+      elapsedMs += durationMs;
     },
   };
 }

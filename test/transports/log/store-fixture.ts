@@ -22,6 +22,7 @@ export function testClock(nowMs = 1_700_000_000_000): Clock & { nowMs: () => num
   let current = nowMs;
   return {
     nowMs: () => current,
+    elapsedMs: () => 0,
     set: (ms) => (current = ms),
     sleep: () => Promise.resolve(),
   };
