@@ -84,6 +84,22 @@ test.each([
   });
 });
 
+test('an event of exactly the limit is published, one of a byte more is not', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, `${notesConfiguration}transport: { kind: log, recordBytesMax: 2048 }\n`);
+    const publishText = async (length: number): Promise<{ readonly code: number | null; readonly stderr: string }> => {
+      const row = JSON.stringify({ text: 'y'.repeat(length), occurredAt: '2024-01-01T00:00:00Z' });
+      return runProgram('publish', 'text', await writeInput(directory, 'x.jsonl', [row]), '-c', file);
+    };
+    const { stderr } = await publishText(3_000);
+    const bytes = Number(/the event has (\d+) bytes; at most 2048 are allowed/.exec(stderr)?.[1]);
+    const largest = 3_000 - (bytes - 2_048);
+    expect((await publishText(largest + 1)).stderr).toContain('the event has 2049 bytes; at most 2048 are allowed');
+    expect((await publishText(largest)).code).toBe(0);
+    expect(await topicContents(file, 'text.events')).toHaveLength(1);
+  });
+});
+
 test('Ctrl-C ends tail with exit code 0', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, notesConfiguration);
