@@ -1,10 +1,12 @@
 /** The graph against sets of neighbours, under edges and removals at random. */
 import { expect, test } from 'vitest';
 import { addEdge, createGraph, neighboursOf, releaseSlots, removeEdgesTo } from '../../src/clustering/adjacency.ts';
+import { createEngineState } from '../../src/clustering/engine-state.ts';
 import type { Item } from '../../src/clustering/item.ts';
+import { applyRecord, rebuildRecord } from '../../src/clustering/net-change.ts';
 import { createItem } from '../../src/clustering/neighbourhoods.ts';
 import { createRandom } from './random.ts';
-import { seed } from './run-scenario.ts';
+import { identity, seed } from './run-scenario.ts';
 
 test(`edges are those added and not removed, and slots are used again (seed ${seed})`, () => {
   const random = createRandom(seed);
@@ -38,4 +40,18 @@ test(`edges are those added and not removed, and slots are used again (seed ${se
     }
   }
   expect(graph.slots.length).toBeLessThanOrEqual(liveMax);
+});
+
+test('what leaves a clustering gives its slot back, with each kind of record', () => {
+  const parameters = { metric: 'euclidean', eps: 1, minPoints: 2 } as const;
+  const state = createEngineState(parameters, identity);
+  const insert = (itemId: string, place: number) => ({ kind: 'insert', itemId, vector: Float32Array.of(place) }) as const;
+  for (let index = 0; index < 60; index += 3) {
+    const remove = { kind: 'remove', itemId: 'b', told: false } as const;
+    applyRecord(state, [insert('a', index), insert('b', 5)], BigInt(index));
+    applyRecord(state, [remove], BigInt(index + 1));
+    rebuildRecord(state, parameters, `g${index}`, [insert('a', 0), insert('b', 1)], BigInt(index + 2));
+  }
+  expect(state.items.size).toBe(2);
+  expect(state.graph.slots.length).toBeLessThanOrEqual(4);
 });

@@ -177,6 +177,7 @@ describe('the cluster resolver', () => {
     const messages = [
       event('labelled', 6n, { survivor: 'B', name: 'sports' }),
       event('labelled', 8n, { survivor: 'B', name: 'football' }),
+      event('labelled', 9n, { survivor: 'B', name: 'golf' }),
       event('dissolved', 9n, { retired: ['B'] }),
       event('labelled', 6n, { survivor: 'C', name: 'music' }),
       merged('C', 'D', 9n),
@@ -189,15 +190,6 @@ describe('the cluster resolver', () => {
       for (const each of random.shuffle([...messages, ...messages])) resolver.applyClusterEvent(each);
       expect(['B', 'C', 'D', 'E'].map(resolver.nameOf), `seed ${seed}, run ${run}`).toEqual([undefined, undefined, 'music', 'politics']);
     }
-  });
-
-  test('a reset makes void what was retired before it', () => {
-    const resolver = createClusterResolver();
-    resolver.applyClusterEvent(event('dissolved', 9n, { retired: ['B'] }));
-    resolver.applyClusterEvent(event('reset', 2n, { epoch: 2 }));
-    resolver.applyClusterEvent(event('dissolved', 9n, { retired: ['B'] }));
-    resolver.applyClusterEvent(event('labelled', 3n, { epoch: 2, survivor: 'B', name: 'sports' }));
-    expect(resolver.nameOf('B')).toBe('sports');
   });
 
   test('asks for the family where an item is in several', () => {
