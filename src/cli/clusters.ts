@@ -21,7 +21,7 @@ export function addClustersCommand(program: Command, commandLine: CommandLine): 
     .addHelpText('after', '\nExample:\n  labelstream clusters list -c examples/news.yaml')
     .action((options: ListOptions) => withView(options, commandLine, (view, output) => list(view, options, output)));
   withConfigurationOptions(clusters.command('show'))
-    .argument('<id>', 'id of a cluster, retired ones included, or of an item (source/id)')
+    .argument('<id>', 'id of a cluster (one that was merged away finds its survivor), or of an item (source/id)')
     .description('show the members of a cluster, or where an item is')
     .option('--json', 'one JSON object')
     .addHelpText('after', '\nExample:\n  labelstream clusters show 3f2a9c1e5b7d8042 -c examples/news.yaml')
@@ -46,6 +46,11 @@ async function withView(options: ListOptions, commandLine: CommandLine, use: Use
 }
 
 function list(view: ClusterView, { collection }: ListOptions, output: Output): void {
+  const collections = view.collections().value;
+  if (collection !== undefined && !collections.some(({ collection: name }) => name === collection)) {
+    const names = collections.map(({ collection: name }) => name).join(', ') || 'none';
+    throw cliError('LS_CLI_NOT_FOUND', `there is no collection "${collection}" with items in it; there are: ${names}`, { collection });
+  }
   const { value, heldAt } = view.clusters(collection === undefined ? {} : { collection });
   if (output.json) {
     for (const { clusterId, ...cluster } of value) output.object({ id: clusterId, ...cluster, heldAt });
@@ -55,8 +60,8 @@ function list(view: ClusterView, { collection }: ListOptions, output: Output): v
     name, clusterId, size, title ?? '', samples.slice(0, 2).map(({ itemId, preview }) => clipped(preview ?? itemId, sampleLength)).join(' | '),
   ]);
   output.line(tableText(['COLLECTION', 'ID', 'SIZE', 'NAME', 'SAMPLES'], rows));
-  for (const { collection: name, itemCount, clusterCount, noiseCount } of view.collections().value) {
-    if (collection === undefined || collection === name) output.note(`${name}: ${itemCount} items in ${clusterCount} clusters, ${noiseCount} noise`);
+  for (const { collection: name, itemCount, clusterCount, noiseCount } of collections) {
+    if (collection === undefined || collection === name) output.note(`${name}: ${itemCount} items, ${clusterCount} clusters, ${noiseCount} noise`);
   }
 }
 

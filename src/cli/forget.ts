@@ -1,6 +1,6 @@
 /** `forget`: takes items out of every collection, and says where their vectors still are (SEMANTICS.md, rule 21). */
 import type { Command } from 'commander';
-import { forgetItems } from '../compose.ts';
+import { clustersOf, forgetItems } from '../compose.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 
@@ -14,18 +14,26 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
       const output = outputOf(commandLine, options.json);
       for (const item of items) if (!isItemId(item)) throw cliError('LS_CLI_USAGE', `"${item}" is no item; write it as source/id`, { item });
       await withAccess(options, commandLine, async (access) => {
+        const view = await clustersOf(access, commandLine.signal);
+        const inCollections = items.filter((item) => view.item(item).value.length > 0);
         await forgetItems(access, items);
+        const { dataDirectory } = access.configuration;
         const stillIn = [
-          { place: 'the topics text.events, record.events, media.events, parked, features and dead-letters', until: 'their segments are removed' },
-          { place: `the snapshots in ${access.configuration.dataDirectory}`, until: 'three newer ones are written per partition' },
+          { place: `the topics in ${dataDirectory}: text.events, record.events, parked, features, dead-letters`, until: 'the log removes old records, which is not built yet' },
+          { place: `the snapshots in ${dataDirectory}, where one holds it`, until: 'three newer ones are written per partition' },
         ];
-        if (output.json) output.object({ forgotten: items, stillIn });
+        if (output.json) output.object({ forgotten: items, inCollections, stillIn });
         else {
-          output.line(`forget sent for ${items.length === 1 ? '1 item' : `${items.length} items`}`);
+          // An id that was misspelt shows here: it is in no collection.
+          output.line(`forget sent for ${countText(items.length)}; ${inCollections.length} of them in a collection now`);
           for (const { place, until } of stillIn) output.line(`  still in ${place}, until ${until}`);
         }
       });
     });
+}
+
+function countText(count: number): string {
+  return count === 1 ? '1 item' : `${count} items`;
 }
 
 function isItemId(text: string): boolean {

@@ -61,7 +61,9 @@ function print(record: ConsumedRecord, codec: Decoder, output: Output): void {
   const event = eventOf(record, codec);
   if (!output.json) {
     const code = record.headers.get(headerNames.errorCode)?.toString();
-    const text = event === undefined ? `${record.value.length} bytes that are no event` : eventText(event);
+    const reason = record.headers.get(headerNames.errorMessage)?.toString() ?? '';
+    const content = event === undefined ? `${record.value.length} bytes that are no event` : eventText(event);
+    const text = code === undefined ? content : `${reason}  ${content}`;
     output.line(`${new Date(record.appendTimeMs).toISOString()}  ${record.partition}:${record.sequence}  ${clipped(code === undefined ? text : `${code}  ${text}`, lineLength)}`);
     return;
   }

@@ -8,6 +8,7 @@ import { checkRoutes, type KnownTask } from './checks.ts';
 import { parseConfigurationDocument } from './document.ts';
 import { inFileOrder, located, pathText, type ConfigurationMistake, type LineOf, type SettingPath, type UnlocatedMistake } from './mistakes.ts';
 import { applyOverrides, type Overrides } from './overrides.ts';
+import { repairedSettings } from './repair.ts';
 import { settings, type Settings } from './settings.ts';
 
 /** The settings with relative paths resolved and routes compiled. */
@@ -36,13 +37,22 @@ export function parseConfiguration(text: string, options: LoadOptions): LoadedCo
   const parsed = settings.safeParse(tree);
   if (!parsed.success) {
     const found = parsed.error.issues.flatMap((issue) => mistakesOf(issue, issue.path as SettingPath));
-    return refused([...document.mistakes, ...overrideMistakes, ...located(found, document.lineOf)]);
+    return refused([...document.mistakes, ...overrideMistakes, ...located([...found, ...mistakesOfTheRest(tree, options)], document.lineOf)]);
   }
   const checked = checkRoutes(parsed.data, options.tasks);
   const mistakes = [...document.mistakes, ...overrideMistakes, ...located(checked.mistakes, document.lineOf)];
   if (mistakes.length > 0) return refused(mistakes);
   const configuration = freeze(resolvePaths({ ...parsed.data, routes: checked.routes }, dirname(resolve(options.file))));
   return { configuration, mistakes: [], lineOf: document.lineOf };
+}
+
+/** What is wrong with the whole beside the values that are wrong by themselves: every mistake is told at once. */
+function mistakesOfTheRest(tree: unknown, { tasks }: LoadOptions): readonly UnlocatedMistake[] {
+  const repaired = repairedSettings(tree);
+  if (repaired === undefined) return [];
+  const isTouched = (path: SettingPath): boolean =>
+    repaired.touched.some((touched) => touched.every((part, index) => part === path[index]) || path.every((part, index) => part === touched[index]));
+  return checkRoutes(repaired.settings, tasks).mistakes.filter(({ path }) => !isTouched(path));
 }
 
 function refused(mistakes: readonly ConfigurationMistake[]): LoadedConfiguration {

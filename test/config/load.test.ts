@@ -96,6 +96,17 @@ describe('every mistake is told at once, with its line', () => {
     }
   });
 
+  test('of values and of combinations together', () => {
+    const text = valid.replace('model: topics', 'model: nobody').replace('eps: 0.3', 'eps: small').replace('minPoints: 5', 'minPoint: 5');
+    expect(mistakes(`delivery: twice\n${text}`)).toEqual([
+      expect.stringMatching(/^1 LS_CONFIG_VALUE delivery/),
+      expect.stringMatching(/LS_CONFIG_COMBINATION no model is named "nobody"/),
+      expect.stringMatching(/LS_CONFIG_VALUE collections\[0\]\.minPoints/),
+      expect.stringMatching(/LS_CONFIG_VALUE collections\[0\]\.eps/),
+      expect.stringMatching(/LS_CONFIG_KEY_UNKNOWN/),
+    ]);
+  });
+
   test('of syntax', () => {
     expect(mistakes('a: [1\nb: 2')[0]).toMatch(/^\d LS_CONFIG_SYNTAX /);
     expect(mistakes('- a\n- b')[0]).toContain('LS_CONFIG_VALUE the configuration');

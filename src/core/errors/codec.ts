@@ -11,7 +11,7 @@ export const codecErrors = {
     cause: 'input',
     retryable: false,
     summary: 'The value was written with a schema whose fingerprint this process does not know.',
-    remedy: "Put the writer's schema (.avsc) into one of the configured schema directories, restart, and redrive the dead letters.",
+    remedy: "Put the writer's schema (.avsc) into one of the configured schema directories, restart, and publish the dead letters again.",
   },
   LS_CODEC_SCHEMA_UNEXPECTED: {
     cause: 'input',

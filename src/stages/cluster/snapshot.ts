@@ -160,6 +160,15 @@ function storedItem(item: Item): StoredItem {
 /** Fills an empty state. Rejects with LS_CLUSTER_SNAPSHOT_INVALID, LS_CLUSTERING_SNAPSHOT_INVALID. */
 export async function restoreState(state: PartitionState, chunks: AsyncIterable<Buffer>): Promise<void> {
   const frames = framesOf(chunks);
+  try {
+    await restoreFrames(state, frames);
+  } finally {
+    // The last frame says that it is the last: nobody reads on, so the file behind the chunks has to be let go of here.
+    await frames.return(undefined);
+  }
+}
+
+async function restoreFrames(state: PartitionState, frames: AsyncGenerator<Frame>): Promise<void> {
   let frameCount = 0;
   const take = async (): Promise<Frame> => {
     const next = await frames.next();

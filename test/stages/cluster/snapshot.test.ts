@@ -33,6 +33,22 @@ describe('a snapshot', () => {
     expect(again.partition.due()).toEqual(harness.partition.due());
   });
 
+  it('lets go of what it was read from, also where it is broken', async () => {
+    const chunks = [...(await full()).partition.snapshot()];
+    const released: string[] = [];
+    async function* file(content: readonly Buffer[], name: string): AsyncGenerator<Buffer> {
+      try {
+        for (const chunk of content) yield await Promise.resolve(chunk);
+        yield Buffer.alloc(0);
+      } finally {
+        released.push(name);
+      }
+    }
+    await openFold().partition.restore(file(chunks, 'whole'));
+    await expect(openFold().partition.restore(file(chunks.slice(0, 2), 'cut'))).rejects.toMatchObject({ code: 'LS_CLUSTER_SNAPSHOT_INVALID' });
+    expect(released).toEqual(['whole', 'cut']);
+  });
+
   it('of an empty state is one, too', async () => {
     const harness = openFold();
     expect((await restored(harness.partition.snapshot())).snapshot()).toEqual(harness.snapshot());
