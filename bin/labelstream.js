@@ -1,14 +1,34 @@
 #!/usr/bin/env node
 // In a package the program is compiled; in the repository Node runs the TypeScript source itself.
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-if (!(major > 24 || (major === 24 && minor >= 6) || (major === 22 && minor >= 22))) {
-  console.error(`labelstream needs Node ^22.22 || >=24.6; this is ${process.version}. In the repository: npm exec labelstream.`);
-  process.exit(1);
+const own = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
+if (major > 24 || (major === 24 && minor >= 6) || (major === 22 && minor >= 22)) await start();
+else if (existsSync(own)) restart();
+else {
+  console.error(`labelstream needs Node ^22.22 || >=24.6; this is ${process.version}. In the repository, npm ci brings one along.`);
+  process.exitCode = 1;
 }
-// Half of a short command's time would go into compiling the program anew.
-nodeModule.enableCompileCache();
-const source = new URL('../src/main.ts', import.meta.url);
-await import(existsSync(source) ? source.href : new URL('../dist/main.js', import.meta.url).href);
+
+async function start() {
+  // Half of a short command's time would go into compiling the program anew.
+  nodeModule.enableCompileCache();
+  const source = new URL('../src/main.ts', import.meta.url);
+  await import(existsSync(source) ? source.href : new URL('../dist/main.js', import.meta.url).href);
+}
+
+/** With the Node that the repository brings along; signals and the exit code go through. */
+function restart() {
+  const child = spawn(own, process.argv.slice(1), { stdio: 'inherit' });
+  // A terminal sends Ctrl-C to both; this process only waits.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  child.on('close', (code, signal) => {
+    process.exitCode = code ?? 1;
+    if (signal !== null) process.kill(process.pid, signal);
+  });
+}

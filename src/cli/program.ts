@@ -32,7 +32,7 @@ export async function runProgram(parameters: readonly string[], commandLine: Com
 async function createProgram(commandLine: CommandLine): Promise<Command> {
   const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string };
   const program = new Command('labelstream')
-    .description('An event-driven stream processor: media, text and record events in, labels and live clusters out.')
+    .description('An event-driven stream processor: text and record events in, labels and live clusters out.')
     .version(version)
     .showHelpAfterError('(see --help)')
     .configureOutput({ writeOut: (text) => void commandLine.stdout.write(text), writeErr: (text) => void commandLine.stderr.write(text) })
