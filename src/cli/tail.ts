@@ -63,7 +63,7 @@ function print(record: ConsumedRecord, codec: Decoder, output: Output): void {
     const code = record.headers.get(headerNames.errorCode)?.toString();
     const reason = record.headers.get(headerNames.errorMessage)?.toString() ?? '';
     const content = event === undefined ? `${record.value.length} bytes that are no event` : eventText(event);
-    const text = code === undefined ? content : `${reason}  ${content}`;
+    const text = code === undefined ? content : `${reason} | ${content}`;
     output.line(`${new Date(record.appendTimeMs).toISOString()}  ${record.partition}:${record.sequence}  ${clipped(code === undefined ? text : `${code}  ${text}`, lineLength)}`);
     return;
   }

@@ -31,7 +31,7 @@ test('list, show, label, a merge, and forget', async () => {
     const [river, mountain] = listed.map(({ id }) => id as string) as [string, string];
     const table = await succeed('clusters', 'list', '-c', file);
     expect(table.stdout).toMatch(new RegExp(`^COLLECTION +ID +SIZE +NAME +SAMPLES\\ntexts +${river} +4 +river \\| river\\n`));
-    expect(table.stderr).toContain('texts: 8 items in 2 clusters, 1 noise');
+    expect(table.stderr).toContain('texts: 8 items, 2 clusters, 1 noise');
 
     expect((await succeed('clusters', 'label', river, 'The', 'rivers', '-c', file)).stdout).toBe(`${river} is called "The rivers"\n`);
     expect(await objects('clusters', 'list', '-c', file)).toMatchObject([{ id: river, name: 'The rivers' }, { id: mountain, name: null }]);
@@ -71,7 +71,7 @@ test('forget says where the vectors still are', async () => {
     const file = await writeConfiguration(directory, textsConfiguration().replace('encoder: { directory: encoder }', 'encoder: { directory: MODELS/none }'));
     const [said] = await objects('forget', 's/a', 's/b', '-c', file);
     expect(said).toMatchObject({ forgotten: ['s/a', 's/b'], stillIn: [{ place: expect.stringContaining('features') as string }, {}] });
-    expect((await succeed('forget', 's/a', '-c', file)).stdout).toMatch(/^forget sent for 1 item\n {2}still in the topics text\.events, /);
+    expect((await succeed('forget', 's/a', '-c', file)).stdout).toMatch(/^forget sent for 1 item; 0 of them in a collection now\n {2}still in the topics in .*: text\.events, /);
   });
 });
 

@@ -43,7 +43,7 @@ test('a stage that fails: exit code 1, with the code and the remedy', async () =
     });
     const { code, stderr } = await runProgram('run', '-c', file, '--until-idle');
     expect(code, stderr).toBe(1);
-    expect(stderr).toMatch(/\nlabelstream: .*LS_CLUSTER_MODEL_UNDECLARED: .*9\.9\.9.* \[LS_PIPELINE_FOLD_FAILED\]\n {2}See the cause.*\n {2}Find the EXTRACT process/);
+    expect(stderr).toMatch(/\nlabelstream: .*LS_CLUSTER_MODEL_UNDECLARED: .*9\.9\.9.* \[LS_PIPELINE_FOLD_FAILED\]\n {2}See the cause.*\n {2}Find what wrote to the features topic/);
   });
 });
 
