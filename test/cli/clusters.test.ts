@@ -1,14 +1,30 @@
 // `clusters` and `forget`, on texts whose places are known: equal texts have equal vectors, mixtures of two lie between them.
+import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { openCodec } from '../../src/codec/codec.ts';
+import type { TextEvent } from '../../src/core/events.generated.ts';
+import { itemIdOf } from '../../src/core/ids.ts';
+import { partitionForKey } from '../../src/core/partitioning.ts';
+import { noHeaders } from '../../src/core/records.ts';
+import { topics } from '../../src/core/topics.ts';
+import { readLog } from '../crash/log-contents.ts';
 import { jsonLines, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { objects, succeed, textsConfiguration, topicContents, withRun, writeEncoder, writeTexts } from './fixtures.ts';
+import { objects, succeed, textsConfiguration, withLog, withRun, writeEncoder } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
 vi.setConfig({ testTimeout: 240_000 });
 
-const publish = async (directory: string, file: string, texts: Readonly<Record<string, string | null>>): Promise<void> => {
-  await succeed('publish', 'text', await writeTexts(directory, 'texts.jsonl', texts), '--id-column', 'id', '--source', 's', '-c', file);
-};
+/** As `publish text` does, which has tests of its own: without a process. */
+const publish = (file: string, texts: Readonly<Record<string, string>>): Promise<void> =>
+  withLog(file, ({ codec, partitionCount, transport }) =>
+    transport.append(
+      Object.entries(texts).map(([id, text]) => {
+        const event: TextEvent = { id, source: 's', occurredAt: 1_700_000_000_000, text, language: null, collection: null, attributes: {}, tasks: [], deleted: false };
+        const key = itemIdOf(event);
+        return { topic: topics.text, partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value: codec.encode('TextEvent', event), headers: noHeaders };
+      }),
+    ),
+  );
 
 /** From one word to the other in small steps. */
 const bridge = Object.fromEntries(
@@ -20,7 +36,7 @@ test('list, show, label, a merge, and forget', async () => {
     await writeEncoder(directory);
     const file = await writeConfiguration(directory, textsConfiguration());
     expect(await objects('clusters', 'list', '-c', file)).toEqual([]);
-    await publish(directory, file, { r1: 'river', r2: 'river', r3: 'river', r4: 'river', m1: 'mountain', m2: 'mountain', m3: 'mountain', lone: 'umbrella' });
+    await publish(file, { r1: 'river', r2: 'river', r3: 'river', r4: 'river', m1: 'mountain', m2: 'mountain', m3: 'mountain', lone: 'umbrella' });
     await succeed('run', '-c', file, '--until-idle');
 
     const listed = await objects('clusters', 'list', '-c', file);
@@ -29,26 +45,22 @@ test('list, show, label, a merge, and forget', async () => {
       { id: expect.any(String) as string, size: 3, name: null },
     ]);
     const [river, mountain] = listed.map(({ id }) => id as string) as [string, string];
-    const table = await succeed('clusters', 'list', '-c', file);
-    expect(table.stdout).toMatch(new RegExp(`^COLLECTION +ID +SIZE +NAME +SAMPLES\\ntexts +${river} +4 +river \\| river\\n`));
-    expect(table.stderr).toContain('texts: 8 items, 2 clusters, 1 noise');
-
     expect((await succeed('clusters', 'label', river, 'The', 'rivers', '-c', file)).stdout).toBe(`${river} is called "The rivers"\n`);
-    expect(await objects('clusters', 'list', '-c', file)).toMatchObject([{ id: river, name: 'The rivers' }, { id: mountain, name: null }]);
+    const table = await succeed('clusters', 'list', '-c', file);
+    expect(table.stdout).toMatch(new RegExp(`^COLLECTION +ID +SIZE +NAME +SAMPLES\\ntexts +${river} +4 +The rivers +river \\| river.*\\ntexts +${mountain} +3 +mountain`));
+    expect(table.stderr).toContain('texts: 8 items, 2 clusters, 1 noise');
     const unknown = await runProgram('clusters', 'label', 'ffffffffffffffff', 'x', '-c', file);
     expect([unknown.code, unknown.stdout]).toEqual([1, '']);
     expect(unknown.stderr).toContain('"ffffffffffffffff" is neither a living cluster nor an item of one [LS_CLI_NOT_FOUND]');
     expect(await objects('clusters', 'show', 's/lone', '-c', file)).toMatchObject([{ itemId: 's/lone', role: 'noise', clusterId: null }]);
-    expect((await runProgram('clusters', 'show', 's/none', '-c', file)).code).toBe(1);
 
-    await publish(directory, file, Object.fromEntries(Object.entries(bridge).map(([id, text]) => [`b-${id}`, text])));
+    await publish(file, Object.fromEntries(Object.entries(bridge).map(([id, text]) => [`b-${id}`, text])));
     await succeed('run', '-c', file, '--until-idle');
     const merged = await objects('clusters', 'list', '-c', file);
     expect(merged).toMatchObject([{ size: 7 + 19 }]);
     const survivor = merged[0]?.['id'];
     const retired = survivor === river ? mountain : river;
     expect([river, mountain]).toContain(survivor);
-    expect(await objects('clusters', 'show', retired, '-c', file)).toMatchObject([{ id: survivor, size: 26 }]);
     expect((await succeed('clusters', 'show', retired, '-c', file)).stdout).toContain(`${retired} was merged into ${String(survivor)}\n`);
 
     await succeed('forget', 's/r1', 's/lone', '-c', file);
@@ -57,14 +69,21 @@ test('list, show, label, a merge, and forget', async () => {
     expect(cluster).toMatchObject({ size: 25 });
     expect((cluster?.['members'] as { itemId: string }[]).map(({ itemId }) => itemId)).not.toContain('s/r1');
     expect((await runProgram('clusters', 'show', 's/lone', '-c', file)).code).toBe(1);
-    const removed = (await topicContents(file, 'labels')).filter(({ value }) => JSON.stringify(value).includes('"role":"removed"'));
-    expect(removed.map(({ value }) => (value as { itemId: string }).itemId).sort()).toEqual(['s/lone', 's/r1']);
+    expect(await removedItems(directory)).toEqual(['s/lone', 's/r1']);
 
-    await publish(directory, file, { r1: 'river' });
+    await publish(file, { r1: 'river' });
     await succeed('run', '-c', file, '--until-idle');
     expect(await objects('clusters', 'show', 's/r1', '-c', file)).toMatchObject([{ itemId: 's/r1', clusterId: survivor }]);
   });
 });
+
+async function removedItems(directory: string): Promise<string[]> {
+  const codec = await openCodec();
+  const { records } = await readLog(join(directory, 'data'), [topics.labels]);
+  const labels = (records.get(topics.labels) ?? []).flat().map(({ value }) => codec.decodeAs('LabelEvent', value));
+  const removed = labels.filter(({ result }) => 'labelstream.v1.Assignment' in result && result['labelstream.v1.Assignment'].role === 'removed');
+  return removed.map(({ itemId }) => itemId).sort();
+}
 
 test('forget says where the vectors still are', async () => {
   await withDirectory(async (directory) => {
@@ -80,7 +99,7 @@ test('items expire by ticks while a run is idle', async () => {
     await writeEncoder(directory);
     const file = await writeConfiguration(directory, textsConfiguration('eps: 0.05, minPoints: 3, window: { ageMsMax: 3000 }'));
     await withRun(file, async () => {
-      await publish(directory, file, { a: 'river', b: 'river', c: 'river' });
+      await publish(file, { a: 'river', b: 'river', c: 'river' });
       // Follows until the event is there: its absence is what would time the test out.
       const events = await eventsUntil(file, 'dissolved');
       expect(events.map(({ type }) => type)).toEqual(['emerged', 'dissolved']);

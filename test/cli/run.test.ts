@@ -1,5 +1,5 @@
 // How `run` ends.
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { topics } from '../../src/core/topics.ts';
 import { runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 import { fields, notesConfiguration, succeed, textsConfiguration, topicContents, withLog, withRun, writeEncoder, writeInput, writeNotes, writeTexts } from './fixtures.ts';
@@ -20,7 +20,7 @@ test('until idle: exit code 0, with dead letters, too', async () => {
     const letters = await topicContents(file, 'dead-letters');
     expect(letters).toMatchObject([{ key: 'publish/bad', schema: 'RecordEvent', headers: { 'labelstream.error.code': expect.stringMatching(/^LS_/) as string } }]);
     const code = (letters[0]?.['headers'] as Record<string, string>)['labelstream.error.code'] ?? '';
-    expect((await succeed('tail', 'dead-letters', '-c', file, '--from-start', '--until-end')).stdout).toMatch(new RegExp(` ${code ?? ''} notes: the field skewness is missing.* \\| publish/bad \\{`));
+    expect((await succeed('tail', 'dead-letters', '-c', file, '--from-start', '--until-end')).stdout).toMatch(new RegExp(` ${code} notes: the field skewness is missing.* \\| publish/bad \\{`));
   });
 });
 
@@ -44,6 +44,15 @@ test('a stage that fails: exit code 1, with the code and the remedy', async () =
     const { code, stderr } = await runProgram('run', '-c', file, '--until-idle');
     expect(code, stderr).toBe(1);
     expect(stderr).toMatch(/\nlabelstream: .*LS_CLUSTER_MODEL_UNDECLARED: .*9\.9\.9.* \[LS_PIPELINE_FOLD_FAILED\]\n {2}See the cause.*\n {2}Find what wrote to the features topic/);
+
+    // A live run ends, too, rather than go on with half of its work.
+    const live = startProgram(['run', '-c', file]);
+    onTestFinished(() => {
+      live.kill('SIGKILL');
+    });
+    const ended = await live.finished;
+    expect(ended.code, ended.stderr).toBe(1);
+    expect(ended.stderr).toContain('LS_CLUSTER_MODEL_UNDECLARED');
   });
 });
 
