@@ -32,7 +32,7 @@ export function canonicalDefinition(definition: Define): Define {
 }
 
 /** The names of the properties in which two definitions differ, the version apart. */
-export function definitionDifferences(left: Define, right: Define): readonly string[] {
+function definitionDifferences(left: Define, right: Define): readonly string[] {
   const rightValues = new Map(Object.entries(canonicalDefinition(right)));
   return Object.entries(canonicalDefinition(left)).flatMap(([key, value]) =>
     key === 'version' || Object.is(value, rightValues.get(key)) ? [] : [key],

@@ -13,7 +13,7 @@ export const partitionCounts = { labels: 3, clusterEvents: 2, deadLetters: 2 };
 export const features = { topic: 'features', partition: 1, incarnation: 'features-1' };
 
 /** Two-dimensional, euclidean: neighbours at 1 or nearer, three make a core. */
-export const definition: Define = {
+const definition: Define = {
   version: 1,
   model: 'encoder',
   modelVersion: '1',
