@@ -136,7 +136,7 @@ function clusterStageOf({ codec, partitionCount }: Access): ClusterStage {
 export type Stages = {
   readonly extract: Runner;
   readonly cluster: Runner;
-  /** Orderly: EXTRACT first, so that CLUSTER folds what it sent. Never rejects. */
+  /** EXTRACT first: CLUSTER still folds what it has read of its features, and the rest waits in the log. Never rejects. */
   readonly stop: () => Promise<{ readonly forced: boolean }>;
 };
 
