@@ -19,6 +19,7 @@ import { startModelServer, type ModelServer } from './models/model-server.ts';
 import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
 import { createMetrics, type Metrics } from './observation/metrics.ts';
 import { createReadiness, type Readiness } from './observation/readiness.ts';
+import { rejectionOf } from './pipeline/abort.ts';
 import { createDirectoryStateStore } from './pipeline/directory-state-store.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
 import { createNodeFileSystem } from './pipeline/node-file-system.ts';
@@ -117,15 +118,14 @@ export function clustersOf(access: Access, signal: AbortSignal): Promise<Cluster
 }
 
 /** Takes the items out of every collection: what was published of them up to now, and nothing later (SEMANTICS.md, rule 21). */
-export async function forgetItems({ transport, codec, partitionCount }: Access, itemIds: readonly string[]): Promise<void> {
-  const through: InputEnd[] = [];
-  for (const topic of inputTopics) {
-    const { incarnation } = await transport.describeTopic(topic);
-    for (let partition = 0; partition < partitionCount; partition++) {
-      const { end } = await transport.bounds({ topic, partition });
-      through.push({ incarnation, partition, endSequence: end.sequence });
-    }
-  }
+export async function forgetItems(access: Access, itemIds: readonly string[]): Promise<void> {
+  const { transport, codec, partitionCount } = access;
+  const through = await Promise.all(
+    (await endsOf(access, inputTopics)).map(async ({ topic, partition, sequence }): Promise<InputEnd> => {
+      const { incarnation } = await transport.describeTopic(topic);
+      return { incarnation, partition, endSequence: sequence };
+    }),
+  );
   await transport.append(forgetRecords(codec, partitionCount, itemIds, through));
 }
 
@@ -170,16 +170,6 @@ async function proposeDefinitions(access: Access, cluster: RunningCluster, model
   }
   if (refused.length > 0) throw new SettingsRefused(refused);
   if (proposed.length > 0) await transport.append(proposed);
-}
-
-function rejectionOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const rejectNow = (): void => {
-      reject(signal.reason as Error);
-    };
-    if (signal.aborted) rejectNow();
-    signal.addEventListener('abort', rejectNow, { once: true });
-  });
 }
 
 function refusedDefinition({ code, message, description, details }: LabelstreamError, { collections }: Configuration): UnlocatedMistake {

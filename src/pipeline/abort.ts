@@ -17,3 +17,14 @@ export async function unlessAborted<Result>(promise: Promise<Result>, signal: Ab
     signal.removeEventListener('abort', wake);
   }
 }
+
+/** Rejects with the signal's reason when it aborts, at once where it has; never resolves. To be raced against. */
+export function rejectionOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const rejectNow = (): void => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) rejectNow();
+    signal.addEventListener('abort', rejectNow, { once: true });
+  });
+}

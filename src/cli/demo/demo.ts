@@ -9,6 +9,7 @@ import { itemIdOf } from '../../core/ids.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import { noHeaders, type OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
+import { rejectionOf } from '../../pipeline/abort.ts';
 import { headerNames } from '../../pipeline/headers.ts';
 import { startService, type Service } from '../../service.ts';
 import { createLogger, outputOf, type CommandLine } from '../context.ts';
@@ -65,7 +66,7 @@ async function throughPipeline(service: Service, output: Output, signal: AbortSi
       signal.throwIfAborted();
       await access.transport.append(records.slice(begin, begin + batchSize));
     }
-    await Promise.race([service.untilIdle(), failure(service), interruption(signal)]);
+    await Promise.race([service.untilIdle(), failure(service), rejectionOf(signal)]);
   } finally {
     await progress.stop();
   }
@@ -76,14 +77,6 @@ async function throughPipeline(service: Service, output: Output, signal: AbortSi
 
 function failure(service: Service): Promise<never> {
   return service.failed.then((error) => Promise.reject(error));
-}
-
-function interruption(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => {
-      reject(signal.reason as Error);
-    });
-  });
 }
 
 /** Texts and records in turns, as a stream would bring them. */
