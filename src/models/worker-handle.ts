@@ -57,7 +57,8 @@ export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntr
   try {
     await started.promise;
   } catch (error) {
-    await worker.terminate();
+    // A thread that refused its models releases them and ends by itself: one that is terminated within a native call can take the process along.
+    await ended;
     throw error;
   }
   return {
