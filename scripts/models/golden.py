@@ -1,5 +1,5 @@
-"""Makes test/models/hashed-subwords.golden.json, which holds this folder's preprocessing and that of
-src/models/hashed-subwords.ts together: a test there must get the same numbers."""
+"""Makes test/models/preprocessing/hashed-subwords.golden.json, which holds this folder's preprocessing and that of
+src/models/preprocessing/hashed-subwords.ts together: a test there must get the same numbers."""
 
 import bundle
 from hashed_subwords import hashed_subwords
@@ -41,7 +41,7 @@ def main() -> None:
         cases.append({"text": text, "ids": ids, "weights": bundle.decimals(weights)})
     golden = {"parameters": PARAMETERS, "cases": "CASES"}
     lines = ",\n".join("    " + bundle.json.dumps(case) for case in cases)
-    path = bundle.REPOSITORY / "test" / "models" / "hashed-subwords.golden.json"
+    path = bundle.REPOSITORY / "test" / "models" / "preprocessing" / "hashed-subwords.golden.json"
     bundle.write_json(path, golden)
     path.write_text(path.read_text("utf-8").replace('"CASES"', "[\n" + lines + "\n  ]"), "utf-8")
 

@@ -1,5 +1,5 @@
-"""The text preprocessing of src/models/hashed-subwords.ts, bit for bit; what the steps are and why is
-written there. test/models/hashed-subwords.golden.json, made here, holds the two together."""
+"""The text preprocessing of src/models/preprocessing/hashed-subwords.ts, bit for bit; what the steps are and why is
+written there. test/models/preprocessing/hashed-subwords.golden.json, made here, holds the two together."""
 
 import unicodedata
 from functools import lru_cache

@@ -2,11 +2,11 @@
  * The shapes in which a model is executed. Items of one length bucket are put into batches of the sizes that the manifest allows, filled up
  * with padding; nothing else is ever executed, so that `models verify` can prove for all shapes that neighbours do not matter.
  */
-import type { PreparedInput } from './prepare-input.ts';
+import type { InputPort, ItemValues, PreparedInput } from './preprocessing/preprocessor.ts';
 
-export type TensorValue =
-  | { readonly type: 'int64'; readonly data: BigInt64Array; readonly dims: readonly number[] }
-  | { readonly type: 'float32'; readonly data: Float32Array; readonly dims: readonly number[] };
+type TensorData = { readonly type: 'int64'; readonly data: BigInt64Array } | { readonly type: 'float32'; readonly data: Float32Array };
+
+export type TensorValue = TensorData & { readonly dims: readonly number[] };
 
 /** `items` are positions in the list that was given. */
 export type ExecutedBatch = { readonly batchSize: number; readonly length: number; readonly items: readonly number[] };
@@ -36,24 +36,25 @@ export function planBatches(items: readonly (PreparedInput | undefined)[], batch
   return batches;
 }
 
-/** The tensors of a batch by the names of the model's inputs; rows beyond the items are zero. */
-export function packBatch(prepared: readonly PreparedInput[], batch: ExecutedBatch, valuesInput: string): Record<string, TensorValue> {
-  const { batchSize, length } = batch;
-  if (prepared[0]?.kind === 'values') {
-    const width = prepared[0].row.length;
+/** The tensors of a batch by the names of the model's inputs; rows beyond the items, and what an item leaves of its row, are zero. */
+export function packBatch(items: readonly PreparedInput[], { batchSize, length }: ExecutedBatch, ports: readonly InputPort[]): Record<string, TensorValue> {
+  return Object.fromEntries(
+    ports.map(({ name, type, itemDimensions }) => {
+      const dims = itemDimensions.map((dimension) => (dimension === 'length' ? length : dimension));
+      const width = dims.reduce((product, dimension) => product * dimension, 1);
+      const rows = items.map(({ values }) => values[name]);
+      return [name, { ...packRows(rows, type, batchSize, width), dims: [batchSize, ...dims] }];
+    }),
+  );
+}
+
+function packRows(rows: readonly (ItemValues | undefined)[], type: InputPort['type'], batchSize: number, width: number): TensorData {
+  if (type === 'float32') {
     const data = new Float32Array(batchSize * width);
-    for (const [row, item] of prepared.entries()) if (item.kind === 'values') data.set(item.row, row * width);
-    return { [valuesInput]: { type: 'float32', data, dims: [batchSize, width] } };
+    for (const [row, values] of rows.entries()) if (values instanceof Float32Array) data.set(values, row * width);
+    return { type, data };
   }
-  const ids = new BigInt64Array(batchSize * length);
-  const weights = new Float32Array(batchSize * length);
-  for (const [row, item] of prepared.entries()) {
-    if (item.kind !== 'subwords') continue;
-    for (const [index, id] of item.ids.entries()) ids[row * length + index] = BigInt(id);
-    weights.set(item.weights, row * length);
-  }
-  return {
-    ids: { type: 'int64', data: ids, dims: [batchSize, length] },
-    weights: { type: 'float32', data: weights, dims: [batchSize, length] },
-  };
+  const data = new BigInt64Array(batchSize * width);
+  for (const [row, values] of rows.entries()) if (values instanceof BigInt64Array) data.set(values, row * width);
+  return { type, data };
 }

@@ -19,7 +19,7 @@ export async function serveInference(setup: WorkerSetup, port: MessagePort): Pro
   try {
     for (const { name, artefacts } of setup.models) {
       const inference = await openInference(artefacts);
-      const mistakes = (): Promise<string[]> => knownAnswerMistakes(artefacts.manifest, (inputs, batchSize) => inference.run(inputs, [batchSize]));
+      const mistakes = (): Promise<string[]> => knownAnswerMistakes(artefacts, (inputs, batchSize) => inference.run(inputs, [batchSize]));
       models.set(name, { inference, blame: createFailureBlame(mistakes, () => performance.now()) });
       if (setup.testKnownAnswers) refuseMistakes(await mistakes(), artefacts.directory);
     }

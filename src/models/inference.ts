@@ -6,9 +6,12 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError, type ModelErrorCode } from '../core/errors/model.ts';
 import { packBatch, planBatches, type ExecutedBatch, type TensorValue } from './executed-batch.ts';
-import { outputWidth } from './manifest.ts';
+import { float16Bits, float16Value } from './float16.ts';
+import type { Manifest } from './manifest.ts';
 import type { ModelInput } from './model-port.ts';
-import { prepareInput, type PreparedInput } from './prepare-input.ts';
+import { postprocess, rawWidth } from './postprocessing.ts';
+import { createPreprocessor } from './preprocessing/preprocessors.ts';
+import type { InputPort, PreparedInput, Preprocessor } from './preprocessing/preprocessor.ts';
 import type { ModelArtefacts } from './repository.ts';
 
 export type ItemFailure = {
@@ -26,12 +29,24 @@ export type Inference = {
   readonly release: () => Promise<void>;
 };
 
+/** What a run needs of an opened model. */
+type OpenModel = {
+  readonly session: InferenceSession;
+  readonly artefacts: ModelArtefacts;
+  readonly preprocessor: Preprocessor;
+  /** Ports of the graph that read float16. */
+  readonly halfPorts: ReadonlySet<string>;
+};
+
 /** Rejects with LS_MODEL_LOAD. */
 export async function openInference(artefacts: ModelArtefacts): Promise<Inference> {
+  const preprocessor = createPreprocessor(artefacts);
   const session = await createSession(artefacts);
-  checkPorts(session, artefacts);
+  checkPorts(session, artefacts, preprocessor.ports);
+  const halfPorts = new Set(session.inputMetadata.flatMap((port) => (port.isTensor && port.type === 'float16' ? [port.name] : [])));
+  const model = { session, artefacts, preprocessor, halfPorts };
   return {
-    run: (inputs, batchSizes = artefacts.manifest.executedShapes.batchSizes) => runItems(session, artefacts, inputs, batchSizes),
+    run: (inputs, batchSizes = artefacts.manifest.executedShapes.batchSizes) => runItems(model, inputs, batchSizes),
     release: () => session.release(),
   };
 }
@@ -46,6 +61,7 @@ async function createSession({ directory, manifest, modelBytes, externalData }: 
       interOpNumThreads: 1,
       executionMode: 'sequential',
       logSeverityLevel: 4,
+      ...(manifest.dequantise ? { extra: { session: { disable_quant_qdq: '1' } } } : {}),
       externalData: externalData.map(({ path, bytes }) => ({ path, data: Uint8Array.from(bytes) })),
     });
   } catch (error) {
@@ -54,103 +70,125 @@ async function createSession({ directory, manifest, modelBytes, externalData }: 
   }
 }
 
-type PortNeeded = { readonly side: 'input' | 'output'; readonly name: string; readonly type: string; readonly lastDimension?: number };
-
-function portsNeeded({ manifest }: ModelArtefacts): PortNeeded[] {
-  const { preprocessing, postprocessing } = manifest;
-  const output: PortNeeded = { side: 'output', name: postprocessing.output, type: 'float32', lastDimension: outputWidth(manifest) };
-  if (preprocessing.kind === 'values') {
-    return [{ side: 'input', name: preprocessing.input, type: 'float32', lastDimension: preprocessing.fields.length }, output];
-  }
-  return [{ side: 'input', name: 'ids', type: 'int64' }, { side: 'input', name: 'weights', type: 'float32' }, output];
-}
+type Refuse = (message: string) => never;
 
 /** Refuses a model whose ports are not those of its manifest, before the first item finds out. */
-function checkPorts(session: InferenceSession, artefacts: ModelArtefacts): void {
-  const { directory, manifest } = artefacts;
-  const refuse = (message: string): never => {
+function checkPorts(session: InferenceSession, { directory, manifest }: ModelArtefacts, ports: readonly InputPort[]): void {
+  const refuse: Refuse = (message) => {
     throw modelError('LS_MODEL_LOAD', `${manifest.model} in ${directory}: ${message}`, { directory, file: manifest.model });
   };
-  const needed = portsNeeded(artefacts);
   for (const name of session.inputNames) {
-    if (!needed.some((port) => port.side === 'input' && port.name === name)) refuse(`the model has an input ${name} that the manifest knows nothing of`);
+    if (!ports.some((port) => port.name === name)) refuse(`the model has an input ${name} that the manifest knows nothing of`);
   }
-  for (const { side, name, type, lastDimension } of needed) {
-    const metadata = (side === 'input' ? session.inputMetadata : session.outputMetadata).find((port) => port.name === name);
-    if (metadata?.isTensor !== true) return refuse(`the model has no ${side} ${name}`);
-    if (metadata.type !== type) refuse(`the ${side} ${name} is ${metadata.type}, not ${type}`);
-    const last = metadata.shape.at(-1);
-    if (metadata.shape.length !== 2) refuse(`the ${side} ${name} has ${metadata.shape.length} dimensions, not 2`);
-    if (lastDimension !== undefined && typeof last === 'number' && last > 0 && last !== lastDimension) {
-      refuse(`the ${side} ${name} has ${last} numbers per item; the manifest has ${lastDimension}`);
-    }
-    const batch = metadata.shape[0];
-    if (typeof batch === 'number' && batch > 0 && manifest.executedShapes.batchSizes.some((size) => size !== batch)) {
-      refuse(`the ${side} ${name} has a fixed batch of ${batch}; executedShapes.batchSizes must be [${batch}]`);
-    }
+  const { batchSizes } = manifest.executedShapes;
+  for (const { name, type, itemDimensions } of ports) {
+    const metadata = tensorPort(session, 'input', name, refuse);
+    if (metadata.type !== type && !(type === 'float32' && metadata.type === 'float16')) refuse(`the input ${name} is ${metadata.type}, not ${type}`);
+    checkShape(`the input ${name}`, metadata.shape, itemDimensions, refuse);
+    checkBatch(`the input ${name}`, metadata.shape[0], batchSizes, refuse);
+  }
+  const { output } = manifest.postprocessing;
+  const metadata = tensorPort(session, 'output', output, refuse);
+  if (metadata.type !== 'float32' && metadata.type !== 'float16') refuse(`the output ${output} is ${metadata.type}, not float32`);
+  checkOutputWidth(`the output ${output}`, metadata.shape, manifest, refuse);
+  checkBatch(`the output ${output}`, metadata.shape[0], batchSizes, refuse);
+}
+
+type TensorPort = { readonly type: string; readonly shape: readonly (number | string)[] };
+
+function tensorPort(session: InferenceSession, side: 'input' | 'output', name: string, refuse: Refuse): TensorPort {
+  const metadata = (side === 'input' ? session.inputMetadata : session.outputMetadata).find((port) => port.name === name);
+  return metadata?.isTensor === true ? metadata : refuse(`the model has no ${side} ${name}`);
+}
+
+const isFixed = (dimension: number | string | undefined): dimension is number => typeof dimension === 'number' && dimension > 0;
+
+function checkShape(port: string, shape: TensorPort['shape'], itemDimensions: InputPort['itemDimensions'], refuse: Refuse): void {
+  if (shape.length !== itemDimensions.length + 1) refuse(`${port} has ${shape.length} dimensions, not ${itemDimensions.length + 1}`);
+  for (const [index, needed] of itemDimensions.entries()) {
+    const found = shape[index + 1];
+    if (isFixed(found) && typeof needed === 'number' && found !== needed) refuse(`${port} has ${found} numbers in dimension ${index + 1}; the manifest has ${needed}`);
   }
 }
 
-async function runItems(
-  session: InferenceSession,
-  artefacts: ModelArtefacts,
-  inputs: readonly ModelInput[],
-  batchSizes: readonly number[],
-): Promise<ItemOutcome[]> {
+function checkBatch(port: string, batch: number | string | undefined, batchSizes: readonly number[], refuse: Refuse): void {
+  if (!isFixed(batch) || batchSizes.every((size) => size === batch)) return;
+  refuse(`${port} has a fixed batch of ${batch}; executedShapes.batchSizes must be [${batch}]`);
+}
+
+/** What is not fixed in the graph is seen when it runs. */
+function checkOutputWidth(port: string, shape: TensorPort['shape'], manifest: Manifest, refuse: Refuse): void {
+  const dimensions = shape.slice(1);
+  const after = manifest.postprocessing;
+  const perToken = after.kind === 'vector' && after.pooling !== 'none';
+  const [found, needed] = perToken ? [dimensions.slice(-1), after.dimensions] : [dimensions, rawWidth(manifest, 0)];
+  if (!found.every(isFixed)) return;
+  const width = found.reduce((product, dimension) => product * dimension, 1);
+  if (width !== needed) refuse(`${port} has ${width} numbers ${perToken ? 'per token' : 'per item'}; the manifest has ${needed}`);
+}
+
+async function runItems(model: OpenModel, inputs: readonly ModelInput[], batchSizes: readonly number[]): Promise<ItemOutcome[]> {
   const outcomes: ItemOutcome[] = [];
-  const prepared = inputs.map((input, index): PreparedInput | undefined => {
-    try {
-      return prepareInput(input, artefacts.manifest);
-    } catch (error) {
-      outcomes[index] = { failure: failureOf(error) };
-      return undefined;
-    }
-  });
+  const prepared = await Promise.all(
+    inputs.map(async (input, index): Promise<PreparedInput | undefined> => {
+      try {
+        return await model.preprocessor.prepare(input);
+      } catch (error) {
+        outcomes[index] = { failure: failureOf(error) };
+        return undefined;
+      }
+    }),
+  );
   for (const batch of planBatches(prepared, batchSizes)) {
-    const results = await runBatch(session, artefacts, prepared, batch);
+    const results = await runBatch(model, prepared, batch);
     for (const [row, outcome] of results.entries()) outcomes[batch.items[row] ?? -1] = outcome;
   }
   return outcomes;
 }
 
 /** Where onnxruntime fails on a batch, each of its items is tried alone, in the same shape: the others must not suffer. */
-async function runBatch(
-  session: InferenceSession,
-  artefacts: ModelArtefacts,
-  prepared: readonly (PreparedInput | undefined)[],
-  batch: ExecutedBatch,
-): Promise<ItemOutcome[]> {
-  const { preprocessing, postprocessing } = artefacts.manifest;
+async function runBatch(model: OpenModel, prepared: readonly (PreparedInput | undefined)[], batch: ExecutedBatch): Promise<ItemOutcome[]> {
+  const { session, artefacts, preprocessor, halfPorts } = model;
+  const { output } = artefacts.manifest.postprocessing;
   const items = batch.items.flatMap((index) => prepared[index] ?? []);
   try {
-    const packed = packBatch(items, batch, preprocessing.kind === 'values' ? preprocessing.input : '');
-    const feeds = Object.fromEntries(Object.entries(packed).map(([name, value]) => [name, tensorOf(value)]));
-    const results = await session.run(feeds, [postprocessing.output]);
-    return splitRows(results[postprocessing.output], items.length, batch.batchSize, artefacts);
+    const packed = packBatch(items, batch, preprocessor.ports);
+    const feeds = Object.fromEntries(Object.entries(packed).map(([name, value]) => [name, tensorOf(value, halfPorts.has(name))]));
+    const results = await session.run(feeds, [output]);
+    return splitRows(results[output], items, batch, artefacts);
   } catch (error) {
     if (batch.items.length > 1) {
       const outcomes: ItemOutcome[] = [];
-      for (const item of batch.items) outcomes.push(...(await runBatch(session, artefacts, prepared, { ...batch, items: [item] })));
+      for (const item of batch.items) outcomes.push(...(await runBatch(model, prepared, { ...batch, items: [item] })));
       return outcomes;
     }
     return [{ failure: { code: 'LS_MODEL_RUN', message: `onnxruntime failed on this item: ${messageOf(error)}`, details: {} } }];
   }
 }
 
-function tensorOf(value: TensorValue): Tensor {
-  return value.type === 'int64' ? new Tensor('int64', value.data, value.dims) : new Tensor('float32', value.data, value.dims);
+function tensorOf(value: TensorValue, isHalf: boolean): Tensor {
+  if (value.type === 'int64') return new Tensor('int64', value.data, value.dims);
+  if (isHalf) return new Tensor('float16', Uint16Array.from(value.data, float16Bits), value.dims);
+  return new Tensor('float32', value.data, value.dims);
 }
 
-function splitRows(result: Tensor | undefined, items: number, batchSize: number, { manifest }: ModelArtefacts): ItemOutcome[] {
-  const width = outputWidth(manifest);
-  const data = result?.data;
-  if (!(data instanceof Float32Array) || data.length !== batchSize * width) {
+function float32Of(result: Tensor | undefined): Float32Array | undefined {
+  if (result?.type === 'float32') return result.data as Float32Array;
+  // Bits in a Uint16Array; where the runtime knows Float16Array, the numbers themselves.
+  if (result?.type === 'float16') return result.data instanceof Uint16Array ? Float32Array.from(result.data, float16Value) : Float32Array.from(result.data as Float32Array);
+  return undefined;
+}
+
+function splitRows(result: Tensor | undefined, items: readonly PreparedInput[], { batchSize, length }: ExecutedBatch, { manifest }: ModelArtefacts): ItemOutcome[] {
+  const width = rawWidth(manifest, length);
+  const data = float32Of(result);
+  if (data?.length !== batchSize * width) {
     const found = result === undefined ? 'nothing' : `${result.type} [${result.dims.join(', ')}]`;
-    const message = `the output is ${found}, not float32 [${batchSize}, ${width}]`;
-    return Array.from({ length: items }, () => ({ failure: { code: 'LS_MODEL_OUTPUT', message, details: {} } }));
+    const message = `the output is ${found}, not float32 with ${width} numbers for each of ${batchSize} items`;
+    return items.map(() => ({ failure: { code: 'LS_MODEL_OUTPUT', message, details: {} } }));
   }
-  return Array.from({ length: items }, (_, row) => {
-    const output = data.slice(row * width, (row + 1) * width);
+  return items.map(({ tokens }, row) => {
+    const output = postprocess(data.subarray(row * width, (row + 1) * width), tokens, manifest.postprocessing);
     const bad = output.findIndex((value) => !Number.isFinite(value));
     if (bad < 0) return { output };
     return { failure: { code: 'LS_MODEL_OUTPUT_NOT_FINITE', message: `number ${bad} of the output is ${output[bad] ?? ''}`, details: { index: bad } } };

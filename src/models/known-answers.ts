@@ -5,14 +5,25 @@
 import type { ItemOutcome } from './inference.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModelInput } from './model-port.ts';
+import type { ModelArtefacts } from './repository.ts';
 
 /** Runs the inputs in batches of one size. */
 export type RunInBatches = (inputs: readonly ModelInput[], batchSize: number) => Promise<readonly ItemOutcome[]>;
 
+/** The inputs of the known answers, with the contents of the files that they name. */
+export function knownInputs({ manifest, files }: ModelArtefacts): ModelInput[] {
+  return manifest.knownAnswers.map(({ input }): ModelInput => {
+    if (input.kind !== 'image') return input;
+    // A copy: what is in shared memory cannot be given to a native decoder.
+    return { kind: 'image', bytes: Uint8Array.from(files.get(input.file) ?? []), contentType: input.contentType };
+  });
+}
+
 /** One sentence for every mistake; none where the model is as it should be. */
-export async function knownAnswerMistakes(manifest: Manifest, run: RunInBatches): Promise<string[]> {
+export async function knownAnswerMistakes(artefacts: ModelArtefacts, run: RunInBatches): Promise<string[]> {
   const mistakes: string[] = [];
-  const inputs = manifest.knownAnswers.map(({ input }) => input);
+  const { manifest } = artefacts;
+  const inputs = knownInputs(artefacts);
   let first: readonly ItemOutcome[] | undefined;
   for (const batchSize of manifest.executedShapes.batchSizes) {
     const outcomes = await run(inputs, batchSize);

@@ -30,6 +30,10 @@ const file = z.strictObject({
 
 const positive = z.int().min(1).max(2 ** 31 - 1);
 
+const imageExtent = z.int().min(1).max(4096);
+
+const threeOf = <Part extends z.ZodType>(part: Part) => z.tuple([part, part, part]);
+
 const preprocessing = z.discriminatedUnion('kind', [
   /** ONNX inputs `ids` (int64) and `weights` (float32), both [batch, length]; a weight of 0 is padding. See hashed-subwords.ts. */
   z.strictObject({
@@ -48,17 +52,63 @@ const preprocessing = z.discriminatedUnion('kind', [
     input: z.string().min(1).default('values'),
     fields: z.array(z.string().min(1)).min(1).refine(unique, 'must not name a field twice'),
   }),
+  /** The tokenizer that a transformer was published with (tokenizer.json of Hugging Face); ONNX inputs int64 [batch, length]. */
+  z.strictObject({
+    kind: z.literal('tokenizer'),
+    file: confinedPath,
+    /** Special tokens counted; a longer text is cut. */
+    maxTokens: positive,
+    inputs: z.strictObject({ ids: z.string().min(1), mask: z.string().min(1).optional(), types: z.string().min(1).optional() }),
+  }),
+  /** One ONNX input (float32 or float16): the pixels of an encoded image. The steps are taken in the order of these fields. */
+  z.strictObject({
+    kind: z.literal('image'),
+    input: z.string().min(1),
+    width: imageExtent,
+    height: imageExtent,
+    resize: z.strictObject({
+      /** cover: fill and cut the middle out; contain: fit and fill up with the background; stretch: fit without keeping the proportions. */
+      rule: z.enum(['cover', 'contain', 'stretch']),
+      /** With `cover`: the shorter side is scaled to this, before the middle is cut out; without it, to what just covers. */
+      shorterSide: imageExtent.optional(),
+      kernel: z.enum(['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3']),
+    }),
+    /** Behind transparent pixels, and beside an image that is `contain`ed: red, green, blue, 0 to 255. */
+    background: threeOf(z.int().min(0).max(255)).default([0, 0, 0]),
+    colourOrder: z.enum(['RGB', 'BGR']),
+    /** Each number 0 to 255 is multiplied by `scale`, then the mean is subtracted, then divided by the deviation; in colour order. */
+    scale: z.number().positive(),
+    mean: threeOf(z.number()).default([0, 0, 0]),
+    deviation: threeOf(z.number().positive()).default([1, 1, 1]),
+    layout: z.enum(['NCHW', 'NHWC']),
+  }),
 ]);
 
 const postprocessing = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('vector'), output: z.string().min(1), dimensions: z.int().min(1).max(65_536) }),
-  z.strictObject({ kind: z.literal('scores'), output: z.string().min(1) }),
+  z.strictObject({
+    kind: z.literal('vector'),
+    output: z.string().min(1),
+    dimensions: z.int().min(1).max(65_536),
+    /** Of an output [batch, length, dimensions]: the mean over the tokens that are no padding, or the first one. */
+    pooling: z.enum(['none', 'mean', 'first']).default('none'),
+    normalisation: z.enum(['none', 'l2']).default('none'),
+  }),
+  z.strictObject({
+    kind: z.literal('scores'),
+    output: z.string().min(1),
+    /** What turns the output into scores. */
+    activation: z.enum(['none', 'softmax', 'sigmoid']).default('none'),
+    /** Each label stands for several classes of the graph, whose scores are added: members[i] are the indices of labels[i]. */
+    groups: z.strictObject({ classes: positive, members: z.array(z.array(z.int().min(0)).min(1)).min(1) }).optional(),
+  }),
 ]);
 
 const knownAnswer = z.strictObject({
   input: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('text'), text: z.string() }),
     z.strictObject({ kind: z.literal('values'), values: z.record(z.string(), z.number()) }),
+    /** One of the files of the manifest. */
+    z.strictObject({ kind: z.literal('image'), file: confinedPath, contentType: z.string().min(1) }),
   ]),
   output: z.array(z.number()).min(1),
   /** Largest allowed absolute difference of one number of the output. */
@@ -77,6 +127,8 @@ const manifestParts = z.strictObject({
     .refine((files) => unique(files.map(({ path }) => path)), 'must not list a file twice'),
   model: confinedPath,
   opset: z.int().min(1),
+  /** Weights that are stored as integers are turned to float32 at load, and pairs of quantising operators are left out. */
+  dequantise: z.boolean().default(false),
   preprocessing,
   postprocessing,
   labels: z.array(z.string().min(1)).refine(unique, 'must not name a label twice').default([]),
@@ -96,25 +148,58 @@ const manifestSchema = manifestParts.superRefine((manifest, context) => {
 
 type Contradiction = { readonly path: (string | number)[]; readonly message: string };
 
+const inputKinds = { 'hashed-subwords': 'text', tokenizer: 'text', values: 'values', image: 'image' } as const;
+
+/** The kind of items that a model reads. */
+export function inputKindOf({ preprocessing }: Pick<Manifest, 'preprocessing'>): 'text' | 'values' | 'image' {
+  return inputKinds[preprocessing.kind];
+}
+
 /** What each part allows and the parts together do not. */
 function contradictions(manifest: Manifest): Contradiction[] {
+  return [...lengthContradictions(manifest), ...outputContradictions(manifest), ...answerContradictions(manifest)];
+}
+
+function lengthContradictions({ preprocessing: before, executedShapes }: Manifest): Contradiction[] {
+  const path = ['executedShapes', 'lengths'];
+  const { lengths } = executedShapes;
+  if (before.kind !== 'hashed-subwords' && before.kind !== 'tokenizer') {
+    return lengths === undefined ? [] : [{ path, message: 'means nothing to a model that reads no texts' }];
+  }
+  if (lengths === undefined) return [{ path, message: 'is needed by a model that reads texts' }];
+  if (before.maxTokens <= (lengths.at(-1) ?? 0)) return [];
+  return [{ path: ['preprocessing', 'maxTokens'], message: 'must not exceed the longest of executedShapes.lengths' }];
+}
+
+function outputContradictions({ preprocessing: before, postprocessing: after, labels, files }: Manifest): Contradiction[] {
   const found: Contradiction[] = [];
-  const { preprocessing: before, postprocessing: after, labels, knownAnswers, executedShapes } = manifest;
-  const readsText = before.kind === 'hashed-subwords';
-  if (readsText && executedShapes.lengths === undefined) {
-    found.push({ path: ['executedShapes', 'lengths'], message: 'is needed by a model that reads texts' });
+  if (before.kind === 'tokenizer' && !files.some(({ path }) => path === before.file)) {
+    found.push({ path: ['preprocessing', 'file'], message: 'is not among the files' });
   }
-  if (readsText && before.maxTokens > (executedShapes.lengths?.at(-1) ?? Number.POSITIVE_INFINITY)) {
-    found.push({ path: ['preprocessing', 'maxTokens'], message: 'must not exceed the longest of executedShapes.lengths' });
+  if (after.kind === 'vector') {
+    if (after.pooling !== 'none' && before.kind !== 'tokenizer') {
+      found.push({ path: ['postprocessing', 'pooling'], message: 'means nothing to a model without tokens' });
+    }
+    return found;
   }
-  if (!readsText && executedShapes.lengths !== undefined) {
-    found.push({ path: ['executedShapes', 'lengths'], message: 'means nothing to a model that reads values' });
-  }
-  if (after.kind === 'scores' && labels.length === 0) found.push({ path: ['labels'], message: 'is needed by a model that gives scores' });
-  const width = after.kind === 'vector' ? after.dimensions : labels.length;
-  const inputKind = readsText ? 'text' : 'values';
-  for (const [index, { input, output }] of knownAnswers.entries()) {
-    if (input.kind !== inputKind) found.push({ path: ['knownAnswers', index, 'input'], message: `must be of the kind ${inputKind}` });
+  if (labels.length === 0) found.push({ path: ['labels'], message: 'is needed by a model that gives scores' });
+  if (after.groups === undefined) return found;
+  const { classes, members } = after.groups;
+  const path = ['postprocessing', 'groups', 'members'];
+  if (members.length !== labels.length) found.push({ path, message: `has ${members.length} groups for ${labels.length} labels` });
+  if (members.flat().some((index) => index >= classes)) found.push({ path, message: `names a class beyond the ${classes} that there are` });
+  if (!unique(members.flat().map(String))) found.push({ path, message: 'must not name a class twice' });
+  return found;
+}
+
+function answerContradictions(manifest: Manifest): Contradiction[] {
+  const found: Contradiction[] = [];
+  const width = outputWidth(manifest);
+  const inputKind = inputKindOf(manifest);
+  for (const [index, { input, output }] of manifest.knownAnswers.entries()) {
+    const path = ['knownAnswers', index, 'input'];
+    if (input.kind !== inputKind) found.push({ path, message: `must be of the kind ${inputKind}` });
+    if (input.kind === 'image' && !manifest.files.some((listed) => listed.path === input.file)) found.push({ path, message: 'names a file that is not among the files' });
     if (output.length !== width) {
       found.push({ path: ['knownAnswers', index, 'output'], message: `has ${output.length} numbers; the model gives ${width}` });
     }

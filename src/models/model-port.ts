@@ -2,7 +2,9 @@
 
 export type ModelInput =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'values'; readonly values: Readonly<Record<string, number>> };
+  | { readonly kind: 'values'; readonly values: Readonly<Record<string, number>> }
+  /** An encoded image (JPEG, PNG, WebP), and what its producer says it is. */
+  | { readonly kind: 'image'; readonly bytes: Uint8Array; readonly contentType: string };
 
 export type ModelOutput =
   | { readonly kind: 'vector'; readonly vector: Float32Array }

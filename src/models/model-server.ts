@@ -8,7 +8,7 @@ import { createBatchScheduler, type BatchLimits, type BatchScheduler, type Queue
 import { defaultWorkerCount } from './cpu-limit.ts';
 import type { ItemOutcome } from './inference.ts';
 import type { ModelDescription, ModelInput, ModelOutput, Models } from './model-port.ts';
-import { lengthEstimator } from './prepare-input.ts';
+import { lengthEstimator } from './preprocessing/preprocessors.ts';
 import { openModelRepository, type ModelArtefacts, type ModelBinding } from './repository.ts';
 import { inferenceWorkerEntry, startInferenceWorker, type WorkerEntry } from './worker-handle.ts';
 import { startWorkerPool, type PoolBatch } from './worker-pool.ts';
@@ -174,8 +174,9 @@ async function runItem({ name, input, signal, bound, limits, state, clock, obser
   }
 }
 
-/** About what the item occupies: UTF-16 units, or names and doubles. */
+/** About what the item occupies: encoded pixels, UTF-16 units, or names and doubles. */
 function inputBytes(input: ModelInput): number {
+  if (input.kind === 'image') return input.bytes.length;
   if (input.kind === 'text') return 2 * input.text.length;
   let bytes = 0;
   for (const field of Object.keys(input.values)) bytes += 2 * field.length + 8;

@@ -1,13 +1,16 @@
 /** Items with which a model is probed: its known answers, and made-up ones of every length that it executes. */
 import type { Random } from '../core/clock.ts';
+import { knownInputs } from './known-answers.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModelInput } from './model-port.ts';
+import type { ModelArtefacts } from './repository.ts';
 
 const itemsPerLength = 12;
 const valuesItems = 48;
 
-export function probeInputs(manifest: Manifest, random: Random): ModelInput[] {
-  const known: ModelInput[] = manifest.knownAnswers.map(({ input }) => input);
+export function probeInputs(artefacts: ModelArtefacts, random: Random): ModelInput[] {
+  const { manifest } = artefacts;
+  const known = knownInputs(artefacts);
   const { preprocessing, executedShapes } = manifest;
   if (preprocessing.kind === 'values') return [...known, ...Array.from({ length: valuesItems }, () => madeUpValues(manifest, preprocessing.fields, random))];
   const texts = (executedShapes.lengths ?? []).flatMap((length) =>

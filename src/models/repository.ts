@@ -15,6 +15,8 @@ type SharedBytes = Uint8Array<SharedArrayBuffer>;
 export type ModelArtefacts = {
   readonly directory: string;
   readonly manifest: Manifest;
+  /** Every file of the manifest by its path. */
+  readonly files: ReadonlyMap<string, SharedBytes>;
   readonly modelBytes: SharedBytes;
   /** Weights outside of the model file, under the names that the model uses. */
   readonly externalData: readonly { readonly path: string; readonly bytes: SharedBytes }[];
@@ -70,7 +72,7 @@ export async function loadArtefacts(directory: string): Promise<ModelArtefacts> 
     const message = `${join(directory, manifestName)}: opset is ${manifest.opset}, that of ${manifest.model} is ${opset}`;
     throw modelError('LS_MODEL_MANIFEST', message, { directory, opset });
   }
-  return { directory, manifest, modelBytes, externalData };
+  return { directory, manifest, files: read, modelBytes, externalData };
 }
 
 function structureOf(bytes: SharedBytes, directory: string, file: string): ReturnType<typeof onnxStructure> {

@@ -95,8 +95,8 @@ async function verifyBehind(directory: string, check: Check, random: Random, opt
   if (worker === undefined) return;
   const run = runnerOf(worker);
   try {
-    await check('known-answers', () => proveKnownAnswers(loaded.manifest, run));
-    await check('batch-invariance', () => proveBatchInvariance(loaded.manifest, run, random, options));
+    await check('known-answers', () => proveKnownAnswers(loaded, run));
+    await check('batch-invariance', () => proveBatchInvariance(loaded, run, random, options));
   } finally {
     await worker.close();
   }
@@ -108,9 +108,9 @@ function runnerOf(worker: InferenceWorker): Run {
   return async (inputs, batchSize) => unpackOutcomes(await worker.run({ model, inputs, batchSizes: [batchSize] }));
 }
 
-async function proveKnownAnswers(manifest: Manifest, run: Run): Promise<{ ok: boolean; detail: string }> {
-  const mistakes = await knownAnswerMistakes(manifest, run);
-  const { knownAnswers, executedShapes } = manifest;
+async function proveKnownAnswers(artefacts: ModelArtefacts, run: Run): Promise<{ ok: boolean; detail: string }> {
+  const mistakes = await knownAnswerMistakes(artefacts, run);
+  const { knownAnswers, executedShapes } = artefacts.manifest;
   const seen = `${knownAnswers.length} known answers in batches of ${executedShapes.batchSizes.join(', ')}`;
   return { ok: mistakes.length === 0, detail: mistakes.length === 0 ? seen : mistakes.join('; ') };
 }
@@ -118,13 +118,13 @@ async function proveKnownAnswers(manifest: Manifest, run: Run): Promise<{ ok: bo
 type Comparison = { compared: number; different: number; example: string };
 
 async function proveBatchInvariance(
-  manifest: Manifest,
+  artefacts: ModelArtefacts,
   run: Run,
   random: Random,
   { seed, rounds }: Required<VerifyOptions>,
 ): Promise<{ ok: boolean; detail: string }> {
-  const { batchSizes } = manifest.executedShapes;
-  const inputs = probeInputs(manifest, random);
+  const { batchSizes } = artefacts.manifest.executedShapes;
+  const inputs = probeInputs(artefacts, random);
   const alone: ItemOutcome[] = [];
   for (const input of inputs) alone.push(...(await run([input], batchSizes[0] ?? 1)));
   const comparison: Comparison = { compared: 0, different: 0, example: '' };
@@ -159,6 +159,7 @@ async function proveBatchInvariance(
 function longestOf(inputs: readonly ModelInput[]): number[] {
   const extent = (input: ModelInput | undefined): number => {
     if (input === undefined) return 0;
+    if (input.kind === 'image') return input.bytes.length;
     return input.kind === 'text' ? input.text.length : Math.max(0, ...Object.values(input.values).map(Math.abs));
   };
   const order = [...inputs.keys()].sort((left, right) => extent(inputs[right]) - extent(inputs[left]));

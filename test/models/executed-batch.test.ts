@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { packBatch, planBatches } from '../../src/models/executed-batch.ts';
-import { lengthBucket, lengthEstimator, prepareInput, type PreparedInput } from '../../src/models/prepare-input.ts';
+import { createPreprocessor, lengthEstimator } from '../../src/models/preprocessing/preprocessors.ts';
+import { lengthBucket, type InputPort, type PreparedInput } from '../../src/models/preprocessing/preprocessor.ts';
 import { parseManifest } from '../../src/models/manifest.ts';
 import { encoderManifest } from './model-directory.ts';
 
-const subwords = (length: number): PreparedInput => ({ kind: 'subwords', ids: Int32Array.of(7, 8), weights: Float32Array.of(1, 0.5), length });
+const subwords = (length: number): PreparedInput => ({ values: { ids: BigInt64Array.of(7n, 8n), weights: Float32Array.of(1, 0.5) }, length, tokens: 2 });
 
 describe('planBatches', () => {
   test('executes allowed sizes only, one length at a time, and every item once', () => {
@@ -24,12 +25,16 @@ describe('planBatches', () => {
 });
 
 test('packBatch fills up with zeros', () => {
-  expect(packBatch([subwords(4)], { batchSize: 2, length: 4, items: [0] }, '')).toEqual({
+  const ports: InputPort[] = [
+    { name: 'ids', type: 'int64', itemDimensions: ['length'] },
+    { name: 'weights', type: 'float32', itemDimensions: ['length'] },
+  ];
+  expect(packBatch([subwords(4)], { batchSize: 2, length: 4, items: [0] }, ports)).toEqual({
     ids: { type: 'int64', data: BigInt64Array.of(7n, 8n, 0n, 0n, 0n, 0n, 0n, 0n), dims: [2, 4] },
     weights: { type: 'float32', data: Float32Array.of(1, 0.5, 0, 0, 0, 0, 0, 0), dims: [2, 4] },
   });
-  const row: PreparedInput = { kind: 'values', row: Float32Array.of(1, 2), length: 0 };
-  expect(packBatch([row], { batchSize: 2, length: 0, items: [0] }, 'x')).toEqual({ x: { type: 'float32', data: Float32Array.of(1, 2, 0, 0), dims: [2, 2] } });
+  const row: PreparedInput = { values: { x: Float32Array.of(1, 2) }, length: 0, tokens: 0 };
+  expect(packBatch([row], { batchSize: 2, length: 0, items: [0] }, [{ name: 'x', type: 'float32', itemDimensions: [2] }])).toEqual({ x: { type: 'float32', data: Float32Array.of(1, 2, 0, 0), dims: [2, 2] } });
 });
 
 describe('the length bucket', () => {
@@ -46,11 +51,13 @@ describe('the length bucket', () => {
     expect([1, 16, 17, 64, 65, 128].map((length) => lengthBucket(length, [16, 64, 128]))).toEqual([16, 16, 64, 64, 128, 128]);
   });
 
-  test('depends on the item alone, up to the longest text there is', () => {
-    expect(prepareInput({ kind: 'text', text: 'one' }, manifest).length).toBe(16);
-    const longest = prepareInput({ kind: 'text', text: 'word '.repeat(5_000) }, manifest);
+  test('depends on the item alone, up to the longest text there is', async () => {
+    const { prepare } = createPreprocessor({ manifest, directory: '', files: new Map(), modelBytes: new Uint8Array(new SharedArrayBuffer(0)), externalData: [] });
+    expect((await prepare({ kind: 'text', text: 'one' })).length).toBe(16);
+    const longest = await prepare({ kind: 'text', text: 'word '.repeat(5_000) });
     expect(longest.length).toBe(128);
-    expect(longest.kind === 'subwords' && longest.ids.length).toBeLessThanOrEqual(128);
+    expect(longest.tokens).toBeLessThanOrEqual(128);
+    expect(longest.values['ids']).toHaveLength(longest.tokens);
   });
 
   test('is guessed well enough to be one of the executed', () => {

@@ -102,7 +102,7 @@ describe('openInference refuses', () => {
 
   test('another number of fields or labels', async () => {
     const fields = classifierDirectory({ preprocessing: { kind: 'values', input: 'values', fields: ['a', 'b', 'c'] } });
-    expect(await opened(fields)).toMatch(/has 4 numbers per item; the manifest has 3/);
+    expect(await opened(fields)).toMatch(/has 4 numbers in dimension 1; the manifest has 3/);
   });
 
   test('batch sizes above the one that the model was exported with', async () => {

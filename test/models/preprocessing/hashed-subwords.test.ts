@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { hashedSubwords, type HashedSubwordsParameters } from '../../src/models/hashed-subwords.ts';
+import { hashedSubwords, type HashedSubwordsParameters } from '../../../src/models/preprocessing/hashed-subwords.ts';
 
 type Golden = {
   readonly parameters: HashedSubwordsParameters;

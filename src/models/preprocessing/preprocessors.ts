@@ -1,0 +1,41 @@
+/** Every kind of preprocessing by its name. */
+import { modelError } from '../../core/errors/model.ts';
+import type { ModelInput } from '../model-port.ts';
+import type { ModelArtefacts } from '../repository.ts';
+import type { Manifest } from '../manifest.ts';
+import { hashedSubwords } from './hashed-subwords.ts';
+import { lengthBucket, type Preprocessor } from './preprocessor.ts';
+import { createSubwordsPreprocessor } from './subwords.ts';
+import { createValuesPreprocessor } from './values.ts';
+
+/** Throws LS_MODEL_LOAD where a file that the preprocessing needs is not what it should be. */
+export function createPreprocessor({ manifest, directory }: ModelArtefacts): Preprocessor {
+  const { preprocessing, executedShapes } = manifest;
+  switch (preprocessing.kind) {
+    case 'hashed-subwords':
+      return createSubwordsPreprocessor(preprocessing, executedShapes.lengths ?? []);
+    case 'values':
+      return createValuesPreprocessor(preprocessing);
+    case 'tokenizer':
+    case 'image':
+      throw modelError('LS_MODEL_LOAD', `${directory}: preprocessing ${preprocessing.kind} is not built yet`, { directory });
+  }
+}
+
+/**
+ * Guesses the bucket of an item without splitting it, so that the queue can put likely neighbours together; the worker decides the real
+ * one. The ratio is measured on the texts of the known answers.
+ */
+export function lengthEstimator(manifest: Manifest): (input: ModelInput) => number {
+  const { preprocessing, executedShapes, knownAnswers } = manifest;
+  if (preprocessing.kind !== 'hashed-subwords') return () => 0;
+  let characters = 0;
+  let ids = 0;
+  for (const { input } of knownAnswers) {
+    if (input.kind !== 'text') continue;
+    characters += input.text.length;
+    ids += hashedSubwords(input.text, preprocessing).ids.length;
+  }
+  const idsPerCharacter = characters === 0 ? 1 : ids / characters;
+  return (input) => (input.kind === 'text' ? lengthBucket(Math.ceil(input.text.length * idsPerCharacter), executedShapes.lengths ?? []) : 0);
+}
