@@ -12,6 +12,35 @@ const encoder = {
   knownAnswers: [{ input: { kind: 'text', text: 'x' }, output: [1, 2, 3, 4, 5, 6, 7, 8], tolerance: 0 }],
 };
 
+const transformer = {
+  ...encoder,
+  files: [...files, { path: 'tokenizer.json', sha256: 'b'.repeat(64), sizeBytes: 3 }],
+  preprocessing: { kind: 'tokenizer', file: 'tokenizer.json', maxTokens: 128, inputs: { ids: 'input_ids', mask: 'attention_mask' } },
+  postprocessing: { kind: 'vector', output: 'last_hidden_state', dimensions: 8, pooling: 'mean', normalisation: 'l2' },
+};
+const pixels = {
+  kind: 'image',
+  input: 'pixels',
+  width: 224,
+  height: 224,
+  resize: { rule: 'cover', shorterSide: 256, kernel: 'linear' },
+  colourOrder: 'RGB',
+  scale: 1 / 255,
+  layout: 'NCHW',
+};
+const picture = { kind: 'image', file: 'known.png', contentType: 'image/png' };
+const imageClassifier = {
+  ...classifier,
+  files: [...files, { path: 'known.png', sha256: 'c'.repeat(64), sizeBytes: 3 }],
+  preprocessing: pixels,
+  postprocessing: { kind: 'scores', output: 'output', activation: 'softmax', groups: { classes: 1000, members: [[281, 282], [0], [999]] } },
+  knownAnswers: [{ input: picture, output: [1, 0, 0], tolerance: 0 }],
+};
+const withGroups = (members: number[][]): unknown => ({
+  ...imageClassifier,
+  postprocessing: { ...imageClassifier.postprocessing, groups: { classes: 1000, members } },
+});
+
 function mistakes(manifest: unknown): string {
   try {
     parseManifest(JSON.stringify(manifest), 'there/manifest.json');
@@ -23,9 +52,13 @@ function mistakes(manifest: unknown): string {
 }
 
 describe('parseManifest', () => {
-  test('accepts both kinds of model', () => {
-    expect(outputWidth(parseManifest(JSON.stringify(classifier), 'm'))).toBe(3);
-    expect(outputWidth(parseManifest(JSON.stringify(encoder), 'm'))).toBe(8);
+  test.each([
+    ['values', classifier, 3],
+    ['texts', encoder, 8],
+    ['tokens', transformer, 8],
+    ['images', imageClassifier, 3],
+  ])('accepts a model that reads %s', (_, manifest, width) => {
+    expect(outputWidth(parseManifest(JSON.stringify(manifest), 'm'))).toBe(width);
   });
 
   test.each([
@@ -73,6 +106,15 @@ describe('parseManifest', () => {
     ['an answer of another width', { ...classifier, knownAnswers: [{ input: values, output: [1], tolerance: 0 }] }, 'knownAnswers.0.output'],
     ['no answer', { ...classifier, knownAnswers: [] }, 'knownAnswers'],
     ['an unknown preprocessing', { ...classifier, preprocessing: { kind: 'pixels' } }, 'preprocessing.kind'],
+    ['lengths without texts but with images', { ...imageClassifier, executedShapes: { batchSizes: [1], lengths: [8] } }, 'executedShapes.lengths'],
+    ['a tokenizer that is not listed', { ...transformer, files }, 'preprocessing.file'],
+    ['pooling without tokens', { ...encoder, postprocessing: transformer.postprocessing }, 'postprocessing.pooling'],
+    ['a picture that is not listed', { ...imageClassifier, files }, 'knownAnswers.0.input'],
+    ['an answer to a text from images', { ...imageClassifier, knownAnswers: classifier.knownAnswers }, 'knownAnswers.0.input'],
+    ['another number of groups than labels', withGroups([[0], [1]]), 'postprocessing.groups.members'],
+    ['a group of a class that is not there', withGroups([[0], [1], [1000]]), 'postprocessing.groups.members'],
+    ['a class in two groups', withGroups([[0], [1], [2, 0]]), 'postprocessing.groups.members'],
+    ['a deviation of zero', { ...imageClassifier, preprocessing: { ...pixels, deviation: [1, 0, 1] } }, 'preprocessing.deviation.1'],
     ['a mistyped parameter', { ...encoder, preprocessing: { ...encoderManifest['preprocessing'] as object, buckets: 1 } }, 'preprocessing'],
   ])('refuses %s', (_, manifest, where) => {
     expect(mistakes(manifest)).toContain(`\n  ${where}: `);
