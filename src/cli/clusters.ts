@@ -5,6 +5,7 @@ import { cliError } from '../core/errors/cli.ts';
 import { labelRecord } from '../stages/cluster/control-records.ts';
 import type { ClusterView } from '../stages/cluster/view.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
+import { withExamples } from './help.ts';
 import { clipped, tableText, type Output } from './output.ts';
 
 type ListOptions = ConfigurationOptions & { readonly json?: boolean; readonly collection?: string };
@@ -12,29 +13,35 @@ type ListOptions = ConfigurationOptions & { readonly json?: boolean; readonly co
 const sampleLength = 60;
 
 export function addClustersCommand(program: Command, commandLine: CommandLine): void {
-  const clusters = program.command('clusters').description('look at clusters and name them');
-  clusters.addHelpText('after', '\nExample:\n  labelstream clusters list -c examples/news.yaml');
-  withConfigurationOptions(clusters.command('list'))
-    .description('list the living clusters with samples, the largest first')
+  const clusters = program
+    .command('clusters')
+    .summary('look at clusters and name them')
+    .description('look at clusters and name them: read from the newest snapshot and the log, beside a live `run` or without one');
+  withExamples(clusters, 'labelstream clusters list -c examples/news.yaml');
+  const listing = withConfigurationOptions(clusters.command('list'))
+    .summary('list the clusters, the largest first')
+    .description('list the living clusters with samples, the largest first; standard error counts items and noise of each collection')
     .option('--collection <name>', 'only of this collection')
     .option('--json', 'one JSON object per cluster')
-    .addHelpText('after', '\nExample:\n  labelstream clusters list -c examples/news.yaml')
     .action((options: ListOptions) => withView(options, commandLine, (view, output) => list(view, options, output)));
-  withConfigurationOptions(clusters.command('show'))
-    .argument('<id>', 'id of a cluster (one that was merged away finds its survivor), or of an item (source/id)')
-    .description('show the members of a cluster, or where an item is')
-    .option('--json', 'one JSON object')
-    .addHelpText('after', '\nExample:\n  labelstream clusters show 3f2a9c1e5b7d8042 -c examples/news.yaml')
-    .action((id: string, options: ListOptions) => withView(options, commandLine, (view, output) => show(view, id, output)));
-  withConfigurationOptions(clusters.command('label'))
+  withExamples(listing, 'labelstream clusters list -c examples/news.yaml', 'labelstream clusters list --collection news-world --json -c examples/news.yaml');
+  const showing = withConfigurationOptions(clusters.command('show'))
+    .argument('<id...>', 'ids of clusters (one that was merged away finds its survivor), or of items (source/id)')
+    .summary('show the members of clusters, or where items are')
+    .description('show the members of each cluster named, and the collection and cluster of each item named')
+    .option('--json', 'one JSON object per cluster, and per item and collection')
+    .action((ids: readonly string[], options: ListOptions) => withView(options, commandLine, (view, output) => showAll(view, ids, output)));
+  withExamples(showing, 'labelstream clusters show 3f2a9c1e5b7d8042 -c examples/news.yaml', 'labelstream clusters show news/17 news/18 -c examples/news.yaml');
+  const labelling = withConfigurationOptions(clusters.command('label'))
     .argument('<id>', 'id of a cluster')
     .argument('[name...]', 'its name; none takes the name away')
-    .description('name a cluster')
+    .summary('name a cluster')
+    .description('name a cluster. The name stays with it while it grows and merges, and is told in the topic cluster-events')
     .option('--json', 'one JSON object')
-    .addHelpText('after', '\nExample:\n  labelstream clusters label 3f2a9c1e5b7d8042 Oil prices -c examples/news.yaml')
     .action((id: string, name: readonly string[], options: ListOptions) =>
       withView(options, commandLine, (view, output, access) => label(view, id, name.join(' '), output, access)),
     );
+  withExamples(labelling, 'labelstream clusters label 3f2a9c1e5b7d8042 Oil prices -c examples/news.yaml');
 }
 
 type Use = (view: ClusterView, output: Output, access: Access) => void | Promise<void>;
@@ -65,6 +72,13 @@ function list(view: ClusterView, { collection }: ListOptions, output: Output): v
   }
 }
 
+/** All are looked for before any is shown. */
+function showAll(view: ClusterView, ids: readonly string[], output: Output): void {
+  const missing = ids.find((id) => view.cluster(id).value === undefined && view.item(id).value.length === 0);
+  if (missing !== undefined) throw notFound(missing);
+  for (const id of ids) show(view, id, output);
+}
+
 function show(view: ClusterView, id: string, output: Output): void {
   const { value: cluster, heldAt } = view.cluster(id);
   if (cluster !== undefined) {
@@ -79,7 +93,6 @@ function show(view: ClusterView, id: string, output: Output): void {
     return;
   }
   const { value: places } = view.item(id);
-  if (places.length === 0) throw notFound(id);
   if (output.json) for (const place of places) output.object({ ...place, heldAt });
   else output.line(tableText(['ITEM', 'COLLECTION', 'ROLE', 'CLUSTER', 'NAME'], places.map((place) => [place.itemId, place.collection, place.role, place.clusterId ?? '', place.clusterName ?? ''])));
 }

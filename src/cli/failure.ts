@@ -3,6 +3,12 @@ import { LabelstreamError } from '../core/errors/error.ts';
 import { pathText, type ConfigurationMistake } from '../config/mistakes.ts';
 
 export const exitCodes = { success: 0, failure: 1, usage: 2, configuration: 78 } as const;
+export const exitCodeMeanings: Readonly<Record<ExitCode, string>> = {
+  0: 'done',
+  1: 'failure: standard error says what it is, with a code of docs/errors.md',
+  2: 'the command line asks for something that cannot be done',
+  78: 'the configuration has mistakes: standard error lists all of them',
+};
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** Every mistake of a configuration at once. */

@@ -3,13 +3,17 @@ import type { Command } from 'commander';
 import { clustersOf, forgetItems } from '../compose.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
+import { withExamples } from './help.ts';
 
 export function addForgetCommand(program: Command, commandLine: CommandLine): void {
-  withConfigurationOptions(program.command('forget'))
+  const command = withConfigurationOptions(program.command('forget'))
     .argument('<item...>', 'items, each as source/id')
-    .description('take items out of every collection; what is published of them later is new')
+    .summary('take items out of every collection')
+    .description(
+      'take items out of every collection, with what was published of them up to now; what is published of them later is new. `run` carries it out. ' +
+        'The answer says where the vectors still are',
+    )
     .option('--json', 'one JSON object')
-    .addHelpText('after', '\nExample:\n  labelstream forget news/17 news/18 -c examples/news.yaml')
     .action(async (items: readonly string[], options: ConfigurationOptions & { readonly json?: boolean }) => {
       const output = outputOf(commandLine, options.json);
       for (const item of items) if (!isItemId(item)) throw cliError('LS_CLI_USAGE', `"${item}" is no item; write it as source/id`, { item });
@@ -19,7 +23,7 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
         await forgetItems(access, items);
         const { dataDirectory } = access.configuration;
         const stillIn = [
-          { place: `the topics in ${dataDirectory}: text.events, record.events, parked, features, dead-letters`, until: 'the log removes old records, which is not built yet' },
+          { place: `the topics in ${dataDirectory}: text.events, record.events, media.events, parked, redrive, replay, features, dead-letters`, until: 'the log removes old records, which is not built yet' },
           { place: `the snapshots in ${dataDirectory}, where one holds it`, until: 'three newer ones are written per partition' },
         ];
         if (output.json) output.object({ forgotten: items, inCollections, stillIn });
@@ -30,6 +34,7 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
         }
       });
     });
+  withExamples(command, 'labelstream forget news/17 news/18 -c examples/news.yaml');
 }
 
 function countText(count: number): string {

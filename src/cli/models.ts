@@ -4,17 +4,21 @@ import type { Command } from 'commander';
 import { cliError } from '../core/errors/cli.ts';
 import { verifyModel } from '../models/verify.ts';
 import { outputOf, type CommandLine } from './context.ts';
+import { withExamples } from './help.ts';
 import { tableText } from './output.ts';
 
 export function addModelsCommand(program: Command, commandLine: CommandLine): void {
-  const models = program.command('models').description('look after models');
-  models.addHelpText('after', '\nExample:\n  labelstream models verify models/static-text-encoder');
-  models
+  const models = program
+    .command('models')
+    .summary('look after models')
+    .description('look after models: directories with a manifest.json that says what goes in, what comes out, and how it is proved');
+  withExamples(models, 'labelstream models verify models/static-text-encoder');
+  const verify = models
     .command('verify')
     .argument('<directory...>', 'directories with a manifest.json')
-    .description('prove hashes, known answers and batch invariance; exit code 1 where a model fails')
+    .summary('prove that a model gives what its manifest says')
+    .description('prove the hashes of the files, the known answers, and that the result of an item does not depend on its batch; exit code 1 where a model fails')
     .option('--json', 'one JSON object per model')
-    .addHelpText('after', '\nExample:\n  labelstream models verify models/static-text-encoder')
     .action(async (directories: readonly string[], options: { readonly json?: boolean }) => {
       const output = outputOf(commandLine, options.json);
       const failed: string[] = [];
@@ -29,4 +33,5 @@ export function addModelsCommand(program: Command, commandLine: CommandLine): vo
       }
       if (failed.length > 0) throw cliError('LS_CLI_MODEL_UNFIT', `not fit for use: ${failed.join(', ')}`);
     });
+  withExamples(verify, 'labelstream models verify models/static-text-encoder', 'labelstream models verify models/static-text-encoder models/topic-classifier --json');
 }

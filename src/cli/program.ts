@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageDirectory } from '../compose.ts';
 import { addClustersCommand } from './clusters.ts';
+import { addCompletionCommand } from './completion.ts';
 import type { CommandLine } from './context.ts';
 import { addDemoCommand } from './demo/demo.ts';
 import { exitCodeOf, exitCodes, failureText, type ExitCode } from './failure.ts';
 import { addForgetCommand } from './forget.ts';
+import { withExamples, withManualPages } from './help.ts';
 import { addModelsCommand } from './models.ts';
 import { endWithReader } from './output.ts';
 import { addPublishCommand } from './publish/publish.ts';
@@ -29,12 +31,15 @@ export async function runProgram(parameters: readonly string[], commandLine: Com
   }
 }
 
-async function createProgram(commandLine: CommandLine): Promise<Command> {
+/** Every command, without running one. */
+export async function createProgram(commandLine: CommandLine): Promise<Command> {
   const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string };
-  const program = new Command('labelstream')
+  const program = withManualPages(new Command('labelstream'))
+    .summary('an event-driven stream processor')
     .description('An event-driven stream processor: text and record events in, labels and live clusters out.')
     .version(version)
     .showHelpAfterError('(see --help)')
+    .helpOption('-h, --help', 'show this help')
     .configureOutput({ writeOut: (text) => void commandLine.stdout.write(text), writeErr: (text) => void commandLine.stderr.write(text) })
     .exitOverride();
   addRunCommand(program, commandLine);
@@ -45,6 +50,8 @@ async function createProgram(commandLine: CommandLine): Promise<Command> {
   addForgetCommand(program, commandLine);
   addValidateCommand(program, commandLine);
   addModelsCommand(program, commandLine);
+  addCompletionCommand(program, commandLine);
+  withExamples(program, 'labelstream demo', 'labelstream run --help');
   inheritExit(program);
   return program;
 }

@@ -5,14 +5,18 @@ import { startService } from '../service.ts';
 import { createLogger, loadedConfiguration, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { ConfigurationMistakes, isInterruption, ServiceFailure } from './failure.ts';
 import { fileMistakes } from './file-mistakes.ts';
+import { withExamples } from './help.ts';
 
 type RunOptions = ConfigurationOptions & { readonly untilIdle?: boolean };
 
 export function addRunCommand(program: Command, commandLine: CommandLine): void {
-  withConfigurationOptions(program.command('run'))
-    .description('process events until stopped')
+  const command = withConfigurationOptions(program.command('run'))
+    .summary('process events until stopped')
+    .description(
+      'run the stages EXTRACT and CLUSTER on what is in the input topics and on what arrives, until SIGINT or SIGTERM. What is in flight is then finished and ' +
+        'committed. Other commands work beside it on the same data directory; a second `run` on it is refused.',
+    )
     .option('--until-idle', 'stop, with exit code 0, once everything that was there at the start is processed')
-    .addHelpText('after', '\nExample:\n  labelstream run -c examples/news.yaml --until-idle')
     .action(async (options: RunOptions) => {
       try {
         await run(options, commandLine);
@@ -21,6 +25,7 @@ export function addRunCommand(program: Command, commandLine: CommandLine): void 
         if (!(commandLine.signal.aborted && isInterruption(error))) throw error;
       }
     });
+  withExamples(command, 'labelstream run -c examples/news.yaml --until-idle', 'labelstream run -c examples/news.yaml --set server.port=9000');
 }
 
 async function run(options: RunOptions, commandLine: CommandLine): Promise<void> {

@@ -3,12 +3,13 @@ import { located } from '../config/mistakes.ts';
 import { loadedConfiguration, outputOf, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { ConfigurationMistakes } from './failure.ts';
 import { fileMistakes } from './file-mistakes.ts';
+import { withExamples } from './help.ts';
 
 export function addValidateCommand(program: Command, commandLine: CommandLine): void {
-  withConfigurationOptions(program.command('validate'))
-    .description('check a configuration and the models and schemas it names; exit code 78 and every mistake at once where it has any')
+  const command = withConfigurationOptions(program.command('validate'))
+    .summary('check a configuration')
+    .description('check a configuration with the models and schemas it names, as `run` does, without opening the log. Every mistake is told at once, with its line and a remedy')
     .option('--json', 'one JSON object per mistake')
-    .addHelpText('after', '\nExample:\n  labelstream validate -c examples/news.yaml')
     .action(async (options: ConfigurationOptions & { readonly json?: boolean }) => {
       const output = outputOf(commandLine, options.json);
       const loaded = await loadedConfiguration(options, commandLine);
@@ -18,4 +19,5 @@ export function addValidateCommand(program: Command, commandLine: CommandLine): 
       if (mistakes.length > 0) throw new ConfigurationMistakes(options.config, mistakes);
       if (!output.json) output.line(`${options.config} is valid`);
     });
+  withExamples(command, 'labelstream validate -c examples/news.yaml', 'labelstream validate -c examples/news.yaml --json');
 }

@@ -2,50 +2,27 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { runProgram as runInProcess } from '../../src/cli/program.ts';
 import { runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 import { notesConfiguration, writeInput } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
 vi.setConfig({ testTimeout: 240_000 });
 
-const commands = [
-  'run', 'demo', 'publish', 'publish text', 'publish records', 'tail', 'clusters', 'clusters list', 'clusters show', 'clusters label', 'forget', 'validate',
-  'models', 'models verify',
-];
-
-async function helpOf(command: string): Promise<string> {
-  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  try {
-    const { stdout, stderr } = process;
-    const code = await runInProcess([...command.split(' '), '--help'], { stdout, stderr, environment: {}, signal: new AbortController().signal });
-    expect(code, command).toBe(0);
-    return write.mock.calls.map(([chunk]) => String(chunk)).join('');
-  } finally {
-    write.mockRestore();
-  }
-}
-
-test.each(commands)('%s --help shows an example', async (command) => {
-  expect(await helpOf(command)).toMatch(new RegExp(`\\nExamples?:\\n  labelstream ${command} .*`));
-});
-
-test('the help names every command', async () => {
-  const help = await helpOf('help');
-  for (const command of commands) expect(help).toContain(`\n  ${command.split(' ')[0] ?? ''} `);
-});
-
 const wrong: readonly (readonly [parameters: string, said: string])[] = [
-  ['', 'Usage: labelstream'],
+  ['', 'SYNOPSIS\n  labelstream [options]'],
   ['foo', "unknown command 'foo'"],
-  ['clusters', 'Usage: labelstream clusters'],
+  ['clusters', 'SYNOPSIS\n  labelstream clusters '],
   ['clusters foo', "unknown command 'foo'"],
   ['validate -c FILE --bogus', "unknown option '--bogus'"],
   ['run', "required option '-c, --config <file>' not specified"],
   ['publish text -c FILE', "missing required argument 'path'"],
   ['publish records rows.csv --attribute class -c FILE', 'LS_CLI_USAGE'],
   ['publish records rows.csv --source a/b -c FILE', 'LS_CLI_USAGE'],
-  ['tail nothing -c FILE', 'there is no topic "nothing"; there are media.events, text.events'],
+  ['tail nothing -c FILE', "argument 'topic'. Allowed choices are media.events, text.events"],
+  ['tail labels --from 0 -c FILE', 'Write it as partition:position.'],
+  ['tail labels --from x:1 -c FILE', 'Write it as partition:position.'],
+  ['tail labels --from 2:1 -c FILE', 'labels has the partitions 0 to 1 [LS_CLI_USAGE]'],
+  ['completion tcsh', "Allowed choices are bash, zsh, fish"],
   ['forget a/1 b -c FILE', '"b" is no item; write it as source/id [LS_CLI_USAGE]'],
 ];
 

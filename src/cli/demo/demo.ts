@@ -13,6 +13,7 @@ import { rejectionOf } from '../../pipeline/abort.ts';
 import { headerNames } from '../../pipeline/headers.ts';
 import { startService, type Service } from '../../service.ts';
 import { createLogger, outputOf, type CommandLine } from '../context.ts';
+import { withExamples } from '../help.ts';
 import type { Output } from '../output.ts';
 import { demoConfiguration } from './demo-configuration.ts';
 import { demoRecords, demoTexts } from './demo-data.ts';
@@ -26,17 +27,18 @@ const samplesLookedAt = 20;
 const samplesShown = 3;
 
 export function addDemoCommand(program: Command, commandLine: CommandLine): void {
-  program
+  const command = program
     .command('demo')
-    .description('run several hundred generated texts and records through the whole pipeline')
+    .summary('see the whole pipeline at work')
+    .description('run several hundred generated events through the whole pipeline, in a temporary directory, and tell what came out: clusters, labels and dead letters')
     .option('--json', 'the summary as one JSON object')
-    .addHelpText('after', '\nExample:\n  labelstream demo --json')
     .action(async ({ json }: { readonly json?: boolean }) => {
       const output = outputOf(commandLine, json);
       const summary = await runDemo(output, commandLine);
       if (output.json) output.object(summary);
       else for (const line of summaryLines(summary)) output.line(line);
     });
+  withExamples(command, 'labelstream demo', 'labelstream demo --json');
 }
 
 async function runDemo(output: Output, commandLine: CommandLine): Promise<DemoSummary> {

@@ -10,6 +10,7 @@ import { partitionForKey } from '../../core/partitioning.ts';
 import { noHeaders, recordBytes, type OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
+import { withExamples } from '../help.ts';
 import type { Output } from '../output.ts';
 import { readRows, requireReadable, type InputRow } from './input-rows.ts';
 import { recordEventOf, textEventOf, type RowOptions } from './row-events.ts';
@@ -32,15 +33,24 @@ const batchRecordsMax = 500;
 const batchBytesMax = 1024 * 1024;
 
 export function addPublishCommand(program: Command, commandLine: CommandLine): void {
-  const publish = program.command('publish').description('publish events from files');
-  publish.addHelpText('after', '\nExample:\n  labelstream publish text news.jsonl --source news -c examples/news.yaml');
-  addKind(publish.command('text'), 'text', commandLine)
+  const publish = program
+    .command('publish')
+    .summary('publish events from files')
+    .description('publish events from files into their input topic, beside a live `run` or without one. An event with the id of an earlier one replaces it');
+  withExamples(publish, 'labelstream publish text news.jsonl --source news -c examples/news.yaml');
+  const text = addKind(publish.command('text'), 'text', commandLine)
+    .summary('publish texts')
     .description('publish texts: CSV, JSON lines (fields id, text, language, occurredAt, deleted) or plain lines')
-    .option('--text-column <name>', 'column with the text; repeated columns are joined by a blank', collect, [])
-    .addHelpText('after', '\nExample:\n  labelstream publish text news.csv --no-header --text-column 2 --text-column 3 --source news -c examples/news.yaml');
-  addKind(publish.command('records'), 'records', commandLine)
-    .description('publish records: every column that is not named otherwise is a number')
-    .addHelpText('after', '\nExample:\n  labelstream publish records notes.csv --attribute-column class -c examples/banknotes.yaml');
+    .option('--text-column <name>', 'column with the text; repeated columns are joined by a blank', collect, []);
+  withExamples(
+    text,
+    'labelstream publish text news.csv --no-header --text-column 2 --text-column 3 --source news -c examples/news.yaml',
+    'labelstream publish text lines.txt --source notes -c examples/news.yaml',
+  );
+  const records = addKind(publish.command('records'), 'records', commandLine)
+    .summary('publish records')
+    .description('publish records, from CSV or JSON lines: every column that is not named otherwise is a number');
+  withExamples(records, 'labelstream publish records notes.csv --attribute-column class -c examples/banknotes.yaml');
 }
 
 function addKind(command: Command, kind: Kind, commandLine: CommandLine): Command {

@@ -1,0 +1,72 @@
+/**
+ * The help of every command, laid out like a man page and rendered from what commander knows of it. A command declares its examples with
+ * `withExamples`; sections that are the same everywhere (exit status, environment) are added once, at the root.
+ */
+import type { Command, Help } from 'commander';
+import { exitCodes, exitCodeMeanings } from './failure.ts';
+
+const indent = '  ';
+
+/** @param examples complete command lines; a test parses each with the program itself. */
+export function withExamples(command: Command, ...examples: readonly string[]): Command {
+  return command.addHelpText('after', linesText('EXAMPLES', examples));
+}
+
+/** To be called before subcommands are added: they inherit the layout. */
+export function withManualPages(program: Command): Command {
+  return program
+    .configureHelp({ formatHelp: manualPage })
+    .addHelpText('afterAll', linesText('EXIT STATUS', Object.values(exitCodes).map((code) => `${String(code).padEnd(4)}${exitCodeMeanings[code]}`)))
+    .addHelpText('afterAll', ({ command }) => linesText('ENVIRONMENT', environmentOf(command)));
+}
+
+function environmentOf(command: Command): readonly string[] {
+  const color = 'NO_COLOR         messages on a terminal are not coloured';
+  if (!command.options.some(({ long }) => long === '--config')) return [color];
+  return [
+    'LABELSTREAM_...  settings that win over the file, such as',
+    '                 LABELSTREAM_SERVER__PORT=9000; docs/configuration.md has all',
+    'NAME of ${NAME}  what the configuration file itself asks for',
+    color,
+  ];
+}
+
+function manualPage(command: Command, help: Help): string {
+  const name = pathOf(command).join(' ');
+  const items = (entries: readonly (readonly [term: string, description: string])[]): readonly string[] => {
+    const width = Math.max(0, ...entries.map(([term]) => term.length));
+    return entries.map(([term, description]) => help.formatItem(term, width, description, help));
+  };
+  const sections = [
+    linesText('NAME', [`${name} - ${lowerFirst(help.subcommandDescription(command))}`]),
+    linesText('SYNOPSIS', [help.commandUsage(command)]),
+    linesText('DESCRIPTION', help.boxWrap(sentence(command.description()), (help.helpWidth ?? 80) - indent.length).split('\n')),
+    sectionText('ARGUMENTS', items(help.visibleArguments(command).map((argument) => [help.argumentTerm(argument), help.argumentDescription(argument)]))),
+    sectionText('OPTIONS', items(help.visibleOptions(command).map((option) => [help.optionTerm(option), help.optionDescription(option).replace(/ \(default: (\[\]|\{\})\)$/, '')]))),
+    sectionText('COMMANDS', items(help.visibleCommands(command).map((child) => [help.subcommandTerm(child), help.subcommandDescription(child)]))),
+  ];
+  return `${sections.filter((text) => text !== '').join('\n').slice(1)}\n`;
+}
+
+/** From the program's name to the command's. */
+export function pathOf(command: Command): readonly string[] {
+  return command.parent === null ? [command.name()] : [...pathOf(command.parent), command.name()];
+}
+
+function linesText(title: string, lines: readonly string[]): string {
+  return sectionText(title, lines.map((line) => indent + line));
+}
+
+/** Begins with an empty line; nothing where there are no entries. */
+function sectionText(title: string, entries: readonly string[]): string {
+  return entries.length === 0 ? '' : ['', title, ...entries].join('\n');
+}
+
+function sentence(text: string): string {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return capital.endsWith('.') ? capital : `${capital}.`;
+}
+
+function lowerFirst(text: string): string {
+  return /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1).replace(/\.$/, '') : text;
+}
