@@ -14,7 +14,7 @@ import type { LabelstreamError } from './core/errors/error.ts';
 import type { Define, InputEnd } from './core/events.generated.ts';
 import { partitionForKey } from './core/partitioning.ts';
 import type { OutputRecord, TopicPartition } from './core/records.ts';
-import { allTopics, inputTopics, topics } from './core/topics.ts';
+import { allTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
 import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
 import { createMetrics, type Metrics } from './observation/metrics.ts';
@@ -272,7 +272,8 @@ function startStage({ configuration, transport, stateStore, context }: Access, s
     random: Math.random,
     limits: runnerLimits(configuration),
     observer: combineObservers(observers),
-    startAt: configuration.startAt,
+    // What was parked, redriven or replayed before the first start was given to EXTRACT: none of it may be passed over.
+    startAt: (topic) => (isRerunTopic(topic) ? 'earliest' : configuration.startAt),
   });
 }
 

@@ -86,8 +86,8 @@ export const settings = z.strictObject({
   collections: z.array(collection).default([]).describe('The clusterings.'),
   extract: z
     .strictObject({
-      inFlightRecordsMax: positiveInteger.default(256).describe('Records in work at once.'),
-      inFlightBytesMax: positiveInteger.default(64 * 1024 * 1024).describe('Bytes of records in work at once; one record is always admitted.'),
+      inFlightRecordsMax: positiveInteger.default(384).describe('Records in work at once; every partition of every input topic has an equal share.'),
+      inFlightBytesMax: positiveInteger.default(96 * 1024 * 1024).describe('Bytes of records in work at once; one record is always admitted.'),
       holdMsMax: positiveInteger.default(2000).describe('A record that holds finished successors back longer goes to the topic `parked`.'),
       retryAttemptsMax: positiveInteger.default(5).describe('Attempts at a step whose failure may pass.'),
       previewLengthMax: z.number().int().min(0).max(1000).default(120).describe('Characters of a text kept beside its vector, for people; 0 keeps none.'),
@@ -142,3 +142,6 @@ export const settings = z.strictObject({
 });
 
 export type Settings = z.output<typeof settings>;
+
+/** What a configuration file may say, for programs that write one: JSON is YAML. */
+export type ConfigurationFile = z.input<typeof settings>;

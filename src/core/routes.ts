@@ -41,6 +41,31 @@ export function routeMatches(route: Route, kind: EventKind, event: RoutedEvent):
   return Object.entries(attributes ?? {}).every(([name, value]) => Object.hasOwn(event.attributes, name) && event.attributes[name] === value);
 }
 
+/** What is to be run of an event: named steps, or whatever the tasks that it asks for need. */
+export type StepChoice = {
+  /** As `route/step`; undefined: by the tasks alone. */
+  readonly named: ReadonlySet<string> | undefined;
+  /** Tasks that the event asks for; none: all. */
+  readonly tasks: readonly string[];
+  /** Steps whose labels are known, and which are not run only because others read them. */
+  readonly known: ReadonlyMap<string, string>;
+};
+
+/** The steps of a route that are chosen, and those whose labels they read, in the route's order. */
+export function chosenSteps(route: Route, { named, tasks, known }: StepChoice): readonly RouteStep[] {
+  const isChosen = (step: RouteStep): boolean =>
+    named === undefined ? tasks.length === 0 || tasks.includes(step.task) : named.has(routeStepName(route, step));
+  const chosen = new Set(route.steps.filter(isChosen));
+  for (const step of [...route.steps].reverse()) {
+    if (!chosen.has(step) || step.collection === undefined) continue;
+    for (const needed of stepsOf(step.collection)) {
+      if (known.has(needed)) continue;
+      for (const candidate of route.steps) if (candidate.name === needed) chosen.add(candidate);
+    }
+  }
+  return route.steps.filter((step) => chosen.has(step));
+}
+
 /** `route/step`: how a step is named in every event. */
 export function routeStepName(route: Route, step: RouteStep): string {
   return `${route.name}/${step.name}`;

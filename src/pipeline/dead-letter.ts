@@ -24,7 +24,7 @@ export type Failure = {
 
 /** A message may quote the input, and the input may be long; names come from outside, too. */
 const nameBytesMax = 256;
-const valueBytesMax: Readonly<Record<keyof typeof headerNames, number>> = {
+const valueBytesMax = {
   origin: originBytesMax,
   errorCode: nameBytesMax,
   errorMessage: 2_048,
@@ -38,10 +38,12 @@ const valueBytesMax: Readonly<Record<keyof typeof headerNames, number>> = {
   readIncarnation: nameBytesMax,
   readPartition: nameBytesMax,
   readSequence: nameBytesMax,
-};
+} as const satisfies Partial<Record<keyof typeof headerNames, number>>;
+type DeadLetterHeader = keyof typeof valueBytesMax;
+const deadLetterHeaders = Object.keys(valueBytesMax) as DeadLetterHeader[];
 export const messageBytesMax = valueBytesMax.errorMessage;
 
-const largestHeaders = new Map(Object.entries(headerNames).map(([key, name]) => [name, Buffer.alloc(valueBytesMax[key as keyof typeof headerNames])]));
+const largestHeaders = new Map(deadLetterHeaders.map((key) => [headerNames[key], Buffer.alloc(valueBytesMax[key])]));
 
 /** What a dead letter is larger than its record, at most, as `recordBytes` counts it. */
 export const deadLetterHeaderBytesMax =
@@ -52,7 +54,11 @@ export function deadLetter(record: ConsumedRecord, failure: Failure, partition: 
   const headers = new Map(record.headers);
   // A redriven record may still carry the reason of its last failure.
   for (const name of Object.values(headerNames)) headers.delete(name);
-  const set = (name: keyof typeof headerNames, text: string): void =>
+  const setWhole = (name: DeadLetterHeader, text: string): void => {
+    // A part of it would make a redrive pass over steps in silence; without it all are run.
+    if (Buffer.byteLength(text) <= valueBytesMax[name]) headers.set(headerNames[name], Buffer.from(text));
+  };
+  const set = (name: DeadLetterHeader, text: string): void =>
     void headers.set(headerNames[name], Buffer.from(truncated(text, valueBytesMax[name])));
   set('errorCode', failure.code);
   set('errorMessage', failure.message);
@@ -60,9 +66,9 @@ export function deadLetter(record: ConsumedRecord, failure: Failure, partition: 
   if (failure.task !== undefined) set('errorTask', failure.task);
   set('errorAttempt', String(failure.attempt));
   if (failure.schemaId !== undefined) set('errorSchemaId', failure.schemaId);
-  if (failure.routeSteps !== undefined) set('errorRouteSteps', failure.routeSteps.join(','));
+  if (failure.routeSteps !== undefined) setWhole('errorRouteSteps', failure.routeSteps.join(','));
   if (failure.results !== undefined && Object.keys(failure.results).length > 0) {
-    set('errorResults', JSON.stringify(failure.results));
+    setWhole('errorResults', JSON.stringify(failure.results));
   }
   set('readTopic', record.topic);
   set('readIncarnation', record.incarnation);

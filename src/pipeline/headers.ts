@@ -19,6 +19,14 @@ export const headerNames = {
   readIncarnation: 'labelstream.read.incarnation',
   readPartition: 'labelstream.read.partition',
   readSequence: 'labelstream.read.sequence',
+  /** On redriven and replayed records: the steps to run, as `route/step`, separated by commas; absent: all. */
+  runRouteSteps: 'labelstream.run.route-steps',
+  /** JSON: the top labels that earlier steps gave, which those steps read. */
+  runResults: 'labelstream.run.results',
+  /** Attempts made before; also on the features that come of it. */
+  runAttempts: 'labelstream.run.attempts',
+  /** The id of the dead letter that this record was made of: what marks it as redriven. */
+  redriveOf: 'labelstream.redrive.of',
 } as const;
 
 /** A longer one is nobody's origin: topic names and incarnations are short. */

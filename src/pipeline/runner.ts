@@ -29,7 +29,7 @@ export type RunnerOptions = {
   readonly limits?: RunnerLimits;
   readonly observer?: RunnerObserver;
   /** Where a group begins that never stood anywhere in a topic; a fold always begins at the beginning. */
-  readonly startAt?: StartAt;
+  readonly startAt?: StartAt | ((topic: string) => StartAt);
 };
 
 /** `sequence` as in the end of a partition's bounds: one above the last record's. */
@@ -121,7 +121,7 @@ async function assigned(run: StageRun, partitions: readonly AssignedPartition[])
     const starts = await resolveStarts(partitions, {
       transport,
       group,
-      startAt: stage.kind === 'fold' ? 'earliest' : (startAt ?? 'earliest'),
+      startAt: ({ topic }) => (stage.kind === 'fold' ? 'earliest' : typeof startAt === 'function' ? startAt(topic) : (startAt ?? 'earliest')),
       contextOf: (partition) => contextOf(run, partition),
       signalOf: (partition) => run.active.get(nameOf(partition))?.opening.signal ?? AbortSignal.abort(),
     });

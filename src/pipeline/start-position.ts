@@ -10,7 +10,7 @@ export type StartAt = 'earliest' | 'latest';
 export type StartOptions = {
   readonly transport: Pick<Transport, 'committed' | 'describeTopic'>;
   readonly group: string;
-  readonly startAt: StartAt;
+  readonly startAt: (partition: AssignedPartition) => StartAt;
   readonly contextOf: (partition: AssignedPartition) => DeliveryContext;
   /** Aborted when the partition is given up meanwhile. */
   readonly signalOf: (partition: AssignedPartition) => AbortSignal;
@@ -25,7 +25,7 @@ export async function resolveStarts(
   const standing = await Promise.all(partitions.map((partition) => readCommitted(partition, options)));
   const isNew = await Promise.all(
     partitions.map(async (partition, index) => {
-      if (standing[index] !== 'nowhere' || options.startAt === 'earliest') return false;
+      if (standing[index] !== 'nowhere' || options.startAt(partition) === 'earliest') return false;
       return isNewToTopic(partition, options);
     }),
   );

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { orderSteps, routeMatches, type Route, type RouteStep } from '../../src/core/routes.ts';
+import { chosenSteps, orderSteps, routeMatches, type Route, type RouteStep } from '../../src/core/routes.ts';
 import { compileTemplate } from '../../src/core/templates.ts';
 
 function step(name: string, collection?: string): RouteStep {
@@ -26,4 +26,18 @@ test('every condition of a route must hold', () => {
   const english: Route = { ...route, where: { language: 'en' } };
   expect(routeMatches(english, 'text', { source: 's', language: 'en', attributes: {} })).toBe(true);
   expect(routeMatches(english, 'text', { source: 's', language: null, attributes: {} })).toBe(false);
+});
+
+test('chosen are the steps of the tasks or the names, and those that they read and that are not known', () => {
+  const steps = [step('classify'), { ...step('other'), task: 'u' }, { ...step('embed', 'a-${labels.classify|x}'), task: 'u' }];
+  const route: Route = { name: 'r', from: 'text', where: {}, steps };
+  const chosen = (named: readonly string[] | undefined, tasks: readonly string[], known: readonly string[] = []): readonly string[] =>
+    chosenSteps(route, { named: named === undefined ? undefined : new Set(named), tasks, known: new Map(known.map((name) => [name, 'l'])) }).map(({ name }) => name);
+  expect(chosen(undefined, [])).toEqual(['classify', 'other', 'embed']);
+  expect(chosen(undefined, ['t'])).toEqual(['classify']);
+  expect(chosen(undefined, ['u'])).toEqual(['classify', 'other', 'embed']);
+  expect(chosen(undefined, ['v'])).toEqual([]);
+  expect(chosen(['r/embed'], [])).toEqual(['classify', 'embed']);
+  expect(chosen(['r/embed'], ['v'], ['classify'])).toEqual(['embed']);
+  expect(chosen(['s/embed'], [])).toEqual([]);
 });

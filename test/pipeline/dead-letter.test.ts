@@ -67,6 +67,20 @@ describe('a dead letter', () => {
     }
   });
 
+  it('names all steps and labels, or none: a redrive would pass over the steps behind a cut', () => {
+    const steps = Array.from({ length: 60 }, (_, index) => `${'r'.repeat(100)}/${'s'.repeat(90)}${index}`);
+    const { headers } = deadLetter(record, { ...failure, routeSteps: steps, results: { step: '€'.repeat(3_000) } }, 0);
+    expect([headerNames.errorRouteSteps, headerNames.errorResults].filter((name) => headers.has(name))).toEqual([]);
+    const few = deadLetter(record, { ...failure, routeSteps: steps.slice(0, 40), results: { step: 'x' } }, 0).headers;
+    expect(few.get(headerNames.errorRouteSteps)?.toString()).toBe(steps.slice(0, 40).join(','));
+    expect(few.get(headerNames.errorResults)?.toString()).toBe('{"step":"x"}');
+  });
+
+  it('of a redriven record carries nothing of the redrive', () => {
+    const redriven = { ...record, headers: new Map([headerNames.runRouteSteps, headerNames.runResults, headerNames.runAttempts, headerNames.redriveOf].map((name) => [name, Buffer.from('x')])) };
+    expect([...deadLetter(redriven, failure, 0).headers.keys()].filter((name) => /run|redrive/.test(name))).toEqual([]);
+  });
+
   it('adds no more than is allowed for, whatever the record and the failure hold', () => {
     const long = '€'.repeat(100_000);
     const steps = Array.from({ length: 9_000 }, (_, index) => `route/${index}`);

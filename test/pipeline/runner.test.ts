@@ -61,6 +61,17 @@ describe('the runner', () => {
     await fixture.stop(runner);
   });
 
+  it('may begin one topic at its end and another at its beginning', async () => {
+    const topicsOfBoth = ['in', 'given'];
+    const fixture = createFixture({ in: 1, given: 1, out: 1 });
+    for (const topic of topicsOfBoth) fixture.broker.append([{ topic, partition: 0, key: null, value: Buffer.from(`from ${topic}`), headers: new Map() }]);
+    const runner = await fixture.start(fixture.broker.connect().transport, { ...echo, topics: topicsOfBoth }, { startAt: (topic) => (topic === 'in' ? 'latest' : 'earliest') });
+    await fixture.drain(runner, topicsOfBoth);
+    expect(outTexts(fixture)).toHaveLength(1);
+    expect(outTexts(fixture)[0]).toContain('given');
+    await fixture.stop(runner);
+  });
+
   it('begins a partition that was added later at its beginning', async () => {
     const fixture = createFixture({ in: 2, out: 1 });
     publish(fixture, 5, 0);

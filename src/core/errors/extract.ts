@@ -25,6 +25,12 @@ export const extractErrors = {
     summary: 'No route takes the event, or none has a step for the tasks it asks for.',
     remedy: 'Add a route for it, or set extract.unrouted to drop.',
   },
+  LS_EXTRACT_STEP_UNKNOWN: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A redrive or a replay names a step that no route of the event has (any more); none of its steps was run.',
+    remedy: 'Give the route and the step their former names and redrive again, or replay the event: it then goes through the steps that there are.',
+  },
   LS_EXTRACT_COLLECTION_EMPTY: {
     cause: 'input',
     retryable: false,

@@ -10,6 +10,7 @@ import type { Origin } from '../../core/events.generated.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import type { ConsumedRecord, OutputRecord } from '../../core/records.ts';
 import { deadLetter } from '../../pipeline/dead-letter.ts';
+import { headerNames } from '../../pipeline/headers.ts';
 import { checkControl } from './fold-control.ts';
 import { applyFeature, checkFeature, type DropReason } from './fold-feature.ts';
 import { collectionOutputs, type PartitionCounts } from './outputs.ts';
@@ -99,9 +100,15 @@ function deadLetterOf(
     code: error.code,
     message: error.message,
     stage: clusterStageName,
-    attempt: 1,
+    attempt: 1 + attemptsBefore(record),
     ...(schemaId === undefined ? {} : { schemaId }),
     ...(origin === undefined ? {} : { origin }),
   };
   return deadLetter(record, failure, partitionForKey(record.key ?? Buffer.alloc(0), partitionCounts.deadLetters));
+}
+
+/** Of a feature whose input was redriven. */
+function attemptsBefore({ headers }: ConsumedRecord): number {
+  const attempts = Number(headers.get(headerNames.runAttempts)?.toString() ?? 0);
+  return Number.isSafeInteger(attempts) && attempts > 0 ? attempts : 0;
 }

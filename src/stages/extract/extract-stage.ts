@@ -7,14 +7,15 @@ import { LabelstreamError } from '../../core/errors/error.ts';
 import type { Origin } from '../../core/events.generated.ts';
 import { itemIdOf } from '../../core/ids.ts';
 import type { ConsumedRecord, OutputRecord } from '../../core/records.ts';
-import { routeMatches, routeStepName, type Route, type RouteStep } from '../../core/routes.ts';
+import { chosenSteps, routeMatches, routeStepName, type Route, type RouteStep } from '../../core/routes.ts';
 import { renderTemplate } from '../../core/templates.ts';
-import { topics } from '../../core/topics.ts';
+import { inputTopics, isRerunTopic } from '../../core/topics.ts';
 import type { MapStage, ProcessContext, Processed } from '../../pipeline/stage.ts';
 import type { TaskEvent, TaskResult } from '../../tasks/task.ts';
 import { createExtractOutputs, type ExtractOutputs } from './outputs.ts';
 import { readInputEvent } from './input-event.ts';
 import type { ExtractOptions } from './options.ts';
+import { rerunOf, type Rerun } from './rerun.ts';
 import { failuresOf, runSteps, type StepOutcome } from './step-graph.ts';
 
 export function createExtractStage(options: ExtractOptions): MapStage {
@@ -22,9 +23,9 @@ export function createExtractStage(options: ExtractOptions): MapStage {
   return {
     kind: 'map',
     name: 'extract',
-    topics: [topics.text, topics.record, topics.media, topics.parked],
+    topics: inputTopics,
     process: (record, context) => processRecord(record, context, options, outputs),
-    park: (record) => (record.topic === topics.parked ? undefined : outputs.parked(record)),
+    park: (record) => (isRerunTopic(record.topic) ? undefined : outputs.parked(record)),
   };
 }
 
@@ -35,22 +36,39 @@ async function processRecord(
   outputs: ExtractOutputs,
 ): Promise<Processed> {
   const origin = outputs.originOf(record);
+  const rerun = rerunOf(record);
   let input: TaskEvent;
   try {
-    input = readInputEvent(options.codec, record);
+    // What a topic takes is asked of the one that the event came in first.
+    input = readInputEvent(options.codec, { ...record, topic: origin.topic });
   } catch (error) {
     return { outputs: [outputs.deadLetter(record, error)], systemFailures: systemFailure(error) };
   }
   const matching = options.routes.filter((route) => routeMatches(route, input.kind, input.event));
+  const gone = stepsGone(rerun, matching);
+  if (gone.length > 0) {
+    const message = `no route that takes the ${input.kind} event ${itemIdOf(input.event)} has ${gone.length === 1 ? 'the step' : 'the steps'} ${list(gone)}`;
+    return refused(record, extractError('LS_EXTRACT_STEP_UNKNOWN', message), outputs);
+  }
   if (matching.length === 0) return unrouted(record, input, options, outputs);
-  if ('deleted' in input.event && input.event.deleted) return { outputs: outputs.deletions(record, origin, input, matching), systemFailures: [] };
+  const choice = { named: rerun.steps === undefined ? undefined : new Set(rerun.steps), tasks: input.event.tasks, known: rerun.labels };
+  const routes = matching.map((route) => ({ ...route, steps: chosenSteps(route, choice) }));
+  // An item is gone whatever tasks the event asks for.
+  const leaving = rerun.steps === undefined ? matching : routes;
+  if ('deleted' in input.event && input.event.deleted) return { outputs: outputs.deletions(record, origin, input, leaving), systemFailures: [] };
   const unknown = input.event.tasks.filter((task) => !options.tasks.has(task));
   if (unknown.length > 0) {
     const message = `there is no task ${list(unknown)}; there are ${list([...options.tasks.keys()])}`;
     return refused(record, extractError('LS_EXTRACT_TASK_UNKNOWN', message), outputs);
   }
-  if (!matching.some((route) => stepsFor(route, input.event.tasks).length > 0)) return unrouted(record, input, options, outputs);
-  return runRoutes(record, { input, origin, routes: matching }, context, options, outputs);
+  if (!routes.some(({ steps }) => steps.length > 0)) return unrouted(record, input, options, outputs);
+  return runRoutes(record, { input, origin, routes, known: rerun.labels }, context, options, outputs);
+}
+
+/** Steps that were to be run again and are in no route of the event any more. */
+function stepsGone({ steps = [] }: Rerun, routes: readonly Route[]): readonly string[] {
+  const there = new Set(routes.flatMap((route) => route.steps.map((step) => routeStepName(route, step))));
+  return steps.filter((step) => !there.has(step));
 }
 
 function unrouted(record: ConsumedRecord, input: TaskEvent, options: ExtractOptions, outputs: ExtractOutputs): Processed {
@@ -67,23 +85,23 @@ function list(names: readonly string[]): string {
   return names.map((name) => name.slice(0, 100)).slice(0, 10).join(', ');
 }
 
-type Work = { readonly input: TaskEvent; readonly origin: Origin; readonly routes: readonly Route[] };
+/** The routes hold only the steps that are run. */
+type Work = { readonly input: TaskEvent; readonly origin: Origin; readonly routes: readonly Route[]; readonly known: Rerun['labels'] };
 
 async function runRoutes(
   record: ConsumedRecord,
-  { input, origin, routes }: Work,
+  { input, origin, routes, known }: Work,
   context: ProcessContext,
   options: ExtractOptions,
   outputs: ExtractOutputs,
 ): Promise<Processed> {
-  const wanted = input.event.tasks;
   const results: OutputRecord[] = [];
   const systemFailures: string[] = [];
   // The place of a features step among all of them, failed ones included: the same after every crash, whatever fails this time.
   let featureIndex = 0;
   const finished = await Promise.all(
     routes.map(async (route) => {
-      return { route, outcomes: await runSteps(stepsFor(route, wanted), (step, labels) => runStep(step, labels, input, context, options)) };
+      return { route, outcomes: await runSteps(route.steps, known, (step, labels) => runStep(step, labels, input, context, options)) };
     }),
   );
   context.signal.throwIfAborted();
@@ -93,27 +111,12 @@ async function runRoutes(
       if (outcome.status !== 'done') continue;
       results.push(outputs.result(record, { input, origin, routeStep: routeStepName(route, step), step, index }, outcome));
     }
-    for (const failure of failuresOf(route, outcomes)) {
+    for (const failure of failuresOf(route, outcomes, known)) {
       systemFailures.push(...systemFailure(failure.error));
       results.push(outputs.deadLetter(record, failure.error, failure));
     }
   }
   return { outputs: results, systemFailures };
-}
-
-/** The steps of the wanted tasks, and those whose labels they read; all where none is named. */
-function stepsFor(route: Route, wanted: readonly string[]): readonly RouteStep[] {
-  if (wanted.length === 0) return route.steps;
-  const chosen = new Set(route.steps.filter((step) => wanted.includes(step.task)));
-  for (const step of [...route.steps].reverse()) {
-    if (!chosen.has(step)) continue;
-    for (const part of step.collection?.parts ?? []) {
-      if (part.kind !== 'value' || part.path.kind !== 'label') continue;
-      const { step: needed } = part.path;
-      for (const candidate of route.steps) if (candidate.name === needed) chosen.add(candidate);
-    }
-  }
-  return route.steps.filter((step) => chosen.has(step));
 }
 
 async function runStep(

@@ -6,11 +6,12 @@ import { featureEventId, itemIdOf, labelEventId } from '../../core/ids.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import { noHeaders, recordBytes, type ConsumedRecord, type OutputRecord } from '../../core/records.ts';
 import { routeStepName, type Route, type RouteStep } from '../../core/routes.ts';
-import { topics } from '../../core/topics.ts';
+import { isRerunTopic, topics } from '../../core/topics.ts';
 import { deadLetter } from '../../pipeline/dead-letter.ts';
 import { encodeOrigin, headerNames, originOf } from '../../pipeline/headers.ts';
 import type { TaskEvent } from '../../tasks/task.ts';
 import type { ExtractOptions } from './options.ts';
+import { rerunOf } from './rerun.ts';
 import type { FailedSteps, StepResult } from './step-graph.ts';
 
 export type ResultContext = {
@@ -29,13 +30,22 @@ export function createExtractOutputs(options: ExtractOptions) {
     topic, partition: partitionOf(topic, key), key: Buffer.from(key), value, headers: noHeaders,
   });
 
-  function dead(record: ConsumedRecord, thrown: unknown, failed?: Omit<FailedSteps, 'error'>): OutputRecord {
+  /** CLUSTER may refuse it, and is to tell the attempts before, too. */
+  function feature(record: ConsumedRecord, family: string, value: Buffer): OutputRecord {
+    const { attempts } = rerunOf(record);
+    const output = keyed(topics.features, family, value);
+    return attempts === 0 ? output : { ...output, headers: new Map([[headerNames.runAttempts, Buffer.from(String(attempts))]]) };
+  }
+
+  function dead(record: ConsumedRecord, thrown: unknown, failed?: Partial<Omit<FailedSteps, 'error'>>): OutputRecord {
     const error = thrown instanceof LabelstreamError ? thrown : extractError('LS_EXTRACT_STEP_FAILED', messageOf(thrown), {}, { cause: thrown });
     const schemaId = options.codec.schemaIdOf(record.value);
+    const rerun = rerunOf(record);
+    const { attempt = 1, ...about } = failed ?? (rerun.steps === undefined ? {} : { routeSteps: rerun.steps, results: Object.fromEntries(rerun.labels) });
     const failure = {
-      code: error.code, message: error.message, stage: 'extract', attempt: 1, origin: inputOriginOf(record),
+      code: error.code, message: error.message, stage: 'extract', attempt: rerun.attempts + attempt, origin: inputOriginOf(record),
       ...(schemaId === undefined ? {} : { schemaId }),
-      ...failed,
+      ...about,
     };
     return deadLetter(record, failure, partitionOf(topics.deadLetters, record.key));
   }
@@ -56,7 +66,7 @@ export function createExtractOutputs(options: ExtractOptions) {
       const output =
         done.result.kind === 'label'
           ? keyed(topics.labels, itemIdOf(context.input.event), labelValue(options, context, done.result.result))
-          : keyed(topics.features, familyOf(context.step), featureValue(options, record, context, done, done.result.vector));
+          : feature(record, familyOf(context.step), featureValue(options, record, context, done, done.result.vector));
       if (recordBytes(output) <= options.recordBytesMax) return output;
       const message = `the result of ${context.routeStep} has ${recordBytes(output)} bytes; at most ${options.recordBytesMax} are allowed`;
       const error = extractError('LS_EXTRACT_OUTPUT_TOO_LARGE', message, { routeStep: context.routeStep });
@@ -70,17 +80,18 @@ export function createExtractOutputs(options: ExtractOptions) {
       }
       return [...steps].map(([family, routeStep], index) => {
         const event = featureEvent(record, { input, origin, routeStep, family, index });
-        return keyed(topics.features, family, options.codec.encode('FeatureEvent', { ...event, attributes: {}, deleted: true }));
+        return feature(record, family, options.codec.encode('FeatureEvent', { ...event, attributes: {}, deleted: true }));
       });
     },
   };
 }
 
 /**
- * Only `parked` carries an origin of ours: in an input topic anybody could send that header, and with it take the ids of another record.
+ * Only what labelstream writes itself carries an origin of ours: in an event topic anybody could send that header, and with it take the ids of
+ * another record.
  */
 function inputOriginOf(record: ConsumedRecord): Origin {
-  if (record.topic === topics.parked) return originOf(record);
+  if (isRerunTopic(record.topic)) return originOf(record);
   const { topic, incarnation, partition, sequence, appendTimeMs } = record;
   return { topic, incarnation, partition, sequence, appendTime: appendTimeMs };
 }

@@ -17,23 +17,35 @@ export type StepOutcome =
 /** Never rejects. */
 export type RunStep = (step: RouteStep, labels: ReadonlyMap<string, string>) => Promise<StepOutcome>;
 
-/** The outcome of each step, in the route's order. Never rejects. */
-export async function runSteps(steps: readonly RouteStep[], run: RunStep): Promise<ReadonlyMap<RouteStep, StepOutcome>> {
+/** Top labels by step. */
+export type Labels = ReadonlyMap<string, string>;
+
+/**
+ * The outcome of each step, in the route's order. Never rejects.
+ * @param known labels of steps that are not run this time.
+ */
+export async function runSteps(steps: readonly RouteStep[], known: Labels, run: RunStep): Promise<ReadonlyMap<RouteStep, StepOutcome>> {
   const running = new Map<string, Promise<StepOutcome>>();
-  for (const step of steps) running.set(step.name, runStep(step, running, run));
+  for (const step of steps) running.set(step.name, runStep(step, running, known, run));
   const outcomes = new Map<RouteStep, StepOutcome>();
   for (const step of steps) outcomes.set(step, (await running.get(step.name)) ?? { status: 'not-run' });
   return outcomes;
 }
 
-async function runStep(step: RouteStep, running: ReadonlyMap<string, Promise<StepOutcome>>, run: RunStep): Promise<StepOutcome> {
+async function runStep(step: RouteStep, running: ReadonlyMap<string, Promise<StepOutcome>>, known: Labels, run: RunStep): Promise<StepOutcome> {
   const labels = new Map<string, string>();
   for (const needed of neededSteps(step)) {
-    const outcome = await running.get(needed);
-    if (outcome?.status !== 'done') return { status: 'not-run' };
-    labels.set(needed, outcome.topLabel ?? '');
+    const label = await labelOf(needed, running, known);
+    if (label === undefined) return { status: 'not-run' };
+    labels.set(needed, label);
   }
   return run(step, labels);
+}
+
+async function labelOf(step: string, running: ReadonlyMap<string, Promise<StepOutcome>>, known: Labels): Promise<string | undefined> {
+  const outcome = await running.get(step);
+  if (outcome === undefined) return known.get(step);
+  return outcome.status === 'done' ? (outcome.topLabel ?? '') : undefined;
 }
 
 function neededSteps(step: RouteStep): readonly string[] {
@@ -51,7 +63,7 @@ export type FailedSteps = {
 };
 
 /** One entry for each failed step; a step that waits for several failed ones is named with the first. */
-export function failuresOf(route: Route, outcomes: ReadonlyMap<RouteStep, StepOutcome>): readonly FailedSteps[] {
+export function failuresOf(route: Route, outcomes: ReadonlyMap<RouteStep, StepOutcome>, known: Labels): readonly FailedSteps[] {
   const claimed = new Set<RouteStep>();
   const failures: FailedSteps[] = [];
   for (const [failed, outcome] of outcomes) {
@@ -68,15 +80,15 @@ export function failuresOf(route: Route, outcomes: ReadonlyMap<RouteStep, StepOu
       attempt: outcome.attempt,
       task: failed.task,
       routeSteps: group.map((step) => routeStepName(route, step)),
-      results: resultsNeeded(group, outcomes),
+      results: resultsNeeded(group, outcomes, known),
     });
   }
   return failures;
 }
 
-function resultsNeeded(group: readonly RouteStep[], outcomes: ReadonlyMap<RouteStep, StepOutcome>): Readonly<Record<string, string>> {
+function resultsNeeded(group: readonly RouteStep[], outcomes: ReadonlyMap<RouteStep, StepOutcome>, known: Labels): Readonly<Record<string, string>> {
   const needed = new Set(group.flatMap(neededSteps));
-  const results: Record<string, string> = {};
+  const results = Object.fromEntries([...known].filter(([name]) => needed.has(name)));
   for (const [step, outcome] of outcomes) {
     if (outcome.status === 'done' && needed.has(step.name)) results[step.name] = outcome.topLabel ?? '';
   }

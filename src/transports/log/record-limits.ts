@@ -13,7 +13,8 @@ export type RecordLimits = {
 
 const kibibyte = 1024;
 /**
- * What EXTRACT writes and a stage reads again. `parked`: an input and its origin, below 2 KiB. `features`: of a deleted input ids alone (of 2 KiB
+ * What is written for a stage to read again. `parked`: an input and its origin, below 2 KiB. `redrive`: a dead letter, its headers under other
+ * names. `replay`: an input with its origin and the steps to run. `features`: of a deleted input ids alone (of 2 KiB
  * each) with names from the configuration, which need room where the setting is small; a result keeps to the setting itself.
  */
 const readAgainBytes = 32 * kibibyte;
@@ -28,8 +29,12 @@ export function recordLimits(inputBytesMax: number): RecordLimits {
   const deadLetters = inputBytesMax + deadLetterBytes;
   const clusterResults = inputBytesMax + clusterResultBytes;
   if (readAgain + deadLetterHeaderBytesMax > deadLetters) throw new Error('the largest record that a stage reads does not fit into a dead letter');
+  // The id of the dead letter, and the steps, need no more than the reason that they take the place of.
+  if (deadLetterHeaderBytesMax > readAgainBytes) throw new Error('a dead letter does not fit into the topic that it is redriven to');
   const ofStages = new Map<string, number>([
     [topics.parked, readAgain],
+    [topics.redrive, readAgain],
+    [topics.replay, readAgain],
     [topics.features, readAgain],
     [topics.deadLetters, deadLetters],
     [topics.labels, clusterResults],

@@ -158,7 +158,7 @@ describe('origin', () => {
     expect(parked?.headers.get(headerNames.origin)).toEqual(
       encodeOrigin({ topic: 'text.events', incarnation: 'i1', partition: 1, sequence: 7n, appendTime: 99 }),
     );
-    expect(stage.park({ ...record, topic: 'parked' })).toBeUndefined();
+    for (const topic of ['parked', 'redrive', 'replay']) expect(stage.park({ ...record, topic })).toBeUndefined();
   });
 });
 
@@ -268,5 +268,87 @@ describe('failures', () => {
     const controller = new AbortController();
     controller.abort(new Error('parked'));
     await expect(process(consumed(codec.encode('TextEvent', text())), {}, controller.signal)).rejects.toThrow('parked');
+  });
+});
+
+describe('a redrive', () => {
+  const origin = { topic: 'text.events', incarnation: 'i0', partition: 0, sequence: 3n, appendTime: 11 };
+  const redriven = (headers: Readonly<Record<string, string>>, fields: Partial<ConsumedRecord> = {}, event = text()): ConsumedRecord =>
+    consumed(codec.encode('TextEvent', event), {
+      topic: 'redrive',
+      headers: new Map([[headerNames.origin, encodeOrigin(origin)], ...Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)] as const)]),
+      ...fields,
+    });
+  const failing: Answer = () => {
+    throw new LabelstreamError('LS_TEST_BAD', { cause: 'input', retryable: false, summary: '', remedy: '' }, 'broken');
+  };
+
+  test('runs the steps that it names, with the labels that it brings, under the first ids', async () => {
+    const record = redriven({ [headerNames.runRouteSteps]: 'pets/embed', [headerNames.runResults]: '{"classify":"Dog"}', [headerNames.runAttempts]: '2' });
+    const asked: string[] = [];
+    const models = modelsOf({ classifier: () => (asked.push('classifier'), scores(0.9, 0.1)), encoder: () => (asked.push('encoder'), vector(1, 2)) });
+    const { outputs } = await process(record, { models });
+    expect(asked).toEqual(['encoder']);
+    expect(outputs.map(({ topic }) => topic)).toEqual(['features']);
+    const first = await process(consumed(record.value, { incarnation: origin.incarnation, partition: origin.partition, sequence: origin.sequence, appendTimeMs: origin.appendTime }));
+    expect(featureOf(outputs[0])).toMatchObject({ id: featureOf(first.outputs[1]).id, collection: 'pets-dog', origin, read: { incarnation: 'i1', partition: 1, sequence: 7n, index: 0 } });
+    expect(header(outputs[0], headerNames.runAttempts)).toBe('2');
+  });
+
+  test.each(['', '[]', 'null', '{"classify":7}', '{"other":"x"}', '{'])('runs the steps whose labels it does not bring: %j', async (results) => {
+    const { outputs } = await process(redriven({ [headerNames.runRouteSteps]: 'pets/embed', [headerNames.runResults]: results }));
+    expect(outputs.map(({ topic }) => topic)).toEqual(['labels', 'features']);
+    expect(featureOf(outputs[1]).collection).toBe('pets-cat');
+  });
+
+  test('that fails again keeps origin, steps and labels; its attempts rise', async () => {
+    const record = redriven({ [headerNames.runRouteSteps]: 'pets/embed', [headerNames.runResults]: '{"classify":"Dog"}', [headerNames.runAttempts]: '2', [headerNames.redriveOf]: 'x' });
+    const { outputs } = await process(record, { models: modelsOf({ encoder: failing }) });
+    expect(outputs.map(({ topic }) => topic)).toEqual(['dead-letters']);
+    expect(outputs[0]?.headers.get(headerNames.origin)).toEqual(encodeOrigin(origin));
+    const told = [headerNames.errorRouteSteps, headerNames.errorResults, headerNames.errorAttempt, headerNames.readTopic, headerNames.runRouteSteps, headerNames.runAttempts, headerNames.redriveOf];
+    expect(told.map((name) => header(outputs[0], name))).toEqual(['pets/embed', '{"classify":"Dog"}', '3', 'redrive', undefined, undefined, undefined]);
+  });
+
+  test('of what can no longer be read keeps the steps and labels, too', async () => {
+    const record = { ...redriven({ [headerNames.runRouteSteps]: 'pets/embed', [headerNames.runResults]: '{"classify":"Dog"}' }), value: Buffer.from('garbage') };
+    const { outputs } = await process(record);
+    expect([headerNames.errorCode, headerNames.errorRouteSteps, headerNames.errorResults].map((name) => header(outputs[0], name))).toEqual(['LS_CODEC_FORMAT', 'pets/embed', '{"classify":"Dog"}']);
+  });
+
+  test('of a step that is gone runs nothing and loses nothing', async () => {
+    const { outputs, systemFailures } = await process(redriven({ [headerNames.runRouteSteps]: 'pets/embed,pets/former' }));
+    expect(outputs.map(({ topic }) => topic)).toEqual(['dead-letters']);
+    expect(systemFailures).toEqual([]);
+    expect([headerNames.errorCode, headerNames.errorRouteSteps].map((name) => header(outputs[0], name))).toEqual(['LS_EXTRACT_STEP_UNKNOWN', 'pets/embed,pets/former']);
+  });
+
+  test('of an event that came into the wrong topic is refused as at first', async () => {
+    const value = codec.encode('RecordEvent', { id: 'a', source: 's', occurredAt: 0, values: {}, tasks: [], attributes: {} });
+    const { outputs } = await process({ ...redriven({}), value });
+    expect(header(outputs[0], headerNames.errorCode)).toBe('LS_EXTRACT_SCHEMA_UNEXPECTED');
+  });
+
+  test('of a deletion goes to the families of its steps only', async () => {
+    const second = route('other', 'text', [{ name: 'embed', task: 'text-features', model: 'none', collection: 'all' }]);
+    const { outputs } = await process(redriven({ [headerNames.runRouteSteps]: 'other/embed' }, {}, text({ deleted: true })), { routes: [classifyAndEmbed, second] });
+    expect(outputs.map(featureOf).map(({ family, deleted, origin: from }) => [family, deleted, from])).toEqual([['all', true, origin]]);
+  });
+
+  test('counts in topics of our own alone: no producer chooses the steps, and nothing of it travels through parked', async () => {
+    const headers = { [headerNames.runRouteSteps]: 'pets/embed', [headerNames.runResults]: '{"classify":"Dog"}', [headerNames.runAttempts]: '9' };
+    for (const topic of ['text.events', 'parked']) {
+      const { outputs } = await process(redriven(headers, { topic }));
+      expect(outputs.map(({ topic: to }) => to), topic).toEqual(['labels', 'features']);
+      expect(outputs[1]?.headers.size).toBe(0);
+    }
+  });
+
+  test('without steps, and a replay, run all that the event asks for', async () => {
+    for (const topic of ['redrive', 'replay']) {
+      const { outputs } = await process(redriven({}, { topic }));
+      expect(outputs.map(({ topic: to }) => to), topic).toEqual(['labels', 'features']);
+      expect(labelOf(outputs[0]).origin).toEqual(origin);
+    }
   });
 });

@@ -13,6 +13,8 @@ test.each([
   ['text.events', 0],
   ['features', 32],
   ['parked', 32],
+  ['redrive', 32],
+  ['replay', 32],
   ['dead-letters', 64],
   ['labels', 128],
   ['cluster-events', 128],
