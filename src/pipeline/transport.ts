@@ -24,6 +24,8 @@ export type TopicDescription = {
 
 /** One end of a partition: `sequence` is that of the first record at or after it (start), or one above the last record's (end). */
 export type Bound = { readonly position: Position; readonly sequence: bigint };
+/** Where a record is looked for: by its sequence, or by its append time (milliseconds since the epoch). */
+export type Landmark = { readonly sequence: bigint } | { readonly appendTimeMs: number };
 export type PartitionBounds = { readonly start: Bound; readonly end: Bound };
 
 /**
@@ -85,6 +87,8 @@ export type Transport = {
   /** Rejects with LS_TRANSPORT_TOPIC_MISSING. */
   readonly describeTopic: (topic: string) => Promise<TopicDescription>;
   readonly bounds: (topicPartition: TopicPartition) => Promise<PartitionBounds>;
+  /** The first record kept at or after the landmark; the end where there is none. For operators who name a place or a time. */
+  readonly boundAt: (topicPartition: TopicPartition, landmark: Landmark) => Promise<Bound>;
   /** Outside any group: what a follower, `tail` and restore read with. `from` undefined is the first record kept. Same contract as `poll`. */
   readonly read: (
     topicPartition: TopicPartition,

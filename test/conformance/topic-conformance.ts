@@ -1,4 +1,5 @@
 /** Topics, appending and reading outside any group. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import type { Transport } from '../../src/pipeline/transport.ts';
 import { code, output, outputs, readAll, roomy, values, type TransportHarness } from './transport-harness.ts';
@@ -43,6 +44,7 @@ export function describeTopics(current: () => TransportHarness): void {
       const calls = [
         () => transport.describeTopic('absent'),
         () => transport.bounds({ topic: 'absent', partition: 0 }),
+        () => transport.boundAt({ topic: 'absent', partition: 0 }, { sequence: 0n }),
         () => transport.bounds({ topic: 'present', partition: 2 }),
         () => transport.bounds({ topic: 'present', partition: -1 }),
         () => transport.read({ topic: 'absent', partition: 0 }, undefined, roomy, never),
@@ -121,6 +123,57 @@ export function describeTopics(current: () => TransportHarness): void {
         expect(values(rest)).toEqual(values(read.slice(index + 1)));
       }
       expect(values(await transport.read(partition, undefined, roomy, never))).toEqual(values(read));
+    });
+
+    test('a place is found by sequence: the first record at or after it', async () => {
+      const transport = await withTopic(current, 'sought');
+      const partition = { topic: 'sought', partition: 0 };
+      const empty = await transport.bounds(partition);
+      expect(await transport.boundAt(partition, { sequence: 0n })).toEqual(empty.end);
+      await transport.append(outputs('sought', 0, 0, 20));
+      const { start, end } = await transport.bounds(partition);
+      const records = await readAll(transport, partition);
+      for (const [index, record] of records.entries()) {
+        const bound = await transport.boundAt(partition, { sequence: record.sequence });
+        expect(bound.sequence).toBe(record.sequence);
+        expect(values(await transport.read(partition, bound.position, roomy, never))[0]).toBe(String(index));
+      }
+      expect(await transport.boundAt(partition, { sequence: start.sequence - 1n })).toEqual(start);
+      for (const sequence of [end.sequence, end.sequence + 1_000n]) expect(await transport.boundAt(partition, { sequence })).toEqual(end);
+    });
+
+    test('a place is found by append time: the first record of that time or later', async () => {
+      const transport = await withTopic(current, 'timed');
+      const partition = { topic: 'timed', partition: 0 };
+      expect(await transport.boundAt(partition, { appendTimeMs: 0 })).toEqual((await transport.bounds(partition)).end);
+      for (let index = 0; index < 12; index++) {
+        await transport.append(outputs('timed', 0, index * 3, 3));
+        await sleep(2);
+      }
+      const { start, end } = await transport.bounds(partition);
+      const records = await readAll(transport, partition);
+      expect(new Set(records.map(({ appendTimeMs }) => appendTimeMs)).size).toBeGreaterThan(1);
+      for (const { appendTimeMs } of records) {
+        const first = records.find((record) => record.appendTimeMs >= appendTimeMs);
+        const bound = await transport.boundAt(partition, { appendTimeMs });
+        expect(bound.sequence).toBe(first!.sequence);
+        expect((await transport.read(partition, bound.position, roomy, never))[0]!.sequence).toBe(first!.sequence);
+      }
+      expect(await transport.boundAt(partition, { appendTimeMs: 0 })).toEqual(start);
+      expect(await transport.boundAt(partition, { appendTimeMs: records.at(-1)!.appendTimeMs + 1 })).toEqual(end);
+    });
+
+    test('a place is found among the records that are kept', async ({ skip }) => {
+      const { removeFirst } = current();
+      if (removeFirst === undefined) skip('retention cannot be staged');
+      const transport = await withTopic(current, 'kept');
+      const partition = { topic: 'kept', partition: 0 };
+      await transport.append(outputs('kept', 0, 0, 10));
+      const [first] = await readAll(transport, partition);
+      await removeFirst!(partition, 4);
+      const { start } = await transport.bounds(partition);
+      expect(await transport.boundAt(partition, { sequence: first!.sequence })).toEqual(start);
+      expect(await transport.boundAt(partition, { appendTimeMs: first!.appendTimeMs })).toEqual(start);
     });
 
     test('a budget of records or bytes ends a batch, and a first record is admitted whatever its size', async () => {

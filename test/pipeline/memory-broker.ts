@@ -103,6 +103,12 @@ export function createMemoryBroker(options: {
     transactions: options.transactions ?? true,
     append,
     bounds,
+    boundAt: (topicPartition, landmark) => {
+      const { records, start } = storedAt(topicPartition);
+      const index = records.findIndex((record, at) => at >= start && ('sequence' in landmark ? record.sequence >= landmark.sequence : record.appendTimeMs >= landmark.appendTimeMs));
+      const found = records[index];
+      return found === undefined ? bounds(topicPartition).end : { position: positionOf(index), sequence: found.sequence };
+    },
     incarnation: (topicPartition) => storedAt(topicPartition).incarnation,
     partitions,
     readWaiting: async (topicPartition, position, budget, signal) => {

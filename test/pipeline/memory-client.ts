@@ -4,8 +4,10 @@ import { pipelineError } from '../../src/core/errors/pipeline.ts';
 import { recordBytes, type ConsumedRecord, type OutputRecord, type TopicPartition } from '../../src/core/records.ts';
 import type {
   AssignedPartition,
+  Bound,
   Checkpoint,
   Delivery,
+  Landmark,
   PartitionBounds,
   ReadBudget,
   SubscribeOptions,
@@ -19,6 +21,7 @@ export type BrokerAccess = {
   readonly transactions: boolean;
   readonly append: (records: readonly OutputRecord[]) => void;
   readonly bounds: (topicPartition: TopicPartition) => PartitionBounds;
+  readonly boundAt: (topicPartition: TopicPartition, landmark: Landmark) => Bound;
   readonly incarnation: (topicPartition: TopicPartition) => string;
   readonly partitions: (topic: string) => readonly TopicPartition[];
   readonly readWaiting: (
@@ -148,6 +151,10 @@ function transportOf(broker: BrokerAccess, { faults, delay }: Process, subscribe
     bounds: async (topicPartition) => {
       await delay();
       return broker.bounds(topicPartition);
+    },
+    boundAt: async (topicPartition, landmark) => {
+      await delay();
+      return broker.boundAt(topicPartition, landmark);
     },
     read: (topicPartition, from, budget, signal) => broker.readWaiting(topicPartition, from, budget, signal),
     append: async (records) => {

@@ -8,6 +8,7 @@ import { pipelineError } from '../../core/errors/pipeline.ts';
 import { recordBytes, type OutputRecord, type TopicPartition } from '../../core/records.ts';
 import type { TopicDescription, Transport } from '../../pipeline/transport.ts';
 import { createConsumerGroups } from './consumer-groups.ts';
+import { findBound } from './find-bound.ts';
 import { readWaiting, type PartitionLocation } from './log-reader.ts';
 import type { LogStore } from './log-store.ts';
 import { committedCheckpoint, ownPartition, partitionBounds } from './owned-partition.ts';
@@ -58,6 +59,10 @@ export function createLogTransport(store: LogStore, options: LogTransportOptions
       requireOpen();
       return partitionBounds(store, await catalogue.locate(topicPartition));
     },
+    boundAt: async (topicPartition, landmark) => {
+      requireOpen();
+      return findBound(store, await catalogue.locate(topicPartition), landmark);
+    },
     read: async (topicPartition, from, budget, signal) => {
       requireOpen();
       const location = await catalogue.locate(topicPartition);
@@ -91,8 +96,7 @@ export function createLogTransport(store: LogStore, options: LogTransportOptions
     },
     close: () => {
       closing.abort();
-      closed ??= groups.closeAll().finally(() => store.close());
-      return closed;
+      return (closed ??= groups.closeAll().finally(() => store.close()));
     },
   };
 }
