@@ -1,11 +1,15 @@
 /** Every task of the program by its name. */
 import { taskError } from '../core/errors/task.ts';
+import { imageClassification } from './image-classification.ts';
+import { imageFeatures } from './image-features.ts';
 import { recordPrediction } from './record-prediction.ts';
 import type { Task } from './task.ts';
 import { textClassification } from './text-classification.ts';
 import { textFeatures } from './text-features.ts';
 
-export const tasks: ReadonlyMap<string, Task> = new Map([textFeatures, textClassification, recordPrediction].map((task) => [task.name, task]));
+const all = [textFeatures, textClassification, imageFeatures, imageClassification, recordPrediction];
+
+export const tasks: ReadonlyMap<string, Task> = new Map(all.map((task) => [task.name, task]));
 
 /** Throws LS_TASK_UNKNOWN. */
 export function taskNamed(name: string): Task {

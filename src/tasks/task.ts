@@ -7,8 +7,10 @@ import { taskError } from '../core/errors/task.ts';
 import type { LabelEvent, MediaEvent, RecordEvent, TextEvent } from '../core/events.generated.ts';
 import type { ModelDescription, ModelInput, ModelOutput } from '../models/model-port.ts';
 
+/** An event with everything that a task may look at. */
 export type TaskEvent =
-  | { readonly kind: 'media'; readonly event: MediaEvent }
+  /** The content is at hand, whether the event holds it or refers to it. */
+  | { readonly kind: 'media'; readonly event: MediaEvent; readonly content: Uint8Array }
   | { readonly kind: 'text'; readonly event: TextEvent }
   | { readonly kind: 'record'; readonly event: RecordEvent };
 
@@ -17,6 +19,9 @@ type TaskEventKind = TaskEvent['kind'];
 export type TaskResult =
   | { readonly kind: 'features'; readonly vector: Float32Array }
   | { readonly kind: 'label'; readonly result: LabelEvent['result'] };
+
+/** What a task takes of an event; throws LS_TASK_INPUT. */
+export type TaskInput = (task: string, event: TaskEvent) => ModelInput;
 
 export type Task = {
   /** As routes and manifests write it. */
@@ -28,21 +33,6 @@ export type Task = {
   /** Throws LS_TASK_OUTPUT: the model is not one for this task. */
   readonly output: (output: ModelOutput, model: ModelDescription) => TaskResult;
 };
-
-/** The longest text that a task takes, in UTF-16 units: far above what a model reads, and small enough to be cut into subwords at once. */
-export const textLengthMax = 100_000;
-
-/** The text of an event, for every task that reads texts. */
-export function textInput(task: string, event: TaskEvent): ModelInput {
-  if (event.kind !== 'text') throw taskError('LS_TASK_INPUT', `${task} takes text events, not ${event.kind} events`, { task, field: 'text' });
-  const { text } = event.event;
-  if (text.trim() === '') throw taskError('LS_TASK_INPUT', `${task}: the field text is empty`, { task, field: 'text' });
-  if (text.length > textLengthMax) {
-    const message = `${task}: the field text has ${text.length} UTF-16 units; at most ${textLengthMax} are allowed`;
-    throw taskError('LS_TASK_INPUT', message, { task, field: 'text', length: text.length });
-  }
-  return { kind: 'text', text };
-}
 
 /** The scores of an answer beside the labels that they belong to, in the model's order. */
 export function labelledScores(task: string, output: ModelOutput, model: ModelDescription): { label: string; score: number }[] {

@@ -2,11 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { LabelstreamError } from '../../src/core/errors/error.ts';
 import type { MediaEvent, RecordEvent, TextEvent } from '../../src/core/events.generated.ts';
 import type { ModelDescription } from '../../src/models/model-port.ts';
+import { imageClassification } from '../../src/tasks/image-classification.ts';
+import { imageFeatures } from '../../src/tasks/image-features.ts';
 import { recordPrediction } from '../../src/tasks/record-prediction.ts';
 import { taskNamed, tasks } from '../../src/tasks/registry.ts';
-import { textLengthMax, type Task, type TaskEvent } from '../../src/tasks/task.ts';
+import type { Task, TaskEvent } from '../../src/tasks/task.ts';
 import { textClassification } from '../../src/tasks/text-classification.ts';
 import { textFeatures } from '../../src/tasks/text-features.ts';
+import { textLengthMax } from '../../src/tasks/text-input.ts';
 
 const head = { id: 'i', source: 's', occurredAt: 0, tasks: [], attributes: {} };
 const textEvent = (text: string): TaskEvent => {
@@ -17,9 +20,9 @@ const recordEvent = (values: Record<string, number>): TaskEvent => {
   const event: RecordEvent = { ...head, values };
   return { kind: 'record', event };
 };
-const mediaEvent = (): TaskEvent => {
-  const event: MediaEvent = { ...head, contentType: 'image/png', content: Buffer.from('x'), collection: null, deleted: false };
-  return { kind: 'media', event };
+const mediaEvent = (content = Buffer.from('x')): TaskEvent => {
+  const event: MediaEvent = { ...head, contentType: 'image/png', content, collection: null, deleted: false };
+  return { kind: 'media', event, content };
 };
 const description = (overrides: Partial<ModelDescription>): ModelDescription => ({
   name: 'bound',
@@ -44,7 +47,7 @@ function thrown(action: () => unknown): LabelstreamError {
 
 describe('registry', () => {
   test('has each task under its own name', () => {
-    expect([...tasks.keys()]).toEqual(['text-features', 'text-classification', 'record-prediction']);
+    expect([...tasks.keys()]).toEqual(['text-features', 'text-classification', 'image-features', 'image-classification', 'record-prediction']);
     for (const [name, task] of tasks) {
       expect(task.name).toBe(name);
       expect(taskNamed(name)).toBe(task);
@@ -56,7 +59,7 @@ describe('registry', () => {
     const error = thrown(() => taskNamed('text-feature'));
     expect(error.code).toBe('LS_TASK_UNKNOWN');
     expect(error.description.cause).toBe('configuration');
-    expect(error.message).toContain('text-features, text-classification, record-prediction');
+    expect(error.message).toContain('text-features, text-classification, image-features, image-classification, record-prediction');
   });
 });
 
@@ -84,27 +87,55 @@ describe.each<[string, Task]>([
   });
 });
 
-describe('text-features: output', () => {
+describe.each<[string, Task]>([
+  ['image-features', imageFeatures],
+  ['image-classification', imageClassification],
+])('%s: input', (_, task) => {
+  test('is the content with what its producer calls it', () => {
+    expect(task.input(mediaEvent())).toEqual({ kind: 'image', bytes: Buffer.from('x'), contentType: 'image/png' });
+    expect(task.accepts).toEqual(['media']);
+  });
+
+  test.each([
+    ['empty', mediaEvent(Buffer.alloc(0))],
+    ['of another kind', recordEvent({ a: 1 })],
+    ['of another kind still', textEvent('a')],
+  ])('refuses an event that is %s', (__, event) => {
+    const error = thrown(() => task.input(event));
+    expect(error.code).toBe('LS_TASK_INPUT');
+    expect(error.details['field']).toBe('content');
+    expect(error.message).toContain(task.name);
+  });
+});
+
+describe.each<[string, Task]>([
+  ['text-features', textFeatures],
+  ['image-features', imageFeatures],
+])('%s: output', (name, task) => {
   test('is the vector itself', () => {
     const vector = Float32Array.from([0.1, -0, 3]);
-    const result = textFeatures.output({ kind: 'vector', vector }, description({ dimensions: 3 }));
+    const result = task.output({ kind: 'vector', vector }, description({ dimensions: 3 }));
     expect(result).toEqual({ kind: 'features', vector });
   });
 
   test.each([
     ['scores', { kind: 'scores', scores: Float32Array.of(1) } as const],
     ['another length', { kind: 'vector', vector: Float32Array.of(1, 2) } as const],
-  ])('refuses %s', (_, output) => {
-    const error = thrown(() => textFeatures.output(output, description({ dimensions: 3 })));
+  ])('refuses %s', (__, output) => {
+    const error = thrown(() => task.output(output, description({ dimensions: 3 })));
     expect(error.code).toBe('LS_TASK_OUTPUT');
     expect(error.description.cause).not.toBe('input');
+    expect(error.message).toContain(name);
   });
 });
 
-describe('text-classification: output', () => {
+describe.each<[string, Task]>([
+  ['text-classification', textClassification],
+  ['image-classification', imageClassification],
+])('%s: output', (_, task) => {
   test('has the highest score first, ties in the order of the labels', () => {
     const output = { kind: 'scores', scores: Float32Array.of(0.125, 0.5, 0.125, 0.25) } as const;
-    const result = textClassification.output(output, description({ labels: ['d', 'c', 'b', 'a'] }));
+    const result = task.output(output, description({ labels: ['d', 'c', 'b', 'a'] }));
     expect(result).toEqual({
       kind: 'label',
       result: {
@@ -160,6 +191,7 @@ describe('record-prediction', () => {
 
 describe.each<[string, Task]>([
   ['text-classification', textClassification],
+  ['image-classification', imageClassification],
   ['record-prediction', recordPrediction],
 ])('%s: output', (_, task) => {
   test.each([
