@@ -6,17 +6,20 @@ import type { Manifest } from '../manifest.ts';
 import { hashedSubwords } from './hashed-subwords.ts';
 import { lengthBucket, type Preprocessor } from './preprocessor.ts';
 import { createSubwordsPreprocessor } from './subwords.ts';
+import { createTokenizerPreprocessor, estimatedTokens } from './tokenizer.ts';
 import { createValuesPreprocessor } from './values.ts';
 
 /** Throws LS_MODEL_LOAD where a file that the preprocessing needs is not what it should be. */
-export function createPreprocessor({ manifest, directory }: ModelArtefacts): Preprocessor {
-  const { preprocessing, executedShapes } = manifest;
+export function createPreprocessor(artefacts: ModelArtefacts): Preprocessor {
+  const { directory } = artefacts;
+  const { preprocessing, executedShapes } = artefacts.manifest;
   switch (preprocessing.kind) {
     case 'hashed-subwords':
       return createSubwordsPreprocessor(preprocessing, executedShapes.lengths ?? []);
     case 'values':
       return createValuesPreprocessor(preprocessing);
     case 'tokenizer':
+      return createTokenizerPreprocessor(preprocessing, executedShapes.lengths ?? [], artefacts);
     case 'image':
       throw modelError('LS_MODEL_LOAD', `${directory}: preprocessing ${preprocessing.kind} is not built yet`, { directory });
   }
@@ -28,6 +31,9 @@ export function createPreprocessor({ manifest, directory }: ModelArtefacts): Pre
  */
 export function lengthEstimator(manifest: Manifest): (input: ModelInput) => number {
   const { preprocessing, executedShapes, knownAnswers } = manifest;
+  if (preprocessing.kind === 'tokenizer') {
+    return (input) => (input.kind === 'text' ? lengthBucket(estimatedTokens(input.text), executedShapes.lengths ?? []) : 0);
+  }
   if (preprocessing.kind !== 'hashed-subwords') return () => 0;
   let characters = 0;
   let ids = 0;
