@@ -30,6 +30,18 @@ export type ClusterResolver = {
    * To be called only when both topics have been read through there, and will not be read again from before.
    */
   readonly prune: (family: string, through: ResolverPosition) => void;
+  /** Every item that `clusterOf` knows, in no particular order. */
+  readonly items: () => readonly ResolvedItem[];
+  /** All it knows, as text for `createClusterResolver`: kept together with the consumer's place in the topics, it survives a restart. */
+  readonly save: () => string;
+};
+
+export type ResolvedItem = {
+  readonly itemId: string;
+  readonly family: string;
+  readonly collection: string;
+  /** null for noise. */
+  readonly clusterId: string | null;
 };
 
 type Entry = { readonly collection: string; readonly position: ResolverPosition };
@@ -47,8 +59,12 @@ type Family = {
   readonly resets: Map<string, ResolverPosition>;
 };
 
-export function createClusterResolver(): ClusterResolver {
-  const families = new Map<string, Family>();
+/**
+ * @param saved what `save` gave.
+ * @throws LS_CLUSTERING_RESOLVER_STATE_INVALID
+ */
+export function createClusterResolver(saved?: string): ClusterResolver {
+  const families = saved === undefined ? new Map<string, Family>() : familiesOf(saved);
   const familyOf = (name: string): Family => {
     const family = families.get(name) ?? createFamily();
     families.set(name, family);
@@ -90,7 +106,38 @@ export function createClusterResolver(): ClusterResolver {
       for (const { items } of families.values()) items.delete(itemId);
     },
     prune: (name, through) => prune(familyOf(name), through),
+    items: () =>
+      [...families].flatMap(([name, family]) =>
+        [...family.items].flatMap(([itemId, told]) =>
+          told.removed ? [] : [{ itemId, family: name, collection: told.collection, clusterId: resolve(family, told) }],
+        ),
+      ),
+    save: () => JSON.stringify({ format: savedFormat, families }, savedPart),
   };
+}
+
+const savedFormat = 'labelstream cluster resolver 1';
+
+/** What JSON has no word for: a map as the list of its entries, a bigint as text, each under a name of its own. */
+function savedPart(_key: string, part: unknown): unknown {
+  if (part instanceof Map) return { map: [...(part as ReadonlyMap<unknown, unknown>)] };
+  return typeof part === 'bigint' ? { bigint: String(part) } : part;
+}
+
+function restoredPart(_key: string, part: unknown): unknown {
+  if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
+  if ('map' in part) return new Map(part.map as [unknown, unknown][]);
+  return 'bigint' in part ? BigInt(part.bigint as string) : part;
+}
+
+function familiesOf(saved: string): Map<string, Family> {
+  try {
+    const { format, families } = JSON.parse(saved, restoredPart) as { readonly format?: unknown; readonly families?: Map<string, Family> };
+    if (format === savedFormat && families instanceof Map) return families;
+  } catch (error) {
+    throw clusteringError('LS_CLUSTERING_RESOLVER_STATE_INVALID', 'the saved state is no JSON', {}, { cause: error });
+  }
+  throw clusteringError('LS_CLUSTERING_RESOLVER_STATE_INVALID', `the saved state is not of the format "${savedFormat}"`);
 }
 
 function createFamily(): Family {

@@ -27,7 +27,7 @@ const model = z.strictObject({
 
 const step = z.strictObject({
   name: name.describe('The name of the step, unique within its route.'),
-  task: z.string().min(1).describe('What is done: text-features, text-classification, record-prediction.'),
+  task: z.string().min(1).describe('What is done: text-features, text-classification, image-features, image-classification, record-prediction.'),
   model: z.string().min(1).describe('The name of one of `models`.'),
   collection: z
     .string()
@@ -37,7 +37,7 @@ const step = z.strictObject({
 
 const route = z.strictObject({
   name: name.describe('The name of the route; results are named route/step.'),
-  from: z.enum(['text', 'record']).describe('The kind of events it takes.'),
+  from: z.enum(['text', 'record', 'media']).describe('The kind of events it takes.'),
   where: z
     .strictObject({
       source: z.string().optional().describe('Only events of this source.'),
@@ -84,13 +84,23 @@ export const settings = z.strictObject({
   models: z.record(name, model).default({}).describe('The models, by the names that steps use.'),
   routes: z.array(route).default([]).describe('Which events go through which steps.'),
   collections: z.array(collection).default([]).describe('The clusterings.'),
+  media: z
+    .strictObject({
+      directories: z
+        .array(z.string().min(1))
+        .default([])
+        .describe('Directories below which a media event may refer to files (`file:` URIs); whoever may publish chooses among them. None: content must be inline. Relative to the configuration file.'),
+      bytesMax: positiveInteger.max(1024 * 1024 * 1024).default(16 * 1024 * 1024).describe('Largest content of a media event, inline or by reference.'),
+    })
+    .prefault({})
+    .describe('What media events hold or refer to.'),
   extract: z
     .strictObject({
       inFlightRecordsMax: positiveInteger.default(384).describe('Records in work at once; every partition of every input topic has an equal share.'),
-      inFlightBytesMax: positiveInteger.default(96 * 1024 * 1024).describe('Bytes of records in work at once; one record is always admitted.'),
+      inFlightBytesMax: positiveInteger.default(96 * 1024 * 1024).describe('Bytes of records in work at once, and as many again of files that they refer to; one is always admitted.'),
       holdMsMax: positiveInteger.default(2000).describe('A record that holds finished successors back longer goes to the topic `parked`.'),
       retryAttemptsMax: positiveInteger.default(5).describe('Attempts at a step whose failure may pass.'),
-      previewLengthMax: z.number().int().min(0).max(1000).default(120).describe('Characters of a text kept beside its vector, for people; 0 keeps none.'),
+      previewLengthMax: z.number().int().min(0).max(1000).default(120).describe('Characters of a text, or of the attribute `path` of a file, kept beside its vector, for people; 0 keeps none.'),
       unrouted: z.enum(['dead-letter', 'drop']).default('dead-letter').describe('What becomes of an event that no route takes.'),
     })
     .prefault({})

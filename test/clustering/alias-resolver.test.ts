@@ -50,7 +50,7 @@ describe('the cluster resolver', () => {
     for (let index = 0; index < (isFull ? 100 : 15); index++) {
       const { scenario, random } = scenarioFor(5000 + index);
       const engine = createClustering(scenario.parameters, identity);
-      const resolver = createClusterResolver();
+      let resolver = createClusterResolver();
       const live = new Map<string, Float32Array>();
       const labels: Message[] = [];
       const events: Message[] = [];
@@ -71,7 +71,11 @@ describe('the cluster resolver', () => {
         }
         if (labels.length + events.length > 0) continue;
         for (const itemId of live.keys()) expect(resolver.clusterOf(itemId), itemId).toBe(engine.item(itemId)?.clusterId);
+        // What left a window is told to nobody.
+        expect(resolver.items().map(({ itemId }) => itemId)).toEqual(expect.arrayContaining([...live.keys()]));
+        for (const { itemId, clusterId } of resolver.items()) expect(clusterId, itemId).toBe(resolver.clusterOf(itemId));
         comparisons++;
+        if (random.chance(0.2)) resolver = createClusterResolver(resolver.save());
         if (random.chance(0.2)) {
           resolver.prune('f', { epoch: 1, sequence: numbered.sequence });
           history.length = 0;
@@ -79,6 +83,20 @@ describe('the cluster resolver', () => {
       }
     }
     expect(comparisons).toBeGreaterThan(300);
+  });
+
+  test('goes on from what it saved, and from nothing else', () => {
+    const resolver = createClusterResolver();
+    for (const message of [{ label: label('a', 'X', 1n) }, { event: merged('X', 'Y', 3n) }, { event: event('labelled', 4n, { survivor: 'Y', name: 'why' }) }]) apply(resolver, message);
+    const restored = createClusterResolver(resolver.save());
+    expect([restored.clusterOf('a'), restored.nameOf('Y')]).toEqual(['Y', 'why']);
+    expect(restored.save()).toBe(resolver.save());
+    // What was seen before is still seen.
+    apply(restored, { label: label('a', 'Z', 1n) });
+    expect(restored.items()).toEqual([{ itemId: 'a', family: 'f', collection: 'c', clusterId: 'Y' }]);
+    for (const saved of ['', '{', '{}', '[]', 'null', resolver.save().replace('resolver 1', 'resolver 2')]) {
+      expect(() => createClusterResolver(saved), saved).toThrow(expect.objectContaining({ code: 'LS_CLUSTERING_RESOLVER_STATE_INVALID' }));
+    }
   });
 
   test('gives the same answer for every order of a few events', () => {

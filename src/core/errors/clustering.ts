@@ -31,6 +31,12 @@ export const clusteringErrors = {
     summary: 'An item was asked for without its family, and it is in collections of several families.',
     remedy: 'Name the family as the second argument of `clusterOf`.',
   },
+  LS_CLUSTERING_RESOLVER_STATE_INVALID: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'A cluster resolver was to go on from what no resolver of this version has saved.',
+    remedy: 'Begin without it, and read both topics from their start.',
+  },
 } as const satisfies ErrorArea;
 
 export const clusteringError = errorFactory(clusteringErrors);

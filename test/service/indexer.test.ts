@@ -1,0 +1,122 @@
+// The indexer of the documents: killed in the middle and started again, beside a service that is killed and started again, it ends with the same table as
+// `clusters list`.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { clustersOf, forgetItems } from '../../src/compose.ts';
+import type { TextEvent } from '../../src/core/events.generated.ts';
+import { itemIdOf } from '../../src/core/ids.ts';
+import { partitionForKey } from '../../src/core/partitioning.ts';
+import { noHeaders } from '../../src/core/records.ts';
+import { topics } from '../../src/core/topics.ts';
+import { objects, succeed, textsConfiguration, topicContents, withLog, withRun, writeEncoder } from '../cli/fixtures.ts';
+import { createRandom } from '../clustering/random.ts';
+import { repository, withDirectory, writeConfiguration } from './program.ts';
+
+const seed = Number(process.env['LABELSTREAM_TEST_SEED'] ?? 41);
+const itemCount = 150;
+const words = ['oak', 'elm', 'fir'];
+
+/** Between two words in steps of a twentieth: enough of them close the gap between two clusters, and one taken away opens it again. */
+function events(count: number): TextEvent[] {
+  const random = createRandom(seed);
+  return Array.from({ length: count }, () => {
+    const [left, right] = [random.pick(words), random.pick(words)];
+    const share = random.chance(0.4) ? 0 : random.below(11);
+    const text = [...Array.from({ length: 20 - share }, () => left), ...Array.from({ length: share }, () => right)].join(' ');
+    const id = `i${random.below(itemCount)}`;
+    return { id, source: 's', occurredAt: 1_700_000_000_000, text, language: null, collection: null, attributes: {}, tasks: [], deleted: random.chance(0.1) };
+  });
+}
+
+function publish(file: string, published: readonly TextEvent[]): Promise<void> {
+  return withLog(file, ({ codec, partitionCount, transport }) =>
+    transport.append(
+      published.map((event) => {
+        const key = itemIdOf(event);
+        return { topic: topics.text, partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value: codec.encode('TextEvent', event), headers: noHeaders };
+      }),
+    ),
+  );
+}
+
+/** A `labelstream` for the indexer's path: notes each call, and hangs where the file `hang` names its topic. */
+async function writeCommand(directory: string): Promise<void> {
+  const script = `#!/bin/sh
+echo "$$ $2" >> '${directory}/calls'
+if grep -qx "$2" '${directory}/hang' 2>/dev/null; then exec sleep 600; fi
+exec '${process.execPath}' '${repository}/bin/labelstream.js' "$@"
+`;
+  await writeFile(join(directory, 'labelstream'), script);
+  await chmod(join(directory, 'labelstream'), 0o755);
+}
+
+function startIndexer(directory: string, file: string): ChildProcess {
+  return spawn(process.execPath, [join(repository, 'examples/indexer.ts'), file, join(directory, 'table.json')], {
+    env: { ...process.env, PATH: `${directory}:${process.env['PATH'] ?? ''}` },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+async function index(directory: string, file: string): Promise<Readonly<Record<string, string | null>>> {
+  const code = await new Promise((ended) => startIndexer(directory, file).on('exit', ended));
+  expect(code).toBe(0);
+  return (JSON.parse(await readFile(join(directory, 'table.json'), 'utf8')) as { clusterOf: Record<string, string | null> }).clusterOf;
+}
+
+/** Killed when it has read all of `labels` and nothing of `cluster-events`. */
+async function killIndexer(directory: string, file: string): Promise<void> {
+  const before = await readFile(join(directory, 'table.json'), 'utf8');
+  await writeFile(join(directory, 'hang'), 'cluster-events\n');
+  await writeFile(join(directory, 'calls'), '');
+  const indexer = startIndexer(directory, file);
+  const ended = new Promise((done) => indexer.on('exit', done));
+  let hanging: string | undefined;
+  while (hanging === undefined) {
+    await sleep(20);
+    hanging = /^(\d+) cluster-events$/m.exec(await readFile(join(directory, 'calls'), 'utf8'))?.[1];
+  }
+  indexer.kill('SIGKILL');
+  process.kill(Number(hanging), 'SIGKILL');
+  await ended;
+  await writeFile(join(directory, 'hang'), '');
+  expect(await readFile(join(directory, 'table.json'), 'utf8')).toBe(before);
+}
+
+test(`the table of the indexer is that of the clusters (seed ${seed})`, { timeout: 300_000 }, async () => {
+  await withDirectory(async (directory) => {
+    await writeEncoder(directory);
+    await writeCommand(directory);
+    const file = await writeConfiguration(directory, textsConfiguration('eps: 0.006, minPoints: 2'));
+    const all = events(2000);
+    await publish(file, all.slice(0, 1000));
+    // Killed at some point of its work, with the indexer reading beside it.
+    await withRun(file, () => index(directory, file));
+    await publish(file, all.slice(1000, 1600));
+    await succeed('run', '-c', file, '--until-idle');
+    await withLog(file, (access) => forgetItems(access, ['s/i1', 's/i2', 's/i3', 's/i4', 's/i5']));
+    await killIndexer(directory, file);
+    await publish(file, all.slice(1600));
+    await succeed('run', '-c', file, '--until-idle');
+    const table = await index(directory, file);
+
+    const listed = await objects('clusters', 'list', '-c', file);
+    const sizes = new Map<string, number>();
+    for (const id of Object.values(table)) if (id !== null) sizes.set(id, (sizes.get(id) ?? 0) + 1);
+    expect(Object.fromEntries(sizes)).toEqual(Object.fromEntries(listed.map(({ id, size }) => [id, size])));
+    const ids = [...new Set(all.map((event) => itemIdOf(event)))];
+    const places = await withLog(file, async (access) => {
+      const view = await clustersOf(access, new AbortController().signal);
+      return Object.fromEntries(ids.flatMap((id) => view.item(id).value.map(({ clusterId }) => [id, clusterId])));
+    });
+    expect(table).toEqual(places);
+
+    // What the table has been through.
+    const types = (await topicContents(file, topics.clusterEvents)).map(({ value }) => (value as { type: string }).type);
+    for (const type of ['emerged', 'merged', 'split', 'dissolved']) expect(types.filter((each) => each === type).length, type).toBeGreaterThan(0);
+    expect(listed.length).toBeGreaterThan(1);
+    console.log(`${ids.length} items, ${listed.length} clusters, ${types.filter((type) => type === 'merged').length} merges, ${types.filter((type) => type === 'split').length} splits`);
+  });
+});
