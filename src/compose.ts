@@ -34,6 +34,7 @@ import { followClusters } from './stages/cluster/cluster-follower.ts';
 import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts';
 import type { ClusterView } from './stages/cluster/view.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
+import { createMediaContent } from './stages/extract/media-content.ts';
 import { tasks } from './tasks/registry.ts';
 import { createLogTransport } from './transports/log/log-transport.ts';
 import { openLog } from './transports/log/open-log.ts';
@@ -250,6 +251,7 @@ function extractStageOf({ configuration, codec, partitionCount }: Access, models
     routes: configuration.routes,
     tasks,
     models,
+    media: createMediaContent({ ...configuration.media, heldBytesMax: configuration.extract.inFlightBytesMax }),
     revisions: new Map(Object.entries(configuration.models).map(([name, { revision }]) => [name, revision])),
     allowedNames: new Map(configuration.collections.flatMap(({ name, names }) => (names === undefined ? [] : [[name, new Set(names)]]))),
     partitionCounts: new Map(allTopics.map((topic) => [topic, partitionCount])),

@@ -2,10 +2,12 @@
  * What is wrong with a configuration by the files that it names: the models with their manifests, and the schema directories. What only the
  * log can tell, `run` finds when it opens the log.
  */
+import { opendir } from 'node:fs/promises';
 import { openCodec } from '../codec/codec.ts';
 import type { Configuration } from '../config/load.ts';
 import type { SettingPath, UnlocatedMistake } from '../config/mistakes.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
+import { mediaError } from '../core/errors/media.ts';
 import { stepsOf } from '../core/templates.ts';
 import type { Manifest } from '../models/manifest.ts';
 import { loadArtefacts, readManifest } from '../models/repository.ts';
@@ -25,6 +27,9 @@ export async function fileMistakes(configuration: Configuration, depth: 'manifes
   for (const [index, directory] of configuration.schemaDirectories.entries()) {
     await attempt(['schemaDirectories', index], () => openCodec({ schemaDirectories: [directory] }));
   }
+  for (const [index, directory] of configuration.media.directories.entries()) {
+    await attempt(['media', 'directories', index], () => requireDirectory(directory));
+  }
   const manifests = new Map<string, Manifest>();
   for (const [name, { directory }] of Object.entries(configuration.models)) {
     const read = async (): Promise<Manifest> => (depth === 'contents' ? (await loadArtefacts(directory)).manifest : readManifest(directory));
@@ -32,6 +37,14 @@ export async function fileMistakes(configuration: Configuration, depth: 'manifes
     if (manifest !== undefined) manifests.set(name, manifest);
   }
   return [...mistakes, ...taskMistakes(configuration, manifests), ...reproducibilityMistakes(configuration, manifests)];
+}
+
+async function requireDirectory(directory: string): Promise<void> {
+  try {
+    await (await opendir(directory)).close();
+  } catch (error) {
+    throw mediaError('LS_MEDIA_UNAVAILABLE', (error as Error).message, { directory }, { cause: error });
+  }
 }
 
 /** Whether each model is made for the task that a step gives it. */

@@ -50,6 +50,9 @@ function checkRoute(
       report([...path, 'steps', index, 'collection'], `two steps of one route send features to "${step.collection}": an event's second would replace its first`, 'Give each step its own collection.');
     }
   }
+  if (route.where.language !== undefined && route.from !== 'text') {
+    report([...path, 'where', 'language'], `${route.from} events have no language: the route ${route.name} would take none`, 'Remove it, or use an attribute.');
+  }
   const order = orderSteps(steps);
   if ('cycle' in order) report([...path, 'steps'], `the steps ${order.cycle.join(', ')} need each other's results`, 'Break the cycle.');
   return { name: route.name, from: route.from, where: route.where, steps: 'ordered' in order ? order.ordered : steps };

@@ -68,6 +68,7 @@ function resolvePaths(configuration: Configuration, base: string): Configuration
     ...configuration,
     dataDirectory: resolve(base, configuration.dataDirectory),
     schemaDirectories: configuration.schemaDirectories.map((directory) => resolve(base, directory)),
+    media: { ...configuration.media, directories: configuration.media.directories.map((directory) => resolve(base, directory)) },
     models: Object.fromEntries(
       Object.entries(configuration.models).map(([name, model]) => [name, { ...model, directory: resolve(base, model.directory) }]),
     ),

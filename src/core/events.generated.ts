@@ -137,7 +137,7 @@ export type FeatureEvent = {
   readonly vector: Buffer;
   readonly dimensions: number;
   readonly occurredAt: number;
-  /** The start of a text, for people who look at clusters. */
+  /** The start of a text, or the path of a file, for people who look at clusters. */
   readonly preview: null | string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly deleted: boolean;

@@ -3,9 +3,11 @@ import { clusterErrors } from './cluster.ts';
 import { codecErrors } from './codec.ts';
 import { clusteringErrors } from './clustering.ts';
 import { configErrors } from './config.ts';
-import type { ErrorArea } from './error.ts';
+import { errorFactory, type ErrorArea } from './error.ts';
 import { extractErrors } from './extract.ts';
+import { imageErrors } from './image.ts';
 import { logErrors } from './log.ts';
+import { mediaErrors } from './media.ts';
 import { modelErrors } from './model.ts';
 import { taskErrors } from './task.ts';
 import { pipelineErrors } from './pipeline.ts';
@@ -20,10 +22,21 @@ export const errorCatalogue = {
   ...clusteringErrors,
   ...configErrors,
   ...extractErrors,
+  ...imageErrors,
   ...serverErrors,
   ...logErrors,
+  ...mediaErrors,
   ...pipelineErrors,
   ...stateErrors,
   ...taskErrors,
   ...modelErrors,
 } as const satisfies ErrorArea;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorCatalogue, code);
+}
+
+/** Makes an error of any area anew from its parts, as they come out of another thread. */
+export const catalogueError = errorFactory(errorCatalogue);

@@ -13,7 +13,8 @@ import { inputTopics, isRerunTopic } from '../../core/topics.ts';
 import type { MapStage, ProcessContext, Processed } from '../../pipeline/stage.ts';
 import type { TaskEvent, TaskResult } from '../../tasks/task.ts';
 import { createExtractOutputs, type ExtractOutputs } from './outputs.ts';
-import { readInputEvent } from './input-event.ts';
+import { readInputEvent, type InputEvent } from './input-event.ts';
+import type { HeldContent } from './media-content.ts';
 import type { ExtractOptions } from './options.ts';
 import { rerunOf, type Rerun } from './rerun.ts';
 import { failuresOf, runSteps, type StepOutcome } from './step-graph.ts';
@@ -37,7 +38,7 @@ async function processRecord(
 ): Promise<Processed> {
   const origin = outputs.originOf(record);
   const rerun = rerunOf(record);
-  let input: TaskEvent;
+  let input: InputEvent;
   try {
     // What a topic takes is asked of the one that the event came in first.
     input = readInputEvent(options.codec, { ...record, topic: origin.topic });
@@ -62,7 +63,33 @@ async function processRecord(
     return refused(record, extractError('LS_EXTRACT_TASK_UNKNOWN', message), outputs);
   }
   if (!routes.some(({ steps }) => steps.length > 0)) return unrouted(record, input, options, outputs);
-  return runRoutes(record, { input, origin, routes, known: rerun.labels }, context, options, outputs);
+  return withContent(record, input, context, options, outputs, (event) =>
+    runRoutes(record, { input: event, origin, routes, known: rerun.labels }, context, options, outputs),
+  );
+}
+
+/** Every task on media events needs the content, so where it cannot be had there is one dead letter for all steps. */
+async function withContent(
+  record: ConsumedRecord,
+  input: InputEvent,
+  context: ProcessContext,
+  options: ExtractOptions,
+  outputs: ExtractOutputs,
+  run: (event: TaskEvent) => Promise<Processed>,
+): Promise<Processed> {
+  if (input.kind !== 'media') return run(input);
+  let held: HeldContent;
+  try {
+    held = await options.media.read(input.event.content ?? Buffer.alloc(0), context);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    return refused(record, error, outputs);
+  }
+  try {
+    return await run({ ...input, content: held.bytes });
+  } finally {
+    held.release();
+  }
 }
 
 /** Steps that were to be run again and are in no route of the event any more. */
@@ -71,13 +98,13 @@ function stepsGone({ steps = [] }: Rerun, routes: readonly Route[]): readonly st
   return steps.filter((step) => !there.has(step));
 }
 
-function unrouted(record: ConsumedRecord, input: TaskEvent, options: ExtractOptions, outputs: ExtractOutputs): Processed {
+function unrouted(record: ConsumedRecord, input: InputEvent, options: ExtractOptions, outputs: ExtractOutputs): Processed {
   if (options.unrouted === 'drop') return { outputs: [], systemFailures: [] };
   const wanted = input.event.tasks.length === 0 ? '' : ` for ${list(input.event.tasks)}`;
   return refused(record, extractError('LS_EXTRACT_UNROUTED', `no route takes the ${input.kind} event ${itemIdOf(input.event)}${wanted}`), outputs);
 }
 
-function refused(record: ConsumedRecord, error: LabelstreamError, outputs: ExtractOutputs): Processed {
+function refused(record: ConsumedRecord, error: unknown, outputs: ExtractOutputs): Processed {
   return { outputs: [outputs.deadLetter(record, error)], systemFailures: systemFailure(error) };
 }
 
@@ -143,7 +170,7 @@ async function runStep(
   }
 }
 
-function collectionOf(step: RouteStep, labels: ReadonlyMap<string, string>, input: TaskEvent, options: ExtractOptions): string | undefined {
+function collectionOf(step: RouteStep, labels: ReadonlyMap<string, string>, input: InputEvent, options: ExtractOptions): string | undefined {
   if (step.collection === undefined) return undefined;
   const { source, attributes } = input.event;
   const given = 'collection' in input.event ? input.event.collection : null;

@@ -9,13 +9,13 @@ import { routeStepName, type Route, type RouteStep } from '../../core/routes.ts'
 import { isRerunTopic, topics } from '../../core/topics.ts';
 import { deadLetter } from '../../pipeline/dead-letter.ts';
 import { encodeOrigin, headerNames, originOf } from '../../pipeline/headers.ts';
-import type { TaskEvent } from '../../tasks/task.ts';
+import type { InputEvent } from './input-event.ts';
 import type { ExtractOptions } from './options.ts';
 import { rerunOf } from './rerun.ts';
 import type { FailedSteps, StepResult } from './step-graph.ts';
 
 export type ResultContext = {
-  readonly input: TaskEvent;
+  readonly input: InputEvent;
   readonly origin: Origin;
   readonly routeStep: string;
   readonly step: RouteStep;
@@ -73,7 +73,7 @@ export function createExtractOutputs(options: ExtractOptions) {
       return dead(record, error, { task: context.step.task, attempt: 1, routeSteps: [context.routeStep], results: {} });
     },
     /** Sent to every family of the routes without running a model: its fold alone knows where the item is. */
-    deletions: (record: ConsumedRecord, origin: Origin, input: TaskEvent, routes: readonly Route[]): OutputRecord[] => {
+    deletions: (record: ConsumedRecord, origin: Origin, input: InputEvent, routes: readonly Route[]): OutputRecord[] => {
       const steps = new Map<string, string>();
       for (const route of routes) {
         for (const step of route.steps) if (step.collection !== undefined) steps.set(familyOf(step), routeStepName(route, step));
@@ -120,8 +120,6 @@ function labelValue(options: ExtractOptions, context: ResultContext, result: Lab
 
 function featureValue(options: ExtractOptions, record: ConsumedRecord, context: ResultContext, done: StepResult, vector: Float32Array): Buffer {
   const model = options.models.describe(context.step.model);
-  const { event } = context.input;
-  const text = 'text' in event && options.previewLengthMax > 0 ? event.text.slice(0, options.previewLengthMax).toWellFormed() : null;
   return options.codec.encode('FeatureEvent', {
     ...featureEvent(record, { ...context, family: familyOf(context.step) }),
     collection: done.collection ?? '',
@@ -129,8 +127,15 @@ function featureValue(options: ExtractOptions, record: ConsumedRecord, context: 
     modelVersion: model.version,
     vector: littleEndianBytes(vector),
     dimensions: vector.length,
-    preview: text,
+    preview: previewOf(context.input, options.previewLengthMax),
   });
+}
+
+/** What a person recognises the item by: the start of a text, the path of a file where its producer tells it. */
+function previewOf({ kind, event }: InputEvent, lengthMax: number): string | null {
+  if (lengthMax === 0 || kind === 'record') return null;
+  const whole = kind === 'text' ? event.text : Object.hasOwn(event.attributes, 'path') ? event.attributes['path'] : undefined;
+  return whole?.slice(0, lengthMax).toWellFormed() ?? null;
 }
 
 type FeatureContext = Pick<ResultContext, 'input' | 'origin' | 'routeStep' | 'index'> & { readonly family: string };

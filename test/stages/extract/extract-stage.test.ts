@@ -9,6 +9,7 @@ import type { ModelInput, ModelOutput, Models } from '../../../src/models/model-
 import { encodeOrigin, headerNames } from '../../../src/pipeline/headers.ts';
 import type { Processed } from '../../../src/pipeline/stage.ts';
 import { createExtractStage } from '../../../src/stages/extract/extract-stage.ts';
+import { createMediaContent } from '../../../src/stages/extract/media-content.ts';
 import type { ExtractOptions } from '../../../src/stages/extract/options.ts';
 import { tasks } from '../../../src/tasks/registry.ts';
 
@@ -67,6 +68,7 @@ async function process(record: ConsumedRecord, fields: Partial<ExtractOptions> =
     routes: [classifyAndEmbed],
     tasks,
     models: modelsOf({ classifier: () => scores(0.9, 0.1), encoder: () => vector(1, 2) }),
+    media: createMediaContent({ directories: [], bytesMax: 1000, heldBytesMax: 1000 }),
     revisions: new Map([['classifier', 3]]),
     allowedNames: new Map(),
     partitionCounts: new Map([['features', 4], ['labels', 4], ['dead-letters', 4]]),
@@ -148,7 +150,7 @@ describe('origin', () => {
 
   test('parking keeps the bytes and notes the origin; a parked record is waited for', () => {
     const stage = createExtractStage({
-      codec, routes: [], tasks, models: modelsOf({}), revisions: new Map(), allowedNames: new Map(), partitionCounts: new Map(),
+      codec, routes: [], tasks, models: modelsOf({}), media: createMediaContent({ directories: [], bytesMax: 1, heldBytesMax: 1 }), revisions: new Map(), allowedNames: new Map(), partitionCounts: new Map(),
       previewLengthMax: 0, recordBytesMax: 1000, unrouted: 'drop',
     });
     const record = consumed(Buffer.from([1, 2, 3]), { headers: new Map([['mine', Buffer.from('x')], ...forged]) });
