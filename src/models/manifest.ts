@@ -208,7 +208,7 @@ function answerContradictions(manifest: Manifest): Contradiction[] {
 }
 
 /** How many numbers the model gives for one item. */
-export function outputWidth({ postprocessing: after, labels }: Manifest): number {
+export function outputWidth({ postprocessing: after, labels }: Pick<Manifest, 'postprocessing' | 'labels'>): number {
   return after.kind === 'vector' ? after.dimensions : labels.length;
 }
 

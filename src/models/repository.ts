@@ -27,7 +27,7 @@ export type ModelBinding = { readonly name: string; readonly directory: string }
 /** By the name that each model is bound to. */
 export type ModelRepository = ReadonlyMap<string, ModelArtefacts>;
 
-const manifestName = 'manifest.json';
+export const manifestName = 'manifest.json';
 
 /** Rejects with LS_MODEL_MANIFEST, LS_MODEL_FILE_MISSING, LS_MODEL_HASH, LS_MODEL_EXTERNAL_DATA or LS_MODEL_UNKNOWN (a name bound twice). */
 export async function openModelRepository(bindings: readonly ModelBinding[]): Promise<ModelRepository> {

@@ -37,6 +37,12 @@ export const modelErrors = {
     summary: 'A model answers otherwise than its manifest says it must, or answers differently in batches of different sizes.',
     remedy: 'Run `labelstream models verify`. A model that depends on its batch is given the batch size 1 alone, or `reproducible: false`.',
   },
+  LS_MODEL_IMPORT: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A model cannot be imported: what it reads or gives is none of what a manifest can describe, or the options do not fit it.',
+    remedy: 'Follow the message; `labelstream models import --help` lists the options. Nothing was written.',
+  },
   LS_MODEL_UNKNOWN: {
     cause: 'configuration',
     retryable: false,

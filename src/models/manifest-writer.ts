@@ -1,0 +1,229 @@
+/**
+ * Makes the directory of a model that is imported. Everything is written beside its place first: the files, then a manifest whose known answers the
+ * model itself gives, then the proofs of `models verify`, which decide in which batches it may run and whether it may be called reproducible. Only
+ * what passed is moved to its place, in one step; otherwise nothing is left behind.
+ */
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, posix, resolve } from 'node:path';
+import { LabelstreamError } from '../core/errors/error.ts';
+import { modelError } from '../core/errors/model.ts';
+import { knownInputs } from './known-answers.ts';
+import { outputWidth, parseManifest, type Manifest } from './manifest.ts';
+import { loadArtefacts, manifestName } from './repository.ts';
+import { verifyModel, type VerifyReport } from './verify.ts';
+import { startInferenceWorker } from './worker-handle.ts';
+import { unpackOutcomes } from './worker-protocol.ts';
+
+export type KnownInput = Manifest['knownAnswers'][number]['input'];
+
+/** Paths are those of the manifest: relative, with forward slashes. */
+export type DraftFile = { readonly path: string; readonly content: { readonly bytes: Uint8Array } | { readonly copyOf: string } };
+
+export type ModelDraft = {
+  /** All that is decided before the model runs. */
+  readonly manifest: Omit<Manifest, 'files' | 'knownAnswers' | 'reproducible'>;
+  readonly files: readonly DraftFile[];
+  readonly knownInputs: readonly KnownInput[];
+  /** Of a known answer: this share of its largest magnitude. */
+  readonly toleranceShare: number;
+  /** Whether somebody asked for these batch sizes. Otherwise all but the smallest are given up where the model depends on its batch. */
+  readonly keepsBatchSizes: boolean;
+};
+
+export type WriteOptions = {
+  /** Replace a directory that is there. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+};
+
+export type WrittenModel = {
+  readonly directory: string;
+  readonly manifest: Manifest;
+  readonly report: VerifyReport;
+  /** What was decided otherwise than drafted, in sentences. */
+  readonly notes: readonly string[];
+};
+
+/**
+ * Rejects with LS_MODEL_IMPORT (the directory is there, the model fails its own proofs), LS_MODEL_MANIFEST (the draft is no manifest; the message
+ * lists every mistake) and the errors of a load; nothing is left behind then.
+ */
+export async function writeModelDirectory(directory: string, draft: ModelDraft, { force = false, signal }: WriteOptions = {}): Promise<WrittenModel> {
+  const target = resolve(directory);
+  await refuseUnlessFree(target, force);
+  const made = await mkdir(dirname(target), { recursive: true });
+  const beside = await mkdtemp(join(dirname(target), `.${basename(target)}.import-`));
+  let done = false;
+  try {
+    const files = [];
+    for (const file of draft.files) files.push(await placed(beside, file));
+    const proved = await prove(beside, draft, files, signal);
+    signal?.throwIfAborted();
+    await moveInto(target, beside);
+    done = true;
+    return { directory: target, ...proved, report: { ...proved.report, directory: target } };
+  } finally {
+    await rm(beside, { recursive: true, force: true });
+    if (!done && made !== undefined) await rm(made, { recursive: true, force: true });
+  }
+}
+
+/** An empty directory is free. Rejects with LS_MODEL_IMPORT. */
+async function refuseUnlessFree(target: string, force: boolean): Promise<void> {
+  let entries: readonly string[];
+  try {
+    entries = await readdir(target);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw modelError('LS_MODEL_IMPORT', `${target} is no directory that can be written: ${messageOf(error)}`, { directory: target }, { cause: error });
+  }
+  if (entries.length === 0) return;
+  if (!force) throw modelError('LS_MODEL_IMPORT', `${target} is there already; --force replaces it`, { directory: target });
+  // What --force removes was a model's directory, not somebody's home.
+  if (!entries.includes(manifestName)) {
+    throw modelError('LS_MODEL_IMPORT', `${target} is there and no directory of a model: it has no ${manifestName}`, { directory: target });
+  }
+}
+
+async function placed(directory: string, { path, content }: DraftFile): Promise<Manifest['files'][number]> {
+  const target = join(directory, path);
+  await mkdir(dirname(target), { recursive: true });
+  if ('bytes' in content) await writeFile(target, content.bytes);
+  else await copyFile(content.copyOf, target);
+  // Of what lies there now: that is what will be read.
+  const bytes = await readFile(target);
+  return { path: posix.normalize(path), sha256: createHash('sha256').update(bytes).digest('hex'), sizeBytes: bytes.length };
+}
+
+type Proved = Pick<WrittenModel, 'manifest' | 'report' | 'notes'>;
+
+/** The strongest claim that the model can prove: all sizes and reproducible, one size and reproducible, not reproducible. */
+async function prove(directory: string, draft: ModelDraft, files: Manifest['files'], signal: AbortSignal | undefined): Promise<Proved> {
+  const { batchSizes } = draft.manifest.executedShapes;
+  const smallest = batchSizes.slice(0, 1);
+  const claims = [
+    { batchSizes, reproducible: true, note: '' },
+    ...(batchSizes.length > 1 && !draft.keepsBatchSizes
+      ? [{ batchSizes: smallest, reproducible: true, note: `it is run in batches of ${smallest.join()} only` }]
+      : []),
+    { batchSizes: draft.keepsBatchSizes ? batchSizes : smallest, reproducible: false, note: 'reproducible: false' },
+  ];
+  const notes: string[] = [];
+  let failure: unknown;
+  for (const claim of claims) {
+    signal?.throwIfAborted();
+    const outcome = await tried(directory, draft, files, claim);
+    if ('manifest' in outcome && outcome.report.ok) return { ...outcome, notes: claim.note === '' ? [] : [...notes, claim.note] };
+    const seen = 'manifest' in outcome ? failedChecks(outcome.report) : messageOf(outcome.error);
+    notes.push(`in batches of ${claim.batchSizes.join(', ')}: ${seen}`);
+    failure = 'manifest' in outcome ? undefined : outcome.error;
+  }
+  if (failure instanceof LabelstreamError) throw failure;
+  throw modelError('LS_MODEL_IMPORT', `the model ${draft.manifest.name} fails its own proofs: ${notes.at(-1) ?? ''}`, { model: draft.manifest.name });
+}
+
+type Claim = { readonly batchSizes: readonly number[]; readonly reproducible: boolean };
+
+async function tried(directory: string, draft: ModelDraft, files: Manifest['files'], claim: Claim): Promise<Pick<Proved, 'manifest' | 'report'> | { readonly error: unknown }> {
+  try {
+    const manifest = await withAnswers(directory, draft, files, claim);
+    return { manifest, report: await verifyModel(directory) };
+  } catch (error) {
+    if (!(error instanceof LabelstreamError)) throw error;
+    return { error };
+  }
+}
+
+/** Writes the manifest with zeros for answers, asks the model, and writes the manifest with what it gave. */
+async function withAnswers(directory: string, draft: ModelDraft, files: Manifest['files'], { batchSizes, reproducible }: Claim): Promise<Manifest> {
+  const width = outputWidth(draft.manifest);
+  const write = (outputs: readonly (readonly number[])[]): Promise<Manifest> =>
+    writeManifest(directory, {
+      ...draft.manifest,
+      files,
+      executedShapes: { ...draft.manifest.executedShapes, batchSizes: [...batchSizes] },
+      reproducible,
+      knownAnswers: draft.knownInputs.map((input, index) => {
+        const output = [...(outputs[index] ?? [])];
+        return { input, output, tolerance: toleranceOf(output, draft.toleranceShare) };
+      }),
+    });
+  await write(draft.knownInputs.map(() => Array.from({ length: width }, () => 0)));
+  return write(await answersOf(directory, batchSizes));
+}
+
+async function writeManifest(directory: string, manifest: Manifest): Promise<Manifest> {
+  const path = join(directory, manifestName);
+  const text = `${JSON.stringify(manifest, undefined, 2)}\n`;
+  const parsed = parseManifest(text, manifestName);
+  await writeFile(path, text);
+  return parsed;
+}
+
+/** What the model gives for each known input, alone in a batch of the first size. */
+async function answersOf(directory: string, [batchSize = 1]: readonly number[]): Promise<number[][]> {
+  const artefacts = await loadArtefacts(directory);
+  const model = artefacts.manifest.name;
+  const worker = await startInferenceWorker({ models: [{ name: model, artefacts }], testKnownAnswers: false });
+  try {
+    const answers: number[][] = [];
+    for (const input of knownInputs(artefacts)) {
+      const [outcome] = unpackOutcomes(await worker.run({ model, inputs: [input], batchSizes: [batchSize] }));
+      if (outcome === undefined || 'failure' in outcome) {
+        const seen = outcome === undefined ? 'no result' : `${outcome.failure.code}: ${outcome.failure.message}`;
+        throw modelError('LS_MODEL_IMPORT', `the model ${model} gives no answer to known input ${answers.length}: ${seen}`, { model });
+      }
+      answers.push(Array.from(outcome.output, shortest));
+    }
+    return answers;
+  } finally {
+    await worker.close();
+  }
+}
+
+/** The shortest decimal number that is the same float32: nine digits always suffice. */
+function shortest(value: number): number {
+  for (let digits = 6; digits < 9; digits += 1) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return Number(value.toPrecision(9));
+}
+
+/** One digit: a tolerance is no measurement. */
+function toleranceOf(output: readonly number[], share: number): number {
+  const largest = output.reduce((found, value) => Math.max(found, Math.abs(value)), 0);
+  return Number((largest * share).toPrecision(1));
+}
+
+function failedChecks({ checks }: VerifyReport): string {
+  return checks.flatMap(({ name, ok, detail }) => (ok ? [] : [`${name}: ${detail}`])).join('; ');
+}
+
+/** The old directory, if there is one, is set aside until the new one is in its place. */
+async function moveInto(target: string, beside: string): Promise<void> {
+  const aside = `${beside}.old`;
+  const wasThere = await rename(target, aside).then(
+    () => true,
+    (error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
+    },
+  );
+  try {
+    await rename(beside, target);
+  } catch (error) {
+    if (wasThere) await rename(aside, target);
+    throw error;
+  }
+  await rm(aside, { recursive: true, force: true });
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
