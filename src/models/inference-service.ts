@@ -18,7 +18,7 @@ export async function serveInference(setup: WorkerSetup, port: MessagePort): Pro
   };
   try {
     for (const { name, artefacts } of setup.models) {
-      const inference = await openInference(artefacts);
+      const inference = await openInference(artefacts, setup.preprocessing);
       const mistakes = (): Promise<string[]> => knownAnswerMistakes(artefacts, (inputs, batchSize) => inference.run(inputs, [batchSize]));
       models.set(name, { inference, blame: createFailureBlame(mistakes, () => performance.now()) });
       if (setup.testKnownAnswers) refuseMistakes(await mistakes(), artefacts.directory);

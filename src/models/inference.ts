@@ -3,19 +3,20 @@
  * thread. Every item has its own outcome; whatever is wrong with one never touches its neighbours.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { isErrorCode, type ErrorCode } from '../core/errors/catalogue.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
-import { modelError, type ModelErrorCode } from '../core/errors/model.ts';
+import { modelError } from '../core/errors/model.ts';
 import { packBatch, planBatches, type ExecutedBatch, type TensorValue } from './executed-batch.ts';
 import { float16Bits, float16Value } from './float16.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModelInput } from './model-port.ts';
 import { postprocess, rawWidth } from './postprocessing.ts';
-import { createPreprocessor } from './preprocessing/preprocessors.ts';
+import { createPreprocessor, type PreprocessorSettings } from './preprocessing/preprocessors.ts';
 import type { InputPort, PreparedInput, Preprocessor } from './preprocessing/preprocessor.ts';
 import type { ModelArtefacts } from './repository.ts';
 
 export type ItemFailure = {
-  readonly code: ModelErrorCode;
+  readonly code: ErrorCode;
   readonly message: string;
   readonly details: Readonly<Record<string, string | number | bigint | boolean>>;
 };
@@ -39,8 +40,8 @@ type OpenModel = {
 };
 
 /** Rejects with LS_MODEL_LOAD. */
-export async function openInference(artefacts: ModelArtefacts): Promise<Inference> {
-  const preprocessor = createPreprocessor(artefacts);
+export async function openInference(artefacts: ModelArtefacts, settings: PreprocessorSettings = {}): Promise<Inference> {
+  const preprocessor = createPreprocessor(artefacts, settings);
   const session = await createSession(artefacts);
   checkPorts(session, artefacts, preprocessor.ports);
   const halfPorts = new Set(session.inputMetadata.flatMap((port) => (port.isTensor && port.type === 'float16' ? [port.name] : [])));
@@ -196,7 +197,7 @@ function splitRows(result: Tensor | undefined, items: readonly PreparedInput[], 
 }
 
 export function failureOf(error: unknown): ItemFailure {
-  if (error instanceof LabelstreamError) return { code: error.code as ModelErrorCode, message: error.message, details: error.details };
+  if (error instanceof LabelstreamError && isErrorCode(error.code)) return { code: error.code, message: error.message, details: error.details };
   return { code: 'LS_MODEL_RUN', message: messageOf(error), details: {} };
 }
 

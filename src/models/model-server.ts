@@ -3,12 +3,13 @@
  * is ready and a worker has room; what comes back depends on the item alone (SEMANTICS.md, rule 6), so that batching is invisible.
  */
 import type { Clock } from '../core/clock.ts';
+import { catalogueError } from '../core/errors/catalogue.ts';
 import { modelError } from '../core/errors/model.ts';
 import { createBatchScheduler, type BatchLimits, type BatchScheduler, type Queued } from './batch-scheduler.ts';
 import { defaultWorkerCount } from './cpu-limit.ts';
 import type { ItemOutcome } from './inference.ts';
 import type { ModelDescription, ModelInput, ModelOutput, Models } from './model-port.ts';
-import { lengthEstimator } from './preprocessing/preprocessors.ts';
+import { lengthEstimator, type PreprocessorSettings } from './preprocessing/preprocessors.ts';
 import { openModelRepository, type ModelArtefacts, type ModelBinding } from './repository.ts';
 import { inferenceWorkerEntry, startInferenceWorker, type WorkerEntry } from './worker-handle.ts';
 import { startWorkerPool, type PoolBatch } from './worker-pool.ts';
@@ -41,6 +42,7 @@ export type ModelServerOptions = {
   /** Undefined: the usable cores, at most 2. */
   readonly workerCount?: number | undefined;
   readonly limits?: Partial<QueueLimits> | undefined;
+  readonly preprocessing?: PreprocessorSettings | undefined;
   readonly observer?: ModelServerObserver | undefined;
   /** What the workers run; the tests put faults in front of it. */
   readonly workerEntry?: WorkerEntry | undefined;
@@ -76,7 +78,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     clock,
     start: () => {
       const models = [...repository].map(([name, artefacts]) => ({ name, artefacts }));
-      return startInferenceWorker({ models, testKnownAnswers: true }, options.workerEntry ?? inferenceWorkerEntry);
+      return startInferenceWorker({ models, preprocessing: options.preprocessing ?? {}, testKnownAnswers: true }, options.workerEntry ?? inferenceWorkerEntry);
     },
     next: () => nextBatch(bound, clock.elapsedMs()),
     dueAtMs: () => nextDueAtMs(bound),
@@ -167,7 +169,7 @@ async function runItem({ name, input, signal, bound, limits, state, clock, obser
   try {
     const outcome = await settled.promise;
     if ('error' in outcome) throw outcome.error;
-    if ('failure' in outcome) throw modelError(outcome.failure.code, `${name}: ${outcome.failure.message}`, { model: name, ...outcome.failure.details });
+    if ('failure' in outcome) throw catalogueError(outcome.failure.code, `${name}: ${outcome.failure.message}`, { model: name, ...outcome.failure.details });
     return description.dimensions > 0 ? { kind: 'vector', vector: outcome.output } : { kind: 'scores', scores: outcome.output };
   } finally {
     signal.removeEventListener('abort', abort);

@@ -1,5 +1,6 @@
 /** The main thread's side of one inference worker: promises instead of messages, and a named end. */
 import { Worker, type ResourceLimits } from 'node:worker_threads';
+import { catalogueError } from '../core/errors/catalogue.ts';
 import { modelError } from '../core/errors/model.ts';
 import type { RunReply, RunRequest, WorkerReply, WorkerSetup } from './worker-protocol.ts';
 
@@ -39,7 +40,7 @@ export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntr
   const started = Promise.withResolvers<undefined>();
   worker.on('message', (reply: WorkerReply) => {
     if (reply.kind === 'ready') started.resolve(undefined);
-    else if (reply.kind === 'refused') started.reject(modelError(reply.failure.code, reply.failure.message, reply.failure.details));
+    else if (reply.kind === 'refused') started.reject(catalogueError(reply.failure.code, reply.failure.message, reply.failure.details));
     else waiting.shift()?.resolve(reply);
   });
   worker.on('error', (error) => {

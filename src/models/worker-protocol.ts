@@ -1,11 +1,13 @@
 /** What the main thread and an inference worker say to each other. Runs are answered in the order in which they were asked for. */
 import type { ItemFailure, ItemOutcome } from './inference.ts';
 import type { ModelInput } from './model-port.ts';
+import type { PreprocessorSettings } from './preprocessing/preprocessors.ts';
 import type { ModelArtefacts } from './repository.ts';
 
 /** The workerData of an inference worker. */
 export type WorkerSetup = {
   readonly models: readonly { readonly name: string; readonly artefacts: ModelArtefacts }[];
+  readonly preprocessing?: PreprocessorSettings;
   /** Refuse to start with a model that fails its known-answer test. */
   readonly testKnownAnswers: boolean;
 };

@@ -1,17 +1,22 @@
 /** Every kind of preprocessing by its name. */
-import { modelError } from '../../core/errors/model.ts';
 import type { ModelInput } from '../model-port.ts';
 import type { ModelArtefacts } from '../repository.ts';
 import type { Manifest } from '../manifest.ts';
 import { hashedSubwords } from './hashed-subwords.ts';
+import { createImagePreprocessor } from './image.ts';
 import { lengthBucket, type Preprocessor } from './preprocessor.ts';
 import { createSubwordsPreprocessor } from './subwords.ts';
 import { createTokenizerPreprocessor, estimatedTokens } from './tokenizer.ts';
 import { createValuesPreprocessor } from './values.ts';
 
+/** What is not the model's to say but the program's. */
+export type PreprocessorSettings = {
+  /** Images with more pixels are refused; by default 50 million. */
+  readonly imagePixelsMax?: number | undefined;
+};
+
 /** Throws LS_MODEL_LOAD where a file that the preprocessing needs is not what it should be. */
-export function createPreprocessor(artefacts: ModelArtefacts): Preprocessor {
-  const { directory } = artefacts;
+export function createPreprocessor(artefacts: ModelArtefacts, { imagePixelsMax }: PreprocessorSettings = {}): Preprocessor {
   const { preprocessing, executedShapes } = artefacts.manifest;
   switch (preprocessing.kind) {
     case 'hashed-subwords':
@@ -21,7 +26,7 @@ export function createPreprocessor(artefacts: ModelArtefacts): Preprocessor {
     case 'tokenizer':
       return createTokenizerPreprocessor(preprocessing, executedShapes.lengths ?? [], artefacts);
     case 'image':
-      throw modelError('LS_MODEL_LOAD', `${directory}: preprocessing ${preprocessing.kind} is not built yet`, { directory });
+      return createImagePreprocessor(preprocessing, imagePixelsMax);
   }
 }
 

@@ -1,0 +1,69 @@
+/**
+ * An encoded image becomes the numbers of its pixels. It is inspected before any decoder sees it (image/inspect-image.ts), decoded, resized
+ * and cut in sharp's own threads (image/image-decoder.ts), and its 8-bit values are turned to float32 by a table. As many images are decoded
+ * side by side as have the permitted number of pixels together, which bounds the memory of a worker.
+ */
+import { modelError } from '../../core/errors/model.ts';
+import type { Manifest } from '../manifest.ts';
+import type { ModelInput } from '../model-port.ts';
+import type { PixelPlan } from './image/image-decoder.ts';
+import { inspectImage } from './image/inspect-image.ts';
+import type { ImageLimits } from './image/image-structure.ts';
+import { createPixelBudget } from './image/pixel-budget.ts';
+import type { Preprocessor } from './preprocessor.ts';
+
+type ImagePreprocessing = Extract<Manifest['preprocessing'], { kind: 'image' }>;
+
+/** 50 megapixels: above what phones take, and 1/5 of a second to decode. */
+export const imagePixelsMaxDefault = 50_000_000;
+/** Portraits with a depth map in their XMP have some megabytes of metadata. */
+const metadataBytesMax = 8 * 1024 * 1024;
+
+export function createImagePreprocessor(parameters: ImagePreprocessing, imagePixelsMax = imagePixelsMaxDefault): Preprocessor {
+  const { input: port, width, height, resize, background, layout } = parameters;
+  const limits: ImageLimits = { imagePixelsMax, metadataBytesMax };
+  const plan = { width, height, resize, background, imagePixelsMax };
+  const numbers = channelTables(parameters);
+  const budget = createPixelBudget(imagePixelsMax);
+  return {
+    ports: [{ name: port, type: 'float32', itemDimensions: layout === 'NCHW' ? [3, height, width] : [height, width, 3] }],
+    prepare: async (input: ModelInput) => {
+      if (input.kind !== 'image') throw modelError('LS_MODEL_INPUT', `this model reads images, not ${input.kind}`);
+      const decodePixels = await loadDecoder();
+      const image = await inspectImage(input.bytes, input.contentType, limits);
+      const pixels = await budget.spend(image.width * image.height, () => decodePixels(image.bytes, plan));
+      return { values: { [port]: tensorValues(pixels, numbers, parameters) }, length: 0, tokens: 0 };
+    },
+  };
+}
+
+type DecodePixels = (bytes: Buffer, plan: PixelPlan) => Promise<Uint8Array>;
+
+/** Only where images are read: a program for texts works without sharp, and starts faster. */
+async function loadDecoder(): Promise<DecodePixels> {
+  try {
+    return (await import('./image/image-decoder.ts')).decodePixels;
+  } catch (error) {
+    throw modelError('LS_MODEL_LOAD', `the decoder of images (sharp) cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, {}, { cause: error });
+  }
+}
+
+type ChannelTable = { readonly source: number; readonly numbers: Float32Array };
+
+/** For each channel of the tensor: which of red, green and blue it is, and what each of its 256 values becomes. */
+function channelTables({ colourOrder, scale, mean, deviation }: ImagePreprocessing): readonly ChannelTable[] {
+  return (colourOrder === 'RGB' ? [0, 1, 2] : [2, 1, 0]).map((source, channel) => ({
+    source,
+    numbers: Float32Array.from({ length: 256 }, (_, value) => (value * scale - (mean[channel] ?? 0)) / (deviation[channel] ?? 1)),
+  }));
+}
+
+function tensorValues(pixels: Uint8Array, tables: readonly ChannelTable[], { width, height, layout }: ImagePreprocessing): Float32Array {
+  const count = width * height;
+  const values = new Float32Array(3 * count);
+  for (const [channel, { source, numbers }] of tables.entries()) {
+    const [start, step] = layout === 'NCHW' ? [channel * count, 1] : [channel, 3];
+    for (let pixel = 0; pixel < count; pixel += 1) values[start + step * pixel] = numbers[pixels[3 * pixel + source] ?? 0] ?? 0;
+  }
+  return values;
+}
