@@ -147,6 +147,8 @@ export async function startModels({ configuration, context }: Pick<Access, 'conf
     clock: context.clock,
     workerCount: configuration.inference.workerCount,
     limits: { lingerMsMax: configuration.inference.batchLingerMs, queueItemsMax: configuration.inference.queueItemsMax },
+    imageBytesMax: configuration.media.bytesMax,
+    preprocessing: { imagePixelsMax: configuration.inference.imagePixelsMax },
     observer: { batchCompleted: ({ model, items, durationMs }) => context.metrics.modelBatch(model, items, durationMs) },
   });
 }

@@ -126,6 +126,10 @@ export const settings = z.strictObject({
       workerCount: positiveInteger.max(64).optional().describe('Worker threads; by default one per available core, at most two.'),
       batchLingerMs: z.number().int().min(0).default(2).describe('How long a batch waits for more items.'),
       queueItemsMax: positiveInteger.default(4096).describe('Items waiting per model; more are refused until there is room.'),
+      imagePixelsMax: positiveInteger
+        .max(1_000_000_000)
+        .default(50_000_000)
+        .describe('Most pixels (width x height) of an image; larger ones are dead letters. While it is decoded an image takes up to 8 bytes per pixel, and each worker decodes as many pixels at once.'),
     })
     .prefault({})
     .describe('The workers that run the models.'),

@@ -8,6 +8,7 @@ import { modelError } from '../core/errors/model.ts';
 import { createBatchScheduler, type BatchLimits, type BatchScheduler, type Queued } from './batch-scheduler.ts';
 import { defaultWorkerCount } from './cpu-limit.ts';
 import type { ItemOutcome } from './inference.ts';
+import { inputKindOf } from './manifest.ts';
 import type { ModelDescription, ModelInput, ModelOutput, Models } from './model-port.ts';
 import { lengthEstimator, type PreprocessorSettings } from './preprocessing/preprocessors.ts';
 import { openModelRepository, type ModelArtefacts, type ModelBinding } from './repository.ts';
@@ -36,12 +37,21 @@ const queueLimitsDefault = {
   itemBytesMax: 1024 * 1024,
 } as const satisfies QueueLimits;
 
+/** Encoded images: a batch of 16 photographs, and as many bytes in the queue as EXTRACT has in work. */
+const imageLimitsDefault = {
+  batchBytesMax: 64 * 1024 * 1024,
+  queueBytesMax: 128 * 1024 * 1024,
+  itemBytesMax: 16 * 1024 * 1024,
+} as const satisfies Partial<QueueLimits>;
+
 export type ModelServerOptions = {
   readonly models: readonly ModelBinding[];
   readonly clock: Clock;
   /** Undefined: the usable cores, at most 2. */
   readonly workerCount?: number | undefined;
   readonly limits?: Partial<QueueLimits> | undefined;
+  /** Instead of itemBytesMax, for models that read images. */
+  readonly imageBytesMax?: number | undefined;
   readonly preprocessing?: PreprocessorSettings | undefined;
   readonly observer?: ModelServerObserver | undefined;
   /** What the workers run; the tests put faults in front of it. */
@@ -63,15 +73,15 @@ type Item = Queued & {
 type Bound = {
   readonly description: ModelDescription;
   readonly queue: BatchScheduler<Item>;
+  readonly itemBytesMax: number;
   readonly estimateLength: (input: ModelInput) => number;
 };
 
 /** Rejects, leaving nothing running, with the LS_MODEL_* error of the first model that cannot be served. */
 export async function startModelServer(options: ModelServerOptions): Promise<ModelServer> {
   const { clock, observer = {} } = options;
-  const limits = { ...queueLimitsDefault, ...options.limits };
   const repository = await openModelRepository(options.models);
-  const bound = new Map([...repository].map(([name, artefacts]) => [name, bind(name, artefacts, limits)]));
+  const bound = new Map([...repository].map(([name, artefacts]) => [name, bind(name, artefacts, limitsFor(artefacts, options))]));
   const state: ServerState = { refusal: undefined };
   const pool = await startWorkerPool<Item>({
     workerCount: options.workerCount ?? (await defaultWorkerCount()),
@@ -93,7 +103,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
   });
   return {
     describe: (name) => boundTo(bound, name).description,
-    run: (name, input, signal) => runItem({ name, input, signal, bound, limits, state, clock, observer, pump: pool.pump }),
+    run: (name, input, signal) => runItem({ name, input, signal, bound, state, clock, observer, pump: pool.pump }),
     queuedItems: () => new Map([...bound].map(([name, { queue }]) => [name, queue.size().items])),
     close: async () => {
       const closed = modelError('LS_MODEL_CLOSED', 'the model server is closed');
@@ -106,6 +116,12 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
 
 /** Why no item is taken at present, if so. */
 type ServerState = { refusal: Error | undefined };
+
+function limitsFor({ manifest }: ModelArtefacts, { limits, imageBytesMax }: ModelServerOptions): QueueLimits {
+  if (inputKindOf(manifest) !== 'image') return { ...queueLimitsDefault, ...limits };
+  const image = imageBytesMax === undefined ? imageLimitsDefault : { ...imageLimitsDefault, itemBytesMax: imageBytesMax };
+  return { ...queueLimitsDefault, ...image, ...limits };
+}
 
 function bind(name: string, artefacts: ModelArtefacts, limits: QueueLimits): Bound {
   const { manifest } = artefacts;
@@ -120,6 +136,7 @@ function bind(name: string, artefacts: ModelArtefacts, limits: QueueLimits): Bou
       dimensions: postprocessing.kind === 'vector' ? postprocessing.dimensions : 0,
       reproducible: manifest.reproducible,
     }),
+    itemBytesMax: limits.itemBytesMax,
     queue: createBatchScheduler<Item>({ ...limits, batchItemsMax: executedShapes.batchSizes.at(-1) ?? 1 }),
     estimateLength: lengthEstimator(manifest),
   };
@@ -137,20 +154,19 @@ type RunCall = {
   readonly input: ModelInput;
   readonly signal: AbortSignal;
   readonly bound: ReadonlyMap<string, Bound>;
-  readonly limits: QueueLimits;
   readonly state: ServerState;
   readonly clock: Clock;
   readonly observer: ModelServerObserver;
   readonly pump: () => void;
 };
 
-async function runItem({ name, input, signal, bound, limits, state, clock, observer, pump }: RunCall): Promise<ModelOutput> {
-  const { description, queue, estimateLength } = boundTo(bound, name);
+async function runItem({ name, input, signal, bound, state, clock, observer, pump }: RunCall): Promise<ModelOutput> {
+  const { description, queue, itemBytesMax, estimateLength } = boundTo(bound, name);
   if (state.refusal !== undefined) throw state.refusal;
   signal.throwIfAborted();
   const bytes = inputBytes(input);
-  if (bytes > limits.itemBytesMax) {
-    const message = `an item for the model ${name} has about ${bytes} bytes; at most ${limits.itemBytesMax} are taken`;
+  if (bytes > itemBytesMax) {
+    const message = `an item for the model ${name} has about ${bytes} bytes; at most ${itemBytesMax} are taken`;
     throw modelError('LS_MODEL_INPUT', message, { model: name, bytes });
   }
   const settled = Promise.withResolvers<ItemOutcome | { readonly error: Error }>();

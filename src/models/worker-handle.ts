@@ -2,7 +2,7 @@
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import { catalogueError } from '../core/errors/catalogue.ts';
 import { modelError } from '../core/errors/model.ts';
-import type { RunReply, RunRequest, WorkerReply, WorkerSetup } from './worker-protocol.ts';
+import { packRequest, type RunReply, type RunRequest, type WorkerReply, type WorkerSetup } from './worker-protocol.ts';
 
 export type InferenceWorker = {
   /** Rejects when the thread ends before it answered; replies come in the order of the requests. */
@@ -70,7 +70,8 @@ export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntr
           return;
         }
         waiting.push({ resolve, reject });
-        worker.postMessage({ kind: 'run', ...request } satisfies RunRequest);
+        const { message, transfer } = packRequest(request);
+        worker.postMessage(message, transfer);
       }),
     ended,
     close: async () => {

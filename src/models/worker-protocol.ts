@@ -32,6 +32,21 @@ export type RunReply = {
   readonly durationMs: number;
 };
 
+/**
+ * A request as it is sent: the bytes of images are copied once, out of the buffer of many records that they may lie in, and the copy is handed
+ * over. Sent as they are, the whole buffer would be copied for each of them.
+ */
+export function packRequest(request: Omit<RunRequest, 'kind'>): { readonly message: RunRequest; readonly transfer: ArrayBuffer[] } {
+  const transfer: ArrayBuffer[] = [];
+  const inputs = request.inputs.map((input) => {
+    if (input.kind !== 'image') return input;
+    const bytes = Uint8Array.from(input.bytes);
+    transfer.push(bytes.buffer);
+    return { ...input, bytes };
+  });
+  return { message: { kind: 'run', ...request, inputs }, transfer };
+}
+
 export type WorkerReply = RunReply | { readonly kind: 'ready' } | { readonly kind: 'refused'; readonly failure: ItemFailure };
 
 export function packOutcomes(outcomes: readonly ItemOutcome[], durationMs: number): RunReply {

@@ -14,8 +14,8 @@ import type { Preprocessor } from './preprocessor.ts';
 
 type ImagePreprocessing = Extract<Manifest['preprocessing'], { kind: 'image' }>;
 
-/** 50 megapixels: above what phones take, and 1/5 of a second to decode. */
-export const imagePixelsMaxDefault = 50_000_000;
+/** 50 megapixels: above what most phones take. */
+const imagePixelsMaxDefault = 50_000_000;
 /** Portraits with a depth map in their XMP have some megabytes of metadata. */
 const metadataBytesMax = 8 * 1024 * 1024;
 
