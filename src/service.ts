@@ -4,6 +4,7 @@ import { topics, inputTopics } from './core/topics.ts';
 import { openAccess, startModels, startStages, untilIdle, type Access, type ProcessContext, type Stages } from './compose.ts';
 import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
+import { partitionLag } from './pipeline/lag.ts';
 import { startOperationsServer } from './server/operations-server.ts';
 
 export type Service = {
@@ -85,9 +86,7 @@ function reportLag({ transport, configuration, partitionCount }: Access, { metri
       inputs.map(async ({ stage, topic }) => {
         let records = 0;
         for (let partition = 0; partition < partitionCount; partition++) {
-          const { start, end } = await transport.bounds({ topic, partition });
-          const checkpoint = await transport.committed(`${configuration.group}-${stage}`, { topic, partition });
-          records += Number(end.sequence - ((checkpoint?.sequence ?? start.sequence - 1n) + 1n));
+          records += Number((await partitionLag(transport, `${configuration.group}-${stage}`, { topic, partition })).records);
         }
         return { stage, topic, records };
       }),

@@ -10,14 +10,26 @@ export const cliErrors = {
   LS_CLI_INPUT: {
     cause: 'input',
     retryable: false,
-    summary: 'A file to be published cannot be read as texts or records.',
-    remedy: 'Correct the line named, or the options that say which columns to read.',
+    summary: 'A file to be published cannot be read as texts, records or an image, or its event would be refused.',
+    remedy: 'Correct the line or file named, or the options that say what to read.',
   },
   LS_CLI_NOT_FOUND: {
     cause: 'input',
     retryable: false,
     summary: 'There is nothing of that name.',
     remedy: 'List what is there, for example with `labelstream clusters list`.',
+  },
+  LS_CLI_RANGE_EMPTY: {
+    cause: 'input',
+    retryable: false,
+    summary: 'No record is in the range that was asked for, or none of those in it is selected.',
+    remedy: 'See what there is with `labelstream lag` (ends) and `labelstream tail TOPIC --from-start` (sequences and append times), and widen the range or the filters.',
+  },
+  LS_CLI_NOT_REDRIVABLE: {
+    cause: 'input',
+    retryable: false,
+    summary: 'None of the selected dead letters can be redriven: what they hold is no input, and none leads to one that is kept.',
+    remedy: 'Publish the input again; a control record comes from a command or the configuration, which can be given again.',
   },
   LS_CLI_MODEL_UNFIT: {
     cause: 'environment',

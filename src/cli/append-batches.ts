@@ -1,0 +1,47 @@
+/** Appending many records in batches, with a bar for a person who watches. */
+import { SingleBar } from 'cli-progress';
+import { recordBytes, type OutputRecord } from '../core/records.ts';
+import type { Transport } from '../pipeline/transport.ts';
+import type { Output } from './output.ts';
+
+const batchRecordsMax = 500;
+const batchBytesMax = 1024 * 1024;
+
+export type BatchAppender = {
+  readonly append: (record: OutputRecord) => Promise<void>;
+  /** To be called at the end. */
+  readonly flush: () => Promise<void>;
+  /** Acknowledged. */
+  readonly appended: () => number;
+};
+
+/** @param write false: nothing is appended, everything is counted. */
+export function createBatchAppender(transport: Pick<Transport, 'append'>, write: boolean): BatchAppender {
+  let batch: OutputRecord[] = [];
+  let bytes = 0;
+  let appended = 0;
+  const flush = async (): Promise<void> => {
+    if (batch.length > 0 && write) await transport.append(batch);
+    appended += batch.length;
+    [batch, bytes] = [[], 0];
+  };
+  return {
+    append: async (record) => {
+      batch.push(record);
+      bytes += recordBytes(record);
+      if (batch.length >= batchRecordsMax || bytes >= batchBytesMax) await flush();
+    },
+    flush,
+    appended: () => appended,
+  };
+}
+
+export type Progress = { readonly update: (done: number) => void; readonly stop: () => void };
+
+/** Nothing where no person watches. */
+export function progressOf(output: Output, doing: string, total: number): Progress {
+  if (!output.terminal) return { update: () => undefined, stop: () => undefined };
+  const bar = new SingleBar({ format: `${doing} {bar} {percentage}% | {value} of {total} records`, stream: process.stderr });
+  bar.start(total, 0);
+  return { update: (done) => bar.update(done), stop: () => bar.stop() };
+}

@@ -1,0 +1,112 @@
+/** `dlq redrive`: gives the inputs of dead letters to EXTRACT once more, for the steps that failed. */
+import type { Command } from 'commander';
+import type { Access } from '../../compose.ts';
+import { cliError } from '../../core/errors/cli.ts';
+import { topics } from '../../core/topics.ts';
+import { redriveRecord } from '../../pipeline/redrive.ts';
+import { createBatchAppender, progressOf, type BatchAppender } from '../append-batches.ts';
+import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
+import { withExamples } from '../help.ts';
+import { tableText, type Output } from '../output.ts';
+import { findInput } from './find-input.ts';
+import { knownLetters, letterStates } from './history.ts';
+import { letterHead, letterObject, letterRow } from './letter-text.ts';
+import { isNamed, selectionOf, withSelectionOptions, type Selection, type SelectionOptions } from './selection.ts';
+
+type RedriveOptions = ConfigurationOptions &
+  SelectionOptions & { readonly all?: boolean; readonly again?: boolean; readonly dryRun?: boolean; readonly json?: boolean };
+
+export function addRedriveCommand(dlq: Command, commandLine: CommandLine): void {
+  const command = withSelectionOptions(withConfigurationOptions(dlq.command('redrive')))
+    .argument('[id...]', 'dead letters, by id or partition:sequence')
+    .summary('process dead letters again, the failed steps only')
+    .description(
+      'append the inputs of the selected open dead letters to the topic redrive. EXTRACT runs the steps that failed, and no others, and the results have the ids ' +
+        'that they would have had at first. A feature that CLUSTER refused is extracted again from its input. What was redriven once is not again without --again',
+    )
+    .option('--all', 'all that are open')
+    .option('--again', 'also those that were redriven before')
+    .option('--dry-run', 'tell what would be redriven, and write nothing')
+    .option('--json', 'one JSON object per dead letter, then one with the sums')
+    .action(async (ids: readonly string[], options: RedriveOptions) => {
+      const selection = selectionOf(options, ids, options.again === true ? letterStates : ['open']);
+      if (options.all !== true && !selection.isNarrowed && ids.length === 0) {
+        throw cliError('LS_CLI_USAGE', 'dlq redrive asks for dead letters: name some, narrow them by an option such as --code, or say --all');
+      }
+      const output = outputOf(commandLine, options.json);
+      await withAccess(options, commandLine, (access) => redrive(access, selection, { ids, dryRun: options.dryRun === true }, output, commandLine.signal));
+    });
+  withExamples(
+    command,
+    'labelstream dlq redrive --code LS_MODEL_OUTPUT_NOT_FINITE -c examples/news.yaml',
+    'labelstream dlq redrive --all --since 2026-05-17T08:00:00Z --dry-run -c examples/news.yaml',
+  );
+}
+
+type Asked = { readonly ids: readonly string[]; readonly dryRun: boolean };
+
+async function redrive(access: Access, selection: Selection, { ids, dryRun }: Asked, output: Output, signal: AbortSignal): Promise<void> {
+  const { partitionCount } = await access.transport.describeTopic(topics.redrive);
+  const appender = createBatchAppender(access.transport, !dryRun);
+  const rows: (readonly (string | number)[])[] = [];
+  let selected = 0;
+  let skipped = 0;
+  const from = selection.sinceMs === undefined ? undefined : { appendTimeMs: selection.sinceMs };
+  const progress = progressOf(output, 'redriving', await letterCount(access));
+  let seen = 0;
+  const missing = new Set(ids);
+  try {
+    for await (const known of knownLetters(access, signal, from)) {
+      progress.update(++seen);
+      for (const id of missing) if (isNamed(known.letter, id)) missing.delete(id);
+      if (!selection.matches(known)) continue;
+      selected += 1;
+      const found = await findInput(access, known.letter, signal);
+      if (found.kind === 'found') await appender.append(redriveRecord(known.letter, found.redriven, partitionCount));
+      else skipped += 1;
+      const reason = found.kind === 'found' ? undefined : found.reason;
+      if (output.json) output.object({ ...letterObject(known), outcome: reason === undefined ? (dryRun ? 'would-redrive' : 'redriven') : 'skipped', reason: reason ?? null });
+      else if (reason !== undefined) output.note(`skipped ${known.letter.id}: ${reason}`);
+      else if (dryRun) rows.push(letterRow(known));
+    }
+    if (missing.size > 0) throw cliError('LS_CLI_NOT_FOUND', `there is no dead letter ${[...missing].join(', ')}; nothing after the last full batch was redriven`);
+    await appender.flush();
+  } catch (error) {
+    if (!dryRun) output.note(`${countText(appender.appended())} redriven before the failure; the same command goes on with the rest`);
+    throw error;
+  } finally {
+    progress.stop();
+  }
+  if (selected === 0) throw nothingSelected(seen);
+  if (appender.appended() === 0) throw cliError('LS_CLI_NOT_REDRIVABLE', `none of ${countText(skipped)} can be redriven`);
+  tell(output, appender, { rows, skipped, dryRun });
+}
+
+function tell(output: Output, appender: BatchAppender, { rows, skipped, dryRun }: { readonly rows: readonly (readonly (string | number)[])[]; readonly skipped: number; readonly dryRun: boolean }): void {
+  const count = appender.appended();
+  if (output.json) {
+    output.object({ redriven: dryRun ? 0 : count, wouldRedrive: dryRun ? count : 0, skipped, dryRun, topic: topics.redrive });
+    return;
+  }
+  if (dryRun) output.line(tableText(letterHead, rows));
+  output.line(`${dryRun ? `would redrive ${countText(count)}` : `redrove ${countText(count)}`}${skipped === 0 ? '' : `; skipped ${skipped}`}`);
+}
+
+function nothingSelected(seen: number): Error {
+  const there = seen === 0 ? 'there are no dead letters' : `none of ${countText(seen)} is open and selected`;
+  return cliError('LS_CLI_RANGE_EMPTY', `${there}${seen === 0 ? '' : '; see `labelstream dlq list`, or say --again for those that were redriven before'}`);
+}
+
+async function letterCount({ transport, partitionCount }: Access): Promise<number> {
+  let count = 0;
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const { start, end } = await transport.bounds({ topic: topics.deadLetters, partition });
+    count += Number(end.sequence - start.sequence);
+  }
+  return count;
+}
+
+export function countText(count: number): string {
+  return count === 1 ? '1 dead letter' : `${count} dead letters`;
+}
+

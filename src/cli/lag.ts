@@ -1,0 +1,70 @@
+/** `lag`: how far the stages are behind, beside a live `run` or without one. */
+import type { Command } from 'commander';
+import type { Access } from '../compose.ts';
+import { inputTopics, topics } from '../core/topics.ts';
+import { oldestUnprocessedMs, partitionLag, type PartitionLag } from '../pipeline/lag.ts';
+import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
+import { withExamples } from './help.ts';
+import { tableText, type Output } from './output.ts';
+
+export function addLagCommand(program: Command, commandLine: CommandLine): void {
+  const command = withConfigurationOptions(program.command('lag'))
+    .summary('tell how far processing is behind')
+    .description(
+      'tell for each group, topic and partition what is committed, where the end is, how many records are between, and how long ago the oldest of them was ' +
+        'appended. It only reads, beside a live `run` or without one',
+    )
+    .option('--json', 'one JSON object per partition, then one with the sums')
+    .action(async (options: ConfigurationOptions & { readonly json?: boolean }) => {
+      await withAccess(options, commandLine, (access) => tellLag(access, outputOf(commandLine, options.json), commandLine.signal));
+    });
+  withExamples(command, 'labelstream lag -c examples/news.yaml', 'labelstream lag --json -c examples/news.yaml');
+}
+
+type Row = PartitionLag & { readonly oldestAgeMs: number | undefined };
+
+async function tellLag({ transport, configuration, context }: Access, output: Output, signal: AbortSignal): Promise<void> {
+  const reads = [...inputTopics.map((topic) => ({ stage: 'extract', topic })), { stage: 'cluster', topic: topics.features }];
+  const rows: Row[] = [];
+  for (const { stage, topic } of reads) {
+    const { partitionCount } = await transport.describeTopic(topic);
+    for (let partition = 0; partition < partitionCount; partition++) {
+      const lag = await partitionLag(transport, `${configuration.group}-${stage}`, { topic, partition });
+      const oldestMs = await oldestUnprocessedMs(transport, lag, signal);
+      // The clocks of a broker and of this machine may differ.
+      rows.push({ ...lag, oldestAgeMs: oldestMs === undefined ? undefined : Math.max(0, context.clock.nowMs() - oldestMs) });
+    }
+  }
+  const ages = rows.flatMap(({ oldestAgeMs }) => oldestAgeMs ?? []);
+  const total = { lag: rows.reduce((sum, { records }) => sum + records, 0n), oldestAgeMs: ages.length === 0 ? undefined : Math.max(...ages) };
+  if (output.json) {
+    for (const { group, topic, partition, committed, end, records, oldestAgeMs, positionLost } of rows) {
+      output.object({ group, topic, partition, committed: committed ?? null, end, lag: records, oldestAgeMs: oldestAgeMs ?? null, positionLost });
+    }
+    output.object({ total: { lag: total.lag, oldestAgeMs: total.oldestAgeMs ?? null } });
+  } else {
+    const lines = rows.map(({ group, topic, partition, committed, start, end, records, oldestAgeMs }) => [
+      group, topic, partition, committed === undefined ? 'never' : committed === start - 1n ? 'start' : String(committed), String(end), String(records), durationText(oldestAgeMs),
+    ]);
+    output.line(tableText(['GROUP', 'TOPIC', 'PARTITION', 'COMMITTED', 'END', 'LAG', 'OLDEST'], [...lines, ['total', '', '', '', '', String(total.lag), durationText(total.oldestAgeMs)]]));
+  }
+  for (const { group, topic, partition } of rows.filter(({ positionLost }) => positionLost)) {
+    output.note(`the position of ${group} in partition ${partition} of ${topic} is not in the topic any more: its stage cannot start there`);
+  }
+}
+
+const units = [['d', 86_400_000], ['h', 3_600_000], ['min', 60_000], ['s', 1_000]] as const;
+
+/** Two units at most. */
+function durationText(durationMs: number | undefined): string {
+  if (durationMs === undefined) return '';
+  const first = units.findIndex(([, unitMs]) => durationMs >= unitMs);
+  if (first < 0) return `${Math.round(durationMs)} ms`;
+  let rest = durationMs;
+  const parts = units.slice(first, first + 2).map(([name, unitMs]) => {
+    const count = Math.floor(rest / unitMs);
+    rest -= count * unitMs;
+    return [count, name] as const;
+  });
+  return parts.flatMap(([count, name]) => (count === 0 ? [] : [`${count} ${name}`])).join(' ');
+}
