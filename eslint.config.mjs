@@ -25,7 +25,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['test/**', 'scripts/**', 'examples/**'],
+    files: ['test/**', 'bench/**', 'scripts/**', 'examples/**'],
     rules: {
       'max-lines-per-function': 'off',
       'n/no-sync': 'off',
