@@ -6,6 +6,8 @@ import type { Command, Help } from 'commander';
 import { exitCodes, exitCodeMeanings } from './failure.ts';
 
 const indent = '  ';
+/** A longer term has a line of its own, so that descriptions are not squeezed. */
+const termWidthMax = 28;
 
 /** @param examples complete command lines; a test parses each with the program itself. */
 export function withExamples(command: Command, ...examples: readonly string[]): Command {
@@ -34,8 +36,10 @@ function environmentOf(command: Command): readonly string[] {
 function manualPage(command: Command, help: Help): string {
   const name = pathOf(command).join(' ');
   const items = (entries: readonly (readonly [term: string, description: string])[]): readonly string[] => {
-    const width = Math.max(0, ...entries.map(([term]) => term.length));
-    return entries.map(([term, description]) => help.formatItem(term, width, description, help));
+    const width = Math.min(termWidthMax, Math.max(0, ...entries.map(([term]) => term.length)));
+    return entries.map(([term, description]) =>
+      term.length <= width ? help.formatItem(term, width, description, help) : `${indent}${term}\n${help.formatItem('', width, description, help)}`,
+    );
   };
   const sections = [
     linesText('NAME', [`${name} - ${lowerFirst(help.subcommandDescription(command))}`]),
