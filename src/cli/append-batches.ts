@@ -13,6 +13,8 @@ export type BatchAppender = {
   readonly flush: () => Promise<void>;
   /** Acknowledged. */
   readonly appended: () => number;
+  /** Handed over and not acknowledged. */
+  readonly pending: () => number;
 };
 
 /** @param write false: nothing is appended, everything is counted. */
@@ -33,6 +35,7 @@ export function createBatchAppender(transport: Pick<Transport, 'append'>, write:
     },
     flush,
     appended: () => appended,
+    pending: () => batch.length,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * The image of a media event, for every task that looks at images. Whether the bytes are an image is found out where they are decoded
- * (LS_IMAGE_* errors), in the inference worker.
+ * The image of a media event, for every task that looks at images. Whether there are bytes, and whether they are an image, is found out where
+ * they are decoded (LS_IMAGE_* errors), in the inference worker.
  */
 import { taskError } from '../core/errors/task.ts';
 import type { ModelInput } from '../models/model-port.ts';
@@ -9,6 +9,5 @@ import type { TaskEvent } from './task.ts';
 /** Throws LS_TASK_INPUT. */
 export function imageInput(task: string, event: TaskEvent): ModelInput {
   if (event.kind !== 'media') throw taskError('LS_TASK_INPUT', `${task} takes media events, not ${event.kind} events`, { task, field: 'content' });
-  if (event.content.length === 0) throw taskError('LS_TASK_INPUT', `${task}: the field content is empty`, { task, field: 'content' });
   return { kind: 'image', bytes: event.content, contentType: event.event.contentType };
 }

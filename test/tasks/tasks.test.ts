@@ -97,7 +97,6 @@ describe.each<[string, Task]>([
   });
 
   test.each([
-    ['empty', mediaEvent(Buffer.alloc(0))],
     ['of another kind', recordEvent({ a: 1 })],
     ['of another kind still', textEvent('a')],
   ])('refuses an event that is %s', (__, event) => {

@@ -73,7 +73,7 @@ async function realDirectories(directories: readonly string[]): Promise<readonly
   return real.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 }
 
-function isBelow(path: string, directory: string): boolean {
+export function isBelow(path: string, directory: string): boolean {
   const between = relative(directory, resolve(path));
   return between !== '' && between !== '..' && !between.startsWith(`..${sep}`) && !isAbsolute(between);
 }

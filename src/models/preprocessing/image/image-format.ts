@@ -56,7 +56,8 @@ export function imageFormatOf(bytes: Buffer, contentType: string): ImageFormat {
   return format;
 }
 
-function signatureOf(bytes: Buffer): ImageFormat | undefined {
+/** Undefined: none of those that are read. */
+export function signatureOf(bytes: Buffer): ImageFormat | undefined {
   if (bytes.toString('latin1', 0, 3) === '\xff\xd8\xff') return 'jpeg';
   if (bytes.toString('latin1', 0, 8) === '\x89PNG\r\n\x1a\n') return 'png';
   if (bytes.toString('latin1', 0, 4) === 'RIFF' && bytes.toString('latin1', 8, 12) === 'WEBP') return 'webp';

@@ -1,0 +1,117 @@
+/** `publish images`: files and whole folders as media events, with their bytes or by reference. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, realpath } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
+import type { Command } from 'commander';
+import type { Access } from '../../compose.ts';
+import { cliError } from '../../core/errors/cli.ts';
+import type { MediaEvent, Reference } from '../../core/events.generated.ts';
+import type { OutputRecord } from '../../core/records.ts';
+import { topics } from '../../core/topics.ts';
+import { isBelow } from '../../stages/extract/file-content.ts';
+import { outputOf, withAccess, type CommandLine } from '../context.ts';
+import { withExamples } from '../help.ts';
+import { eventOptionsOf, withEventOptions, type EventCommandOptions, type EventOptions } from './event-options.ts';
+import { imageFilesOf, type ImageFile } from './image-files.ts';
+import { eventCount, eventRecord, publishRecords, type InputRecords } from './publisher.ts';
+
+type ImagesOptions = EventCommandOptions & { readonly reference?: boolean };
+
+const passedOverNamed = 5;
+
+export function addImagesCommand(publish: Command, commandLine: CommandLine): void {
+  const images = withEventOptions(publish.command('images'))
+    .summary('publish images')
+    .description(
+      'publish JPEG, PNG and WebP images: files, or folders with everything in them. The id of an image is its path within the folder that is named; its ' +
+        'attributes `path` and `folder` say where it lay. Hidden files, and files that are no images, are passed over in folders',
+    )
+    .argument('<path...>', 'images and folders')
+    .option('--reference', 'publish where the files are (a file: URI with SHA-256 and size) instead of their bytes; they must lie below media.directories and stay there')
+    .action(async (paths: readonly string[], options: ImagesOptions) => {
+      const output = outputOf(commandLine, options.json);
+      const eventOptions = eventOptionsOf(options);
+      const { images: files, passedOver } = await imageFilesOf(paths);
+      await withAccess(options, commandLine, async (access) => {
+        await requirePublishable(access, files, options.reference ?? false);
+        const input = imagesOf(access, files, eventOptions, options.reference ?? false);
+        const published = await publishRecords(access, input, output, commandLine.signal);
+        if (passedOver.length > 0) output.note(`passed over what is no JPEG, PNG or WebP image: ${namesOf(passedOver)}`);
+        if (output.json) output.object({ published, passedOver: passedOver.length, topic: topics.media });
+        else output.line(`published ${eventCount(published)} to ${topics.media}`);
+      });
+    });
+  withExamples(
+    images,
+    'labelstream publish images photos/ --source camera -c examples/pets.yaml',
+    'labelstream publish images photos/cat.jpg photos/dog.png --reference -c examples/pets.yaml',
+  );
+}
+
+function namesOf(files: readonly string[]): string {
+  const rest = files.length - passedOverNamed;
+  return `${files.slice(0, passedOverNamed).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+/** What EXTRACT would refuse is refused before anything is published. */
+async function requirePublishable({ configuration }: Access, files: readonly ImageFile[], reference: boolean): Promise<void> {
+  const { directories, bytesMax } = configuration.media;
+  const { recordBytesMax } = configuration.transport;
+  const roots = await Promise.all(directories.map((directory) => realpath(directory)));
+  for (const { file, sizeBytes } of files) {
+    const refused = (message: string): Error => cliError('LS_CLI_INPUT', `${file}: ${message}`, { file });
+    if (sizeBytes > bytesMax) throw refused(`the image has ${sizeBytes} bytes; media.bytesMax allows ${bytesMax}`);
+    if (reference) {
+      const real = await realpath(file);
+      if (!roots.some((root) => isBelow(real, root))) throw refused('it does not lie below one of media.directories, so references to it are refused');
+    } else if (sizeBytes > recordBytesMax) {
+      throw refused(`the event has more than ${sizeBytes} bytes; at most ${recordBytesMax} are allowed. Publish it with --reference, or raise transport.recordBytesMax`);
+    }
+  }
+}
+
+function imagesOf(access: Access, files: readonly ImageFile[], options: EventOptions, reference: boolean): InputRecords {
+  let bytesRead = 0;
+  async function* records(): AsyncGenerator<OutputRecord> {
+    for (const image of files) {
+      const content = await contentOf(image, reference);
+      bytesRead += image.sizeBytes;
+      const event = eventOf(image, content, options);
+      yield eventRecord(access, { topic: topics.media, event, value: access.codec.encode('MediaEvent', event) }, image.file);
+    }
+  }
+  return { records: records(), bytesTotal: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), bytesRead: () => bytesRead };
+}
+
+function eventOf({ id, path, folder, contentType, modifiedAtMs }: ImageFile, content: Buffer | Reference, { source, collection, attributes }: EventOptions): MediaEvent {
+  return {
+    id,
+    source,
+    occurredAt: modifiedAtMs,
+    contentType,
+    content,
+    tasks: [],
+    collection: collection ?? null,
+    attributes: { path, folder, ...attributes },
+    deleted: false,
+  };
+}
+
+async function contentOf({ file }: ImageFile, reference: boolean): Promise<Buffer | Reference> {
+  try {
+    return reference ? await referenceTo(file) : await readFile(file);
+  } catch (error) {
+    throw cliError('LS_CLI_INPUT', `${file}: ${(error as Error).message}`, { file }, { cause: error });
+  }
+}
+
+async function referenceTo(file: string): Promise<Reference> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0n;
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    sizeBytes += BigInt(chunk.length);
+  }
+  return { uri: pathToFileURL(await realpath(file)).href, sha256: hash.digest('hex'), sizeBytes };
+}

@@ -1,0 +1,73 @@
+/** From events to the log, in batches, with a bar for a person who watches. */
+import { SingleBar } from 'cli-progress';
+import type { Access } from '../../compose.ts';
+import { cliError } from '../../core/errors/cli.ts';
+import { LabelstreamError } from '../../core/errors/error.ts';
+import { identifierMistake, itemIdOf } from '../../core/ids.ts';
+import { partitionForKey } from '../../core/partitioning.ts';
+import { noHeaders, recordBytes, type OutputRecord } from '../../core/records.ts';
+import { createBatchAppender } from '../append-batches.ts';
+import type { Output } from '../output.ts';
+
+export type InputRecords = {
+  /** Each may take its time to be made; an error of it ends the publishing. */
+  readonly records: AsyncIterable<OutputRecord>;
+  readonly bytesTotal: number;
+  /** Bytes of the inputs that are read by now. */
+  readonly bytesRead: () => number;
+};
+
+/** How many were acknowledged. */
+export async function publishRecords(access: Access, { records, bytesTotal, bytesRead }: InputRecords, output: Output, signal: AbortSignal): Promise<number> {
+  const bar = output.terminal ? new SingleBar({ format: 'publishing {bar} {percentage}% | {events} events', stream: process.stderr }) : undefined;
+  bar?.start(bytesTotal, 0, { events: 0 });
+  const batches = createBatchAppender(access.transport, true);
+  const watch = (): void => bar?.update(bytesRead(), { events: batches.appended() });
+  try {
+    for await (const record of records) {
+      signal.throwIfAborted();
+      await batches.append(record);
+      watch();
+    }
+    await batches.flush();
+    watch();
+    return batches.appended();
+  } catch (error) {
+    bar?.stop();
+    output.note(whatIsPublished(batches.appended(), batches.pending(), error));
+    throw error;
+  } finally {
+    bar?.stop();
+  }
+}
+
+/** A lost connection is the one failure after which a batch may be there all the same. */
+function whatIsPublished(published: number, batchSize: number, error: unknown): string {
+  const before = `${eventCount(published)} published before the failure`;
+  if (!(error instanceof LabelstreamError && error.code === 'LS_LOG_OWNER_LOST')) return before;
+  return `${before}; whether the next ${batchSize} are, too, is unknown. Publish the files again: an event with the same id replaces the one before.`;
+}
+
+export function eventCount(count: number): string {
+  return count === 1 ? '1 event' : `${count} events`;
+}
+
+/**
+ * An event as the record that carries it. Throws LS_CLI_INPUT.
+ * @param place where the event was read, for the message.
+ */
+export function eventRecord(
+  { partitionCount, configuration }: Access,
+  { topic, event, value }: { readonly topic: string; readonly event: { readonly source: string; readonly id: string }; readonly value: Buffer },
+  place: string,
+): OutputRecord {
+  const mistake = identifierMistake(event);
+  if (mistake !== undefined) throw cliError('LS_CLI_INPUT', `${place}: ${mistake.message}`, { place });
+  const key = itemIdOf(event);
+  const record = { topic, partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value, headers: noHeaders };
+  const { recordBytesMax } = configuration.transport;
+  if (recordBytes(record) > recordBytesMax) {
+    throw cliError('LS_CLI_INPUT', `${place}: the event has ${recordBytes(record)} bytes; at most ${recordBytesMax} are allowed`, { place });
+  }
+  return record;
+}
