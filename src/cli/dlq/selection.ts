@@ -17,12 +17,12 @@ export type SelectionOptions = {
 
 export function withSelectionOptions(command: Command): Command {
   return command
-    .option('--code <code>', 'only with this error code; may be repeated', collected, [])
+    .option('--code <code>', 'only with this code; may be repeated', collected, [])
     .option('--task <task>', 'only of this task; may be repeated', collected, [])
     .addOption(new Option('--stage <stage>', 'only of this stage').choices(['extract', 'cluster']))
-    .option('--item <item>', 'only of this item (source/id); may be repeated', collected, [])
-    .option('--origin <topic[:partition[:sequence]]>', 'only of inputs that came in there first; may be repeated', collected, [])
-    .option('--since <time>', 'only appended at this time or later (ISO 8601)')
+    .option('--item <item>', 'only of this item, as source/id; may be repeated', collected, [])
+    .option('--origin <place>', 'only of inputs that came in at topic, topic:partition or topic:partition:sequence; may be repeated', collected, [])
+    .option('--since <time>', 'only appended at this time (ISO 8601) or later')
     .option('--until <time>', 'only appended before this time');
 }
 
