@@ -8,6 +8,7 @@ import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
 import { packBatch, planBatches, type ExecutedBatch, type TensorValue } from './executed-batch.ts';
 import { float16Bits, float16Value } from './float16.ts';
+import { halfTensor } from './half-tensor.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModelInput } from './model-port.ts';
 import { postprocess, rawWidth } from './postprocessing.ts';
@@ -169,7 +170,7 @@ async function runBatch(model: OpenModel, prepared: readonly (PreparedInput | un
 
 function tensorOf(value: TensorValue, isHalf: boolean): Tensor {
   if (value.type === 'int64') return new Tensor('int64', value.data, value.dims);
-  if (isHalf) return new Tensor('float16', Uint16Array.from(value.data, float16Bits), value.dims);
+  if (isHalf) return halfTensor(Uint16Array.from(value.data, float16Bits), value.dims);
   return new Tensor('float32', value.data, value.dims);
 }
 
