@@ -1,37 +1,16 @@
-/** `models verify`: proves that a model's files are the manifest's, and that an item's result depends on the item alone. */
-import { resolve } from 'node:path';
+/** `models`: what is done with the directories of models, outside of a running program. */
 import type { Command } from 'commander';
-import { cliError } from '../core/errors/cli.ts';
-import { verifyModel } from '../models/verify.ts';
-import { outputOf, type CommandLine } from './context.ts';
+import type { CommandLine } from './context.ts';
 import { withExamples } from './help.ts';
-import { tableText } from './output.ts';
+import { addModelsImportCommand } from './models-import.ts';
+import { addModelsVerifyCommand } from './models-verify.ts';
 
 export function addModelsCommand(program: Command, commandLine: CommandLine): void {
   const models = program
     .command('models')
-    .summary('look after models')
-    .description('look after models: directories with a manifest.json that says what goes in, what comes out, and how it is proved');
-  withExamples(models, 'labelstream models verify models/static-text-encoder');
-  const verify = models
-    .command('verify')
-    .argument('<directory...>', 'directories with a manifest.json')
-    .summary('prove that a model gives what its manifest says')
-    .description('prove the hashes of the files, the known answers, and that the result of an item does not depend on its batch; exit code 1 where a model fails')
-    .option('--json', 'one JSON object per model')
-    .action(async (directories: readonly string[], options: { readonly json?: boolean }) => {
-      const output = outputOf(commandLine, options.json);
-      const failed: string[] = [];
-      for (const directory of directories) {
-        const report = await verifyModel(resolve(directory));
-        if (!report.ok) failed.push(report.name);
-        if (output.json) output.object(report);
-        else {
-          output.line(`${[report.name, report.version].filter((part) => part !== '').join(' ')}: ${report.ok ? 'ok' : 'FAILED'}`);
-          output.line(tableText(['  CHECK', 'OK', 'DETAIL'], report.checks.map(({ name, ok, detail }) => [`  ${name}`, ok ? 'yes' : 'NO', detail])));
-        }
-      }
-      if (failed.length > 0) throw cliError('LS_CLI_MODEL_UNFIT', `not fit for use: ${failed.join(', ')}`);
-    });
-  withExamples(verify, 'labelstream models verify models/static-text-encoder', 'labelstream models verify models/static-text-encoder models/topic-classifier --json');
+    .summary('import models, and prove them')
+    .description('import models, and prove them: directories with a manifest.json that says what goes in, what comes out, and how it is proved');
+  withExamples(models, 'labelstream models import squeezenet.onnx --to models/squeezenet --preset raw', 'labelstream models verify models/static-text-encoder');
+  addModelsImportCommand(models, commandLine);
+  addModelsVerifyCommand(models, commandLine);
 }

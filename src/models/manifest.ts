@@ -32,6 +32,8 @@ const positive = z.int().min(1).max(2 ** 31 - 1);
 
 const imageExtent = z.int().min(1).max(4096);
 
+export const vectorDimensionsMax = 65_536;
+
 const threeOf = <Part extends z.ZodType>(part: Part) => z.tuple([part, part, part]);
 
 const preprocessing = z.discriminatedUnion('kind', [
@@ -88,7 +90,7 @@ const postprocessing = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('vector'),
     output: z.string().min(1),
-    dimensions: z.int().min(1).max(65_536),
+    dimensions: z.int().min(1).max(vectorDimensionsMax),
     /** Of an output [batch, length, dimensions]: the mean over the tokens that are no padding, or the first one. */
     pooling: z.enum(['none', 'mean', 'first']).default('none'),
     normalisation: z.enum(['none', 'l2']).default('none'),

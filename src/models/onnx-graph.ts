@@ -18,6 +18,8 @@ export type OnnxGraph = {
   readonly outputs: readonly OnnxPort[];
   /** What the nodes of the outermost graph compute, in the order of the file; outputs of the graph among them. */
   readonly tensors: readonly string[];
+  /** The names of the kinds of nodes: Conv, MatMul. */
+  readonly operators: ReadonlySet<string>;
 };
 
 /** Numbers of onnx.proto3. */
@@ -31,12 +33,14 @@ const elementTypes: Readonly<Record<number, string>> = {
 /** Throws RangeError where the bytes are no ONNX file. */
 export function onnxGraph(model: Uint8Array): OnnxGraph {
   const fields = graphFields(model);
+  const nodes = bodies(fields, graph.node).map((node) => [...fieldsOf(node)]);
   const stored = new Set(bodies(fields, graph.initializer).map((tensor) => nameIn(tensor, 8)));
   for (const sparse of bodies(fields, graph.sparseInitializer)) stored.add(nameIn(bodies([...fieldsOf(sparse)], 1)[0] ?? new Uint8Array(), 8));
   return {
     inputs: bodies(fields, graph.input).map(portOf).filter(({ name }) => !stored.has(name)),
     outputs: bodies(fields, graph.output).map(portOf),
-    tensors: bodies(fields, graph.node).flatMap((node) => bodies([...fieldsOf(node)], 2).map(textOf)).filter((name) => name !== ''),
+    tensors: nodes.flatMap((node) => bodies(node, 2).map(textOf)).filter((name) => name !== ''),
+    operators: new Set(nodes.flatMap((node) => bodies(node, 4).map(textOf))),
   };
 }
 

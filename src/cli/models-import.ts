@@ -1,0 +1,147 @@
+/** `models import`: the directory of a model from an ONNX file of a network for images, or from a directory in the layout of Hugging Face. */
+import { stat } from 'node:fs/promises';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { cliError } from '../core/errors/cli.ts';
+import { imagePresets, type ImageSteps } from '../models/import-image-steps.ts';
+import type { LabelGroup } from '../models/import-labels.ts';
+import { importOnnx, importTasks, type OnnxImport } from '../models/import-onnx.ts';
+import type { WrittenModel } from '../models/manifest-writer.ts';
+import { outputOf, type CommandLine } from './context.ts';
+import { withExamples } from './help.ts';
+import type { Output } from './output.ts';
+
+type Three = [number, number, number];
+
+/** As commander collects them. */
+type ImportOptions = Omit<OnnxImport, 'file' | 'directory' | 'groups' | 'version' | 'knownInputs'> & {
+  readonly to: string;
+  readonly modelVersion?: string;
+  readonly group: readonly LabelGroup[];
+  readonly knownInput: readonly string[];
+  readonly force?: boolean;
+  readonly json?: boolean;
+};
+
+export function addModelsImportCommand(models: Command, commandLine: CommandLine): void {
+  const command = models
+    .command('import')
+    .argument('<file>', 'an ONNX file of a network that reads images')
+    .summary('make a model of an ONNX file')
+    .description(
+      'make the directory of a model: what an ONNX file reads and gives is read in it, the known answers are its own, and it must pass the proofs of `models verify`; nothing is written otherwise',
+    )
+    .requiredOption('--to <directory>', 'the directory to make')
+    .option('--force', 'replace the directory of a model that is there')
+    .option('--name <name>', 'name of the model; without it, made from that of the file')
+    .option('--model-version <version>', 'version of the model', '1.0.0')
+    .option('--licence <name>', 'licence of the model')
+    .option('--source <text>', 'where the model comes from')
+    .addOption(new Option('--task <task>', 'what the model is for; without it, classification where there are labels or groups').choices(importTasks))
+    .option('--json', 'print one JSON object');
+  addOutputOptions(command);
+  addImageOptions(command);
+  addProofOptions(command);
+  command.action(async (file: string, { to, modelVersion, group, knownInput, force, json, ...options }: ImportOptions) => {
+    const output = outputOf(commandLine, json);
+    if (await isDirectory(file)) throw cliError('LS_CLI_USAGE', `${file} is a directory: name its ONNX file`);
+    const written = await importOnnx(
+      { ...options, file, directory: to, groups: group, knownInputs: knownInput, ...(modelVersion === undefined ? {} : { version: modelVersion }) },
+      { force: force === true, signal: commandLine.signal },
+    );
+    print(written, output);
+  });
+  withExamples(
+    command,
+    'labelstream models import shufflenet.onnx --to models/features --expose 611 --preset imagenet',
+    'labelstream models import shufflenet.onnx --to models/pets --preset imagenet --activation softmax --group cat=281-285,dog=151-268',
+    'labelstream models import squeezenet.onnx --to models/squeezenet --preset raw --colour-order BGR --labels imagenet.txt',
+  );
+}
+
+function addOutputOptions(command: Command): void {
+  command
+    .option('--output <name>', 'the output that counts, where there are several')
+    .option('--expose <tensor>', 'make an inner tensor the output')
+    .addOption(new Option('--normalisation <kind>', 'of a vector').choices(['none', 'l2']))
+    .option('--labels <file>', 'labels in the order of the classes: one per line, or JSON')
+    .option('--group <label=first-last>', 'labels that stand for several classes, whose scores are added; with commas, or repeated', groupsOf, [])
+    .addOption(new Option('--activation <kind>', 'what turns the output into scores').choices(['none', 'softmax', 'sigmoid']));
+}
+
+function addImageOptions(command: Command): void {
+  const rules = ['cover', 'contain', 'stretch'] satisfies ImageSteps['resize']['rule'][];
+  const kernels = ['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3'] satisfies ImageSteps['resize']['kernel'][];
+  command
+    .addOption(new Option('--preset <name>', 'numbers that the model was trained on: those of ImageNet, 0 to 1, -1 to 1, 0 to 255').choices(Object.keys(imagePresets)))
+    .addOption(new Option('--size <width>x<height>', 'where the model leaves it open').argParser(sizeOf))
+    .addOption(new Option('--resize <rule>', 'cover: fill and cut the middle out (default); contain: fit, with a background beside; stretch').choices(rules))
+    .addOption(new Option('--shorter-side <pixels>', 'with cover: what the shorter side becomes before the middle is cut out').argParser(wholeNumber))
+    .addOption(new Option('--kernel <kind>', 'of the resizing; linear without it').choices(kernels))
+    .addOption(new Option('--background <r,g,b>', 'behind transparent pixels and beside a contained image; black without it').argParser(three))
+    .addOption(new Option('--colour-order <order>', 'RGB without it').choices(['RGB', 'BGR']))
+    .addOption(new Option('--scale <number>', 'each 0 to 255 is multiplied by it').argParser(number))
+    .addOption(new Option('--mean <a,b,c>', 'then subtracted, in colour order').argParser(three))
+    .addOption(new Option('--deviation <a,b,c>', 'then divided by, in colour order').argParser(three))
+    .addOption(new Option('--layout <layout>', 'of the tensor, where its shape does not tell').choices(['NCHW', 'NHWC']));
+}
+
+function addProofOptions(command: Command): void {
+  command
+    .option('--known-input <image>', 'an image for the known answers, copied to the model; may be repeated; two are drawn without it', (value: string, before: readonly string[]) => [...before, value], [])
+    .addOption(new Option('--tolerance <share>', 'of the largest number of a known answer; without it 0.001, 0.01 for float16, 0.05 for quantised networks').argParser(number))
+    .addOption(new Option('--batch-sizes <sizes>', 'batches in which an open batch is executed; without it 1,8, or 1 where results depend on the batch').argParser(wholeNumbers))
+    .option('--dequantise', 'compute with float32 where weights are stored as integers');
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isDirectory(), () => false);
+}
+
+function print({ directory, manifest, report, notes }: WrittenModel, output: Output): void {
+  const { name, version, task, opset, preprocessing, postprocessing, executedShapes, reproducible, knownAnswers, labels } = manifest;
+  if (output.json) {
+    output.object({ directory, name, version, task, opset, preprocessing, postprocessing, labels, executedShapes, reproducible, knownAnswers: knownAnswers.length, checks: report.checks, notes });
+    return;
+  }
+  const gives = postprocessing.kind === 'vector' ? `a vector of ${postprocessing.dimensions} numbers` : `scores of ${labels.length} labels`;
+  output.line(`${name} ${version}: ${task}, ${gives} from ${postprocessing.output}, opset ${opset}, in batches of ${executedShapes.batchSizes.join(', ')}`);
+  output.line(`written to ${directory}; ${reproducible ? 'the result of an item does not depend on its batch' : 'NOT reproducible'}`);
+  for (const note of notes) output.note(`note: ${note}`);
+}
+
+function groupsOf(value: string, before: readonly LabelGroup[]): LabelGroup[] {
+  const groups = value.split(',').map((part) => {
+    const [, label = '', first = '', last] = /^\s*([^=]+?)\s*=\s*(\d+)(?:\s*-\s*(\d+))?\s*$/.exec(part) ?? [];
+    const group = { label, first: Number(first), last: Number(last ?? first) };
+    if (label === '' || group.last < group.first || group.last > 1e6) throw new InvalidArgumentError('Write it as label=first-last, such as cat=281-285.');
+    return group;
+  });
+  return [...before, ...groups];
+}
+
+function sizeOf(value: string): { width: number; height: number } {
+  const [, width, height] = /^(\d+)x(\d+)$/.exec(value) ?? [];
+  if (width === undefined || height === undefined) throw new InvalidArgumentError('Write it as WIDTHxHEIGHT, such as 224x224.');
+  return { width: Number(width), height: Number(height) };
+}
+
+function number(value: string): number {
+  const parsed = value.trim() === '' ? Number.NaN : Number(value);
+  if (!Number.isFinite(parsed)) throw new InvalidArgumentError('It is no number.');
+  return parsed;
+}
+
+function wholeNumber(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('It is no whole number.');
+  return Number(value);
+}
+
+function wholeNumbers(value: string): number[] {
+  return value.split(',').map((part) => wholeNumber(part.trim()));
+}
+
+function three(value: string): Three {
+  const [first, second, third, ...more] = value.split(',').map(number);
+  if (first === undefined || second === undefined || third === undefined || more.length > 0) throw new InvalidArgumentError('Write three numbers with commas.');
+  return [first, second, third];
+}

@@ -1,0 +1,255 @@
+/**
+ * `models import FILE.onnx`: a directory with a manifest, from an ONNX file of a network for images. What can be read in the file is read (ports, sizes,
+ * a fixed batch, opset), what the options say is checked against it, and what the model gives is asked of the model itself.
+ */
+import { readFile, realpath } from 'node:fs/promises';
+import { basename, dirname, extname, join, sep } from 'node:path';
+import { modelError } from '../core/errors/model.ts';
+import { imageSteps, isFixed, shapeText, type ImageStepOptions, type ImageSteps } from './import-image-steps.ts';
+import { groupMembers, readLabels, type LabelGroup } from './import-labels.ts';
+import { knownImages } from './known-images.ts';
+import { writeModelDirectory, type DraftFile, type ModelDraft, type WriteOptions, type WrittenModel } from './manifest-writer.ts';
+import { vectorDimensionsMax, type Manifest } from './manifest.ts';
+import { exposed, onnxGraph, type OnnxGraph, type OnnxPort } from './onnx-graph.ts';
+import { openProbe, type OnnxSource } from './onnx-probe.ts';
+import { onnxStructure } from './onnx-structure.ts';
+
+export const importTasks = ['image-features', 'image-classification'] as const;
+
+export type OnnxImport = ImageStepOptions & {
+  readonly file: string;
+  readonly directory: string;
+  readonly name?: string;
+  readonly version?: string;
+  /** Without it: classification where there are labels or groups. */
+  readonly task?: (typeof importTasks)[number];
+  /** An inner tensor that becomes the output. */
+  readonly expose?: string;
+  readonly output?: string;
+  readonly labels?: string;
+  readonly groups?: readonly LabelGroup[];
+  readonly activation?: 'none' | 'softmax' | 'sigmoid';
+  readonly normalisation?: 'none' | 'l2';
+  readonly licence?: string;
+  readonly source?: string;
+  readonly dequantise?: boolean;
+  readonly knownInputs?: readonly string[];
+  /** Share of the largest magnitude in an answer. */
+  readonly tolerance?: number;
+  readonly batchSizes?: readonly number[];
+};
+
+const modelFile = 'model.onnx';
+const batchSizesOfAnOpenBatch = [1, 8];
+const quantising = /^(QLinear|QuantizeLinear|DequantizeLinear|DynamicQuantizeLinear|ConvInteger|MatMulInteger)/;
+
+/** Rejects with LS_MODEL_LOAD, LS_MODEL_IMPORT, LS_MODEL_EXTERNAL_DATA or LS_MODEL_MANIFEST; nothing is written then. */
+export async function importOnnx(options: OnnxImport, writing: WriteOptions = {}): Promise<WrittenModel> {
+  const source = await readSource(options);
+  const draft = await draftOf(source, await portsOf(source, options), options);
+  const written = await writeModelDirectory(options.directory, draft, writing);
+  return { ...written, notes: [...written.notes, ...scoreNotes(written.manifest)] };
+}
+
+type Ports = {
+  readonly preprocessing: ImageSteps;
+  readonly type: 'float32' | 'float16';
+  readonly output: string;
+  /** Numbers that the output has for an image. */
+  readonly width: number;
+  readonly batchSizes: readonly number[];
+  readonly isBatchFixed: boolean;
+};
+
+/** What goes in and comes out. The model is loaded first: where it cannot be, nothing else counts. */
+async function portsOf({ model, graph }: Source, options: OnnxImport): Promise<Ports> {
+  const { file } = model;
+  const probe = await openProbe(model);
+  try {
+    const input = inputOf(graph, file);
+    const preprocessing = imageSteps(file, input, options);
+    const { name, type, shape } = input;
+    if (type !== 'float32' && type !== 'float16') throw importError(file, `the input ${name} is ${type ?? 'of an unknown type'}, neither float32 nor float16`);
+    const output = outputOf(graph, options, file);
+    const batch = shape?.[0];
+    const batchSizes = isFixed(batch) ? [batch] : (options.batchSizes ?? batchSizesOfAnOpenBatch);
+    if (isFixed(batch) && options.batchSizes !== undefined) throw importError(file, `it has a fixed batch of ${batch}: leave --batch-sizes out`);
+    const { layout, width, height } = preprocessing;
+    const dims = [batchSizes[0] ?? 1, ...(layout === 'NCHW' ? [3, height, width] : [height, width, 3])];
+    const found = await probe.run({ name, type, dims }, output);
+    if (found.type !== 'float32' && found.type !== 'float16') throw importError(file, `the output ${output} is ${found.type}, neither float32 nor float16`);
+    if (found.dims.length < 2 || found.dims[0] !== dims[0]) throw importError(file, `the output ${output} is ${shapeText(found.dims)}: it has no row for each image`);
+    const numbers = found.dims.slice(1).reduce((product, dimension) => product * dimension, 1);
+    return { preprocessing, type, output, width: numbers, batchSizes, isBatchFixed: isFixed(batch) };
+  } finally {
+    await probe.close();
+  }
+}
+
+async function draftOf({ model, graph, externalFiles }: Source, ports: Ports, options: OnnxImport): Promise<ModelDraft> {
+  const known = await knownImages(options.knownInputs ?? []);
+  return {
+    manifest: {
+      name: options.name ?? nameFrom(options.file),
+      version: options.version ?? '1.0.0',
+      licence: options.licence ?? 'not stated',
+      source: options.source ?? basename(options.file),
+      model: modelFile,
+      opset: model.opset,
+      dequantise: model.dequantise,
+      preprocessing: ports.preprocessing,
+      ...(await resultsOf(options, ports.output, ports.width, model.file)),
+      executedShapes: { batchSizes: [...ports.batchSizes] },
+      quality: {},
+    },
+    files: [{ path: modelFile, content: { bytes: model.bytes } }, ...externalFiles, ...known.files],
+    knownInputs: known.inputs,
+    toleranceShare: options.tolerance ?? toleranceShareOf(graph, ports.type),
+    keepsBatchSizes: options.batchSizes !== undefined || ports.isBatchFixed,
+  };
+}
+
+type Source = { readonly model: OnnxSource; readonly graph: OnnxGraph; readonly externalFiles: readonly DraftFile[] };
+
+/** The file, with the inner tensor exposed that the options name. */
+async function readSource({ file, expose, dequantise = false }: OnnxImport): Promise<Source> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    throw modelError('LS_MODEL_IMPORT', `${file} cannot be read: ${messageOf(error)}`, { file }, { cause: error });
+  }
+  const { graph, externalLocations, opset } = parsed(file, bytes);
+  if (expose !== undefined && !graph.outputs.some(({ name }) => name === expose)) {
+    if (!graph.tensors.includes(expose)) throw importError(file, `no node computes a tensor ${JSON.stringify(expose)}; ${nearNames(expose, graph.tensors)}`);
+    bytes = exposed(bytes, expose);
+  }
+  const externalData = [];
+  for (const path of externalLocations) externalData.push({ path, bytes: await readExternal(file, path) });
+  return {
+    model: { file, bytes, opset, dequantise, externalData },
+    graph,
+    externalFiles: externalData.map(({ path, bytes: content }) => ({ path, content: { bytes: content } })),
+  };
+}
+
+function parsed(file: string, bytes: Uint8Array): { graph: OnnxGraph; externalLocations: readonly string[]; opset: number } {
+  try {
+    const graph = onnxGraph(bytes);
+    if (graph.outputs.length === 0) throw new RangeError('it has no graph with an output');
+    return { graph, ...onnxStructure(bytes) };
+  } catch (error) {
+    throw modelError('LS_MODEL_LOAD', `${file} is no ONNX file: ${messageOf(error)}`, { file }, { cause: error });
+  }
+}
+
+/** Weights beside the model are taken along; what lies elsewhere is not the model's. */
+async function readExternal(file: string, location: string): Promise<Uint8Array> {
+  const taken = [modelFile, 'manifest.json'];
+  if (taken.includes(location)) throw modelError('LS_MODEL_EXTERNAL_DATA', `${file} keeps weights in ${location}, a name that the import needs itself`, { file, location });
+  try {
+    const root = await realpath(dirname(file));
+    const target = await realpath(join(root, location));
+    if (target.startsWith(root.endsWith(sep) ? root : root + sep)) return await readFile(target);
+  } catch (error) {
+    const message = `${file} keeps weights in ${JSON.stringify(location)}, which cannot be read: ${messageOf(error)}`;
+    throw modelError('LS_MODEL_EXTERNAL_DATA', message, { file, location }, { cause: error });
+  }
+  throw modelError('LS_MODEL_EXTERNAL_DATA', `${file} keeps weights in ${JSON.stringify(location)}, outside of its own directory`, { file, location });
+}
+
+function inputOf({ inputs }: OnnxGraph, file: string): OnnxPort {
+  const [input] = inputs;
+  if (input === undefined || inputs.length > 1) {
+    const found = inputs.map(({ name, type, shape }) => `${name} ${type ?? ''}${shapeText(shape)}`).join(', ');
+    throw importError(file, `it has ${inputs.length} inputs${found === '' ? '' : ` (${found})`}; only networks that read one image can be imported`);
+  }
+  return input;
+}
+
+function outputOf({ outputs, tensors }: OnnxGraph, { expose, output }: OnnxImport, file: string): string {
+  if (expose !== undefined) {
+    if (output === undefined || output === expose) return expose;
+    throw importError(file, `--expose ${expose} and --output ${output} name two outputs; a model has one`);
+  }
+  const names = outputs.map(({ name }) => name);
+  if (output === undefined) {
+    const [only = ''] = names;
+    if (names.length === 1) return only;
+    throw importError(file, `it has the outputs ${names.join(', ')}: say with --output which one counts`);
+  }
+  if (names.includes(output)) return output;
+  const inner = tensors.includes(output) ? `; --expose ${output} makes that inner tensor one` : '';
+  throw importError(file, `it has no output ${JSON.stringify(output)}, but ${names.join(', ')}${inner}`);
+}
+
+type Results = Pick<Manifest, 'task' | 'postprocessing' | 'labels'>;
+
+async function resultsOf(options: OnnxImport, output: string, width: number, file: string): Promise<Results> {
+  const { groups = [], labels: labelsFile, activation, normalisation } = options;
+  const task = options.task ?? (labelsFile !== undefined || groups.length > 0 ? 'image-classification' : 'image-features');
+  if (task === 'image-features') {
+    if (labelsFile !== undefined || groups.length > 0 || activation !== undefined) throw importError(file, '--labels, --group and --activation go with the task image-classification');
+    if (width > vectorDimensionsMax) throw importError(file, `the output ${output} has ${width} numbers for an image; a vector has at most ${vectorDimensionsMax}`);
+    return { task, labels: [], postprocessing: { kind: 'vector', output, dimensions: width, pooling: 'none', normalisation: normalisation ?? 'none' } };
+  }
+  if (normalisation !== undefined) throw importError(file, '--normalisation goes with the task image-features');
+  const scores = { kind: 'scores', output, activation: activation ?? 'none' } as const;
+  if (groups.length > 0) {
+    if (labelsFile !== undefined) throw importError(file, '--group names the labels itself: leave --labels out');
+    const { labels, members } = groupMembers(groups, width);
+    return { task, labels, postprocessing: { ...scores, groups: { classes: width, members } } };
+  }
+  if (labelsFile === undefined) throw importError(file, `the ${width} classes of ${output} need names: --labels FILE, or --group LABEL=FIRST-LAST`);
+  const labels = await readLabels(labelsFile);
+  if (labels.length !== width) throw importError(file, `${labelsFile} has ${labels.length} labels; the output ${output} has ${width} classes`);
+  return { task, labels: [...labels], postprocessing: scores };
+}
+
+/** Other processors add in other orders, and decode JPEG with other roundings. */
+function toleranceShareOf({ operators }: OnnxGraph, inputType: string): number {
+  if ([...operators].some((operator) => quantising.test(operator))) return 0.05;
+  return inputType === 'float16' ? 0.01 : 0.001;
+}
+
+function scoreNotes({ postprocessing, knownAnswers }: Manifest): string[] {
+  if (postprocessing.kind !== 'scores' || postprocessing.activation !== 'none') return [];
+  const isProbable = knownAnswers.every(({ output }) => output.every((score) => score >= 0) && output.reduce((total, score) => total + score, 0) < 1.05);
+  return isProbable ? [] : ['its scores are no probabilities: consider --activation softmax'];
+}
+
+function nameFrom(file: string): string {
+  const name = basename(file, extname(file)).toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '').slice(0, 100);
+  return name === '' ? 'model' : name;
+}
+
+/** What somebody may have meant: the names that share most, by edit distance. */
+function nearNames(wanted: string, names: readonly string[]): string {
+  const near = names
+    .map((name) => ({ name, distance: editDistance(wanted, name.slice(0, 200)) }))
+    .sort((left, right) => left.distance - right.distance)
+    .slice(0, 5);
+  return near.length === 0 ? 'it computes none' : `near names are ${near.map(({ name }) => name).join(', ')}`;
+}
+
+/** Levenshtein 1966: insertions, deletions and replacements. */
+function editDistance(left: string, right: string): number {
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let line = 1; line <= left.length; line += 1) {
+    const next = [line];
+    for (let column = 1; column <= right.length; column += 1) {
+      const replaced = (row[column - 1] ?? 0) + (left[line - 1] === right[column - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
+
+function importError(file: string, message: string): Error {
+  return modelError('LS_MODEL_IMPORT', `${file}: ${message}`, { file });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
