@@ -3,11 +3,13 @@
  * memory are blocked, nothing is kept between images, and one image uses one thread (images are decoded side by side instead).
  *
  * The steps, pinned: orientation by EXIF, colours to sRGB by the profile in the image, 16 bits to 8 by leaving the lower ones out, transparency
- * onto the background, resizing of all pixels (nothing is scaled down while it is decoded: see `extract` below), then cut or pad.
+ * onto the background (in integers, rounded down), resizing of all pixels, then cut or pad. libvips makes images smaller; see enlarge.ts for
+ * the other way.
  */
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { imageError } from '../../../core/errors/image.ts';
-import { resizePlan, type ImageSize, type ResizeRule } from './image-geometry.ts';
+import { enlarge, type Kernel } from './enlarge.ts';
+import { resizePlan, type Area, type ImageSize, type ResizePlan, type ResizeRule } from './image-geometry.ts';
 import { corrupt } from './image-structure.ts';
 
 sharp.block({ operation: ['VipsForeignLoad'] });
@@ -19,7 +21,7 @@ sharp.cache(false);
 const decodeSecondsMax = 30;
 
 export type PixelPlan = ImageSize & {
-  readonly resize: ResizeRule & { readonly kernel: 'nearest' | 'linear' | 'cubic' | 'mitchell' | 'lanczos2' | 'lanczos3' };
+  readonly resize: ResizeRule & { readonly kernel: Kernel };
   readonly background: readonly [number, number, number];
   readonly imagePixelsMax: number;
 };
@@ -28,36 +30,58 @@ export type PixelPlan = ImageSize & {
 export async function decodePixels(bytes: Buffer, plan: PixelPlan): Promise<Uint8Array> {
   const options: SharpOptions = { failOn: 'warning', limitInputPixels: plan.imagePixelsMax, sequentialRead: true };
   try {
-    const { autoOrient: oriented } = await sharp(bytes, options).metadata();
-    const { data, info } = await placed(sharp(bytes, options).autoOrient(), oriented, plan)
-      .timeout({ seconds: decodeSecondsMax })
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    if (info.channels !== 3 || info.width !== plan.width || info.height !== plan.height) {
-      throw corrupt(`the image was decoded to ${info.width} x ${info.height} pixels of ${info.channels} channels`);
-    }
-    return data;
+    const { autoOrient: size } = await sharp(bytes, options).metadata();
+    const steps = resizePlan(size, plan, plan.resize);
+    checkResized(size, steps.resized, plan.imagePixelsMax);
+    // Grey becomes colour before it is flattened: the background has a colour. Nothing is scaled down by the decoder, whose pixels would differ.
+    const image = sharp(bytes, options).timeout({ seconds: decodeSecondsMax }).autoOrient().pipelineColourspace('srgb').flatten({ background: colourOf(plan) });
+    if (isEnlarged(size, steps.resized)) return padded(enlarge(await rawPixels(image, size), size, steps.resized, enlargedArea(steps), plan.resize.kernel), steps, plan);
+    return await rawPixels(placed(image.resize(steps.resized.width, steps.resized.height, { fit: 'fill', kernel: plan.resize.kernel }), steps, plan), plan);
   } catch (error) {
     throw decodeError(error);
   }
 }
 
-function placed(image: Sharp, size: ImageSize, plan: PixelPlan): Sharp {
-  const { width, height, resize, background, imagePixelsMax } = plan;
-  const { resized, area, isPadded } = resizePlan(size, plan, resize);
-  if (resized.width * resized.height > imagePixelsMax) {
-    const message = `the image has ${size.width} x ${size.height} pixels, and would have ${resized.width} x ${resized.height} before its middle is cut out`;
-    throw imageError('LS_IMAGE_TOO_LARGE', message, { width: size.width, height: size.height });
+async function rawPixels(image: Sharp, { width, height }: ImageSize): Promise<Uint8Array> {
+  const { data, info } = await image.toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  if (info.channels === 3 && info.width === width && info.height === height) return data;
+  throw corrupt(`the image was decoded to ${info.width} x ${info.height} pixels of ${info.channels} channels`);
+}
+
+function checkResized(size: ImageSize, resized: ImageSize, imagePixelsMax: number): void {
+  if (resized.width * resized.height <= imagePixelsMax) return;
+  const message = `the image has ${size.width} x ${size.height} pixels, and would have ${resized.width} x ${resized.height} before its middle is cut out`;
+  throw imageError('LS_IMAGE_TOO_LARGE', message, { width: size.width, height: size.height });
+}
+
+function colourOf({ background: [r, g, b] }: PixelPlan): { r: number; g: number; b: number } {
+  return { r, g, b };
+}
+
+/** Along no side smaller, along one larger. */
+function isEnlarged(size: ImageSize, resized: ImageSize): boolean {
+  return resized.width >= size.width && resized.height >= size.height && resized.width * resized.height > size.width * size.height;
+}
+
+function placed(image: Sharp, { area, isPadded }: ResizePlan, plan: PixelPlan): Sharp {
+  if (!isPadded) return image.extract(area);
+  const right = plan.width - area.left - area.width;
+  const bottom = plan.height - area.top - area.height;
+  return image.extend({ left: area.left, top: area.top, right, bottom, background: colourOf(plan) });
+}
+
+function enlargedArea({ resized, area, isPadded }: ResizePlan): Area {
+  return isPadded ? { ...resized, left: 0, top: 0 } : area;
+}
+
+function padded(pixels: Uint8Array, { area, isPadded }: ResizePlan, { width, height, background }: PixelPlan): Uint8Array {
+  if (!isPadded) return pixels;
+  const result = new Uint8Array(3 * width * height);
+  for (let index = 0; index < result.length; index += 1) result[index] = background[index % 3] ?? 0;
+  for (let row = 0; row < area.height; row += 1) {
+    result.set(pixels.subarray(3 * row * area.width, 3 * (row + 1) * area.width), 3 * ((area.top + row) * width + area.left));
   }
-  const colour = { r: background[0], g: background[1], b: background[2] };
-  const whole = { left: 0, top: 0, width: size.width, height: size.height };
-  // Cutting out the whole image keeps sharp from asking the decoder for a smaller one, whose pixels depend on the decoder.
-  const scaled = image.flatten({ background: colour }).extract(whole).resize(resized.width, resized.height, { fit: 'fill', kernel: resize.kernel, fastShrinkOnLoad: false });
-  if (!isPadded) return scaled.extract(area);
-  const right = width - area.left - area.width;
-  const bottom = height - area.top - area.height;
-  return scaled.extend({ left: area.left, top: area.top, right, bottom, background: colour });
+  return result;
 }
 
 function decodeError(error: unknown): unknown {

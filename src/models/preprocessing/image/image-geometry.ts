@@ -6,7 +6,7 @@
  */
 
 export type ImageSize = { readonly width: number; readonly height: number };
-type Area = ImageSize & { readonly left: number; readonly top: number };
+export type Area = ImageSize & { readonly left: number; readonly top: number };
 
 export type ResizePlan = {
   readonly resized: ImageSize;

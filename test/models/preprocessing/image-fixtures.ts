@@ -1,0 +1,25 @@
+/** What the tests of images share: the preprocessor with plain parameters, and images made of nothing. */
+import type { Manifest } from '../../../src/models/manifest.ts';
+import { createImagePreprocessor } from '../../../src/models/preprocessing/image.ts';
+
+export type ImageParameters = Omit<Extract<Manifest['preprocessing'], { kind: 'image' }>, 'kind' | 'input'>;
+
+export const plainParameters: ImageParameters = {
+  width: 16,
+  height: 16,
+  resize: { rule: 'stretch', kernel: 'linear' },
+  background: [0, 0, 0],
+  colourOrder: 'RGB',
+  scale: 1,
+  mean: [0, 0, 0],
+  deviation: [1, 1, 1],
+  layout: 'NHWC',
+};
+
+export async function imageTensor(bytes: Uint8Array, parameters: Partial<ImageParameters> = {}, contentType = '', imagePixelsMax?: number): Promise<Float32Array> {
+  const preprocessor = createImagePreprocessor({ kind: 'image', input: 'pixels', ...plainParameters, ...parameters }, imagePixelsMax);
+  const { values } = await preprocessor.prepare({ kind: 'image', bytes, contentType });
+  const tensor = values['pixels'];
+  if (!(tensor instanceof Float32Array)) throw new Error('no float32 values');
+  return tensor;
+}
