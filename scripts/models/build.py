@@ -7,8 +7,8 @@ import sys
 import tempfile
 import time
 
-# The order matters to nobody but the reader: the two text models ask the teacher for the same vectors.
-PARTS = ["golden", "banknote_classifier", "static_text_encoder", "topic_classifier"]
+# The two text models ask the teacher for the same vectors. The drawing classifier and the sample images need the visual encoder.
+PARTS = ["golden", "banknote_classifier", "static_text_encoder", "topic_classifier", "visual_encoder", "drawing_classifier", "sample_images"]
 
 
 def main() -> None:

@@ -67,10 +67,14 @@ def write_json(path: Path, value) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def write_manifest(folder: Path, manifest: dict) -> None:
-    """Adds the hash and size of model.onnx, which every bundle has as its only file."""
-    data = (folder / "model.onnx").read_bytes()
-    files = [{"path": "model.onnx", "sha256": hashlib.sha256(data).hexdigest(), "sizeBytes": len(data)}]
+def describe_file(folder: Path, name: str) -> dict:
+    data = (folder / name).read_bytes()
+    return {"path": name, "sha256": hashlib.sha256(data).hexdigest(), "sizeBytes": len(data)}
+
+
+def write_manifest(folder: Path, manifest: dict, more_files: list[str] | None = None) -> None:
+    """Adds the hashes and sizes of model.onnx, which is every bundle's model, and of what else belongs to it."""
+    files = [describe_file(folder, name) for name in ("model.onnx", *(more_files or []))]
     head = {key: manifest[key] for key in ("name", "version", "task", "licence", "source")}
     rest = {key: value for key, value in manifest.items() if key not in head}
     write_json(
