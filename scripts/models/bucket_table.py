@@ -1,8 +1,8 @@
 """A table of vectors for hashed subwords, fitted to words, and the ONNX nodes that sum it for a text.
 
-Rows are int8 with one scale per row, and are taken back to float32 after the lookup: the file is small,
-the arithmetic is float32, and nothing depends on what else is in the batch, which no dynamic
-quantisation can say."""
+Rows are int8, or two numbers of 4 bits in a byte, with one scale per row, and are taken back to float32 after the
+lookup: the file is small, the arithmetic is float32, and nothing depends on what else is in the batch, which no
+dynamic quantisation can say."""
 
 import bundle
 import numpy as np
@@ -21,16 +21,16 @@ class Lexicon:
     def number(self, word: str) -> int:
         return self.numbers.setdefault(word, len(self.numbers))
 
-    def count_words(self, texts: list[str]) -> sparse.csr_matrix:
-        """[texts, words seen so far]: the share of each word in each text."""
-        rows, columns, shares = [], [], []
+    def count_words(self, texts: list[str], as_shares: bool) -> sparse.csr_matrix:
+        """[texts, words seen so far]: how often each word is in each text, or its share of it."""
+        rows, columns, counts = [], [], []
         for row, text in enumerate(texts):
             words = split_words(text, self.parameters)
             rows += [row] * len(words)
             columns += [self.number(word) for word in words]
-            shares += [1 / len(words)] * len(words)
+            counts += [1 / len(words) if as_shares else 1] * len(words)
         shape = (len(texts), len(self.numbers))
-        return sparse.csr_matrix((np.array(shares, np.float32), (rows, columns)), shape)
+        return sparse.csr_matrix((np.array(counts, np.float32), (rows, columns)), shape)
 
     def buckets(self) -> sparse.csr_matrix:
         """[words, buckets]: the weights that the preprocessing gives each word's buckets."""
@@ -72,16 +72,41 @@ def ridge(features, targets, penalty, start, row_weights=None, steps=30):
     return solution
 
 
-def quantise(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """int8 rows and float32 scales [rows, 1] whose product is nearest to the table."""
-    scales = (np.abs(table).max(axis=1, keepdims=True) / 127).astype(np.float32)
+# A word that no text uses keeps half the length that it has alone; the more texts, the less this counts.
+ALONE_SHARE, ALONE_PENALTY = 0.5, 0.05
+BUCKET_PENALTY = 0.05
+
+
+def fit_words(texts, targets, words, word_targets, parameters):
+    """Word vectors whose mean over a text is near its target. Returns lexicon, vectors, texts per word."""
+    lexicon = Lexicon(parameters)
+    shares = lexicon.count_words(texts, as_shares=True)
+    for word in words:
+        lexicon.number(word)
+    shares = widen(shares, len(lexicon.numbers))
+    start = np.zeros((len(lexicon.numbers), targets.shape[1]), np.float32)
+    start[[lexicon.numbers[word] for word in words]] = ALONE_SHARE * word_targets
+    vectors = ridge(shares, targets, ALONE_PENALTY, start)
+    return lexicon, vectors, np.asarray((shares > 0).sum(axis=0)).ravel()
+
+
+def fit_buckets(lexicon, vectors, text_counts) -> np.ndarray:
+    """A common word's error matters more, for it is met more often."""
+    buckets = lexicon.buckets()
+    start = np.zeros((buckets.shape[1], vectors.shape[1]), np.float32)
+    importance = (text_counts + 1).astype(np.float32)
+    return ridge(buckets, vectors, BUCKET_PENALTY, start, importance, steps=40)
+
+
+def quantise(table: np.ndarray, highest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers from -highest to highest and float32 scales [rows, 1], whose product is nearest to the table."""
+    scales = (np.abs(table).max(axis=1, keepdims=True) / highest).astype(np.float32)
     scales[scales == 0] = 1
     return np.round(table / scales).astype(np.int8), scales
 
 
-def sum_nodes() -> list:
-    """ids, weights [batch, length] -> sums [batch, 1, width]. Each item is a product [1, length] x [length, width] of
-    its own, so its last bits depend neither on the batch nor on its neighbours; padding has weight 0 and adds 0."""
+def weight_nodes() -> list:
+    """ids, weights [batch, length] -> weight_rows [batch, 1, length], the rows' scales in them, and int8_rows."""
     return [
         helper.make_node("Gather", ["table", "ids"], ["int8_rows"], axis=0),
         helper.make_node("Cast", ["int8_rows"], ["rows"], to=TensorProto.FLOAT),
@@ -89,17 +114,50 @@ def sum_nodes() -> list:
         helper.make_node("Squeeze", ["row_scales", "last_axis"], ["flat_scales"]),
         helper.make_node("Mul", ["weights", "flat_scales"], ["scaled_weights"]),
         helper.make_node("Unsqueeze", ["scaled_weights", "item_axis"], ["weight_rows"]),
-        helper.make_node("MatMul", ["weight_rows", "rows"], ["sums"]),
     ]
 
 
-def sum_initializers(table: np.ndarray) -> list:
-    rows, scales = quantise(table)
+def sum_nodes() -> list:
+    """ids, weights [batch, length] -> sums [batch, 1, width]. Each item is a product [1, length] x [length, width] of
+    its own, so its last bits depend neither on the batch nor on its neighbours; padding has weight 0 and adds 0."""
+    return [*weight_nodes(), helper.make_node("MatMul", ["weight_rows", "rows"], ["sums"])]
+
+
+def packed_sum_nodes() -> list:
+    """The same for a table of half its width, each byte of which is 16 a + b, with a and b from -7 to 7: a is what
+    rounding byte / 16 gives, and b is taken from the sums, which is cheaper than to unpack it row by row."""
+    return [
+        *weight_nodes(),
+        helper.make_node("Mul", ["rows", "sixteenth"], ["row_sixteenths"]),
+        helper.make_node("Round", ["row_sixteenths"], ["first_rows"]),
+        helper.make_node("MatMul", ["weight_rows", "first_rows"], ["first_sums"]),
+        helper.make_node("MatMul", ["weight_rows", "rows"], ["both_sums"]),
+        helper.make_node("Mul", ["first_sums", "sixteen"], ["first_parts"]),
+        helper.make_node("Sub", ["both_sums", "first_parts"], ["second_sums"]),
+        helper.make_node("Concat", ["first_sums", "second_sums"], ["sums"], axis=2),
+    ]
+
+
+def row_initializers(rows: np.ndarray, scales: np.ndarray) -> list:
     return [
         bundle.constant("table", rows),
         bundle.constant("scales", scales),
         bundle.constant("item_axis", np.array([1], np.int64)),
         bundle.constant("last_axis", np.array([2], np.int64)),
+    ]
+
+
+def sum_initializers(table: np.ndarray) -> list:
+    return row_initializers(*quantise(table, 127))
+
+
+def packed_sum_initializers(table: np.ndarray) -> list:
+    rows, scales = quantise(table, 7)
+    first, second = np.split(rows, 2, axis=1)
+    return [
+        *row_initializers(16 * first + second, scales),
+        bundle.constant("sixteenth", np.array(1 / 16, np.float32)),
+        bundle.constant("sixteen", np.array(16, np.float32)),
     ]
 
 

@@ -1,36 +1,25 @@
-"""Makes models/static-text-encoder: a text's vector is the sum of its buckets' rows, and the rows are fitted
-so that the sum resembles what the teacher says, centred, reduced to 64 dimensions and whitened.
-
-Three steps. The teacher's vectors of dictionary texts give the projection. Word vectors are fitted to the
-projected texts, held near the teacher's vector of each word alone. Buckets are fitted to the words."""
+"""Makes models/static-text-encoder: a text's vector is the normalised sum of its buckets' rows and an offset, which are
+fitted to what the teacher says of words, dictionary texts and questions to a bank: see similarity_fit.py."""
 
 import bucket_table
 import bundle
-import evaluation_texts
+import encoder_texts
+import hashed_text_model
 import numpy as np
+import sample_texts
+import similarity_fit
 import teacher
 import word_lists
-from hashed_subwords import hashed_subwords
 from onnx import helper
 from sklearn.cluster import DBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 FOLDER = bundle.MODELS / "static-text-encoder"
-DIMENSIONS = 64
-PREPROCESSING = {
-    "kind": "hashed-subwords",
-    "wordBuckets": 65536,
-    "ngramBuckets": 24576,
-    "ngramLengthMin": 4,
-    "ngramLengthMax": 4,
-    "maxWordLength": 32,
-    "maxCharacters": 8192,
-    "maxTokens": 1024,
-}
-SHAPES = {"batchSizes": [1, 16], "lengths": [64, 256, 1024]}
-# A word that no text uses keeps half the length that it has alone; the more texts, the less this counts.
-ALONE_SHARE, ALONE_PENALTY = 0.5, 0.05
-BUCKET_PENALTY = 0.05
+DIMENSIONS = 128
+PREPROCESSING = {**hashed_text_model.PREPROCESSING, "wordBuckets": 65536, "ngramBuckets": 32768}
+# The small sources are passed twice in an epoch.
+PASSES = {"words": 1, "wordnet": 1, "sentences": 2, "banking": 2}
+EPS = (0.26, 0.28, 0.3, 0.32, 0.34, 0.36, 0.38, 0.4, 0.42)
 EXAMPLES = [
     "The central bank raised interest rates by a quarter of a point.",
     "A comet passed the telescope last night",
@@ -39,48 +28,21 @@ EXAMPLES = [
 ]
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-
-
-def fit_projection(vectors: np.ndarray):
-    """Centre, PCA, whiten, normalise: whitened vectors chain less under DBSCAN."""
-    mean = vectors.mean(axis=0)
-    variances, axes = np.linalg.eigh(np.cov((vectors - mean).T.astype(np.float64)))
-    order = np.argsort(-variances)[:DIMENSIONS]
-    # An eigenvector's sign is arbitrary: fix it, or another build of LAPACK mirrors the space.
-    chosen = axes[:, order] * np.sign(axes[np.abs(axes[:, order]).argmax(axis=0), order])
-    matrix = (chosen / np.sqrt(variances[order])).astype(np.float32)
-    return lambda given: unit((given - mean) @ matrix)
-
-
-def fit_words(texts, targets, words, word_targets, parameters, penalty=ALONE_PENALTY):
-    """Word vectors whose mean over a text is near its target. Returns lexicon, vectors, texts per word."""
-    lexicon = bucket_table.Lexicon(parameters)
-    shares = lexicon.count_words(texts)
-    for word in words:
-        lexicon.number(word)
-    shares = bucket_table.widen(shares, len(lexicon.numbers))
-    start = np.zeros((len(lexicon.numbers), targets.shape[1]), np.float32)
-    start[[lexicon.numbers[word] for word in words]] = ALONE_SHARE * word_targets
-    vectors = bucket_table.ridge(shares, targets, penalty, start)
-    return lexicon, vectors, np.asarray((shares > 0).sum(axis=0)).ravel()
-
-
-def fit_buckets(lexicon, vectors, text_counts) -> np.ndarray:
-    """A common word's error matters more, for it is met more often."""
+def fit(fitted: dict, teach) -> tuple[np.ndarray, np.ndarray]:
+    lexicon = bucket_table.Lexicon(PREPROCESSING)
+    counts = {source: lexicon.count_words(texts, as_shares=False) for source, texts in fitted.items()}
     buckets = lexicon.buckets()
-    start = np.zeros((buckets.shape[1], vectors.shape[1]), np.float32)
-    importance = (text_counts + 1).astype(np.float32)
-    return bucket_table.ridge(buckets, vectors, BUCKET_PENALTY, start, importance, steps=40)
+    features = {source: (bucket_table.widen(count, len(lexicon.numbers)) @ buckets).tocsr() for source, count in counts.items()}
+    vectors = {source: teach(texts) for source, texts in fitted.items()}
+    projection = similarity_fit.fit_projection(np.vstack([vectors["wordnet"], vectors["banking"]]), DIMENSIONS)
+    targets = {source: of_texts @ projection for source, of_texts in vectors.items()}
+    return similarity_fit.fit(features, targets, PASSES, seed=7)
 
 
-def write_model(table: np.ndarray) -> None:
-    # A text of which nothing is known sums to zero, which has no direction; a step too small to matter elsewhere gives it one.
-    nudge = np.zeros(DIMENSIONS, np.float32)
-    nudge[0] = 1e-6
-    nodes = bucket_table.sum_nodes() + [
-        helper.make_node("Add", ["sums", "nudge"], ["vectors"]),
+def write_model(table: np.ndarray, offset: np.ndarray) -> None:
+    nodes = bucket_table.packed_sum_nodes() + [
+        # A text of which nothing is known has the direction of the offset: its cosines are defined.
+        helper.make_node("Add", ["sums", "offset"], ["vectors"]),
         helper.make_node("Transpose", ["vectors"], ["columns"], perm=[0, 2, 1]),
         # As a product per item, its order of addition is that of one item, whatever the batch.
         helper.make_node("MatMul", ["vectors", "columns"], ["squares"]),
@@ -88,7 +50,7 @@ def write_model(table: np.ndarray) -> None:
         helper.make_node("Div", ["vectors", "lengths"], ["unit_vectors"]),
         helper.make_node("Squeeze", ["unit_vectors", "item_axis"], ["embedding"]),
     ]
-    initializers = bucket_table.sum_initializers(table) + [bundle.constant("nudge", nudge)]
+    initializers = bucket_table.packed_sum_initializers(table) + [bundle.constant("offset", offset)]
     outputs = [("embedding", "float32", ["batch", DIMENSIONS])]
     bundle.save_model(
         FOLDER / "model.onnx", "static-text-encoder", nodes, bucket_table.INPUTS, outputs, initializers
@@ -96,26 +58,24 @@ def write_model(table: np.ndarray) -> None:
 
 
 def encode(session, texts: list[str]) -> np.ndarray:
-    tokens = [hashed_subwords(text, PREPROCESSING) for text in texts]
-    rows = [session.run(None, bucket_table.feed([item], SHAPES["lengths"]))[0][0] for item in tokens]
-    return np.stack(rows)
+    return hashed_text_model.run(session, texts, PREPROCESSING)
 
 
-def correlation(session, texts: list[str], seed: int) -> float:
+def correlation(session, texts: list[str], teach) -> float:
     """Pearson's, of the cosines of 20,000 random pairs, with the teacher's."""
-    pairs = np.random.default_rng(seed).integers(0, len(texts), (20000, 2))
+    pairs = np.random.default_rng(3).integers(0, len(texts), (20000, 2))
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    cosines = [(v[pairs[:, 0]] * v[pairs[:, 1]]).sum(axis=1) for v in (encode(session, texts), teacher.embed(texts))]
+    cosines = [(v[pairs[:, 0]] * v[pairs[:, 1]]).sum(axis=1) for v in (encode(session, texts), teach(texts))]
     return round(float(np.corrcoef(cosines)[0, 1]), 3)
 
 
 def cluster_news(session) -> list[dict]:
     """Cosine DBSCAN of all of AG News at several eps; noise counts as one group in the adjusted Rand index."""
-    texts, classes = evaluation_texts.ag_news()
+    texts, classes = sample_texts.ag_news()
     vectors = encode(session, texts)
     distances = np.clip(1 - vectors @ vectors.T, 0, 2)
     found = []
-    for eps in (0.22, 0.24, 0.26, 0.28, 0.3, 0.32, 0.34, 0.36):
+    for eps in EPS:
         labels = DBSCAN(eps=eps, min_samples=5, metric="precomputed").fit_predict(distances)
         sizes = np.bincount(labels[labels >= 0], minlength=1)
         found.append(
@@ -131,64 +91,60 @@ def cluster_news(session) -> list[dict]:
     return found
 
 
-def measure(session) -> dict:
-    news = evaluation_texts.sample(evaluation_texts.ag_news()[0], 1000, seed=1)
-    banking = evaluation_texts.sample(evaluation_texts.banking77()[0], 1000, seed=2)
-    return {
-        "correlationWithTeacher": {"agNews": correlation(session, news, 3), "banking77": correlation(session, banking, 4)},
-        "agNewsCosineDbscanMinPoints5": cluster_news(session),
+def measure(session, fitted: dict, held_out: dict, teach) -> dict:
+    sources = {"bankingIntents": "banking", "bankingRows": "banking", "wordnet": "wordnet"}
+    judged = {
+        name: encoder_texts.without_near_duplicates(texts, fitted[sources[name]], PREPROCESSING)
+        for name, texts in held_out.items()
     }
-
-
-def prove(session, texts: list[str]) -> None:
-    """Batch invariance per length bucket, as it is executed: only items of one bucket share a batch."""
-    tokens = [hashed_subwords(text, PREPROCESSING) for text in texts]
-    shortest = 0
-    for length in SHAPES["lengths"]:
-        items = [item for item in tokens if shortest < len(item[0]) <= length]
-        shortest = length
-        run = lambda chosen: session.run(  # noqa: E731
-            None, bucket_table.feed([items[index] for index in chosen], [length])  # noqa: B023
-        )[0]
-        bundle.prove_batch_invariance(run, len(items), SHAPES["batchSizes"], seed=length)
-        print(f"batch invariance: {len(items)} texts of up to {length} ids", flush=True)
+    left_out = {name: len(texts) - len(judged[name]) for name, texts in held_out.items()}
+    judged["banking"] = judged["bankingIntents"] + judged["bankingRows"]
+    judged["agNews"] = sample_texts.ag_news()[0]
+    quality = {
+        "fittedTexts": {source: len(texts) for source, texts in fitted.items()},
+        "heldOutOfBanking77": {
+            "intents": encoder_texts.held_out_intents(),
+            "sha256FirstByteBelow": encoder_texts.SHA256_FIRST_BYTE_BELOW,
+        },
+        "nearDuplicatesLeftOut": left_out,
+        "correlationWithTeacherOnTextsNotFitted": {
+            name: {"texts": len(texts), "correlation": correlation(session, texts, teach)} for name, texts in judged.items()
+        },
+    }
+    print(bundle.json.dumps(quality, indent=2), flush=True)
+    return {**quality, "agNewsCosineDbscanMinPoints5": cluster_news(session)}
 
 
 def manifest(session, quality: dict) -> dict:
-    answers = encode(session, EXAMPLES)
     return {
         "name": "static-text-encoder",
-        "version": "1.0.0",
+        "version": "2.0.0",
         "task": "text-features",
         "licence": "MIT",
-        "source": "scripts/models/static_text_encoder.py, distilled from all-MiniLM-L6-v2 (Apache-2.0) over the word list wamerican and WordNet 3.0 of Debian",
+        "source": "scripts/models/static_text_encoder.py, distilled from all-MiniLM-L6-v2 (Apache-2.0) over the word list wamerican and WordNet 3.0 of Debian, sentences of topic_texts.py, and banking77 (CC BY 4.0)",
         "preprocessing": PREPROCESSING,
         "postprocessing": {"kind": "vector", "output": "embedding", "dimensions": DIMENSIONS},
-        "executedShapes": SHAPES,
+        "executedShapes": hashed_text_model.SHAPES,
         "reproducible": True,
-        "knownAnswers": [
-            {"input": {"kind": "text", "text": text}, "output": bundle.decimals(answer), "tolerance": 1e-5}
-            for text, answer in zip(EXAMPLES, answers)
-        ],
+        "knownAnswers": hashed_text_model.known_answers(EXAMPLES, encode(session, EXAMPLES)),
         "quality": quality,
     }
 
 
 def main() -> None:
-    words = sorted(set(word_lists.american_words()) | set(teacher.whole_words()))
-    texts = word_lists.wordnet_texts()
-    word_vectors, text_vectors = teacher.embed(words), teacher.embed(texts)
-    project = fit_projection(text_vectors)
-    lexicon, vectors, counts = fit_words(texts, project(text_vectors), words, project(word_vectors), PREPROCESSING)
-    write_model(fit_buckets(lexicon, vectors, counts))
+    fitted, held_out = encoder_texts.split()
+    whole = [fitted["words"], word_lists.wordnet_texts(), fitted["sentences"]]
+    samples = [[text for text, _ in sample_texts.banking77()], sample_texts.ag_news()[0]]
+    teach = teacher.embed_once(whole + samples)
+    write_model(*fit(fitted, teach))
 
     session = bundle.open_session(FOLDER / "model.onnx")
-    short = words[:200] + texts[:: len(texts) // 300]
+    texts = fitted["wordnet"]
+    short = fitted["words"][:200] + texts[:: len(texts) // 300]
     joined = [" ".join(texts[start : start + 4]) for start in range(0, 400, 4)]
     longest = [" ".join(texts[start : start + 20]) for start in range(0, 1000, 20)]
-    prove(session, short + joined + longest)
-    quality = {"words": len(words), "texts": len(texts), "sizeOfLexicon": len(lexicon.numbers), **measure(session)}
-    bundle.write_manifest(FOLDER, manifest(session, quality))
+    hashed_text_model.prove(session, short + joined + longest, PREPROCESSING)
+    bundle.write_manifest(FOLDER, manifest(session, measure(session, fitted, held_out, teach)))
 
 
 if __name__ == "__main__":

@@ -75,3 +75,10 @@ def embed(texts: list[str]) -> np.ndarray:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, vectors)
     return vectors
+
+
+def embed_once(lists: list[list[str]]):
+    """Embeds the lists and gives a function that looks up the vectors of texts in them."""
+    vectors = np.vstack([embed(texts) for texts in lists])
+    numbers = {text: number for number, text in enumerate(text for texts in lists for text in texts)}
+    return lambda texts: vectors[[numbers[text] for text in texts]]

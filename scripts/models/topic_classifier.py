@@ -6,29 +6,20 @@ numbers per bucket, so that words which no sentence of ours uses have a topic to
 
 import bucket_table
 import bundle
-import evaluation_texts
+import encoder_texts
+import hashed_text_model
 import numpy as np
+import sample_texts
 import teacher
 import topic_texts
 import word_lists
 from hashed_subwords import hashed_subwords
 from onnx import helper
 from sklearn.linear_model import LogisticRegression
-from static_text_encoder import fit_buckets, fit_words
 
 FOLDER = bundle.MODELS / "topic-classifier"
 LABELS = list(topic_texts.TOPICS)
-PREPROCESSING = {
-    "kind": "hashed-subwords",
-    "wordBuckets": 32768,
-    "ngramBuckets": 16384,
-    "ngramLengthMin": 4,
-    "ngramLengthMax": 4,
-    "maxWordLength": 32,
-    "maxCharacters": 8192,
-    "maxTokens": 1024,
-}
-SHAPES = {"batchSizes": [1, 16], "lengths": [64, 256, 1024]}
+PREPROCESSING = {**hashed_text_model.PREPROCESSING, "wordBuckets": 32768, "ngramBuckets": 16384}
 # Every fifth term, with all its sentences, is kept back for the quality figure and the temperature.
 HELD_OUT_TERMS = 5
 # Our own sentences are few beside the dictionary's texts: each is entered this often.
@@ -48,8 +39,8 @@ class Student:
     """The table in Python: what the ONNX file computes, before its softmax."""
 
     def __init__(self, texts, logits, words, word_logits):
-        lexicon, vectors, counts = fit_words(texts, logits, words, word_logits, PREPROCESSING)
-        self.table = fit_buckets(lexicon, vectors, counts)
+        lexicon, vectors, counts = bucket_table.fit_words(texts, logits, words, word_logits, PREPROCESSING)
+        self.table = bucket_table.fit_buckets(lexicon, vectors, counts)
 
     def logits(self, texts: list[str]) -> np.ndarray:
         rows = np.zeros((len(texts), len(LABELS)))
@@ -103,14 +94,9 @@ def write_model(table: np.ndarray, sharpness: float) -> None:
     bundle.save_model(FOLDER / "model.onnx", "topic-classifier", nodes, bucket_table.INPUTS, outputs, initializers)
 
 
-def classify(session, texts: list[str]) -> np.ndarray:
-    tokens = [hashed_subwords(text, PREPROCESSING) for text in texts]
-    return np.stack([session.run(None, bucket_table.feed([item], SHAPES["lengths"]))[0][0] for item in tokens])
-
-
 def measure_news(session) -> dict:
-    texts, classes = evaluation_texts.ag_news()
-    probabilities = classify(session, texts)
+    texts, classes = sample_texts.ag_news()
+    probabilities = hashed_text_model.run(session, texts, PREPROCESSING)
     mapped = np.array([AG_NEWS_CLASS.get(label, -1) for label in LABELS])
     all_labels = mapped[probabilities.argmax(axis=1)]
     only_mapped = mapped[np.where(mapped >= 0, probabilities, -1).argmax(axis=1)]
@@ -124,20 +110,8 @@ def measure_news(session) -> dict:
     }
 
 
-def prove(session, texts: list[str]) -> None:
-    tokens = [hashed_subwords(text, PREPROCESSING) for text in texts]
-    shortest = 0
-    for length in SHAPES["lengths"]:
-        items = [item for item in tokens if shortest < len(item[0]) <= length]
-        shortest = length
-        run = lambda chosen: session.run(  # noqa: E731
-            None, bucket_table.feed([items[index] for index in chosen], [length])  # noqa: B023
-        )[0]
-        bundle.prove_batch_invariance(run, len(items), SHAPES["batchSizes"], seed=length)
-
-
 def manifest(session, quality: dict) -> dict:
-    answers = classify(session, EXAMPLES)
+    answers = hashed_text_model.run(session, EXAMPLES, PREPROCESSING)
     for text, answer in zip(EXAMPLES, answers):
         print(f"{LABELS[answer.argmax()]:14s} {answer.max():.2f}  {text}")
     return {
@@ -149,12 +123,9 @@ def manifest(session, quality: dict) -> dict:
         "preprocessing": PREPROCESSING,
         "postprocessing": {"kind": "scores", "output": "probabilities"},
         "labels": LABELS,
-        "executedShapes": SHAPES,
+        "executedShapes": hashed_text_model.SHAPES,
         "reproducible": True,
-        "knownAnswers": [
-            {"input": {"kind": "text", "text": text}, "output": bundle.decimals(answer), "tolerance": 1e-5}
-            for text, answer in zip(EXAMPLES, answers)
-        ],
+        "knownAnswers": hashed_text_model.known_answers(EXAMPLES, answers),
         "quality": quality,
     }
 
@@ -163,7 +134,7 @@ def main() -> None:
     pairs = topic_texts.labelled_texts()
     own = [text for text, _ in pairs]
     labels = np.array([LABELS.index(topic) for _, topic in pairs])
-    words = sorted(set(word_lists.american_words()) | set(teacher.whole_words()))
+    words = encoder_texts.words()
     dictionary = word_lists.wordnet_texts()
     own_vectors, dictionary_vectors = teacher.embed(own), teacher.embed(dictionary)
     word_vectors = teacher.embed(words)
@@ -182,7 +153,7 @@ def main() -> None:
     session = bundle.open_session(FOLDER / "model.onnx")
     joined = [" ".join(own[start : start + 5]) for start in range(0, 500, 5)]
     longest = [" ".join(own[start : start + 30]) for start in range(0, 1500, 30)]
-    prove(session, own[:400] + joined + longest)
+    hashed_text_model.prove(session, own[:400] + joined + longest, PREPROCESSING)
     quality = {
         "ownTexts": len(own),
         "heldOutTermsAccuracy": accuracy,

@@ -33,12 +33,17 @@ def parse_synset(line: str) -> list[str]:
     return [", ".join(lemmas) + ": " + definition, *examples]
 
 
-def wordnet_texts() -> list[str]:
-    texts = []
+def wordnet_synsets() -> list[list[str]]:
+    """The texts of each synset."""
+    synsets = []
     for part in ("noun", "verb", "adj", "adv"):
         lines = (directory() / "wordnet" / f"data.{part}").read_text("utf-8").splitlines()
         for line in lines:
             # The licence at the head of each file is indented.
             if not line.startswith("  ") and line.split(" ", 2)[1] not in (ANIMALS, PLANTS):
-                texts += parse_synset(line)
-    return texts
+                synsets.append(parse_synset(line))
+    return synsets
+
+
+def wordnet_texts() -> list[str]:
+    return [text for texts in wordnet_synsets() for text in texts]

@@ -31,8 +31,8 @@ testWith({ [news]: fileThere(news) }, 'news: 7,600 texts into live clusters', { 
     expect(result['texts']).toBe(7600);
     expect(result['clusters']).toBeGreaterThanOrEqual(10);
     expect(result['noiseShare']).toBeLessThan(0.75);
-    // The card of the encoder gives 0.061, by another implementation of DBSCAN.
-    expect(result['adjustedRandIndex']).toBeCloseTo(0.061, 2);
+    // The card of the encoder gives 0.075, by another implementation of DBSCAN.
+    expect(result['adjustedRandIndex']).toBeCloseTo(0.075, 2);
   }),
 );
 

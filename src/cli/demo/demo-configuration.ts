@@ -25,7 +25,7 @@ routes:
     steps:
       - { name: predict, task: record-prediction, model: notes }
 collections:
-  - { name: texts, eps: 0.25, minPoints: 5 }
+  - { name: texts, eps: 0.34, minPoints: 5 }
 `;
 
 /** @param dataDirectory where log and state live. */

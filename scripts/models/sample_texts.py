@@ -1,5 +1,5 @@
-"""Texts that judge the models and fit no weight: AG News (its terms are non-commercial) and banking77
-(CC BY 4.0), both read from LABELSTREAM_SHARED_DIR/data/text and not part of the repository."""
+"""AG News, which judges the models and fits no weight (its terms are non-commercial), and banking77 (CC BY 4.0), which
+does both, by different rows: both read from LABELSTREAM_SHARED_DIR/data/text and not part of the repository."""
 
 import csv
 
@@ -19,9 +19,9 @@ def ag_news() -> tuple[list[str], np.ndarray]:
     return [f"{title} {description}" for _, title, description in rows], np.array([int(row[0]) - 1 for row in rows])
 
 
-def banking77() -> tuple[list[str], np.ndarray]:
-    rows = read("banking77_train.csv")[1:]
-    return [text for text, _ in rows], np.unique([intent for _, intent in rows], return_inverse=True)[1]
+def banking77() -> list[tuple[str, str]]:
+    """(text, intent)"""
+    return [(text, intent) for text, intent in read("banking77_train.csv")[1:]]
 
 
 def sample(texts: list[str], count: int, seed: int) -> list[str]:
