@@ -8,7 +8,7 @@ import type { Clock } from '../../src/core/clock.ts';
 import type { ModelArtefacts } from '../../src/models/repository.ts';
 import { loadArtefacts } from '../../src/models/repository.ts';
 import { openInference } from '../../src/models/inference.ts';
-import type { ModelInput } from '../../src/models/model-port.ts';
+import { knownInputs } from '../../src/models/known-answers.ts';
 import { encoderDimensions, textEncoder, valuesClassifier } from './onnx-fixtures.ts';
 
 export const testClock: Clock = {
@@ -104,15 +104,16 @@ export async function writeModel(directory: string, manifest: Json, files: Model
  * the model fails on it, the output stays as many zeros as the manifest demands.
  */
 export async function writeModelWithAnswers(directory: string, manifest: Json, files: ModelFiles, width: number): Promise<string> {
-  const answers = manifest['knownAnswers'] as { input: ModelInput; output: number[]; tolerance: number }[];
+  const answers = manifest['knownAnswers'] as { input: unknown; output: number[]; tolerance: number }[];
   const zeros = answers.map((answer) => ({ ...answer, output: Array.from({ length: width }, () => 0) }));
   await writeModel(directory, { ...manifest, knownAnswers: zeros }, files);
   const artefacts: ModelArtefacts = await loadArtefacts(directory);
   const inference = await openInference(artefacts);
   const [first] = artefacts.manifest.executedShapes.batchSizes;
+  const inputs = knownInputs(artefacts);
   const filled = [];
-  for (const answer of zeros) {
-    const [outcome] = await inference.run([answer.input], [first ?? 1]);
+  for (const [index, answer] of zeros.entries()) {
+    const [outcome] = await inference.run(inputs.slice(index, index + 1), [first ?? 1]);
     filled.push(outcome !== undefined && 'output' in outcome ? { ...answer, output: [...outcome.output] } : answer);
   }
   await inference.release();
