@@ -1,0 +1,51 @@
+/** The documents as data: their blocks of code with the marks above them, and the commands within their sentences. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+export const root = resolve(import.meta.dirname, '../..');
+
+/** All that a block of commands may need beyond the repository: named above it, as `<!-- needs: Docker -->`. Such a block is not run. */
+export const needs = ['Docker', 'a fresh clone', 'sample data', 'a running service', 'the package installed'] as const;
+
+export type Block = {
+  readonly document: string;
+  /** Of its first fence, from 1. */
+  readonly line: number;
+  readonly language: string;
+  readonly text: string;
+  /** Name and value of each mark right above: `needs` as above, `file` for a block that is a file, `given` for a file that the reader brings, `prints` for what its commands print, parts divided by " | ". */
+  readonly marks: ReadonlyMap<string, string>;
+};
+
+export async function documents(): Promise<readonly string[]> {
+  const pages = (await readdir(join(root, 'docs'), { recursive: true })).filter((entry) => entry.endsWith('.md')).sort();
+  return ['README.md', 'CONTRIBUTING.md', ...pages.map((page) => join('docs', page))];
+}
+
+export async function blocksOf(document: string): Promise<readonly Block[]> {
+  const lines = (await readFile(join(root, document), 'utf8')).split('\n');
+  const blocks: Block[] = [];
+  let marks = new Map<string, string>();
+  for (let index = 0; index < lines.length; index++) {
+    const line = lines[index] ?? '';
+    const mark = /^<!-- (\w+): (.+) -->$/.exec(line);
+    const fence = /^```(\w*)$/.exec(line);
+    if (mark !== null) marks.set(mark[1] ?? '', mark[2] ?? '');
+    if (fence === null) {
+      if (mark === null && line !== '') marks = new Map();
+      continue;
+    }
+    const end = lines.indexOf('```', index + 1);
+    if (end === -1) throw new Error(`${document}:${index + 1}: this block has no end`);
+    blocks.push({ document, line: index + 1, language: fence[1] ?? '', text: lines.slice(index + 1, end).join('\n'), marks });
+    marks = new Map();
+    index = end;
+  }
+  return blocks;
+}
+
+/** Commands of labelstream and npm scripts within sentences. */
+export async function inlineCommands(document: string): Promise<readonly string[]> {
+  const text = (await readFile(join(root, document), 'utf8')).replaceAll(/^```[^]*?^```$/gm, '');
+  return [...text.matchAll(/`((?:npm exec (?:labelstream|--) |npm run |labelstream |npx labelstream )[^`]+)`/g)].map(([, command = '']) => command.replaceAll('\n', ' '));
+}
