@@ -11,7 +11,7 @@ const constantNode = node('Constant', [], ['c'], [{ name: 'value', value: { tens
 const branchNode = Buffer.concat([textField(4, 'If'), messageField(5, textField(1, 'then_branch'), messageField(6, bytesField(5, external)))]);
 
 test('reads the opset of the standard operators', () => {
-  expect(onnxStructure(textEncoder())).toEqual({ opset: 17, externalLocations: [] });
+  expect(onnxStructure(textEncoder())).toEqual({ opset: 17, externalLocations: [], operators: new Set(['Gather', 'Unsqueeze', 'MatMul', 'Squeeze']) });
   const two = Buffer.concat([messageField(8, textField(1, 'ai.onnx.ml'), integerField(2, 3)), opset]);
   expect(onnxStructure(two).opset).toBe(17);
   expect(onnxStructure(Buffer.alloc(0)).opset).toBe(0);
