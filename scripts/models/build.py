@@ -7,8 +7,16 @@ import sys
 import tempfile
 import time
 
-# The two text models ask the teacher for the same vectors. The drawing classifier and the sample images need the visual encoder.
-PARTS = ["golden", "banknote_classifier", "static_text_encoder", "topic_classifier", "visual_encoder", "drawing_classifier", "sample_images"]
+# The two text models ask the teacher for the same vectors. The last two parts need the visual encoder.
+PARTS = [
+    "golden",
+    "banknote_classifier",
+    "static_text_encoder",
+    "topic_classifier",
+    "visual_encoder",
+    "drawing_classifier",
+    "sample_images",
+]
 
 
 def main() -> None:

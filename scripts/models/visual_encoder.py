@@ -149,10 +149,8 @@ def prove(session) -> None:
 
 def main() -> None:
     images, classes = training_images()
-    print(
-        f"{len(images)} training images of {len(TRAINED)} classes, SHA-256 {hashlib.sha256(images.tobytes()).hexdigest()[:16]}",
-        flush=True,
-    )
+    digest = hashlib.sha256(images.tobytes()).hexdigest()[:16]
+    print(f"{len(images)} training images of {len(TRAINED)} classes, SHA-256 {digest}", flush=True)
     write_model(*visual_network.train(images, classes, seed=11))
     session = bundle.open_session(FOLDER / "model.onnx")
     prove(session)
