@@ -12,7 +12,7 @@ export const clusterErrors = {
     cause: 'configuration',
     retryable: false,
     summary: 'A feature or a control record names a family of collections that no definition in the log declares.',
-    remedy: 'Add the collection to the configuration and restart, which appends its definition; then publish what became a dead letter again.',
+    remedy: 'Add the collection to the configuration and restart, which appends its definition; then redrive what became a dead letter.',
   },
   LS_CLUSTER_MODEL_UNDECLARED: {
     cause: 'configuration',
@@ -42,7 +42,7 @@ export const clusterErrors = {
     cause: 'configuration',
     retryable: false,
     summary: 'A feature would open one collection more than its family may have.',
-    remedy: 'Raise collectionsMax, or use a template that gives fewer names; then publish what became a dead letter again.',
+    remedy: 'Raise collectionsMax, or use a template that gives fewer names; then redrive what became a dead letter.',
   },
   LS_CLUSTER_CLUSTER_UNKNOWN: {
     cause: 'input',

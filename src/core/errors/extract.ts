@@ -53,7 +53,7 @@ export const extractErrors = {
     cause: 'defect',
     retryable: false,
     summary: 'A step failed with an error that this program does not know.',
-    remedy: 'Report the message with the model and task it names; publish the input again after a correction.',
+    remedy: 'Report the message with the model and task it names; redrive its dead letter after a correction.',
   },
 } as const satisfies ErrorArea;
 
