@@ -159,7 +159,7 @@ export function inputKindOf({ preprocessing }: Pick<Manifest, 'preprocessing'>):
 
 /** What each part allows and the parts together do not. */
 function contradictions(manifest: Manifest): Contradiction[] {
-  return [...lengthContradictions(manifest), ...outputContradictions(manifest), ...answerContradictions(manifest)];
+  return [...lengthContradictions(manifest), ...imageContradictions(manifest), ...outputContradictions(manifest), ...answerContradictions(manifest)];
 }
 
 function lengthContradictions({ preprocessing: before, executedShapes }: Manifest): Contradiction[] {
@@ -171,6 +171,14 @@ function lengthContradictions({ preprocessing: before, executedShapes }: Manifes
   if (lengths === undefined) return [{ path, message: 'is needed by a model that reads texts' }];
   if (before.maxTokens <= (lengths.at(-1) ?? 0)) return [];
   return [{ path: ['preprocessing', 'maxTokens'], message: 'must not exceed the longest of executedShapes.lengths' }];
+}
+
+function imageContradictions({ preprocessing: before }: Manifest): Contradiction[] {
+  if (before.kind !== 'image' || before.resize.shorterSide === undefined) return [];
+  const { rule, shorterSide } = before.resize;
+  const path = ['preprocessing', 'resize', 'shorterSide'];
+  if (rule !== 'cover') return [{ path, message: 'is for the rule cover alone' }];
+  return shorterSide >= Math.max(before.width, before.height) ? [] : [{ path, message: 'must not be less than the width and the height that are cut out' }];
 }
 
 function outputContradictions({ preprocessing: before, postprocessing: after, labels, files }: Manifest): Contradiction[] {

@@ -1,18 +1,20 @@
-/** Items with which a model is probed: its known answers, and made-up ones of every length that it executes. */
+/** Items with which a model is probed: its known answers, and made-up ones of every length or size that it may meet. */
 import type { Random } from '../core/clock.ts';
 import { knownInputs } from './known-answers.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModelInput } from './model-port.ts';
+import { probeImages } from './probe-images.ts';
 import type { ModelArtefacts } from './repository.ts';
 
 const itemsPerLength = 12;
 const valuesItems = 48;
 
-export function probeInputs(artefacts: ModelArtefacts, random: Random): ModelInput[] {
+export async function probeInputs(artefacts: ModelArtefacts, random: Random): Promise<ModelInput[]> {
   const { manifest } = artefacts;
   const known = knownInputs(artefacts);
   const { preprocessing, executedShapes } = manifest;
   if (preprocessing.kind === 'values') return [...known, ...Array.from({ length: valuesItems }, () => madeUpValues(manifest, preprocessing.fields, random))];
+  if (preprocessing.kind === 'image') return [...known, ...(await probeImages(random))];
   const texts = (executedShapes.lengths ?? []).flatMap((length) =>
     // From one word up to about as many subwords as the length holds: a word gives roughly a dozen.
     Array.from({ length: itemsPerLength }, () => madeUpText(1 + Math.floor((random() * length) / 6), random)),

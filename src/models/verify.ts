@@ -124,7 +124,7 @@ async function proveBatchInvariance(
   { seed, rounds }: Required<VerifyOptions>,
 ): Promise<{ ok: boolean; detail: string }> {
   const { batchSizes } = artefacts.manifest.executedShapes;
-  const inputs = probeInputs(artefacts, random);
+  const inputs = await probeInputs(artefacts, random);
   const alone: ItemOutcome[] = [];
   for (const input of inputs) alone.push(...(await run([input], batchSizes[0] ?? 1)));
   const comparison: Comparison = { compared: 0, different: 0, example: '' };

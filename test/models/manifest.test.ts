@@ -114,6 +114,8 @@ describe('parseManifest', () => {
     ['another number of groups than labels', withGroups([[0], [1]]), 'postprocessing.groups.members'],
     ['a group of a class that is not there', withGroups([[0], [1], [1000]]), 'postprocessing.groups.members'],
     ['a class in two groups', withGroups([[0], [1], [2, 0]]), 'postprocessing.groups.members'],
+    ['a shorter side with another rule', { ...imageClassifier, preprocessing: { ...pixels, resize: { ...pixels.resize, rule: 'contain' } } }, 'preprocessing.resize.shorterSide'],
+    ['a shorter side below what is cut out', { ...imageClassifier, preprocessing: { ...pixels, resize: { ...pixels.resize, shorterSide: 200 } } }, 'preprocessing.resize.shorterSide'],
     ['a deviation of zero', { ...imageClassifier, preprocessing: { ...pixels, deviation: [1, 0, 1] } }, 'preprocessing.deviation.1'],
     ['a mistyped parameter', { ...encoder, preprocessing: { ...encoderManifest['preprocessing'] as object, buckets: 1 } }, 'preprocessing'],
   ])('refuses %s', (_, manifest, where) => {

@@ -84,7 +84,8 @@ function padded(pixels: Uint8Array, { area, isPadded }: ResizePlan, { width, hei
   return result;
 }
 
-function decodeError(error: unknown): unknown {
+/** A failure of sharp as what it says of the image; anything else stays what it is. */
+export function decodeError(error: unknown): unknown {
   if (!(error instanceof Error) || error.name === 'LabelstreamError') return error;
   if (error.message.startsWith('timeout:')) return imageError('LS_IMAGE_DECODE_TIME', `the image was not decoded within ${decodeSecondsMax} s`, {}, { cause: error });
   return imageError('LS_IMAGE_CORRUPT', `the image cannot be decoded: ${error.message}`, {}, { cause: error });
