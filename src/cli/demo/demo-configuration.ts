@@ -14,6 +14,8 @@ models:
   encoder: { directory: models/static-text-encoder }
   topics: { directory: models/topic-classifier }
   notes: { directory: models/banknote-classifier }
+  eye: { directory: models/visual-encoder }
+  drawings: { directory: models/drawing-classifier }
 routes:
   - name: texts
     from: text
@@ -24,8 +26,14 @@ routes:
     from: record
     steps:
       - { name: predict, task: record-prediction, model: notes }
+  - name: images
+    from: media
+    steps:
+      - { name: object, task: image-classification, model: drawings }
+      - { name: cluster, task: image-features, model: eye, collection: images }
 collections:
   - { name: texts, eps: 0.34, minPoints: 5 }
+  - { name: images, eps: 0.4, minPoints: 3 }
 `;
 
 /** @param dataDirectory where log and state live. */

@@ -1,30 +1,29 @@
-/** `demo`: several hundred texts and records through the whole pipeline, then a summary of what came out. */
+/** `demo`: several hundred texts, records and images through the whole pipeline, then a summary of what came out. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
-import { clustersOf, createProcessContext, type Access } from '../../compose.ts';
+import { createProcessContext, type Access } from '../../compose.ts';
 import { itemIdOf } from '../../core/ids.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import { noHeaders, type OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import { rejectionOf } from '../../pipeline/abort.ts';
-import { headerNames } from '../../pipeline/headers.ts';
 import { startService, type Service } from '../../service.ts';
 import { createLogger, outputOf, type CommandLine } from '../context.ts';
 import { withExamples } from '../help.ts';
 import type { Output } from '../output.ts';
 import { demoConfiguration } from './demo-configuration.ts';
 import { demoRecords, demoTexts } from './demo-data.ts';
+import { demoImages } from './demo-images.ts';
+import { countOf, outcomeOf } from './demo-outcome.ts';
 import { summaryLines, type DemoSummary } from './demo-summary.ts';
 
 const textCount = 480;
 const recordCount = 240;
 const seed = 20;
 const batchSize = 60;
-const samplesLookedAt = 20;
-const samplesShown = 3;
 
 export function addDemoCommand(program: Command, commandLine: CommandLine): void {
   const command = program
@@ -60,7 +59,7 @@ async function runDemo(output: Output, commandLine: CommandLine): Promise<DemoSu
 async function throughPipeline(service: Service, output: Output, signal: AbortSignal): Promise<DemoSummary> {
   const { access } = service;
   const { elapsedMs } = access.context.clock;
-  const records = demoInput(access);
+  const records = await demoInput(access);
   const startMs = elapsedMs();
   const progress = showProgress(access, records.length, output);
   try {
@@ -74,21 +73,24 @@ async function throughPipeline(service: Service, output: Output, signal: AbortSi
   }
   const seconds = (elapsedMs() - startMs) / 1000;
   const longestStallMs = service.longestStallMs();
-  return { ...(await summarise(access, signal)), eventsIn: records.length, seconds, eventsPerSecond: records.length / seconds, longestStallMs };
+  return { ...(await outcomeOf(access, signal)), eventsIn: records.length, seconds, eventsPerSecond: records.length / seconds, longestStallMs };
 }
 
 function failure(service: Service): Promise<never> {
   return service.failed.then((error) => Promise.reject(error));
 }
 
-/** Texts and records in turns, as a stream would bring them. */
-function demoInput({ codec, partitionCount }: Access): readonly OutputRecord[] {
+/** Texts, records and images in turns, as a stream would bring them. */
+async function demoInput({ codec, partitionCount }: Access): Promise<readonly OutputRecord[]> {
   const record = (topic: string, itemId: string, value: Buffer): OutputRecord => ({
     topic, partition: partitionForKey(itemId, partitionCount), key: Buffer.from(itemId), value, headers: noHeaders,
   });
   const texts = demoTexts(textCount, seed).map((event) => record(topics.text, itemIdOf(event), codec.encode('TextEvent', event)));
   const notes = demoRecords(recordCount, seed).map((event) => record(topics.record, itemIdOf(event), codec.encode('RecordEvent', event)));
-  return texts.flatMap((text, index) => [text, ...notes.slice(Math.floor((index * recordCount) / textCount), Math.floor(((index + 1) * recordCount) / textCount))]);
+  const images = (await demoImages()).map((event) => record(topics.media, itemIdOf(event), codec.encode('MediaEvent', event)));
+  const share = (records: readonly OutputRecord[], index: number): readonly OutputRecord[] =>
+    records.slice(Math.floor((index * records.length) / textCount), Math.floor(((index + 1) * records.length) / textCount));
+  return texts.flatMap((text, index) => [text, ...share(notes, index), ...share(images, index)]);
 }
 
 /** A bar for a person; a line at the start and at the end otherwise. */
@@ -115,50 +117,4 @@ function showProgress(access: Access, total: number, output: Output): { readonly
       bar.stop();
     },
   };
-}
-
-async function countOf({ transport, partitionCount }: Access, topic: string): Promise<number> {
-  let count = 0;
-  for (let partition = 0; partition < partitionCount; partition++) {
-    const { start, end } = await transport.bounds({ topic, partition });
-    count += Number(end.sequence - start.sequence);
-  }
-  return count;
-}
-
-async function summarise(access: Access, signal: AbortSignal): Promise<Pick<DemoSummary, 'labelsOut' | 'clusterEvents' | 'clusters' | 'noise' | 'deadLetters'>> {
-  const view = await clustersOf(access, signal);
-  return {
-    labelsOut: await countOf(access, topics.labels),
-    clusterEvents: await countOf(access, topics.clusterEvents),
-    clusters: view.clusters({ samplesMax: samplesLookedAt }).value.map(({ clusterId, size, samples }) => ({
-      id: clusterId,
-      size,
-      samples: differentTexts(samples.map(({ itemId, preview }) => ({ itemId, text: preview ?? '' }))).slice(0, samplesShown),
-    })),
-    noise: view.collections().value.reduce((sum, { noiseCount }) => sum + noiseCount, 0),
-    deadLetters: await deadLettersByCode(access, signal),
-  };
-}
-
-/** The nearest to a cluster's middle are often the same text again. */
-function differentTexts<Sample extends { readonly text: string }>(samples: readonly Sample[]): readonly Sample[] {
-  return samples.filter(({ text }, index) => samples.findIndex((sample) => sample.text === text) === index);
-}
-
-async function deadLettersByCode({ transport, partitionCount }: Access, signal: AbortSignal): Promise<Readonly<Record<string, number>>> {
-  const counts: Record<string, number> = {};
-  for (let partition = 0; partition < partitionCount; partition++) {
-    const place = { topic: topics.deadLetters, partition };
-    const { start, end } = await transport.bounds(place);
-    let { position } = start;
-    while (position !== end.position) {
-      for (const { headers, nextPosition } of await transport.read(place, position, { records: 500, bytes: 1024 * 1024 }, signal)) {
-        const code = headers.get(headerNames.errorCode)?.toString() ?? 'unknown';
-        counts[code] = (counts[code] ?? 0) + 1;
-        position = nextPosition;
-      }
-    }
-  }
-  return counts;
 }
