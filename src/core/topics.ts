@@ -3,7 +3,7 @@
 /** Where events come in. Anybody may write to them, so no header of ours counts there. */
 export const eventTopics = ['media.events', 'text.events', 'record.events'] as const;
 /** What labelstream itself writes for EXTRACT to read once more: here a record's origin, and what is to be run of it, count. */
-export const rerunTopics = ['parked', 'redrive', 'replay'] as const;
+const rerunTopics = ['parked', 'redrive', 'replay'] as const;
 export const inputTopics = [...eventTopics, ...rerunTopics] as const;
 export const topics = {
   media: 'media.events',

@@ -7,7 +7,7 @@ import { headerNames } from '../../src/pipeline/headers.ts';
 import { classifierManifest, writeModelWithAnswers } from '../models/model-directory.ts';
 import { logarithm, valuesClassifier } from '../models/onnx-fixtures.ts';
 import { runProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { objects, succeed, withLog, writeEncoder } from './fixtures.ts';
+import { objects, succeed, withLog, withRun, writeEncoder } from './fixtures.ts';
 import { appendRecords, appendTexts, extractedLabels, recordsIn } from './log-access.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
@@ -164,6 +164,26 @@ test('what CLUSTER refused is extracted again from its input; what was forgotten
   });
 });
 
+test('beside a live run, and again where that is asked for', async () => {
+  await withDirectory(async (directory) => {
+    await writeModels(directory, 'broken');
+    const file = await writeConfiguration(directory, twoSteps);
+    await appendRecords(file, { poison });
+    await run(file);
+    await writeModels(directory, 'mended');
+    await withRun(file, async () => {
+      for (const times of [1, 2]) {
+        await succeed('dlq', 'redrive', '--task', 'record-prediction', ...(times === 1 ? [] : ['--again']), '-c', file);
+        // Its absence is what times the test out.
+        for (let [letter] = await list(file); letter?.['state'] !== 'resolved'; [letter] = await list(file)) expect(letter).toMatchObject({ state: 'redriven', redriven: { times } });
+      }
+      const labels = (await extractedLabels(file)).filter(({ routeStep }) => routeStep === 'notes/second');
+      expect(labels).toHaveLength(2);
+      expect(labels[1]).toEqual(labels[0]);
+    });
+  });
+});
+
 test('a redrive before the first run is not passed over, wherever the group begins', async () => {
   await withDirectory(async (directory) => {
     await writeModels(directory, 'mended');
@@ -188,7 +208,7 @@ test('what cannot be meant is refused, with what would be', async () => {
     };
     expect(await refused('dlq', 'redrive')).toEqual([2, expect.stringMatching(/or say --all \[LS_CLI_USAGE\]\n {2}/)]);
     expect(await refused('dlq', 'redrive', '--all')).toEqual([1, expect.stringContaining('there are no dead letters [LS_CLI_RANGE_EMPTY]')]);
-    expect(await refused('dlq', 'redrive', 'ffffffffffffffff', '-c', file)).toEqual([1, expect.stringContaining('there is no dead letter ffffffffffffffff')]);
+    expect(await refused('dlq', 'redrive', 'ffffffffffffffff')).toEqual([1, expect.stringMatching(/^labelstream: there is no dead letter ffffffffffffffff; 0 dead letters redriven \[LS_CLI_NOT_FOUND\]/)]);
     expect(await refused('dlq', 'show', '0:7')).toEqual([1, expect.stringContaining('there is no dead letter 0:7; `labelstream dlq list` names those that there are [LS_CLI_NOT_FOUND]')]);
     expect(await refused('dlq', 'list', '--since', 'yesterday')).toEqual([2, expect.stringContaining('--since yesterday is no time; write it as 2026-05-17T08:30:00Z')]);
     expect(await refused('dlq', 'list', '--since', '2026-05-17', '--until', '2026-05-16')).toEqual([2, expect.stringContaining('--since 2026-05-17 is not before --until 2026-05-16')]);

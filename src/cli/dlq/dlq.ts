@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Access } from '../../compose.ts';
 import { cliError } from '../../core/errors/cli.ts';
+import { noHeaders } from '../../core/records.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
 import { withExamples } from '../help.ts';
 import { tableText, type Output } from '../output.ts';
@@ -66,7 +67,7 @@ async function list(access: Access, selection: Selection, limit: number | undefi
   for await (const known of knownLetters(access, signal, from)) {
     if (!selection.matches(known)) continue;
     counts.set(known.state, (counts.get(known.state) ?? 0) + 1);
-    chosen.push(withoutValue(known));
+    chosen.push(withoutContent(known));
   }
   const shown = chosen.sort((left, right) => left.letter.record.appendTimeMs - right.letter.record.appendTimeMs).slice(limit === undefined ? 0 : -limit);
   if (output.json) {
@@ -80,9 +81,9 @@ async function list(access: Access, selection: Selection, limit: number | undefi
 
 const noBytes = Buffer.alloc(0);
 
-/** A list of many must not hold them all. */
-function withoutValue(known: KnownLetter): KnownLetter {
-  return { ...known, letter: { ...known.letter, record: { ...known.letter.record, value: noBytes } } };
+/** A list of many must not hold what is in them. */
+function withoutContent(known: KnownLetter): KnownLetter {
+  return { ...known, letter: { ...known.letter, record: { ...known.letter.record, key: null, value: noBytes, headers: noHeaders } } };
 }
 
 async function show(access: Access, id: string, output: Output, signal: AbortSignal): Promise<void> {

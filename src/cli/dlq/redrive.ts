@@ -69,14 +69,14 @@ async function redrive(access: Access, selection: Selection, { ids, dryRun }: As
       else if (reason !== undefined) output.note(`skipped ${known.letter.id}: ${reason}`);
       else if (dryRun) rows.push(letterRow(known));
     }
-    if (missing.size > 0) throw cliError('LS_CLI_NOT_FOUND', `there is no dead letter ${[...missing].join(', ')}; nothing after the last full batch was redriven`);
-    await appender.flush();
+    if (missing.size === 0) await appender.flush();
   } catch (error) {
     if (!dryRun) output.note(`${countText(appender.appended())} redriven before the failure; the same command goes on with the rest`);
     throw error;
   } finally {
     progress.stop();
   }
+  if (missing.size > 0) throw cliError('LS_CLI_NOT_FOUND', `there is no dead letter ${[...missing].join(', ')}; ${countText(appender.appended())} redriven`);
   if (selected === 0) throw nothingSelected(seen);
   if (appender.appended() === 0) throw cliError('LS_CLI_NOT_REDRIVABLE', `none of ${countText(skipped)} can be redriven`);
   tell(output, appender, { rows, skipped, dryRun });
