@@ -4,6 +4,7 @@ import { pino, destination, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import { createProcessContext, openAccess, type Access } from '../compose.ts';
 import { loadConfiguration, type Configuration, type LoadedConfiguration } from '../config/load.ts';
+import { misspeltVariables } from '../config/overrides.ts';
 import { tasks } from '../tasks/registry.ts';
 import { ConfigurationMistakes } from './failure.ts';
 import { createOutput, type Output } from './output.ts';
@@ -24,7 +25,10 @@ export function withConfigurationOptions(command: Command): Command {
     .option('--set <path=value>', 'override a setting; may be repeated', (value: string, before: readonly string[]) => [...before, value], [] as readonly string[]);
 }
 
-export function loadedConfiguration({ config, set }: ConfigurationOptions, { environment }: CommandLine): Promise<LoadedConfiguration> {
+export function loadedConfiguration({ config, set }: ConfigurationOptions, { environment, stderr }: CommandLine): Promise<LoadedConfiguration> {
+  for (const { variable, nearest } of misspeltVariables(environment)) {
+    stderr.write(`labelstream: the variable ${variable} sets nothing; is ${nearest} meant?\n`);
+  }
   return loadConfiguration({ file: config, environment, assignments: set, tasks: [...tasks.values()] });
 }
 

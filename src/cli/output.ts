@@ -5,6 +5,8 @@ export type Output = {
   readonly json: boolean;
   /** Whether a person watches: progress bars and colours only then. */
   readonly terminal: boolean;
+  /** Of the terminal that data goes to; undefined where it goes elsewhere, and may be as wide as it is. */
+  readonly columns: number | undefined;
   /** One line of data. */
   readonly line: (text: string) => void;
   /** One JSON line; bigints become numbers where exact, otherwise text. */
@@ -19,6 +21,7 @@ export function createOutput(streams: Streams, json: boolean): Output {
   return {
     json,
     terminal: streams.stderr.isTTY && !json,
+    columns: streams.stdout.isTTY ? streams.stdout.columns : undefined,
     line,
     object: (value) => {
       line(jsonText(value));
@@ -48,8 +51,12 @@ function isSerializedBuffer(part: unknown): part is { readonly data: number[] } 
   return typeof part === 'object' && part !== null && 'type' in part && part.type === 'Buffer' && 'data' in part && Array.isArray(part.data);
 }
 
-/** A table without frame, as kubectl and psql users expect: columns aligned, long cells cut by the caller. */
-export function tableText(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+/**
+ * A table without frame, as kubectl and psql users expect: columns aligned, long cells cut by the caller.
+ * @param columns the cells of the last column are cut so that a line fits, but for a few characters that are always shown.
+ */
+export function tableText(head: readonly string[], allRows: readonly (readonly (string | number)[])[], columns?: number): string {
+  const rows = columns === undefined ? allRows : fitted(head, allRows, columns);
   const table = new Table({
     head: [...head],
     chars: {
@@ -64,6 +71,15 @@ export function tableText(head: readonly string[], rows: readonly (readonly (str
     .split('\n')
     .map((text) => text.trimEnd())
     .join('\n');
+}
+
+const lastColumnMin = 12;
+const columnGap = 2;
+
+function fitted(head: readonly string[], rows: readonly (readonly (string | number)[])[], columns: number): readonly (readonly (string | number)[])[] {
+  const widths = head.slice(0, -1).map((title, index) => Math.max(title.length, ...rows.map((row) => String(row[index] ?? '').length)));
+  const left = Math.max(lastColumnMin, columns - widths.reduce((sum, width) => sum + width + columnGap, 0));
+  return rows.map((row) => [...row.slice(0, -1), clipped(String(row.at(-1) ?? ''), left)]);
 }
 
 /** At most `length` characters on one line. */

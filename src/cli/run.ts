@@ -35,7 +35,8 @@ async function run(options: RunOptions, commandLine: CommandLine): Promise<void>
   const mistakes = located(await fileMistakes(configuration, 'manifests'), lineOf);
   if (mistakes.length > 0) throw new ConfigurationMistakes(options.config, mistakes);
   const logger = createLogger(configuration.log.level, commandLine);
-  const service = await startService(configuration, await createProcessContext(logger), commandLine.signal).catch((error: unknown) => {
+  const context = await createProcessContext(logger);
+  const service = await startService(configuration, context, commandLine.signal).catch((error: unknown) => {
     throw error instanceof SettingsRefused ? new ConfigurationMistakes(options.config, located(error.mistakes, lineOf)) : error;
   });
   logger.info({ url: service.url, delivery: configuration.delivery, dataDirectory: configuration.dataDirectory }, 'running');
@@ -46,7 +47,7 @@ async function run(options: RunOptions, commandLine: CommandLine): Promise<void>
   ]);
   logger.info({ reason: failure?.message ?? (commandLine.signal.aborted ? 'signal' : 'idle') }, 'stopping');
   const { forced } = await service.stop();
-  logger.info({ forced, longestStallMs: Math.round(service.longestStallMs()) }, 'stopped');
+  logger.info({ ...(await context.metrics.totals()), forced, longestStallMs: Math.round(service.longestStallMs()) }, 'stopped');
   if (failure !== undefined) throw new ServiceFailure('the service failed', { cause: failure });
 }
 

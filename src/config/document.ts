@@ -2,7 +2,7 @@
  * A configuration file before its meaning: YAML, with `${NAME}` and `${NAME:-default}` replaced after parsing, so that a value can never
  * change the structure. Names of variables are upper case, which keeps them apart from collection templates such as `${labels.classify}`.
  */
-import { isMap, isScalar, isSeq, LineCounter, parse, parseDocument, Scalar, visit, type Document } from 'yaml';
+import { isMap, isPair, isScalar, isSeq, LineCounter, parse, parseDocument, Scalar, visit, type Document } from 'yaml';
 import type { ConfigurationMistake, LineOf, SettingPath } from './mistakes.ts';
 
 export type ConfigurationDocument = {
@@ -49,7 +49,7 @@ function plainValue(document: Document, mistakes: ConfigurationMistake[]): unkno
 function interpolate(document: Document, environment: Environment, lineCounter: LineCounter): ConfigurationMistake[] {
   const mistakes: ConfigurationMistake[] = [];
   visit(document, {
-    Scalar(_key, node) {
+    Scalar(_key, node, ancestors) {
       if (typeof node.value !== 'string') return;
       const before = node.value;
       if (before.search(variable) === -1) return;
@@ -59,7 +59,7 @@ function interpolate(document: Document, environment: Environment, lineCounter: 
         if (value !== undefined) return value;
         mistakes.push({
           code: 'LS_CONFIG_VARIABLE_UNSET',
-          path: [],
+          path: pathOf([...ancestors, node]),
           line: node.range ? lineCounter.linePos(node.range[0]).line : undefined,
           message: `the environment variable ${name} is not set`,
           remedy: `Set ${name}, or give it a default: \${${name}:-default}.`,
@@ -70,6 +70,15 @@ function interpolate(document: Document, environment: Environment, lineCounter: 
     },
   });
   return mistakes;
+}
+
+/** Where the last of these nodes, each within the one before, stands in the plain value. */
+function pathOf(nodes: readonly unknown[]): SettingPath {
+  return nodes.slice(1).flatMap((node, index): SettingPath => {
+    const parent = nodes[index];
+    if (isSeq(parent)) return [parent.items.indexOf(node)];
+    return isPair(parent) && parent.value === node && isScalar(parent.key) ? [String(parent.key.value)] : [];
+  });
 }
 
 /** What a plain scalar of this text would be: a number, a boolean, null or the text itself. */

@@ -37,13 +37,19 @@ export function parseConfiguration(text: string, options: LoadOptions): LoadedCo
   const parsed = settings.safeParse(tree);
   if (!parsed.success) {
     const found = parsed.error.issues.flatMap((issue) => mistakesOf(issue, issue.path as SettingPath));
-    return refused([...document.mistakes, ...overrideMistakes, ...located([...found, ...mistakesOfTheRest(tree, options)], document.lineOf)]);
+    const others = [...found, ...mistakesOfTheRest(tree, options)].filter(({ path }) => !isUnset(path, document.mistakes));
+    return refused([...document.mistakes, ...overrideMistakes, ...located(others, document.lineOf)]);
   }
   const checked = checkRoutes(parsed.data, options.tasks);
   const mistakes = [...document.mistakes, ...overrideMistakes, ...located(checked.mistakes, document.lineOf)];
   if (mistakes.length > 0) return refused(mistakes);
   const configuration = freeze(resolvePaths({ ...parsed.data, routes: checked.routes }, dirname(resolve(options.file))));
   return { configuration, mistakes: [], lineOf: document.lineOf };
+}
+
+/** A setting whose variable is not set is wrong for that reason alone. */
+function isUnset(path: SettingPath, mistakes: readonly ConfigurationMistake[]): boolean {
+  return mistakes.some(({ code, path: unset }) => code === 'LS_CONFIG_VARIABLE_UNSET' && unset.length > 0 && pathText(unset) === pathText(path));
 }
 
 /** What is wrong with the whole beside the values that are wrong by themselves: every mistake is told at once. */

@@ -59,6 +59,31 @@ export function applyOverrides(target: Record<string, unknown>, overrides: Overr
   });
 }
 
+/** Variables that name no setting, but nearly one. Others with our prefix may be what a file asks for by `${NAME}`. */
+export function misspeltVariables(environment: Overrides['environment']): readonly { readonly variable: string; readonly nearest: string }[] {
+  const known = overridableSettings().map(({ variable }) => variable);
+  return Object.keys(environment).flatMap((variable) => {
+    if (!variable.startsWith(prefix) || environment[variable] === undefined || known.includes(variable)) return [];
+    const nearest = known.find((name) => editDistance(name, variable) <= misspellingMax);
+    return nearest === undefined ? [] : [{ variable, nearest }];
+  });
+}
+
+const misspellingMax = 2;
+
+/** Characters to put in, leave out or replace to make one text of the other (Levenshtein). */
+function editDistance(left: string, right: string): number {
+  let before = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (const [row, character] of Array.from(left).entries()) {
+    const now = [row + 1];
+    for (const [column, other] of Array.from(right).entries()) {
+      now.push(Math.min((now[column] ?? 0) + 1, (before[column + 1] ?? 0) + 1, (before[column] ?? 0) + (character === other ? 0 : 1)));
+    }
+    before = now;
+  }
+  return before[right.length] ?? 0;
+}
+
 function unknownAssignment(assignment: string): ConfigurationMistake {
   return {
     code: 'LS_CONFIG_KEY_UNKNOWN',

@@ -23,6 +23,8 @@ export type Metrics = {
   /** Asked at every scrape: records between a stage's committed position and the end, by topic. */
   readonly lag: (read: () => Promise<readonly { readonly stage: string; readonly topic: string; readonly records: number }[]>) => void;
   readonly samples: () => Promise<readonly MetricSample[]>;
+  /** Since the start: records handled, by topic, and the dead letters of them. Asks nobody, so that it answers after the end, too. */
+  readonly totals: () => Promise<{ readonly handled: Readonly<Record<string, number>>; readonly deadLetters: number }>;
 };
 
 export function createMetrics(version: string): Metrics {
@@ -72,6 +74,14 @@ export function createMetrics(version: string): Metrics {
           for (const { stage, topic, records } of await read()) this.set({ stage, topic }, records);
         },
       });
+    },
+    totals: async () => {
+      const counted = async (name: string) => (await registry.getSingleMetric(prefix + name)?.get())?.values ?? [];
+      const handled = await counted('records_handled_total');
+      return {
+        handled: Object.fromEntries(handled.map(({ labels, value }) => [String(labels['topic']), value])),
+        deadLetters: (await counted('dead_letters_total')).reduce((sum, { value }) => sum + value, 0),
+      };
     },
     samples: async () =>
       (await registry.getMetricsAsJSON()).flatMap((metric) =>

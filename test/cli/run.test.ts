@@ -1,7 +1,7 @@
 // How `run` ends.
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { topics } from '../../src/core/topics.ts';
-import { runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
+import { jsonLines, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 import { fields, notesConfiguration, succeed, textsConfiguration, topicContents, withLog, withRun, writeEncoder, writeInput, writeNotes, writeTexts } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
@@ -13,8 +13,10 @@ test('until idle: exit code 0, with dead letters, too', async () => {
     await succeed('publish', 'records', await writeNotes(directory, 'n.csv', 20), '--id-column', 'id', '-c', file);
     const short = await writeInput(directory, 'short.csv', [`id,${fields[0]}`, 'bad,1']);
     await succeed('publish', 'records', short, '--id-column', 'id', '-c', file);
-    const { stdout } = await succeed('run', '-c', file, '--until-idle');
+    const { stdout, stderr } = await startProgram(['run', '-c', file, '--until-idle'], { LABELSTREAM_LOG_LEVEL: 'silent' }).finished;
     expect(stdout).toBe('');
+    expect(stderr).toMatch(/^labelstream: the variable LABELSTREAM_LOG_LEVEL sets nothing; is LABELSTREAM_LOG__LEVEL meant\?\n/);
+    expect(jsonLines(stderr.replace(/^labelstream.*\n/, '')).at(-1)).toMatchObject({ msg: 'stopped', handled: { 'record.events': 21 }, deadLetters: 1 });
     const labels = await topicContents(file, 'labels');
     expect(labels.map(({ value }) => (value as { itemId: string }).itemId).sort()).toEqual(Array.from({ length: 20 }, (_, index) => `publish/n${index}`).sort());
     const letters = await topicContents(file, 'dead-letters');

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { loadConfiguration, parseConfiguration, type LoadedConfiguration } from '../../src/config/load.ts';
+import { misspeltVariables } from '../../src/config/overrides.ts';
 import { tasks } from '../../src/tasks/registry.ts';
 
 const valid = `
@@ -110,6 +111,23 @@ describe('every mistake is told at once, with its line', () => {
   test('of syntax', () => {
     expect(mistakes('a: [1\nb: 2')[0]).toMatch(/^\d LS_CONFIG_SYNTAX /);
     expect(mistakes('- a\n- b')[0]).toContain('LS_CONFIG_VALUE the configuration');
+  });
+
+  test('a variable that is not set is one mistake, at its setting', () => {
+    const text = valid.replace('eps: 0.3', 'eps: ${MISSING}').replace('minPoints: 5', 'minPoints: 0');
+    const { mistakes: found } = parse(text);
+    expect(found.map(({ code, path }) => [code, path])).toEqual([
+      ['LS_CONFIG_VARIABLE_UNSET', ['collections', 0, 'eps']],
+      ['LS_CONFIG_VALUE', ['collections', 0, 'minPoints']],
+    ]);
+  });
+
+  test('of variables that are nearly a setting, and of no others', () => {
+    const environment = { LABELSTREAM_SERVER_PORT: '1', LABELSTREAM_DELIVREY: 'x', LABELSTREAM_SERVER__PORT: '1', LABELSTREAM_SAMPLES: '/x', SERVER__PORT: '1' };
+    expect(misspeltVariables(environment)).toEqual([
+      { variable: 'LABELSTREAM_SERVER_PORT', nearest: 'LABELSTREAM_SERVER__PORT' },
+      { variable: 'LABELSTREAM_DELIVREY', nearest: 'LABELSTREAM_DELIVERY' },
+    ]);
   });
 
   test('of variables and flags', () => {
