@@ -164,6 +164,51 @@ test('what CLUSTER refused is extracted again from its input; what was forgotten
   });
 });
 
+const generation = (version: number, source: string): string => `
+dataDirectory: data
+server: { enabled: false }
+transport: { partitionCount: 1 }
+models: { encoder: { directory: encoder, revision: ${version} } }
+routes: [{ name: texts, from: text, where: { source: ${source} }, steps: [{ name: embed, task: text-features, model: encoder, collection: texts }] }]
+collections: [{ name: texts, eps: 0.05, minPoints: 1, version: ${version} }]
+extract: { unrouted: drop }
+`;
+
+test('a feature of a retired generation is made again with the model of today', async () => {
+  await withDirectory(async (directory) => {
+    await writeEncoder(directory);
+    const file = await writeConfiguration(directory, generation(1, 's'));
+    await appendTexts(file, { a: 'river' });
+    await run(file);
+    await succeed('forget', 's/a', '-c', file);
+    await run(file);
+    await writeEncoder(directory, { version: '2.0.0' });
+    await writeConfiguration(directory, generation(2, 'nobody'));
+    await appendTexts(file, { b: 'river' });
+    await run(file);
+    const [, input] = await recordsIn(file, topics.text);
+    const features = await recordsIn(file, topics.features);
+    // What an EXTRACT that still had the former model would have sent of b.
+    await withLog(file, async ({ codec, transport }) => {
+      const sent = features.find(({ value }) => codec.decode(value).schema === 'FeatureEvent')!;
+      const event = codec.decodeAs('FeatureEvent', sent.value);
+      const { topic, incarnation, partition, sequence, appendTimeMs } = input!;
+      const late = { ...event, itemId: 's/b', inputId: 's/b', read: { ...event.read, sequence }, origin: { topic, incarnation, partition, sequence, appendTime: appendTimeMs } };
+      await transport.append([{ ...sent, value: codec.encode('FeatureEvent', late) }]);
+    });
+    await run(file);
+    expect(await list(file)).toMatchObject([{ code: 'LS_CLUSTER_GENERATION_RETIRED', stage: 'cluster', item: 's/b', state: 'open' }]);
+
+    await writeConfiguration(directory, generation(2, 's'));
+    await succeed('dlq', 'redrive', '--code', 'LS_CLUSTER_GENERATION_RETIRED', '-c', file);
+    await run(file);
+    expect(await list(file)).toMatchObject([{ state: 'resolved' }]);
+    expect(await objects('clusters', 'show', 's/b', '-c', file)).toMatchObject([{ itemId: 's/b', role: 'core' }]);
+    const made = await withLog(file, async ({ codec }) => (await recordsIn(file, topics.features)).flatMap(({ value }) => codec.decode(value)).at(-1));
+    expect(made).toMatchObject({ event: { itemId: 's/b', modelVersion: '2.0.0', origin: { sequence: 1n } } });
+  });
+});
+
 test('beside a live run, and again where that is asked for', async () => {
   await withDirectory(async (directory) => {
     await writeModels(directory, 'broken');
