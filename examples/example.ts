@@ -9,16 +9,27 @@ const repository = resolve(import.meta.dirname, '..');
 /** Sample data is not part of the repository: LABELSTREAM_SAMPLES names its folder. */
 export const samples = resolve(repository, process.env['LABELSTREAM_SAMPLES'] ?? '../shared/data');
 
+/** Sample networks; LABELSTREAM_SAMPLE_MODELS names their folder. */
+export const sampleModels = resolve(repository, process.env['LABELSTREAM_SAMPLE_MODELS'] ?? '../shared/models');
+
 /** Runs a command of labelstream with an example's configuration; its messages go to standard error. */
-export async function labelstream(example: string, ...parameters: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, [join(repository, 'bin/labelstream.js'), ...parameters, '-c', join(repository, `examples/${example}.yaml`)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+export function labelstream(example: string, ...parameters: readonly string[]): Promise<string> {
+  return program(...parameters, '-c', join(repository, `examples/${example}.yaml`));
+}
+
+/** Runs a command of labelstream that needs no configuration. */
+export async function program(...parameters: readonly string[]): Promise<string> {
+  const child = spawn(process.execPath, [join(repository, 'bin/labelstream.js'), ...parameters], { stdio: ['ignore', 'pipe', 'inherit'] });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   const code = await new Promise<number | null>((ended) => child.on('close', ended));
   if (code !== 0) throw new Error(`labelstream ${parameters.join(' ')} ended with ${String(code)}`);
   return Buffer.concat(chunks).toString();
+}
+
+/** What a command with --json printed. */
+export function jsonLines(text: string): unknown[] {
+  return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as unknown);
 }
 
 export async function csvRows(file: string, header: boolean): Promise<{ readonly line: number; readonly fields: Readonly<Record<string, string>> }[]> {

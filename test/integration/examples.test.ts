@@ -1,26 +1,10 @@
 // The examples on their real data, by the commands that the documents name.
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { samples } from '../../examples/example.ts';
-import { repository, withDirectory } from '../service/program.ts';
+import { withDirectory } from '../service/program.ts';
 import { fileThere, testWith } from './required.ts';
-
-async function runExample(name: string, dataDirectory: string): Promise<Record<string, unknown>> {
-  const child = spawn(process.execPath, [join(repository, `examples/${name}.ts`)], {
-    env: { ...process.env, LABELSTREAM_DATA_DIR: dataDirectory },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const code = await new Promise((ended) => child.on('close', ended));
-  expect(code, stderr).toBe(0);
-  const last = stdout.trim().split('\n').at(-1) ?? '';
-  console.log(`${name}: ${last}`);
-  return JSON.parse(last) as Record<string, unknown>;
-}
+import { runExample } from './run-example.ts';
 
 const news = join(samples, 'text/ag_news_test.csv');
 const banknotes = join(samples, 'banknote/BankNote_Authentication.csv');
