@@ -89,16 +89,22 @@ function leavesOf(command: Command): Command[] {
   return command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
 }
 
-test('a command within a sentence is one that there is', async () => {
+/** What is not run, because it needs something, is at least a command that there is. */
+function unrunCommands(document: string): string[] {
+  const blocks = all.filter((block) => block.document === document && block.language === 'sh' && block.marks.has('needs'));
+  return blocks.flatMap(({ text }) => text.split('\n').filter((line) => /^(labelstream|npm run) /.test(line)));
+}
+
+test('a command within a sentence, or one that is not run, is one that there is', async () => {
   const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { scripts: Readonly<Record<string, string>> };
   const { stdout, stderr } = process;
   for (const document of await documents()) {
-    for (const command of await inlineCommands(document)) {
+    for (const command of [...(await inlineCommands(document)), ...unrunCommands(document)]) {
       const [, script] = /^npm run ([\w:-]+)/.exec(command) ?? [];
       if (script !== undefined) expect(Object.keys(scripts), `${document}: ${command}`).toContain(script);
       const [, text] = /(?:^|--? |npx )labelstream (.*)$/.exec(command) ?? [];
       // Names of commands alone, such as `labelstream tail`, stand for what their help says.
-      if (text === undefined || !/ -(c|-help)\b/.test(text) || text.includes('…')) continue;
+      if (text === undefined || !/ -(c|-to|-help)\b/.test(text) || text.includes('…')) continue;
       const program = await createProgram({ stdout, stderr, environment: {}, signal: new AbortController().signal });
       for (const each of [program, ...program.commands, ...leavesOf(program)]) each.configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
       for (const leaf of leavesOf(program)) leaf.action(() => undefined);
