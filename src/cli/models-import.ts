@@ -5,6 +5,7 @@ import { cliError } from '../core/errors/cli.ts';
 import { imagePresets, type ImageSteps } from '../models/import-image-steps.ts';
 import type { LabelGroup } from '../models/import-labels.ts';
 import { importOnnx, importTasks, type OnnxImport } from '../models/import-onnx.ts';
+import { importTransformer, transformerPoolings } from '../models/import-transformer.ts';
 import type { WrittenModel } from '../models/manifest-writer.ts';
 import { outputOf, type CommandLine } from './context.ts';
 import { withExamples } from './help.ts';
@@ -18,6 +19,8 @@ type ImportOptions = Omit<OnnxImport, 'file' | 'directory' | 'groups' | 'version
   readonly modelVersion?: string;
   readonly group: readonly LabelGroup[];
   readonly knownInput: readonly string[];
+  readonly maxTokens?: number;
+  readonly pooling?: (typeof transformerPoolings)[number];
   readonly force?: boolean;
   readonly json?: boolean;
 };
@@ -25,10 +28,10 @@ type ImportOptions = Omit<OnnxImport, 'file' | 'directory' | 'groups' | 'version
 export function addModelsImportCommand(models: Command, commandLine: CommandLine): void {
   const command = models
     .command('import')
-    .argument('<file>', 'an ONNX file of a network that reads images')
-    .summary('make a model of an ONNX file')
+    .argument('<file-or-directory>', 'an ONNX file of a network that reads images, or the directory of a text encoder in the layout of Hugging Face')
+    .summary('make a model of an ONNX file or of a text encoder')
     .description(
-      'make the directory of a model: what an ONNX file reads and gives is read in it, the known answers are its own, and it must pass the proofs of `models verify`; nothing is written otherwise',
+      'make the directory of a model: what an ONNX file reads and gives is read in it, what a text encoder needs in its config.json, tokenizer.json and modules.json, the known answers are its own, and it must pass the proofs of `models verify`; nothing is written otherwise',
     )
     .requiredOption('--to <directory>', 'the directory to make')
     .option('--force', 'replace the directory of a model that is there')
@@ -40,13 +43,19 @@ export function addModelsImportCommand(models: Command, commandLine: CommandLine
     .option('--json', 'print one JSON object');
   addOutputOptions(command);
   addImageOptions(command);
+  addTransformerOptions(command);
   addProofOptions(command);
-  command.action(async (file: string, { to, modelVersion, group, knownInput, force, json, ...options }: ImportOptions) => {
+  command.action(async (path: string, { to, modelVersion, group, knownInput, force, json, ...options }: ImportOptions) => {
     const output = outputOf(commandLine, json);
-    if (await isDirectory(file)) throw cliError('LS_CLI_USAGE', `${file} is a directory: name its ONNX file`);
+    const write = { force: force === true, signal: commandLine.signal };
+    if (await isDirectory(path)) {
+      refuseOthers(command);
+      print(await importTransformer({ ...options, from: path, directory: to, version: modelVersion }, write), output);
+      return;
+    }
     const written = await importOnnx(
-      { ...options, file, directory: to, groups: group, knownInputs: knownInput, ...(modelVersion === undefined ? {} : { version: modelVersion }) },
-      { force: force === true, signal: commandLine.signal },
+      { ...options, file: path, directory: to, groups: group, knownInputs: knownInput, ...(modelVersion === undefined ? {} : { version: modelVersion }) },
+      write,
     );
     print(written, output);
   });
@@ -55,6 +64,7 @@ export function addModelsImportCommand(models: Command, commandLine: CommandLine
     'labelstream models import shufflenet.onnx --to models/features --expose 611 --preset imagenet',
     'labelstream models import shufflenet.onnx --to models/pets --preset imagenet --activation softmax --group cat=281-285,dog=151-268',
     'labelstream models import squeezenet.onnx --to models/squeezenet --preset raw --colour-order BGR --labels imagenet.txt',
+    'labelstream models import all-MiniLM-L6-v2 --to models/minilm --licence Apache-2.0',
   );
 }
 
@@ -83,6 +93,22 @@ function addImageOptions(command: Command): void {
     .addOption(new Option('--mean <a,b,c>', 'then subtracted, in colour order').argParser(three))
     .addOption(new Option('--deviation <a,b,c>', 'then divided by, in colour order').argParser(three))
     .addOption(new Option('--layout <layout>', 'of the tensor, where its shape does not tell').choices(['NCHW', 'NHWC']));
+}
+
+function addTransformerOptions(command: Command): void {
+  command
+    .addOption(new Option('--max-tokens <count>', 'of a text encoder: where a text is cut; without it, what its files say, or 256').argParser(wholeNumber))
+    .addOption(new Option('--pooling <kind>', 'of a text encoder; without it, what its files say, or mean').choices(transformerPoolings));
+}
+
+/** The options that a text encoder shares with images, and its own. */
+const transformerOptions = ['to', 'force', 'name', 'modelVersion', 'licence', 'source', 'json', 'normalisation', 'maxTokens', 'pooling', 'batchSizes'];
+
+/** Better than to ignore what somebody asked for. */
+function refuseOthers(command: Command): void {
+  const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
+  const other = given.find((option) => !transformerOptions.includes(option.attributeName()));
+  if (other !== undefined) throw cliError('LS_CLI_USAGE', `${other.long ?? other.flags} means nothing to a directory, which holds a text encoder`);
 }
 
 function addProofOptions(command: Command): void {

@@ -49,10 +49,13 @@ const tokenizerConfig = z.looseObject({
 
 type TokenizerConfig = z.infer<typeof tokenizerConfig>;
 
+/** The bytes of a model's files by their paths, and the directory for messages. */
+export type ModelFiles = { readonly directory: string; readonly files: ReadonlyMap<string, Uint8Array> };
+
 export type TokenIds = (text: string) => number[];
 
 /** Throws LS_MODEL_LOAD where a file is not what it should be. The function gives the ids of a text, special ones included, cut to `maxTokens`. */
-export function createTokenIds({ directory, files }: Pick<ModelArtefacts, 'directory' | 'files'>, file: string, maxTokens: number): TokenIds {
+export function createTokenIds({ directory, files }: ModelFiles, file: string, maxTokens: number): TokenIds {
   const refuse: Refuse = (path, reason, cause) => {
     throw modelError('LS_MODEL_LOAD', `${posix.join(directory, path)}: ${reason}`, { directory, file: path }, { cause });
   };
