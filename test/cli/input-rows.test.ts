@@ -68,7 +68,7 @@ test('a missing text column is named, with those that are there', async () => {
 });
 
 test('a file that is not there, and one of an unknown kind', async () => {
-  await expect(Array.fromAsync(readRows(join(directory, 'no.txt'), { header: true }, () => undefined))).rejects.toMatchObject({ code: 'LS_CLI_INPUT' });
-  await expect(Array.fromAsync(readRows(join(directory, 'no.csv'), { header: true }, () => undefined))).rejects.toMatchObject({ code: 'LS_CLI_INPUT' });
+  await expect(Array.fromAsync(readRows(join(directory, 'no.txt'), { header: true }, () => undefined))).rejects.toMatchObject({ code: 'LS_CLI_FILE' });
+  await expect(Array.fromAsync(readRows(join(directory, 'no.csv'), { header: true }, () => undefined))).rejects.toMatchObject({ code: 'LS_CLI_FILE' });
   expect(() => requireReadable('x.pdf')).toThrow('only .csv');
 });

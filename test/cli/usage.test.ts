@@ -45,7 +45,7 @@ describe('a file that cannot be published is exit code 1, before anything of any
       const good = await writeInput(directory, 'good.txt', ['a text']);
       const { code, stdout, stderr } = await runProgram('publish', 'text', good, join(directory, name), '-c', file);
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toMatch(new RegExp(`${name}: .* \\[LS_CLI_INPUT\\]\\n`));
+      expect(stderr).toMatch(new RegExp(`${name}: .* \\[LS_CLI_FILE\\]\\n`));
       expect(stderr).not.toContain('published 1');
     });
   });

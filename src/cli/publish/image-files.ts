@@ -23,7 +23,7 @@ export type ImageFile = {
 
 export type ImageFiles = { readonly images: readonly ImageFile[]; /** In folders, what is no image. */ readonly passedOver: readonly string[] };
 
-/** Throws LS_CLI_INPUT for a path that cannot be read or named, or is no image; and where two images would have one id. */
+/** Throws LS_CLI_FILE for a path that cannot be read or is no image; LS_CLI_INPUT for one that cannot be named, and where two images would have one id. */
 export async function imageFilesOf(paths: readonly string[]): Promise<ImageFiles> {
   const images: ImageFile[] = [];
   const passedOver: string[] = [];
@@ -38,7 +38,7 @@ export async function imageFilesOf(paths: readonly string[]): Promise<ImageFiles
       }
     } else {
       const image = await imageFile(path, basename(path), basename(path));
-      if (image === undefined) throw cliError('LS_CLI_INPUT', `${path}: this is no JPEG, PNG or WebP image`, { path });
+      if (image === undefined) throw cliError('LS_CLI_FILE', `${path}: this is no JPEG, PNG or WebP image`, { path });
       images.push(image);
     }
   }
@@ -115,6 +115,6 @@ async function attempt<Result>(path: string, work: () => Promise<Result>): Promi
   try {
     return await work();
   } catch (error) {
-    throw cliError('LS_CLI_INPUT', `${path}: ${(error as Error).message}`, { path }, { cause: error });
+    throw cliError('LS_CLI_FILE', `${path}: ${(error as Error).message}`, { path }, { cause: error });
   }
 }

@@ -102,7 +102,7 @@ async function contentOf({ file }: ImageFile, reference: boolean): Promise<Buffe
   try {
     return reference ? await referenceTo(file) : await readFile(file);
   } catch (error) {
-    throw cliError('LS_CLI_INPUT', `${file}: ${(error as Error).message}`, { file }, { cause: error });
+    throw cliError('LS_CLI_FILE', `${file}: ${(error as Error).message}`, { file }, { cause: error });
   }
 }
 

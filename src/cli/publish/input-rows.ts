@@ -23,10 +23,10 @@ export type ReadProgress = (bytes: number) => void;
 
 const extensions = new Set(['.csv', '.jsonl', '.ndjson', '.txt']);
 
-/** Throws LS_CLI_INPUT for a file of an unknown kind. */
+/** Throws LS_CLI_FILE for a file of an unknown kind. */
 export function requireReadable(file: string): void {
   if (extensions.has(extname(file).toLowerCase())) return;
-  throw cliError('LS_CLI_INPUT', `${file}: only ${[...extensions].join(', ')} files can be read`, { file });
+  throw cliError('LS_CLI_FILE', `${file}: only ${[...extensions].join(', ')} files can be read`, { file });
 }
 
 export function readRows(file: string, format: RowFormat, progress: ReadProgress): AsyncIterable<InputRow> {
@@ -63,7 +63,8 @@ async function* csvRows(file: string, { header }: RowFormat, progress: ReadProgr
     }
   } catch (error) {
     const line = error instanceof CsvError && typeof error['lines'] === 'number' ? `, line ${error['lines']}` : '';
-    throw cliError('LS_CLI_INPUT', `${file}${line}: ${(error as Error).message}`, { file }, { cause: error });
+    const code = error instanceof CsvError ? 'LS_CLI_INPUT' : 'LS_CLI_FILE';
+    throw cliError(code, `${file}${line}: ${(error as Error).message}`, { file }, { cause: error });
   } finally {
     stream.destroy();
   }
@@ -92,7 +93,7 @@ async function* lines(file: string, progress: ReadProgress): AsyncGenerator<{ re
   const stream = openStream(file, progress);
   const failed = new Promise<never>((_resolve, reject) => {
     stream.on('error', (error) => {
-      reject(cliError('LS_CLI_INPUT', `${file}: ${error.message}`, { file }, { cause: error }));
+      reject(cliError('LS_CLI_FILE', `${file}: ${error.message}`, { file }, { cause: error }));
     });
   });
   // The iteration below is what observes the failure; without this the rejection would count as unhandled when it ends first.

@@ -40,7 +40,7 @@ export function recordEventOf(row: InputRow, options: RowOptions): RecordEvent {
     if (reserved.has(column)) continue;
     const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
     if (typeof number !== 'number' || Number.isNaN(number)) {
-      throw cliError('LS_CLI_INPUT', `${row.file}, line ${row.line}: the column ${column} is no number; name it with --attribute-column to keep it as text`, {
+      throw cliError('LS_CLI_COLUMN', `${row.file}, line ${row.line}: the column ${column} is no number; name it with --attribute-column to keep it as text`, {
         file: row.file, line: row.line, column,
       });
     }
@@ -74,5 +74,5 @@ function textField(row: InputRow, column: string): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   const message = `${row.file}, line ${row.line}: there is no text in the column ${column}; the columns are ${[...row.fields.keys()].join(', ')}`;
-  throw cliError('LS_CLI_INPUT', message, { file: row.file, line: row.line, column });
+  throw cliError('LS_CLI_COLUMN', message, { file: row.file, line: row.line, column });
 }

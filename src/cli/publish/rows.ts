@@ -82,7 +82,7 @@ async function inputFile(path: string): Promise<InputFile> {
   try {
     return { path, sizeBytes: (await stat(path)).size };
   } catch (error) {
-    throw cliError('LS_CLI_INPUT', `${path}: ${(error as Error).message}`, { path }, { cause: error });
+    throw cliError('LS_CLI_FILE', `${path}: ${(error as Error).message}`, { path }, { cause: error });
   }
 }
 

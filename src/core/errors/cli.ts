@@ -10,8 +10,20 @@ export const cliErrors = {
   LS_CLI_INPUT: {
     cause: 'input',
     retryable: false,
-    summary: 'A file to be published cannot be read as texts, records or an image, or its event would be refused.',
-    remedy: 'Correct the line or file named, or the options that say what to read.',
+    summary: 'What a file holds cannot be published: a line is broken, or its event would be refused.',
+    remedy: 'Correct the line or file named, and publish the file again: an event with the same id replaces the one before.',
+  },
+  LS_CLI_FILE: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A file to be published cannot be read, or is of a kind that no event is made of.',
+    remedy: 'Check path and permissions. `publish text` and `publish records` take .csv, .jsonl, .ndjson and .txt; `publish images` takes JPEG, PNG and WebP.',
+  },
+  LS_CLI_COLUMN: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A row has nothing of use in a column: no text where text is read, no number where a record needs one.',
+    remedy: 'Say which columns to read with --text-column, --id-column and --attribute-column, and --no-header where the first line is data already.',
   },
   LS_CLI_NOT_FOUND: {
     cause: 'input',
