@@ -1,6 +1,6 @@
 // The Dockerfile, the compose file and what they mount hold together, also where no container engine can try them.
 import { spawn } from 'node:child_process';
-import { access, readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
@@ -84,7 +84,9 @@ test('what compose.yaml builds and mounts is there; the service writes to its vo
   expect(service).toMatchObject({ read_only: true, tmpfs: ['/tmp'], volumes: ['data:/data'] });
 });
 
-test.each(['deploy/labelstream.yaml', 'examples/banknotes.yaml', 'examples/news.yaml'])('%s is a valid configuration', async (file) => {
+const examples = (await readdir(join(root, 'examples'))).filter((entry) => entry.endsWith('.yaml')).map((entry) => join('examples', entry));
+
+test.each(['deploy/labelstream.yaml', ...examples])('%s is a valid configuration', async (file) => {
   const loaded = await loadConfiguration({ file: join(root, file), environment: {}, assignments: [], tasks: [...tasks.values()] });
   expect(loaded.mistakes).toEqual([]);
 });
