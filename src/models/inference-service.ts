@@ -2,7 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { modelError } from '../core/errors/model.ts';
 import { createFailureBlame, type FailureBlame } from './failure-blame.ts';
-import { failureOf, openInference, type Inference } from './inference.ts';
+import { failureOf, openInference, type Inference, type ItemOutcome } from './inference.ts';
 import { knownAnswerMistakes } from './known-answers.ts';
 import { packOutcomes, type RunRequest, type WorkerReply, type WorkerRequest, type WorkerSetup } from './worker-protocol.ts';
 
@@ -31,7 +31,14 @@ export async function serveInference(setup: WorkerSetup, port: MessagePort): Pro
   // Runs are chained: onnxruntime would interleave them, and a batch must be finished before its successor can kill the thread.
   let last = Promise.resolve();
   port.on('message', (request: WorkerRequest) => {
-    last = last.then(() => (request.kind === 'close' ? close() : answer(models, request, reply)));
+    if (request.kind === 'close') {
+      last = last.then(close);
+      return;
+    }
+    const model = models.get(request.model);
+    // Images are decoded beside the batch that is executed now; what is prepared in this thread waits, or it might kill it meanwhile.
+    const prepared = request.inputs.some(({ kind }) => kind === 'image') ? model?.inference.prepare(request.inputs) : undefined;
+    last = last.then(() => answer(model, request, prepared, reply));
   });
   reply({ kind: 'ready' });
 }
@@ -43,13 +50,17 @@ function refuseMistakes(mistakes: readonly string[], directory: string): void {
 }
 
 async function answer(
-  models: ReadonlyMap<string, ServedModel>,
+  model: ServedModel | undefined,
   request: RunRequest,
+  prepared: ReturnType<Inference['prepare']> | undefined,
   reply: (message: WorkerReply, transfer: ArrayBuffer[]) => void,
 ): Promise<void> {
   const startMs = performance.now();
-  const model = models.get(request.model);
-  const outcomes = model === undefined ? [] : await model.blame(await model.inference.run(request.inputs, request.batchSizes));
+  const outcomes = model === undefined ? [] : await model.blame(await outcomesOf(model.inference, request, prepared));
   const result = packOutcomes(outcomes, performance.now() - startMs);
   reply(result, [result.outputs.buffer]);
+}
+
+async function outcomesOf(inference: Inference, { inputs, batchSizes }: RunRequest, prepared: ReturnType<Inference['prepare']> | undefined): Promise<ItemOutcome[]> {
+  return prepared === undefined ? inference.run(inputs, batchSizes) : inference.execute(await prepared, batchSizes);
 }

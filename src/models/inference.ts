@@ -25,8 +25,14 @@ export type ItemFailure = {
 /** `output` where there is no failure. */
 export type ItemOutcome = { readonly output: Float32Array } | { readonly failure: ItemFailure };
 
+/** The numbers of each item, or why it has none. */
+type PreparedItem = { readonly prepared: PreparedInput } | { readonly failure: ItemFailure };
+
 export type Inference = {
-  /** Element i is the outcome of input i. `batchSizes` restricts the sizes executed, for proofs; normally all of the manifest's. */
+  /** Never rejects. Images are decoded in other threads: while a batch is executed, the next one can be prepared. */
+  readonly prepare: (inputs: readonly ModelInput[]) => Promise<readonly PreparedItem[]>;
+  readonly execute: (items: readonly PreparedItem[], batchSizes?: readonly number[]) => Promise<ItemOutcome[]>;
+  /** Both. Element i is the outcome of input i. `batchSizes` restricts the sizes executed, for proofs; normally all of the manifest's. */
   readonly run: (inputs: readonly ModelInput[], batchSizes?: readonly number[]) => Promise<ItemOutcome[]>;
   readonly release: () => Promise<void>;
 };
@@ -47,8 +53,12 @@ export async function openInference(artefacts: ModelArtefacts, settings: Preproc
   checkPorts(session, artefacts, preprocessor.ports);
   const halfPorts = new Set(session.inputMetadata.flatMap((port) => (port.isTensor && port.type === 'float16' ? [port.name] : [])));
   const model = { session, artefacts, preprocessor, halfPorts };
+  const prepare: Inference['prepare'] = (inputs) => Promise.all(inputs.map((input) => prepareItem(preprocessor, input)));
+  const execute: Inference['execute'] = (items, batchSizes = artefacts.manifest.executedShapes.batchSizes) => executeItems(model, items, batchSizes);
   return {
-    run: (inputs, batchSizes = artefacts.manifest.executedShapes.batchSizes) => runItems(model, inputs, batchSizes),
+    prepare,
+    execute,
+    run: async (inputs, batchSizes) => execute(await prepare(inputs), batchSizes),
     release: () => session.release(),
   };
 }
@@ -129,18 +139,18 @@ function checkOutputWidth(port: string, shape: TensorPort['shape'], manifest: Ma
   if (width !== needed) refuse(`${port} has ${width} numbers ${perToken ? 'per token' : 'per item'}; the manifest has ${needed}`);
 }
 
-async function runItems(model: OpenModel, inputs: readonly ModelInput[], batchSizes: readonly number[]): Promise<ItemOutcome[]> {
+async function prepareItem(preprocessor: Preprocessor, input: ModelInput): Promise<PreparedItem> {
+  try {
+    return { prepared: await preprocessor.prepare(input) };
+  } catch (error) {
+    return { failure: failureOf(error) };
+  }
+}
+
+async function executeItems(model: OpenModel, items: readonly PreparedItem[], batchSizes: readonly number[]): Promise<ItemOutcome[]> {
   const outcomes: ItemOutcome[] = [];
-  const prepared = await Promise.all(
-    inputs.map(async (input, index): Promise<PreparedInput | undefined> => {
-      try {
-        return await model.preprocessor.prepare(input);
-      } catch (error) {
-        outcomes[index] = { failure: failureOf(error) };
-        return undefined;
-      }
-    }),
-  );
+  const prepared = items.map((item) => ('prepared' in item ? item.prepared : undefined));
+  for (const [index, item] of items.entries()) if ('failure' in item) outcomes[index] = { failure: item.failure };
   for (const batch of planBatches(prepared, batchSizes)) {
     const results = await runBatch(model, prepared, batch);
     for (const [row, outcome] of results.entries()) outcomes[batch.items[row] ?? -1] = outcome;
