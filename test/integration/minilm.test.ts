@@ -49,7 +49,7 @@ testWith({ [directory]: fileThere(directory), [banking]: fileThere(banking) }, '
   expect(createHash('sha256').update(lines.join('\n')).digest('hex')).toBe(golden.banking.sha256);
 });
 
-testWith({ [directory]: fileThere(directory) }, 'it is imported with its proofs, and gives the vectors of onnxruntime for Python', { timeout: 300_000 }, async () => {
+testWith({ [directory]: fileThere(directory) }, 'it is imported with its proofs, and gives the vectors of onnxruntime for Python', { timeout: 600_000 }, async () => {
   const golden = await readGolden();
   const target = join(await temporaryDirectory(), 'minilm');
   const { manifest, report, notes } = await importTransformer({ from: directory, directory: target, licence: 'Apache-2.0' });
