@@ -4,7 +4,7 @@ import { createImagePreprocessor } from '../../../src/models/preprocessing/image
 
 export type ImageParameters = Omit<Extract<Manifest['preprocessing'], { kind: 'image' }>, 'kind' | 'input'>;
 
-export const plainParameters: ImageParameters = {
+const plainParameters: ImageParameters = {
   width: 16,
   height: 16,
   resize: { rule: 'stretch', kernel: 'linear' },
