@@ -10,7 +10,7 @@ import { groupMembers, readLabels, type LabelGroup } from './import-labels.ts';
 import { knownImages } from './known-images.ts';
 import { writeModelDirectory, type DraftFile, type ModelDraft, type WriteOptions, type WrittenModel } from './manifest-writer.ts';
 import { vectorDimensionsMax, type Manifest } from './manifest.ts';
-import { exposed, onnxGraph, type OnnxGraph, type OnnxPort } from './onnx-graph.ts';
+import { exposed, onnxGraph, type ExposedType, type OnnxGraph, type OnnxPort } from './onnx-graph.ts';
 import { openProbe, type OnnxSource } from './onnx-probe.ts';
 import { onnxStructure } from './onnx-structure.ts';
 
@@ -55,6 +55,7 @@ type Ports = {
   readonly preprocessing: ImageSteps;
   readonly type: 'float32' | 'float16';
   readonly output: string;
+  readonly outputType: ExposedType;
   /** Numbers that the output has for an image. */
   readonly width: number;
   readonly batchSizes: readonly number[];
@@ -77,17 +78,20 @@ async function portsOf({ model, graph }: Source, options: OnnxImport): Promise<P
     const { layout, width, height } = preprocessing;
     const dims = [batchSizes[0] ?? 1, ...(layout === 'NCHW' ? [3, height, width] : [height, width, 3])];
     const found = await probe.run({ name, type, dims }, output);
-    if (found.type !== 'float32' && found.type !== 'float16') throw importError(file, `the output ${output} is ${found.type}, neither float32 nor float16`);
+    const { type: outputElements } = found;
+    if (outputElements !== 'float32' && outputElements !== 'float16') throw importError(file, `the output ${output} is ${outputElements}, neither float32 nor float16`);
     if (found.dims.length < 2 || found.dims[0] !== dims[0]) throw importError(file, `the output ${output} is ${shapeText(found.dims)}: it has no row for each image`);
     const numbers = found.dims.slice(1).reduce((product, dimension) => product * dimension, 1);
-    return { preprocessing, type, output, width: numbers, batchSizes, isBatchFixed: isFixed(batch) };
+    const outputType = { type: outputElements, shape: [isFixed(batch) ? batch : undefined, ...found.dims.slice(1)] };
+    return { preprocessing, type, output, outputType, width: numbers, batchSizes, isBatchFixed: isFixed(batch) };
   } finally {
     await probe.close();
   }
 }
 
-async function draftOf({ model, graph, externalFiles }: Source, ports: Ports, options: OnnxImport): Promise<ModelDraft> {
+async function draftOf({ model, original, graph, externalFiles }: Source, ports: Ports, options: OnnxImport): Promise<ModelDraft> {
   const known = await knownImages(options.knownInputs ?? []);
+  const bytes = model.bytes === original ? original : exposed(original, ports.output, ports.outputType);
   return {
     manifest: {
       name: options.name ?? nameFrom(options.file),
@@ -102,32 +106,34 @@ async function draftOf({ model, graph, externalFiles }: Source, ports: Ports, op
       executedShapes: { batchSizes: [...ports.batchSizes] },
       quality: {},
     },
-    files: [{ path: modelFile, content: { bytes: model.bytes } }, ...externalFiles, ...known.files],
+    files: [{ path: modelFile, content: { bytes } }, ...externalFiles, ...known.files],
     knownInputs: known.inputs,
     toleranceShare: options.tolerance ?? toleranceShareOf(graph, ports.type),
     keepsBatchSizes: options.batchSizes !== undefined || ports.isBatchFixed,
   };
 }
 
-type Source = { readonly model: OnnxSource; readonly graph: OnnxGraph; readonly externalFiles: readonly DraftFile[] };
+type Source = { readonly model: OnnxSource; /** Without what is exposed. */ readonly original: Uint8Array; readonly graph: OnnxGraph; readonly externalFiles: readonly DraftFile[] };
 
 /** The file, with the inner tensor exposed that the options name. */
 async function readSource({ file, expose, dequantise = false }: OnnxImport): Promise<Source> {
-  let bytes: Uint8Array;
+  let original: Uint8Array;
   try {
-    bytes = await readFile(file);
+    original = await readFile(file);
   } catch (error) {
     throw modelError('LS_MODEL_IMPORT', `${file} cannot be read: ${messageOf(error)}`, { file }, { cause: error });
   }
-  const { graph, externalLocations, opset } = parsed(file, bytes);
+  const { graph, externalLocations, opset } = parsed(file, original);
+  let bytes = original;
   if (expose !== undefined && !graph.outputs.some(({ name }) => name === expose)) {
     if (!graph.tensors.includes(expose)) throw importError(file, `no node computes a tensor ${JSON.stringify(expose)}; ${nearNames(expose, graph.tensors)}`);
-    bytes = exposed(bytes, expose);
+    bytes = exposed(original, expose);
   }
   const externalData = [];
   for (const path of externalLocations) externalData.push({ path, bytes: await readExternal(file, path) });
   return {
     model: { file, bytes, opset, dequantise, externalData },
+    original,
     graph,
     externalFiles: externalData.map(({ path, bytes: content }) => ({ path, content: { bytes: content } })),
   };

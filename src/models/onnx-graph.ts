@@ -2,7 +2,7 @@
  * What an ONNX file says of its graph's ports, and how an inner tensor becomes an output: bytes are appended, and nothing else of the file is
  * touched. Protobuf merges a message that is given twice, so a second `graph` that holds one output adds it to the first.
  */
-import { bodyField, fieldsOf, textOf, type Field } from './onnx-protobuf.ts';
+import { bodyField, fieldsOf, numberField, textOf, type Field } from './onnx-protobuf.ts';
 
 export type OnnxPort = {
   readonly name: string;
@@ -44,14 +44,22 @@ export function onnxGraph(model: Uint8Array): OnnxGraph {
   };
 }
 
+export type ExposedType = { readonly type: 'float32' | 'float16'; /** undefined: open. */ readonly shape: readonly (number | undefined)[] };
+
 /**
- * The model with one more output, the tensor of that name. What the file says of its type and shape is repeated; onnxruntime finds out the rest.
- * Throws RangeError where the bytes are no ONNX file.
+ * The model with one more output, the tensor of that name. What the file says of its type and shape is repeated; where it says nothing, `found` is
+ * written, without which onnxruntime takes the model all the same, but ONNX's own checker does not. Throws RangeError where the bytes are no ONNX file.
  */
-export function exposed(model: Uint8Array, tensor: string): Uint8Array {
+export function exposed(model: Uint8Array, tensor: string, found?: ExposedType): Uint8Array {
   const known = bodies(graphFields(model), graph.valueInfo).find((valueInfo) => nameIn(valueInfo, 1) === tensor);
-  const output = bodyField(graph.output, known ?? bodyField(1, Buffer.from(tensor)));
+  const output = bodyField(graph.output, known ?? Buffer.concat([bodyField(1, Buffer.from(tensor)), ...(found === undefined ? [] : [bodyField(2, typeBody(found))])]));
   return Buffer.concat([model, bodyField(modelGraph, output)]);
+}
+
+/** A TypeProto. */
+function typeBody({ type, shape }: ExposedType): Uint8Array {
+  const dimensions = shape.map((size) => bodyField(1, size === undefined ? new Uint8Array() : numberField(1, size)));
+  return bodyField(1, Buffer.concat([numberField(1, type === 'float32' ? 1 : 10), bodyField(2, Buffer.concat(dimensions))]));
 }
 
 function graphFields(model: Uint8Array): Field[] {

@@ -42,6 +42,10 @@ export function bodyField(number: number, body: Uint8Array): Uint8Array {
 }
 
 /** @param value below 2^31. */
+export function numberField(number: number, value: number): Uint8Array {
+  return Buffer.concat([varint(number * 8), varint(value)]);
+}
+
 function varint(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = value;

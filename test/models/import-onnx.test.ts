@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { importOnnx, type OnnxImport } from '../../src/models/import-onnx.ts';
+import { onnxGraph } from '../../src/models/onnx-graph.ts';
 import { manifestName } from '../../src/models/repository.ts';
 import { verifyModel } from '../../src/models/verify.ts';
 import { valuesClassifier, weights } from './onnx-fixtures.ts';
@@ -102,6 +103,8 @@ test('an inner tensor becomes the output', async () => {
   const { options } = await written(colourMeans(), { expose: 'pooled', normalisation: 'l2' });
   const { manifest } = await importOnnx(options);
   expect(manifest.postprocessing).toEqual({ kind: 'vector', output: 'pooled', dimensions: 3, pooling: 'none', normalisation: 'l2' });
+  const { outputs } = onnxGraph(await readFile(join(options.directory, 'model.onnx')));
+  expect(outputs.map(({ name, type, shape }) => [name, type, shape])).toEqual([['means', 'float32', ['batch', 3]], ['pooled', 'float32', ['', 3, 1, 1]]]);
   const norm = Math.hypot(...(manifest.knownAnswers[0]?.output ?? []));
   expect(norm).toBeCloseTo(1, 5);
 });

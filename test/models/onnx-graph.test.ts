@@ -59,6 +59,14 @@ test('an exposed tensor is an output to onnxruntime and to this reader; every by
   await session.release();
 });
 
+test('the type of an exposed tensor can be written with it, open sizes too', async () => {
+  const extended = exposed(valuesClassifier(), 'logits', { type: 'float32', shape: [undefined, 3] });
+  expect(onnxGraph(extended).outputs.at(-1)).toEqual({ name: 'logits', type: 'float32', shape: ['', 3] });
+  const session = await InferenceSession.create(extended, { logSeverityLevel: 4 });
+  expect(session.outputNames).toEqual(['probabilities', 'logits']);
+  await session.release();
+});
+
 test('what a file says of an inner tensor is repeated at its output', () => {
   const valueInfo = messageField(13, textField(1, 'inner'), messageField(2, messageField(1, integerField(1, 1), messageField(2, messageField(1, integerField(1, 5))))));
   const model = Buffer.concat([valuesClassifier(), bytesField(7, valueInfo)]);
