@@ -82,7 +82,7 @@ async function portsOf({ model, graph }: Source, options: OnnxImport): Promise<P
     if (outputElements !== 'float32' && outputElements !== 'float16') throw importError(file, `the output ${output} is ${outputElements}, neither float32 nor float16`);
     if (found.dims.length < 2 || found.dims[0] !== dims[0]) throw importError(file, `the output ${output} is ${shapeText(found.dims)}: it has no row for each image`);
     const numbers = found.dims.slice(1).reduce((product, dimension) => product * dimension, 1);
-    const outputType = { type: outputElements, shape: [isFixed(batch) ? batch : undefined, ...found.dims.slice(1)] };
+    const outputType: ExposedType = { type: outputElements, shape: [isFixed(batch) ? batch : undefined, ...found.dims.slice(1)] };
     return { preprocessing, type, output, outputType, width: numbers, batchSizes, isBatchFixed: isFixed(batch) };
   } finally {
     await probe.close();
