@@ -1,9 +1,10 @@
 // `npm run example:pets`: photographs of cats and dogs through ShuffleNet into live clusters, and what the clusters and the labels have to do with the truth.
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { jsonLines, labelstream, program, sampleModels, samples } from './example.ts';
 
 const network = join(sampleModels, 'shufflenet-v2-12-int8.onnx');
-const models = join(process.env['LABELSTREAM_DATA_DIR'] ?? join(import.meta.dirname, '../data'), 'pets-models');
+// As pets.yaml reads it: relative to its own folder.
+const models = resolve(import.meta.dirname, process.env['LABELSTREAM_DATA_DIR'] ?? '../data', 'pets-models');
 
 /**
  * The middle of the image, as large as it fits, resized by Lanczos. Measured on these photographs, with eps 0.40: cubic and Lanczos part cats from dogs, linear joins
