@@ -15,7 +15,7 @@ import { interleavedPairs, type Side } from './interleaved-pairs.ts';
 import { withTransformerModel } from './transformer-model.ts';
 
 const repository = resolve(import.meta.dirname, '..');
-const textCount = 2_000;
+const textCount = 1_000;
 const comparedCount = 2_000;
 const similarityPairs = 20_000;
 /** Per request of a worker: enough that length buckets fill their batches. */

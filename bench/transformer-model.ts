@@ -34,7 +34,7 @@ const manifest = {
   licence: 'Apache-2.0',
   source: 'sentence-transformers/all-MiniLM-L6-v2',
   model: 'model.onnx',
-  opset: 14,
+  opset: 17,
   dequantise: true,
   preprocessing: {
     kind: 'tokenizer',
