@@ -10,6 +10,8 @@
 /** One way of doing the work. */
 export type Side<Output> = {
   readonly name: string;
+  /** What comes before each pass and is no part of the work; not measured. */
+  readonly prepare?: () => Promise<void>;
   /** Does all of the work once; both sides of a comparison get the same items. */
   readonly pass: () => Promise<{ readonly items: number; readonly output: Output }>;
 };
@@ -67,8 +69,8 @@ export type SideSummary = {
 /** Rejects where the outputs differ, and with whatever a side rejects with. */
 export async function interleavedPairs<Left, Right>(options: PairsOptions<Left, Right>): Promise<PairsResult<Left, Right>> {
   const { left, right, pairCount = 5, difference } = options;
-  let leftOutput = (await left.pass()).output;
-  let rightOutput = (await right.pass()).output;
+  let leftOutput = (await takePass(left)).output;
+  let rightOutput = (await takePass(right)).output;
   const compare = (): void => {
     const different = difference?.(leftOutput, rightOutput);
     if (different !== undefined) throw new Error(`${left.name} and ${right.name} do not compute the same: ${different}`);
@@ -101,20 +103,28 @@ async function takeTurn<Output>(
   { turnSecondsMin = 10, turnItemsMin = 2_000, report }: Pick<PairsOptions<unknown, unknown>, 'turnSecondsMin' | 'turnItemsMin' | 'report'>,
   turns: Turn[],
 ): Promise<Output> {
-  const cpuAtStart = process.cpuUsage();
-  const startedMs = performance.now();
-  let items = 0;
+  let [items, seconds, cpuSeconds] = [0, 0, 0];
   for (;;) {
-    const pass = await side.pass();
+    const pass = await takePass(side);
     items += pass.items;
-    const seconds = (performance.now() - startedMs) / 1000;
+    seconds += pass.seconds;
+    cpuSeconds += pass.cpuSeconds;
     if (seconds < turnSecondsMin && (items < turnItemsMin || seconds < 1)) continue;
-    const { user, system } = process.cpuUsage(cpuAtStart);
-    const turn = { items, seconds, itemsPerSecond: items / seconds, cpuSeconds: (user + system) / 1e6 };
+    const turn = { items, seconds, itemsPerSecond: items / seconds, cpuSeconds };
     turns.push(turn);
     report?.(side.name, turn);
     return pass.output;
   }
+}
+
+async function takePass<Output>({ prepare, pass }: Side<Output>): Promise<{ items: number; output: Output; seconds: number; cpuSeconds: number }> {
+  await prepare?.();
+  const cpuAtStart = process.cpuUsage();
+  const startedMs = performance.now();
+  const { items, output } = await pass();
+  const seconds = (performance.now() - startedMs) / 1000;
+  const { user, system } = process.cpuUsage(cpuAtStart);
+  return { items, output, seconds, cpuSeconds: (user + system) / 1e6 };
 }
 
 /** Of an even number of values, the mean of the middle two. */

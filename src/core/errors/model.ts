@@ -100,4 +100,3 @@ export const modelErrors = {
 } as const satisfies ErrorArea;
 
 export const modelError = errorFactory(modelErrors);
-export type ModelErrorCode = keyof typeof modelErrors;
