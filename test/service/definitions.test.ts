@@ -29,7 +29,7 @@ test('another model while items live is refused before anything is appended, and
 
     await publish(1);
     expect(await run()).toMatchObject({ code: 0 });
-    await useModelVersion('2.0.0');
+    await useModelVersion('99.0.0');
     await publish(2);
     const conflict = await run();
     expect(conflict.code, conflict.stderr).toBe(78);
