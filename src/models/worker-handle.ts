@@ -29,6 +29,8 @@ type Waiting = { readonly resolve: (reply: RunReply) => void; readonly reject: (
 
 /** Rejects, leaving no thread, with the LS_MODEL_* error of the model that was refused, or LS_MODEL_WORKERS_UNAVAILABLE. */
 export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntry = inferenceWorkerEntry): Promise<InferenceWorker> {
+  // Confines the decoders of the process before any thread decodes.
+  if (setup.models.some(({ artefacts }) => artefacts.manifest.preprocessing.kind === 'image')) await import('./preprocessing/image/image-decoder.ts');
   const worker = new Worker(entry.url, {
     workerData: setup,
     name: 'inference',

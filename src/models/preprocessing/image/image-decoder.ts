@@ -6,16 +6,20 @@
  * onto the background (in integers, rounded down), resizing of all pixels, then cut or pad. libvips makes images smaller; see enlarge.ts for
  * the other way.
  */
+import { isMainThread } from 'node:worker_threads';
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { imageError } from '../../../core/errors/image.ts';
 import { enlarge, type Kernel } from './enlarge.ts';
 import { resizePlan, type Area, type ImageSize, type ResizePlan, type ResizeRule } from './image-geometry.ts';
 import { corrupt } from './image-structure.ts';
 
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer', 'VipsForeignLoadWebpBuffer'] });
-sharp.concurrency(1);
-sharp.cache(false);
+// For the whole process, so by its main thread alone and before a worker starts (worker-handle.ts): between block and unblock nothing can be decoded.
+if (isMainThread) {
+  sharp.block({ operation: ['VipsForeignLoad'] });
+  sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer', 'VipsForeignLoadWebpBuffer'] });
+  sharp.concurrency(1);
+  sharp.cache(false);
+}
 
 /** Of an image of the largest size, many times over: only what is made to take long takes longer. */
 const decodeSecondsMax = 30;
