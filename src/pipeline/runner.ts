@@ -247,7 +247,11 @@ async function drainedTo(run: StageRun, ends: readonly DrainEnd[]): Promise<void
       if (run.stopping) throw pipelineError('LS_PIPELINE_STOPPED', `Stage ${stage.name} was stopped before ${nameOf(end)} was at ${end.sequence}.`);
       const changed = await run.changed.until(() => isReached() || run.failure !== undefined || run.stopping, othersPollMs);
       if (changed || run.active.has(nameOf(end))) continue;
-      const committed = await transport.committed(group, end);
+      const committed = await transport.committed(group, end).catch((error: unknown) => {
+        // Who stopped the run may have closed the transport meanwhile: told above, for what it is.
+        if (run.stopping) return undefined;
+        throw error;
+      });
       if (committed !== undefined && !run.active.has(nameOf(end))) run.checkpoints.set(nameOf(end), committed);
     }
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Transport } from '../../src/pipeline/transport.ts';
 import { noFaults, type Faults } from './memory-faults.ts';
 import { createMemoryBroker } from './memory-broker.ts';
 import { createFixture, eventsOf, recordingObserver, testLimits, type Fixture } from './runner-fixture.ts';
@@ -70,6 +71,26 @@ describe('the runner', () => {
     expect(outTexts(fixture)).toHaveLength(1);
     expect(outTexts(fixture)[0]).toContain('given');
     await fixture.stop(runner);
+  });
+
+  it('says of a wait that a stop ended that it was stopped, though the transport was closed while it was asked', async () => {
+    const fixture = createFixture({ in: 1, out: 1 });
+    publish(fixture, 1);
+    const { transport } = fixture.broker.connect({ assigned: [] });
+    const [asked, answer] = [Promise.withResolvers<undefined>(), Promise.withResolvers<never>()];
+    const slow: Transport = {
+      ...transport,
+      committed: () => {
+        asked.resolve(undefined);
+        return answer.promise;
+      },
+    };
+    const runner = await fixture.start(slow, echo);
+    const drained = fixture.drain(runner, ['in']);
+    await fixture.clock.drive(asked.promise);
+    await fixture.stop(runner);
+    answer.reject(new Error('the transport is closed'));
+    await expect(drained).rejects.toMatchObject({ code: 'LS_PIPELINE_STOPPED' });
   });
 
   it('begins a partition that was added later at its beginning', async () => {
