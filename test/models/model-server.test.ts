@@ -219,7 +219,8 @@ describe('a worker that dies', () => {
 
   test('for want of memory is replaced as well', async () => {
     // Enough for a start: where memory runs out between two statements V8 ends the thread, within its compiler it ends the process.
-    const { server } = await withFaults({ workerEntry: { url: faultyWorker, resourceLimits: { maxOldGenerationSizeMb: 96 } } });
+    // Little of it young: what survives there counts towards the limit all at once.
+    const { server } = await withFaults({ workerEntry: { url: faultyWorker, resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 4 } } });
     expect(await codes([server.run('texts', text('one'), never), server.run('texts', text('fault memory'), never)])).toEqual(['ok', 'LS_MODEL_WORKER_DIED']);
   });
 
