@@ -30,15 +30,18 @@ export async function serveInference(setup: WorkerSetup, port: MessagePort): Pro
   }
   // Runs are chained: onnxruntime would interleave them, and a batch must be finished before its successor can kill the thread.
   let last = Promise.resolve();
+  let closing = false;
   port.on('message', (request: WorkerRequest) => {
     if (request.kind === 'close') {
+      // Nobody waits for what is not begun; to end the thread from outside, within a native call, would end the process.
+      closing = true;
       last = last.then(close);
       return;
     }
     const model = models.get(request.model);
     // Images are decoded beside the batch that is executed now; what is prepared in this thread waits, or it might kill it meanwhile.
     const prepared = request.inputs.some(({ kind }) => kind === 'image') ? model?.inference.prepare(request.inputs) : undefined;
-    last = last.then(() => answer(model, request, prepared, reply));
+    last = last.then(() => (closing ? undefined : answer(model, request, prepared, reply)));
   });
   reply({ kind: 'ready' });
 }

@@ -9,9 +9,9 @@ export type InferenceWorker = {
   readonly run: (request: Omit<RunRequest, 'kind'>) => Promise<RunReply>;
   /** Resolves when the thread has ended, however it did. */
   readonly ended: Promise<void>;
-  /** Lets the thread answer what it was asked, release its models and end. */
+  /** Lets the thread finish what it is at, release its models and end. What it has not begun is not answered. */
   readonly close: () => Promise<void>;
-  /** Ends the thread as soon as the native call that it may be in returns. */
+  /** Ends the thread as soon as the native call that it may be in returns, and then perhaps the process with it: onnxruntime throws where nothing can be thrown any more. */
   readonly terminate: () => Promise<void>;
 };
 

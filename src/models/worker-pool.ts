@@ -60,8 +60,8 @@ type Pool<Item> = {
   readonly closing: AbortSignal;
 };
 
-/** A worker has this long to finish the batches that it holds before it is ended. */
-const closeMsMax = 5_000;
+/** A worker has this long to finish the batch that it is at. Ending it by force may end the process, so this is for one that does not come back. */
+const closeMsMax = 30_000;
 const restartDelayMsMin = 50;
 const restartDelayMsMax = 5_000;
 
