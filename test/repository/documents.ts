@@ -4,8 +4,11 @@ import { join, resolve } from 'node:path';
 
 export const root = resolve(import.meta.dirname, '../..');
 
-/** All that a block of commands may need beyond the repository: named above it, as `<!-- needs: Docker -->`. Such a block is not run. */
-export const needs = ['Docker', 'a fresh clone', 'sample data', 'a running service', 'the package installed'] as const;
+/**
+ * All that a block of commands may need beyond the repository: named above it, as `<!-- needs: Docker -->`. The blocks that need sample data are run by
+ * test/integration/tutorials.test.ts, where there is some; the commands of a fresh clone by .ci/run; the others by nobody.
+ */
+export const needs = ['Docker', 'Python', 'a fresh clone', 'a running service', 'sample data'] as const;
 
 export type Block = {
   readonly document: string;
@@ -19,7 +22,8 @@ export type Block = {
 
 export async function documents(): Promise<readonly string[]> {
   const pages = (await readdir(join(root, 'docs'), { recursive: true })).filter((entry) => entry.endsWith('.md')).sort();
-  return ['README.md', 'CONTRIBUTING.md', ...pages.map((page) => join('docs', page))];
+  const models = (await readdir(join(root, 'models'))).sort();
+  return ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...pages.map((page) => join('docs', page)), ...models.map((model) => join('models', model, 'README.md'))];
 }
 
 export async function blocksOf(document: string): Promise<readonly Block[]> {
@@ -32,6 +36,7 @@ export async function blocksOf(document: string): Promise<readonly Block[]> {
     const fence = /^```(\w*)$/.exec(line);
     if (mark !== null) marks.set(mark[1] ?? '', mark[2] ?? '');
     if (fence === null) {
+      if (/^\s*(```|~~~)/.test(line)) throw new Error(`${document}:${index + 1}: a block begins with three backticks at the start of its line, and a language`);
       if (mark === null && line !== '') marks = new Map();
       continue;
     }
@@ -44,7 +49,7 @@ export async function blocksOf(document: string): Promise<readonly Block[]> {
   return blocks;
 }
 
-/** Commands of labelstream and npm scripts within sentences. */
+/** Commands of labelstream and npm scripts within sentences, or within the comments of a file. */
 export async function inlineCommands(document: string): Promise<readonly string[]> {
   const text = (await readFile(join(root, document), 'utf8')).replaceAll(/^```[^]*?^```$/gm, '');
   return [...text.matchAll(/`((?:npm exec (?:labelstream|--) |npm run |labelstream |npx labelstream )[^`]+)`/g)].map(([, command = '']) => command.replaceAll('\n', ' '));
