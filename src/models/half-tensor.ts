@@ -1,3 +1,4 @@
+import './onnxruntime-telemetry.ts';
 import { Tensor } from 'onnxruntime-node';
 
 /**

@@ -2,6 +2,7 @@
  * One model in one thread: an onnxruntime session and what is done before and after it. Called inside a worker, because a run blocks the
  * thread. Every item has its own outcome; whatever is wrong with one never touches its neighbours.
  */
+import './onnxruntime-telemetry.ts';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { isErrorCode, type ErrorCode } from '../core/errors/catalogue.ts';
 import { LabelstreamError } from '../core/errors/error.ts';

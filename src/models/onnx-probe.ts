@@ -1,4 +1,5 @@
 /** Asks onnxruntime what a graph gives: it is loaded and run once, on zeros, in the shape in which it will be executed. */
+import './onnxruntime-telemetry.ts';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { modelError } from '../core/errors/model.ts';
 import { halfTensor } from './half-tensor.ts';

@@ -1,4 +1,5 @@
 /** The main thread's side of one inference worker: promises instead of messages, and a named end. */
+import './onnxruntime-telemetry.ts';
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import { catalogueError } from '../core/errors/catalogue.ts';
 import { modelError } from '../core/errors/model.ts';
