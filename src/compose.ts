@@ -288,7 +288,7 @@ function runnerLimits({ extract, cluster, output }: Configuration): RunnerLimits
     bytesInFlightMax: extract.inFlightBytesMax,
     deliveryRecordsMax: output.recordsMax,
     deliveryBytesMax: output.bytesMax,
-    lingerMsMax: output.lingerMs,
+    lingerMs: output.lingerMs,
     holdMsMax: extract.holdMsMax,
     snapshotEveryRecords: cluster.snapshotRecords,
     snapshotEveryMs: cluster.snapshotIntervalMs,

@@ -22,8 +22,8 @@ export type Codec = {
   /** Equal events give equal bytes. Throws LS_CODEC_INVALID_EVENT, LS_CODEC_LIMIT. */
   readonly encode: <Name extends EventName>(name: Name, event: EventOf<Name>) => Buffer;
   /**
-   * Maps are objects without a prototype; Buffers own their memory. Throws LS_CODEC_FORMAT, LS_CODEC_SCHEMA_UNKNOWN, LS_CODEC_MALFORMED,
-   * LS_CODEC_LIMIT.
+   * Maps are objects without a prototype; Buffers are views of the bytes that were given. Throws LS_CODEC_FORMAT, LS_CODEC_SCHEMA_UNKNOWN,
+   * LS_CODEC_MALFORMED, LS_CODEC_LIMIT.
    */
   readonly decode: (bytes: Buffer) => DecodedEvent;
   /** As `decode`, where only one event is expected. Throws LS_CODEC_SCHEMA_UNEXPECTED too. */

@@ -49,6 +49,9 @@ export function packBatch(items: readonly PreparedInput[], { batchSize, length }
 }
 
 function packRows(rows: readonly (ItemValues | undefined)[], type: InputPort['type'], batchSize: number, width: number): TensorData {
+  const [alone] = rows;
+  // The tensor of an image has a megabyte and more, and most networks for images take one at a time.
+  if (batchSize === 1 && alone?.length === width) return alone instanceof Float32Array ? { type: 'float32', data: alone } : { type: 'int64', data: alone };
   if (type === 'float32') {
     const data = new Float32Array(batchSize * width);
     for (const [row, values] of rows.entries()) if (values instanceof Float32Array) data.set(values, row * width);

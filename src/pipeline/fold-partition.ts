@@ -76,7 +76,7 @@ async function nextRecords(run: FoldRun): Promise<readonly ConsumedRecord[]> {
   const snapshotInMs = (snapshotDueAtMs(run) ?? Infinity) - clock.elapsedMs();
   const ownRecordInMs = (ownRecordDueAtMs(run) ?? Infinity) - clock.nowMs();
   // What is due waits for an empty log: records that have yet to be read may settle it themselves.
-  const patienceMs = Math.max(Math.min(snapshotInMs, ownRecordInMs), limits.lingerMsMax);
+  const patienceMs = Math.max(Math.min(snapshotInMs, ownRecordInMs), limits.lingerMs);
   if (patienceMs < Infinity) void clock.sleep(patienceMs, waiting.signal).then(() => waiting.abort(timerOver));
   const { records, bytes } = share();
   try {

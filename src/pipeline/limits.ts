@@ -14,8 +14,8 @@ export type RunnerLimits = {
   /** One delivery, so one transaction. A map's input goes whole, however many outputs it has; a fold's may span several. */
   readonly deliveryRecordsMax: number;
   readonly deliveryBytesMax: number;
-  /** How long a finished result waits for company. */
-  readonly lingerMsMax: number;
+  /** How long a finished result waits for company; under load longer (map-release.ts). */
+  readonly lingerMs: number;
   /** How long an unfinished record may hold finished successors back before it is parked (SEMANTICS.md, rule 5). */
   readonly holdMsMax: number;
   /** Records folded at a time, before their outputs are delivered. */
@@ -39,7 +39,7 @@ export const defaultRunnerLimits: RunnerLimits = {
   // A synchronisation takes about a millisecond: a thousand records share it.
   deliveryRecordsMax: 1_000,
   deliveryBytesMax: 4 * 1024 * 1024,
-  lingerMsMax: 5,
+  lingerMs: 5,
   holdMsMax: 2_000,
   foldRecordsMax: 256,
   snapshotEveryRecords: 50_000,

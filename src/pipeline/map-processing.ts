@@ -14,7 +14,7 @@ import { backOffMs, createRetry } from './retry.ts';
 import type { MapStage, Processed } from './stage.ts';
 
 export function admit(run: MapRun, record: ConsumedRecord): void {
-  const tracked = run.tracker.admit(record);
+  const tracked = run.tracker.admit(record, run.context.clock.elapsedMs());
   // The poll was already waiting when the pause began.
   if (run.paused) run.held.add(tracked);
   else void process(run, tracked);

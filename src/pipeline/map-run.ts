@@ -56,12 +56,12 @@ export function hasEnded(run: MapRun): boolean {
 
 /**
  * Whether more may be read. The next record's size is not known before it is there, and a poll hands over a first one whatever its size: with
- * half of the share free, only a record larger than that can exceed it.
+ * half of the share free, only a record larger than that can exceed it. A quarter of the records at least: a poll for one reads a whole chunk.
  */
 export function hasRoom({ context, tracker }: MapRun): boolean {
   const share = context.share();
   const room = tracker.room(share);
-  return room.records > 0 && room.bytes * 2 >= share.bytes;
+  return room.records * 4 >= share.records && room.bytes * 2 >= share.bytes;
 }
 
 export function observeInFlight({ context, tracker }: MapRun): void {

@@ -17,7 +17,8 @@ export type Tracked = {
   readonly bytes: number;
   outputBytes: number;
   outputs: readonly OutputRecord[] | undefined;
-  /** By the clock's `elapsedMs`. */
+  /** By the clock's `elapsedMs`, as is `finishedAtMs`. */
+  readonly admittedAtMs: number;
   finishedAtMs: number;
 };
 
@@ -28,7 +29,7 @@ export type OffsetTracker = {
   /** What may still be admitted within a budget; not positive where nothing may. */
   readonly room: (budget: ReadBudget) => ReadBudget;
   readonly inFlight: () => ReadBudget;
-  readonly admit: (record: ConsumedRecord) => Tracked;
+  readonly admit: (record: ConsumedRecord, elapsedMs: number) => Tracked;
   /** False, and nothing happens, for a record of an earlier epoch and for one that has finished already. */
   readonly finish: (tracked: Tracked, outputs: readonly OutputRecord[], elapsedMs: number) => boolean;
   /** Whether a completion of this record would still count. */
@@ -68,8 +69,8 @@ export function createOffsetTracker(): OffsetTracker {
   return {
     room: (budget) => ({ records: budget.records - queue.length(), bytes: budget.bytes - bytes }),
     inFlight: () => ({ records: queue.length(), bytes }),
-    admit: (record) => {
-      const tracked: Tracked = { record, epoch, bytes: recordBytes(record), outputBytes: 0, outputs: undefined, finishedAtMs: 0 };
+    admit: (record, admittedAtMs) => {
+      const tracked: Tracked = { record, epoch, bytes: recordBytes(record), outputBytes: 0, outputs: undefined, admittedAtMs, finishedAtMs: 0 };
       bytes += tracked.bytes;
       queue.push(tracked);
       return tracked;

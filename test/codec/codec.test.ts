@@ -146,13 +146,11 @@ test('doubles are whatever the producer sent, NaN in one way', () => {
   expect(codec.encode('RecordEvent', codec.decodeAs('RecordEvent', otherNaN))).toEqual(bytes);
 });
 
-test('decoded bytes have memory of their own', () => {
+test('decoded bytes are a view of the value: a large image is not copied', () => {
   const bytes = codec.encode('MediaEvent', media);
   const { content } = codec.decodeAs('MediaEvent', bytes);
-  bytes.fill(0);
   expect(content).toEqual(Buffer.from('abc'));
-  expect((content as Buffer).byteOffset).toBe(0);
-  expect((content as Buffer).buffer.byteLength).toBe(3);
+  expect((content as Buffer).buffer).toBe(bytes.buffer);
 });
 
 test('an empty map and an empty event of a control are events', () => {

@@ -135,6 +135,23 @@ describe('a map partition', () => {
     await fixture.stop(runner);
   });
 
+  it.each([
+    { lingerMs: 5, transactionsMin: 35, transactionsMax: 55 },
+    { lingerMs: 0, transactionsMin: 101, transactionsMax: 101 },
+  ])('lets results of inputs that wait long wait for company: lingerMs $lingerMs', async ({ lingerMs, transactionsMin, transactionsMax }) => {
+    const fixture = createFixture({ in: 1, out: 1 });
+    publish(fixture, 100);
+    // One result each 10 ms, longer than the linger: a twentieth of the wait, 50 ms for the last input, is company for up to five.
+    const stage = echoStage({ topics: ['in'], outputs: () => 1, work: (record) => fixture.clock.sleep(10 * (1 + Number(textOf(record)))) });
+    const limits = { ...testLimits, inFlightRecordsMax: 200, lingerMs };
+    const runner = await fixture.start(fixture.broker.connect().transport, stage, { limits });
+    await fixture.drain(runner, ['in']);
+    expect(fixture.broker.applied.length).toBeGreaterThanOrEqual(transactionsMin);
+    expect(fixture.broker.applied.length).toBeLessThanOrEqual(transactionsMax);
+    expect(outTexts(fixture)).toHaveLength(100);
+    await fixture.stop(runner);
+  });
+
   it('delivers and parks in time although what time it is was set back by an hour', async () => {
     const fixture = createFixture({ in: 1, parked: 1, out: 1 });
     const { clock, broker } = fixture;
@@ -145,7 +162,7 @@ describe('a map partition', () => {
       parkTo: 'parked',
       work: (record, signal) => (record.topic === 'in' && textOf(record) === '5' ? clock.sleep(1_000_000, signal) : Promise.resolve()),
     });
-    const limits = { ...testLimits, lingerMsMax: 100, holdMsMax: 2_000 };
+    const limits = { ...testLimits, lingerMs: 100, holdMsMax: 2_000 };
     const runner = await fixture.start(broker.connect().transport, stage, { observer, limits });
     publish(fixture, 10);
     await clock.pass(50);

@@ -27,7 +27,7 @@ const everything = { records: Infinity, bytes: Infinity };
 describe('the offset tracker', () => {
   it('offers only the finished prefix', () => {
     const tracker = createOffsetTracker();
-    const [first, second, third] = [0, 1, 2].map((sequence) => tracker.admit(recordAt(sequence)));
+    const [first, second, third] = [0, 1, 2].map((sequence) => tracker.admit(recordAt(sequence), 0));
     if (first === undefined || second === undefined || third === undefined) throw new RangeError();
     tracker.finish(second, [output('b')], 5);
     tracker.finish(third, [], 6);
@@ -43,9 +43,9 @@ describe('the offset tracker', () => {
 
   it('drops a completion of an earlier epoch, and the second of a record', () => {
     const tracker = createOffsetTracker();
-    const old = tracker.admit(recordAt(0));
+    const old = tracker.admit(recordAt(0), 0);
     expect(tracker.reset()).toEqual([old]);
-    const now = tracker.admit(recordAt(0));
+    const now = tracker.admit(recordAt(0), 0);
     expect(tracker.finish(old, [output('stale')], 1)).toBe(false);
     expect(tracker.awaits(old)).toBe(false);
     expect(tracker.peek(everything)).toEqual([]);
@@ -56,7 +56,7 @@ describe('the offset tracker', () => {
 
   it('refuses to release what has not finished', () => {
     const tracker = createOffsetTracker();
-    tracker.admit(recordAt(0));
+    tracker.admit(recordAt(0), 0);
     expect(() => tracker.release(1)).toThrow(RangeError);
   });
 
@@ -74,7 +74,7 @@ function compareWithNaive(seed: number): void {
     const action = random();
     const unfinished = naive.filter((tracked) => tracked.outputs === undefined);
     const chosen = unfinished[integerIn(random, 0, unfinished.length - 1)];
-    if (action < 0.4) naive.push(tracker.admit(recordAt((sequence += integerIn(random, 1, 3)), integerIn(random, 0, 50))));
+    if (action < 0.4) naive.push(tracker.admit(recordAt((sequence += integerIn(random, 1, 3)), integerIn(random, 0, 50)), 0));
     else if (action < 0.8 && chosen !== undefined) {
       tracker.finish(chosen, Array.from({ length: integerIn(random, 0, 3) }, (_, index) => output(`${step} ${index}`)), step);
     } else if (action < 0.98) {

@@ -60,7 +60,7 @@ function randomLimits(random: Random): RunnerLimits {
     partitionRecordsInFlightMax: pick(1, 5, 30, 1_000),
     deliveryRecordsMax: pick(1, 3, 10, 1_000),
     deliveryBytesMax: pick(200, 1_000, 1_000_000),
-    lingerMsMax: pick(0, 5, 50),
+    lingerMs: pick(0, 5, 50),
     holdMsMax: pick(50, 300, 5_000),
     foldRecordsMax: pick(1, 4, 100),
     snapshotEveryRecords: pick(1, 10, 50),

@@ -15,6 +15,9 @@ const indexExtension = 'index';
 
 /** What is read at a time: bounds the work of one turn of the event loop to few milliseconds. */
 export const readChunkBytes = 256 * 1024;
+/** Of large records several are read at a time, or the last one in a chunk, which is cut off and read again, would be a large part of it. */
+const largeChunkBytesMax = 1024 * 1024;
+const largeChunkRecords = 8;
 
 export type OpenSegment = { readonly path: string; readonly handle: FileHandle; readonly index: SparseIndex };
 
@@ -52,7 +55,8 @@ export async function scanFrames(
     if (decoded.kind === 'invalid') throw corruptFile(path, offset, 'a record does not match its sum');
     if (decoded.kind === 'incomplete') {
       if (offset + decoded.bytes > range.end) throw corruptFile(path, offset, 'a record goes beyond what was committed');
-      chunk = await handle.read(offset, Math.min(range.end - offset, Math.max(range.chunkBytes, decoded.bytes)));
+      const chunkBytes = Math.max(range.chunkBytes, Math.min(largeChunkRecords * decoded.bytes, largeChunkBytesMax), decoded.bytes);
+      chunk = await handle.read(offset, Math.min(range.end - offset, chunkBytes));
       chunkStart = offset;
       if (chunk.length < decoded.bytes) throw corruptFile(path, offset + chunk.length, 'the file ends before what was committed');
       continue;
