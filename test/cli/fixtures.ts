@@ -30,9 +30,10 @@ collections:
 `;
 }
 
-export async function writeEncoder(directory: string, overrides: Readonly<Record<string, unknown>> = {}): Promise<void> {
-  await mkdir(join(directory, 'encoder'), { recursive: true });
-  await writeModelWithAnswers(join(directory, 'encoder'), { ...encoderManifest, ...overrides }, { 'model.onnx': textEncoder() }, encoderDimensions);
+/** @param name of its folder. */
+export async function writeEncoder(directory: string, overrides: Readonly<Record<string, unknown>> = {}, name = 'encoder'): Promise<void> {
+  await mkdir(join(directory, name), { recursive: true });
+  await writeModelWithAnswers(join(directory, name), { ...encoderManifest, ...overrides }, { 'model.onnx': textEncoder() }, encoderDimensions);
 }
 
 export const fields = ['variance', 'skewness', 'curtosis', 'entropy'] as const;

@@ -3,8 +3,6 @@ import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { jsonLines, repository, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { encoderManifest, writeModelWithAnswers } from '../models/model-directory.ts';
-import { encoderDimensions, textEncoder } from '../models/onnx-fixtures.ts';
 import { notesConfiguration, succeed, textsConfiguration, writeEncoder } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
@@ -116,12 +114,8 @@ test('a model that is not reproducible feeds a collection only where the configu
 test('a model that is not reproducible chooses no collection by its label, either, but labels freely', async () => {
   await withDirectory(async (directory) => {
     await writeEncoder(directory);
-    await mkdir(join(directory, 'topics'));
-    await writeModelWithAnswers(
-      join(directory, 'topics'),
-      { ...encoderManifest, name: 'topics', task: 'text-classification', labels: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], postprocessing: { kind: 'scores', output: 'embedding' }, reproducible: false },
-      { 'model.onnx': textEncoder() }, encoderDimensions,
-    );
+    const labels = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    await writeEncoder(directory, { name: 'topics', task: 'text-classification', labels, postprocessing: { kind: 'scores', output: 'embedding' }, reproducible: false }, 'topics');
     const configuration = (name: string): string => `
 models: { encoder: { directory: encoder }, topics: { directory: topics } }
 routes:

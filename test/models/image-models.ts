@@ -5,7 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-import { writeModelWithAnswers } from './model-directory.ts';
+import { commonManifest, writeModelWithAnswers } from './model-directory.ts';
 import { node, onnxModel } from './onnx-writer.ts';
 
 export const colourNames = ['red', 'green', 'blue'] as const;
@@ -28,12 +28,7 @@ export function colourImage(colour: ColourName, shade = 0, size = 16): Sharp {
 }
 
 const manifest = {
-  version: '1.0.0',
-  licence: 'MIT',
-  source: 'written by the tests',
-  model: 'model.onnx',
-  opset: 17,
-  reproducible: true,
+  ...commonManifest,
   preprocessing: {
     kind: 'image', input: 'pixels', width: side, height: side, resize: { rule: 'cover', kernel: 'linear' }, colourOrder: 'RGB', scale: 1 / 255, layout: 'NCHW',
   },

@@ -41,17 +41,18 @@ export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update
 
 type Json = Record<string, unknown>;
 
-const common: Json = {
+/** What the manifests of the tests have in common. */
+export const commonManifest = {
   version: '1.0.0',
   licence: 'MIT',
   source: 'written by the tests',
   model: 'model.onnx',
   opset: 17,
   reproducible: true,
-};
+} as const;
 
 export const encoderManifest: Json = {
-  ...common,
+  ...commonManifest,
   name: 'test-encoder',
   task: 'text-features',
   preprocessing: {
@@ -73,7 +74,7 @@ export const encoderManifest: Json = {
 };
 
 export const classifierManifest: Json = {
-  ...common,
+  ...commonManifest,
   name: 'test-classifier',
   task: 'record-prediction',
   preprocessing: { kind: 'values', input: 'values', fields: ['a', 'b', 'c', 'd'] },
