@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 import visual_encoder
 import visual_network
-from image_renderer import CLASSES, render, render_many
+from image_renderer import render_many
+from known_images import write_known_images
 from onnx import helper, numpy_helper
-from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from visual_network import SIZE
 
@@ -102,16 +102,6 @@ def measure(session) -> dict:
     }
 
 
-def write_known_images() -> list[str]:
-    files = []
-    for number, name in enumerate(KNOWN_ANSWERS, 1):
-        files.append(f"known-{number}.png")
-        Image.fromarray(render(name, [KNOWN, CLASSES.index(name)], SIZE, noise=False)).save(
-            FOLDER / files[-1], optimize=True
-        )
-    return files
-
-
 def main() -> None:
     edges, layers = read_layers()
     images, classes = render_many(LABELS, FITTED_PER_LABEL, SIZE, FITTING)
@@ -123,7 +113,7 @@ def main() -> None:
     bundle.prove_batch_invariance(run, len(pixels), sorted({1, 4, 16, *BATCH_SIZES}), seed=2)
     quality = measure(session)
     print(bundle.json.dumps(quality, indent=2))
-    files = write_known_images()
+    files = write_known_images(FOLDER, KNOWN_ANSWERS, KNOWN)
     bundle.write_manifest(
         FOLDER,
         {

@@ -9,7 +9,8 @@ import bundle
 import numpy as np
 import visual_network
 import visual_probe
-from image_renderer import CLASSES, TEXTURES, render, render_many
+from image_renderer import CLASSES, TEXTURES, render_many
+from known_images import write_known_images
 from onnx import helper
 from PIL import Image
 from visual_network import DEVIATION, DIMENSIONS, MEAN, SIZE
@@ -101,17 +102,6 @@ def measure(session) -> dict:
     return quality
 
 
-def write_known_images() -> list[str]:
-    """PNG files of just the model's size, so that no resize touches them."""
-    names = []
-    for number, name in enumerate(KNOWN_ANSWERS, 1):
-        names.append(f"known-{number}.png")
-        Image.fromarray(render(name, [KNOWN, CLASSES.index(name)], SIZE, noise=False)).save(
-            FOLDER / names[-1], optimize=True
-        )
-    return names
-
-
 def image_preprocessing() -> dict:
     return {
         "kind": "image",
@@ -156,7 +146,7 @@ def main() -> None:
     prove(session)
     quality = measure(session)
     print(bundle.json.dumps(quality, indent=2))
-    files = write_known_images()
+    files = write_known_images(FOLDER, KNOWN_ANSWERS, KNOWN)
     bundle.write_manifest(
         FOLDER,
         {
