@@ -1,10 +1,11 @@
 /**
  * Makes the directory of a model that is imported. Everything is written beside its place first: the files, then a manifest whose known answers the
  * model itself gives, then the proofs of `models verify`, which decide in which batches it may run and whether it may be called reproducible. Only
- * what passed is moved to its place, in one step; otherwise nothing is left behind.
+ * what passed is moved to its place, in one step; otherwise nothing is left behind. A directory that is replaced is set aside first, as
+ * `.NAME.import-XXXXXX.old`: whoever kills the program between the two steps finds it there, whole, and the next import tells of it.
  */
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix, resolve } from 'node:path';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
@@ -52,21 +53,56 @@ export type WrittenModel = {
 export async function writeModelDirectory(directory: string, draft: ModelDraft, { force = false, signal }: WriteOptions = {}): Promise<WrittenModel> {
   const target = resolve(directory);
   await refuseUnlessFree(target, force);
-  const made = await mkdir(dirname(target), { recursive: true });
-  const beside = await mkdtemp(join(dirname(target), `.${basename(target)}.import-`));
+  const { made, beside } = await makeBeside(target);
   let done = false;
   try {
     const files = [];
     for (const file of draft.files) files.push(await placed(beside, file));
     const proved = await prove(beside, draft, files, signal);
     signal?.throwIfAborted();
-    await moveInto(target, beside);
+    await moveInto(target, beside, force);
     done = true;
-    return { directory: target, ...proved, report: { ...proved.report, directory: target } };
+    return { directory: target, ...proved, report: { ...proved.report, directory: target }, notes: [...proved.notes, ...(await leftByOthers(target))] };
   } finally {
     await rm(beside, { recursive: true, force: true });
-    if (!done && made !== undefined) await rm(made, { recursive: true, force: true });
+    if (!done && made !== undefined) await removeEmpty(dirname(target), made);
   }
+}
+
+const besidePrefix = (target: string): string => `.${basename(target)}.import-`;
+
+type Beside = { /** The topmost directory that had to be made for it. */ readonly made: string | undefined; readonly beside: string };
+
+/** Another import below the same new directories may fail, and remove them while they are empty. */
+async function makeBeside(target: string): Promise<Beside> {
+  const parent = dirname(target);
+  for (let attempt = 1; ; attempt += 1) {
+    const made = await mkdir(parent, { recursive: true });
+    try {
+      return { made, beside: await mkdtemp(join(parent, besidePrefix(target))) };
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT' || attempt === 10) throw error;
+    }
+  }
+}
+
+/** From `directory` up to `made`, as long as nothing lies in it: what others put there meanwhile is theirs. */
+async function removeEmpty(directory: string, made: string): Promise<void> {
+  for (let path = directory; path.length >= made.length; path = dirname(path)) {
+    try {
+      await rmdir(path);
+    } catch {
+      return;
+    }
+  }
+}
+
+/** Sentences about what imports to the same place left beside it, which somebody killed. */
+async function leftByOthers(target: string): Promise<string[]> {
+  const names = await readdir(dirname(target));
+  return names
+    .filter((name) => name.startsWith(besidePrefix(target)))
+    .map((name) => `${join(dirname(target), name)} is ${name.endsWith('.old') ? 'what an earlier import set aside' : 'of another import'}: remove it if none runs`);
 }
 
 /** An empty directory is free. Rejects with LS_MODEL_IMPORT. */
@@ -201,23 +237,33 @@ function failedChecks({ checks }: VerifyReport): string {
   return checks.flatMap(({ name, ok, detail }) => (ok ? [] : [`${name}: ${detail}`])).join('; ');
 }
 
-/** The old directory, if there is one, is set aside until the new one is in its place. */
-async function moveInto(target: string, beside: string): Promise<void> {
+/** Rejects with LS_MODEL_IMPORT where another program was faster. */
+async function moveInto(target: string, beside: string, force: boolean): Promise<void> {
   const aside = `${beside}.old`;
-  const wasThere = await rename(target, aside).then(
-    () => true,
-    (error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return false;
-      throw error;
-    },
-  );
+  const wasThere = force && (await renamedIfThere(target, aside));
   try {
+    // An empty directory is replaced, any other is not.
     await rename(beside, target);
   } catch (error) {
+    if (isFilled(error)) throw modelError('LS_MODEL_IMPORT', `${target} was filled by another program meanwhile`, { directory: target }, { cause: error });
     if (wasThere) await rename(aside, target);
     throw error;
   }
   await rm(aside, { recursive: true, force: true });
+}
+
+async function renamedIfThere(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function isFilled(error: unknown): boolean {
+  return ['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(String(codeOf(error)));
 }
 
 function codeOf(error: unknown): unknown {

@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { importTransformer } from '../../src/models/import-transformer.ts';
 import { openInference } from '../../src/models/inference.ts';
@@ -7,25 +7,7 @@ import { loadArtefacts } from '../../src/models/repository.ts';
 import { verifyModel } from '../../src/models/verify.ts';
 import { rejectedMessage, temporaryDirectory } from './model-directory.ts';
 import { valuesClassifier } from './onnx-fixtures.ts';
-import { toyDimensions, toyTokenizer, toyTransformer, type Json } from './toy-transformer.ts';
-
-const config: Json = { model_type: 'bert', hidden_size: toyDimensions, max_position_embeddings: 40 };
-const files: Readonly<Record<string, Json | readonly unknown[] | Uint8Array>> = {
-  'config.json': config,
-  'tokenizer.json': { ...toyTokenizer, truncation: null },
-  'tokenizer_config.json': { do_lower_case: true, model_max_length: 1e30 },
-  'onnx/model.onnx': toyTransformer(),
-};
-
-async function source(overrides: Readonly<Record<string, Json | readonly unknown[] | Uint8Array | undefined>> = {}): Promise<string> {
-  const directory = join(await temporaryDirectory(), 'Toy Encoder_v1');
-  for (const [path, content] of Object.entries({ ...files, ...overrides })) {
-    if (content === undefined) continue;
-    await mkdir(dirname(join(directory, path)), { recursive: true });
-    await writeFile(join(directory, path), content instanceof Uint8Array ? content : JSON.stringify(content));
-  }
-  return directory;
-}
+import { toyDimensions, toySource, toyTransformer, type ToyFiles } from './toy-transformer.ts';
 
 const target = async (): Promise<string> => join(await temporaryDirectory(), 'imported');
 const licence = 'MIT';
@@ -33,7 +15,7 @@ const licence = 'MIT';
 describe('importTransformer', () => {
   test('makes a directory that passes its proofs and serves', async () => {
     const directory = await target();
-    const { manifest, notes } = await importTransformer({ from: await source(), directory, licence });
+    const { manifest, notes } = await importTransformer({ from: await toySource(), directory, licence });
     expect(notes).toEqual([]);
     expect(manifest).toMatchObject({
       name: 'toy-encoder_v1',
@@ -56,7 +38,7 @@ describe('importTransformer', () => {
   });
 
   test('reads what the files of sentence-transformers say', async () => {
-    const from = await source({
+    const from = await toySource({
       'modules.json': [{ path: '', type: 'sentence_transformers.models.Transformer' }, { path: '1_Pooling', type: 'sentence_transformers.models.Pooling' }],
       '1_Pooling/config.json': { word_embedding_dimension: toyDimensions, pooling_mode_cls_token: true, pooling_mode_mean_tokens: false },
       'sentence_bert_config.json': { max_seq_length: 20, do_lower_case: false },
@@ -68,7 +50,7 @@ describe('importTransformer', () => {
 
   test('executes a dynamically quantised encoder one text at a time, and verify fails it in larger batches', async () => {
     const directory = await target();
-    const { manifest, notes } = await importTransformer({ from: await source({ 'onnx/model.onnx': toyTransformer('quantised') }), directory, licence });
+    const { manifest, notes } = await importTransformer({ from: await toySource({ 'onnx/model.onnx': toyTransformer('quantised') }), directory, licence });
     expect(manifest.executedShapes.batchSizes).toEqual([1]);
     expect(manifest.reproducible).toBe(true);
     expect(notes.join('\n')).toMatch(/differ|other bytes/);
@@ -81,7 +63,7 @@ describe('importTransformer', () => {
     expect(report.checks).toContainEqual(expect.objectContaining({ name: 'batch-invariance', ok: false }));
   });
 
-  test.each<[string, Readonly<Record<string, Json | readonly unknown[] | Uint8Array | undefined>>, RegExp]>([
+  test.each<[string, ToyFiles, RegExp]>([
     ['no config.json', { 'config.json': undefined }, /config\.json: is missing/],
     ['no tokenizer', { 'tokenizer.json': undefined }, /tokenizer\.json: is missing/],
     ['no model', { 'onnx/model.onnx': undefined }, /holds neither onnx\/model\.onnx nor model\.onnx/],
@@ -93,12 +75,12 @@ describe('importTransformer', () => {
     ['a module that is not built', { 'modules.json': [{ path: '2_Dense', type: 'sentence_transformers.models.Dense' }] }, /the module Dense is not built/],
   ])('refuses %s', async (_, overrides, message) => {
     const directory = await target();
-    expect(await rejectedMessage(importTransformer({ from: await source(overrides), directory, licence }), 'LS_MODEL_IMPORT')).toMatch(message);
+    expect(await rejectedMessage(importTransformer({ from: await toySource(overrides), directory, licence }), 'LS_MODEL_IMPORT')).toMatch(message);
     await expect(readdir(directory)).rejects.toThrow('ENOENT');
   });
 
   test('refuses more tokens than there are positions, and a licence that nobody names', async () => {
-    const from = await source();
+    const from = await toySource();
     const directory = await target();
     expect(await rejectedMessage(importTransformer({ from, directory, licence, maxTokens: 41 }), 'LS_MODEL_IMPORT')).toMatch(/at most 40 tokens, not 41/);
     expect(await rejectedMessage(importTransformer({ from, directory }), 'LS_MODEL_IMPORT')).toMatch(/licence/);

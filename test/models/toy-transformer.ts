@@ -1,4 +1,7 @@
 /** A tokenizer.json of a few words, and a network that reads its ids: a transformer's directory that needs no download. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { temporaryDirectory } from './model-directory.ts';
 import { node, onnxModel, tensor, type Port } from './onnx-writer.ts';
 import { weights } from './onnx-fixtures.ts';
 
@@ -47,4 +50,24 @@ export function toyTransformer(variant: 'good' | 'quantised' = 'good'): Uint8Arr
       node('DequantizeLinear', ['quantised', 'scale', 'zero'], ['last_hidden_state']),
     ],
   });
+}
+
+export type ToyFiles = Readonly<Record<string, Json | readonly unknown[] | Uint8Array | undefined>>;
+
+const sourceFiles: ToyFiles = {
+  'config.json': { model_type: 'bert', hidden_size: toyDimensions, max_position_embeddings: 40 },
+  'tokenizer.json': { ...toyTokenizer, truncation: null },
+  'tokenizer_config.json': { do_lower_case: true, model_max_length: 1e30 },
+  'onnx/model.onnx': toyTransformer(),
+};
+
+/** A directory in the layout of Hugging Face. What is undefined in `overrides` is left out. */
+export async function toySource(overrides: ToyFiles = {}): Promise<string> {
+  const directory = join(await temporaryDirectory(), 'Toy Encoder_v1');
+  for (const [path, content] of Object.entries({ ...sourceFiles, ...overrides })) {
+    if (content === undefined) continue;
+    await mkdir(dirname(join(directory, path)), { recursive: true });
+    await writeFile(join(directory, path), content instanceof Uint8Array ? content : JSON.stringify(content));
+  }
+  return directory;
 }
