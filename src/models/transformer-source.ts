@@ -1,6 +1,9 @@
-/** Reads a directory in the layout of Hugging Face: which files make up the encoder, and what they say of lengths, pooling and normalisation. */
-import { readFile } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+/**
+ * Reads a directory in the layout of Hugging Face: which files make up the encoder, and what they say of lengths, pooling and normalisation. A link
+ * that leaves the directory is refused: a model that somebody else made must not have other files of this machine copied into it.
+ */
+import { readFile, realpath } from 'node:fs/promises';
+import { basename, dirname, join, posix, sep } from 'node:path';
 import { z } from 'zod';
 import { modelError } from '../core/errors/model.ts';
 import { onnxGraph, type OnnxGraph } from './onnx-graph.ts';
@@ -46,11 +49,8 @@ export async function readTransformerSource(directory: string): Promise<Transfor
   const sentence = await readJsonIfThere(directory, 'sentence_bert_config.json', sentenceFile);
   const { model, bytes } = await readModel(directory);
   const { structure, graph } = understood(join(directory, model), bytes);
-  const weights = structure.externalLocations.map((location) => {
-    const path = posix.join(posix.dirname(model), location);
-    if (!path.startsWith('../') && !posix.isAbsolute(location)) return path;
-    return refuse(join(directory, model), `keeps weights in ${JSON.stringify(location)}, outside of the directory`);
-  });
+  const weights: string[] = [];
+  for (const location of structure.externalLocations) weights.push(await weightsPath(directory, model, location));
   return {
     directory,
     files: [model, ...weights, 'config.json', 'tokenizer.json', ...(tokenizerConfig === undefined ? [] : [tokenizerConfigName])],
@@ -75,6 +75,13 @@ async function readModel(directory: string): Promise<{ readonly model: string; r
     if (bytes !== undefined) return { model, bytes };
   }
   return refuse(directory, `holds neither ${modelNames.join(' nor ')}`);
+}
+
+async function weightsPath(directory: string, model: string, location: string): Promise<string> {
+  const path = posix.join(posix.dirname(model), location);
+  if (path.startsWith('../') || posix.isAbsolute(location)) refuse(join(directory, model), `keeps weights in ${JSON.stringify(location)}, outside of the directory`);
+  if ((await confinedRealPath(directory, path)) === undefined) refuse(join(directory, model), `keeps weights in ${JSON.stringify(location)}, which is missing`);
+  return path;
 }
 
 function understood(path: string, bytes: Uint8Array): { readonly structure: OnnxStructure; readonly graph: OnnxGraph } {
@@ -137,11 +144,29 @@ async function readNeeded(directory: string, path: string): Promise<Uint8Array> 
 }
 
 async function readIfThere(directory: string, path: string): Promise<Uint8Array | undefined> {
+  const found = await confinedRealPath(directory, path);
+  if (found === undefined) return undefined;
   try {
-    return await readFile(join(directory, path));
+    return await readFile(found);
+  } catch (error) {
+    return refuse(join(directory, path), messageOf(error), error);
+  }
+}
+
+/** Undefined where there is no such file. */
+async function confinedRealPath(directory: string, path: string): Promise<string | undefined> {
+  let root: string;
+  let target: string;
+  try {
+    root = await realpath(directory);
+    target = await realpath(join(directory, path));
   } catch (error) {
     return isMissing(error) ? undefined : refuse(join(directory, path), messageOf(error), error);
   }
+  // In the cache of the Hub, what lies in snapshots/REVISION are links into blobs beside it.
+  const cache = basename(dirname(root)) === 'snapshots' ? [join(dirname(dirname(root)), 'blobs')] : [];
+  if ([root, ...cache].some((folder) => target.startsWith(folder.endsWith(sep) ? folder : folder + sep))) return target;
+  return refuse(join(directory, path), 'is a link that leaves the directory');
 }
 
 /** Throws LS_MODEL_IMPORT. */
