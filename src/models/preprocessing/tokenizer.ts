@@ -3,6 +3,7 @@
  * truncation is left aside: the manifest's `maxTokens` cuts, at the end and in front of the closing special tokens, and the length bucket pads.
  * tokenizer_config.json beside it counts where the manifest lists it. As with Hugging Face, a text that spells out a special token ("[SEP]") gets
  * that token, which nothing but its own vector depends on, and what the vocabulary lacks becomes [UNK]. A text of which nothing is left is refused.
+ * A regular expression that one text could keep searching for ever, and words of many pieces, are refused at the load.
  */
 import { posix } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
@@ -10,6 +11,7 @@ import { z } from 'zod';
 import { modelError } from '../../core/errors/model.ts';
 import type { Manifest } from '../manifest.ts';
 import type { ModelArtefacts } from '../repository.ts';
+import { isLinearPattern, patternSources } from './linear-pattern.ts';
 import { lengthBucket, type Preprocessor } from './preprocessor.ts';
 
 export type TokenizerPreprocessing = Extract<Manifest['preprocessing'], { kind: 'tokenizer' }>;
@@ -21,6 +23,9 @@ export const tokenizerConfigName = 'tokenizer_config.json';
  * text without spaces would keep a worker for seconds. Ordinary text has 3 to 5 units per token: what is left out would have been cut anyway.
  */
 const unitsPerToken = 16;
+
+/** Published files have 100. The work for a word grows with its square, and faster: at 1,000 one text takes 20 seconds, at 200 half a second. */
+const wordUnitsMax = 200;
 
 /** Ordinary text has about so many UTF-16 units per token; only the queue's guess rests on it. */
 const unitsPerTokenUsual = 4.2;
@@ -35,6 +40,7 @@ const tokenizerFile = z.looseObject({
   model: z.looseObject({
     type: z.literal('WordPiece', 'must be WordPiece, the only kind of tokenizer that is read'),
     unk_token: z.string(),
+    max_input_chars_per_word: z.int().min(1).max(wordUnitsMax).default(100),
     vocab: z.record(z.string(), z.int().min(0)),
   }),
 });
@@ -64,6 +70,8 @@ export function createTokenIds({ directory, files }: ModelFiles, file: string, m
   const published = asConfigured(parsed(tokenizerFile, files.get(file), file, refuse), config);
   const { model, added_tokens: addedTokens } = published;
   if (!Object.hasOwn(model.vocab, model.unk_token)) refuse(file, `the vocabulary lacks ${model.unk_token}, which stands for the words that it lacks`);
+  const pattern = patternSources([published.normalizer, published.pre_tokenizer]).find((source) => !isLinearPattern(source));
+  if (pattern !== undefined) refuse(file, `the regular expression ${pattern} is not taken: only rows of characters and classes whose last one is repeated are`);
   const single = addedTokens.find((token) => token.single_word);
   if (single !== undefined) refuse(file, `the token ${single.content} stands for whole words only, which is not built`);
   const tokenizer = opened(published, config, (error) => refuse(file, 'the tokenizer cannot be read', error));

@@ -56,12 +56,20 @@ describe('ids of a text', () => {
   });
 });
 
+test('a pattern that only repeats its end is taken', () => {
+  const normalizer = { type: 'Sequence', normalizers: [toyTokenizer['normalizer'], { type: 'Replace', pattern: { Regex: '_+' }, content: ' ' }] };
+  expect(idsOf('cat___sat', { tokenizer: { ...toyTokenizer, normalizer } })).toEqual(toyIds('[CLS]', 'cat', 'sat', '[SEP]'));
+});
+
 describe('a tokenizer is refused', () => {
   const model = toyTokenizer['model'] as Json;
   test.each<[string, Json, RegExp]>([
     ['of another kind', { ...toyTokenizer, model: { ...model, type: 'Unigram' } }, /model\.type: must be WordPiece/],
     ['without a token for what it lacks', { ...toyTokenizer, model: { ...model, unk_token: '<unk>' } }, /lacks <unk>/],
     ['with tokens for whole words', { ...toyTokenizer, added_tokens: [{ id: 5, content: 'cat', single_word: true }] }, /cat stands for whole words/],
+    ['with a word of many pieces', { ...toyTokenizer, model: { ...model, max_input_chars_per_word: 201 } }, /max_input_chars_per_word/],
+    ['with a pattern that can search for ever', { ...toyTokenizer, normalizer: { type: 'Replace', pattern: { Regex: '^(\\w+\\s?)*$' }, content: '' } }, /regular expression \^\(/],
+    ['with such a pattern deep in a sequence', { ...toyTokenizer, pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Split', pattern: { Regex: 'a+b' } }] } }, /regular expression a\+b/],
     ['that the library cannot read', { ...toyTokenizer, pre_tokenizer: { type: 'Unheard' } }, /cannot be read/],
   ])('%s', (_, tokenizer, message) => {
     expect(() => idsOf('cat', { tokenizer })).toThrow(expect.objectContaining({ code: 'LS_MODEL_LOAD', message: expect.stringMatching(message) as string }));
