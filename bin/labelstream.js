@@ -29,6 +29,8 @@ function restart() {
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.on('close', (code, signal) => {
     process.exitCode = code ?? 1;
-    if (signal !== null) process.kill(process.pid, signal);
+    if (signal === null) return;
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
   });
 }

@@ -36,6 +36,7 @@ async function run(options: RunOptions, commandLine: CommandLine): Promise<void>
   if (mistakes.length > 0) throw new ConfigurationMistakes(options.config, mistakes);
   const logger = createLogger(configuration.log.level, commandLine);
   const context = await createProcessContext(logger);
+  commandLine.signal.throwIfAborted();
   const service = await startService(configuration, context, commandLine.signal).catch((error: unknown) => {
     throw error instanceof SettingsRefused ? new ConfigurationMistakes(options.config, located(error.mistakes, lineOf)) : error;
   });

@@ -1,4 +1,6 @@
 // How `run` ends.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { topics } from '../../src/core/topics.ts';
 import { jsonLines, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
@@ -68,6 +70,15 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s ends a run in order: exit code 0',
       expect(finished.stderr).toContain('"reason":"signal"');
       expect(finished.stderr).toContain('"forced":false');
     });
+  });
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s while the program is still being loaded: exit code 0, and nothing is begun', async (signal) => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, notesConfiguration);
+    const environment = { NODE_OPTIONS: `--import ${join(import.meta.dirname, 'early-signal-child.ts')}`, LABELSTREAM_TEST_SIGNAL: signal };
+    expect(await startProgram(['run', '-c', file], environment).finished).toEqual({ code: 0, signal: null, stdout: '', stderr: '' });
+    expect(await readdir(directory)).toEqual(['labelstream.yaml']);
   });
 });
 
