@@ -8,7 +8,7 @@ import { createClusterResolver, openCodec } from '../src/index.ts';
 type Table = { positions: Record<string, Record<string, string>>; resolver?: string; clusterOf: Record<string, string | null> };
 
 const [configuration = '', file = ''] = process.argv.slice(2);
-const table = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Table, (): Table => ({ positions: {}, clusterOf: {} }));
+const table = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Table, emptyTable);
 const codec = await openCodec();
 const resolver = createClusterResolver(table.resolver);
 
@@ -24,6 +24,12 @@ await follow('cluster-events', (value) => {
 const clusterOf = Object.fromEntries(resolver.items().map(({ itemId, clusterId }) => [itemId, clusterId]));
 await writeFile(`${file}.new`, JSON.stringify({ positions: table.positions, resolver: resolver.save(), clusterOf }));
 await rename(`${file}.new`, file);
+
+/** Only where there is none yet: one that cannot be read must not be replaced by a new one. */
+function emptyTable(error: NodeJS.ErrnoException): Table {
+  if (error.code !== 'ENOENT') throw error;
+  return { positions: {}, clusterOf: {} };
+}
 
 async function follow(topic: string, apply: (value: Buffer) => void): Promise<void> {
   const positions = (table.positions[topic] ??= {});

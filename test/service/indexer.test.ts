@@ -1,7 +1,7 @@
 // The indexer of the documents: killed in the middle and started again, beside a service that is killed and started again, it ends with the same table as
 // `clusters list`.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { access, chmod, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -118,5 +118,17 @@ test(`the table of the indexer is that of the clusters (seed ${seed})`, { timeou
     for (const type of ['emerged', 'merged', 'split', 'dissolved']) expect(types.filter((each) => each === type).length, type).toBeGreaterThan(0);
     expect(listed.length).toBeGreaterThan(1);
     console.log(`${ids.length} items, ${listed.length} clusters, ${types.filter((type) => type === 'merged').length} merges, ${types.filter((type) => type === 'split').length} splits`);
+  });
+});
+
+test('a table that cannot be read is not taken for a first start', async () => {
+  await withDirectory(async (directory) => {
+    await writeCommand(directory);
+    const table = join(directory, 'table.json');
+    await symlink('table.json', table);
+    const code = await new Promise((ended) => startIndexer(directory, 'none.yaml').on('exit', ended));
+    expect(code).toBe(1);
+    expect(await readlink(table)).toBe('table.json');
+    await expect(access(join(directory, 'calls'))).rejects.toThrow('ENOENT');
   });
 });
