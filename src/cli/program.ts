@@ -36,10 +36,10 @@ export async function runProgram(parameters: readonly string[], commandLine: Com
 
 /** Every command, without running one. */
 export async function createProgram(commandLine: CommandLine): Promise<Command> {
-  const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string };
+  const { version, description } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string; readonly description: string };
   const program = withManualPages(new Command('labelstream'))
     .summary('an event-driven stream processor')
-    .description('An event-driven stream processor: text and record events in, labels and live clusters out.')
+    .description(description)
     .version(version)
     .showHelpAfterError('(see --help)')
     .helpOption('-h, --help', 'show this help')
