@@ -129,7 +129,7 @@ export const settings = z.strictObject({
       imagePixelsMax: positiveInteger
         .max(1_000_000_000)
         .default(50_000_000)
-        .describe('Most pixels (width x height) of an image; larger ones are dead letters. While it is decoded an image takes up to 8 bytes per pixel, and each worker decodes as many pixels at once for each model.'),
+        .describe('Most pixels (width x height) of an image; larger ones are dead letters. While it is decoded an image takes up to 13 bytes per pixel (usual ones 1 to 9), and each worker decodes as many pixels at once.'),
     })
     .prefault({})
     .describe('The workers that run the models.'),

@@ -4,6 +4,7 @@ import { modelError } from '../core/errors/model.ts';
 import { createFailureBlame, type FailureBlame } from './failure-blame.ts';
 import { failureOf, openInference, type Inference, type ItemOutcome } from './inference.ts';
 import { knownAnswerMistakes } from './known-answers.ts';
+import { createPreprocessorResources } from './preprocessing/preprocessors.ts';
 import { packOutcomes, type RunRequest, type WorkerReply, type WorkerRequest, type WorkerSetup } from './worker-protocol.ts';
 
 type ServedModel = { readonly inference: Inference; readonly blame: FailureBlame };
@@ -16,9 +17,10 @@ export async function serveInference(setup: WorkerSetup, port: MessagePort): Pro
     for (const { inference } of models.values()) await inference.release();
     port.close();
   };
+  const resources = createPreprocessorResources(setup.preprocessing);
   try {
     for (const { name, artefacts } of setup.models) {
-      const inference = await openInference(artefacts, setup.preprocessing);
+      const inference = await openInference(artefacts, resources);
       const mistakes = (): Promise<string[]> => knownAnswerMistakes(artefacts, (inputs, batchSize) => inference.run(inputs, [batchSize]));
       models.set(name, { inference, blame: createFailureBlame(mistakes, () => performance.now()) });
       if (setup.testKnownAnswers) refuseMistakes(await mistakes(), artefacts.directory);

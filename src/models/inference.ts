@@ -13,7 +13,7 @@ import { halfTensor } from './half-tensor.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModelInput } from './model-port.ts';
 import { postprocess, rawWidth } from './postprocessing.ts';
-import { createPreprocessor, type PreprocessorSettings } from './preprocessing/preprocessors.ts';
+import { createPreprocessor, type PreprocessorResources } from './preprocessing/preprocessors.ts';
 import type { InputPort, PreparedInput, Preprocessor } from './preprocessing/preprocessor.ts';
 import type { ModelArtefacts } from './repository.ts';
 
@@ -48,8 +48,8 @@ type OpenModel = {
 };
 
 /** Rejects with LS_MODEL_LOAD. */
-export async function openInference(artefacts: ModelArtefacts, settings: PreprocessorSettings = {}): Promise<Inference> {
-  const preprocessor = createPreprocessor(artefacts, settings);
+export async function openInference(artefacts: ModelArtefacts, resources?: PreprocessorResources): Promise<Inference> {
+  const preprocessor = createPreprocessor(artefacts, resources);
   const session = await createSession(artefacts);
   checkPorts(session, artefacts, preprocessor.ports);
   const halfPorts = new Set(session.inputMetadata.flatMap((port) => (port.isTensor && port.type === 'float16' ? [port.name] : [])));

@@ -28,7 +28,7 @@ test('where they do not, the model failed; but never on an item that it did not 
   state.mistakes = ['the first mistake', 'the second'];
   const message = 'as it was; the model does not give its known answers any more: the first mistake';
   const blamed = { failure: { code: 'LS_MODEL_OUTPUT', message, details: { index: 3 } } };
-  expect(await blame([good, notFinite, failed('LS_MODEL_RUN'), failed('LS_MODEL_INPUT')])).toEqual([good, blamed, blamed, failed('LS_MODEL_INPUT')]);
+  expect(await blame([good, notFinite, failed('LS_MODEL_RUN'), failed('LS_IMAGE_DECODER'), failed('LS_MODEL_INPUT')])).toEqual([good, blamed, blamed, blamed, failed('LS_MODEL_INPUT')]);
   expect(state.asked).toBe(1);
 });
 

@@ -1,19 +1,12 @@
 /** Images that somebody made to do harm, or by mistake; each with the code that its dead letter has to name. All are made here, none is large. */
-import { crc32, deflateSync } from 'node:zlib';
+import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { colourImage } from '../models/image-models.ts';
+import { chunk } from '../models/preprocessing/image-bytes.ts';
 
 export type HostileImage = { readonly name: string; readonly bytes: Buffer; readonly contentType: string; readonly code: string };
 
 const pngSignature = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
-
-function chunk(type: string, data: Uint8Array): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-  const frame = Buffer.alloc(8);
-  frame.writeUInt32BE(data.length, 0);
-  frame.writeUInt32BE(crc32(body), 4);
-  return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
-}
 
 function header(width: number, height: number, bits: number, colours: number): Buffer {
   const data = Buffer.alloc(13);
@@ -24,7 +17,7 @@ function header(width: number, height: number, bits: number, colours: number): B
 }
 
 function png(...chunks: readonly Buffer[]): Buffer {
-  return Buffer.concat([pngSignature, ...chunks, chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([pngSignature, ...chunks, chunk('IEND')]);
 }
 
 /** Chunks behind the header of a PNG. */

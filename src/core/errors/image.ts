@@ -1,6 +1,6 @@
 import { errorFactory, type ErrorArea } from './error.ts';
 
-/** Why the content of an image is not looked at by a model: always the doing of whoever published it. */
+/** Why the content of an image is not looked at by a model: mostly the doing of whoever published it. */
 export const imageErrors = {
   LS_IMAGE_EMPTY: {
     cause: 'input',
@@ -53,8 +53,20 @@ export const imageErrors = {
   LS_IMAGE_DECODE_TIME: {
     cause: 'input',
     retryable: false,
-    summary: 'Decoding an image took longer than any image of the permitted size takes.',
-    remedy: 'Write the image anew with an image program; if it is a usual one, look at the load of the machine.',
+    summary: 'Decoding an image took longer than any image of the permitted size takes, twice, the second time alone in its worker.',
+    remedy: 'Write the image anew with an image program; if it is a usual one, look at the load of the machine, and redrive the dead letter.',
+  },
+  LS_IMAGE_DECODER: {
+    cause: 'input',
+    retryable: false,
+    summary: 'The decoder failed on an image with a message that it is not known to have for damaged images; with others it works.',
+    remedy: 'Read the message. Write the image anew with an image program, or report the failure with the image.',
+  },
+  LS_IMAGE_RESOURCES: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'There was not enough memory, threads or disk to decode an image.',
+    remedy: 'Give the program more, or lower inference.imagePixelsMax or inference.workerCount. Meanwhile the call is repeated; if it lasts, the partition pauses.',
   },
 } as const satisfies ErrorArea;
 

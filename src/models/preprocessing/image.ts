@@ -1,38 +1,41 @@
 /**
  * An encoded image becomes the numbers of its pixels. It is inspected before any decoder sees it (image/inspect-image.ts), decoded, resized
- * and cut in sharp's own threads (image/image-decoder.ts), and its 8-bit values are turned to float32 by a table. As many images are decoded
- * side by side as have the permitted number of pixels together, which bounds the memory of a worker.
+ * and cut in sharp's own threads (image/image-decoder.ts), and its 8-bit values are turned to float32 by a table. All models of a worker
+ * together decode as many images side by side as have the permitted number of pixels, which bounds the memory of the worker.
  */
 import { modelError } from '../../core/errors/model.ts';
 import type { Manifest } from '../manifest.ts';
 import type { ModelInput } from '../model-port.ts';
+import { decodeInTurn, type ImageDecoding } from './image/decode-in-turn.ts';
 import type { PixelPlan } from './image/image-decoder.ts';
-import { inspectImage } from './image/inspect-image.ts';
+import { imageFailure } from './image/image-failure.ts';
 import type { ImageLimits } from './image/image-structure.ts';
-import { createPixelBudget } from './image/pixel-budget.ts';
+import { inspectImage } from './image/inspect-image.ts';
 import type { Preprocessor } from './preprocessor.ts';
 
 type ImagePreprocessing = Extract<Manifest['preprocessing'], { kind: 'image' }>;
 
-/** 50 megapixels: above what most phones take. */
-const imagePixelsMaxDefault = 50_000_000;
 /** Portraits with a depth map in their XMP have some megabytes of metadata. */
 const metadataBytesMax = 8 * 1024 * 1024;
 
-export function createImagePreprocessor(parameters: ImagePreprocessing, imagePixelsMax = imagePixelsMaxDefault): Preprocessor {
+export function createImagePreprocessor(parameters: ImagePreprocessing, decoding: ImageDecoding): Preprocessor {
+  const { imagePixelsMax } = decoding;
   const { input: port, width, height, resize, background, layout } = parameters;
   const limits: ImageLimits = { imagePixelsMax, metadataBytesMax };
   const plan = { width, height, resize, background, imagePixelsMax };
   const numbers = channelTables(parameters);
-  const budget = createPixelBudget(imagePixelsMax);
   return {
     ports: [{ name: port, type: 'float32', itemDimensions: layout === 'NCHW' ? [3, height, width] : [height, width, 3] }],
     prepare: async (input: ModelInput) => {
       if (input.kind !== 'image') throw modelError('LS_MODEL_INPUT', `this model reads images, not ${input.kind}`);
-      const decodePixels = await loadDecoder();
-      const image = await inspectImage(input.bytes, input.contentType, limits);
-      const pixels = await budget.spend(image.width * image.height, () => decodePixels(image.bytes, plan));
-      return { values: { [port]: tensorValues(pixels, numbers, parameters) }, length: 0, tokens: 0 };
+      try {
+        const decodePixels = await loadDecoder();
+        const image = await inspectImage(input.bytes, input.contentType, limits);
+        const pixels = await decodeInTurn(image, (bytes) => decodePixels(bytes, plan), decoding);
+        return { values: { [port]: tensorValues(pixels, numbers, parameters) }, length: 0, tokens: 0 };
+      } catch (error) {
+        throw imageFailure(error);
+      }
     },
   };
 }

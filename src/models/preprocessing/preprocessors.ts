@@ -1,9 +1,11 @@
 /** Every kind of preprocessing by its name. */
+import { createBudget } from '../../core/budget.ts';
 import type { ModelInput } from '../model-port.ts';
 import type { ModelArtefacts } from '../repository.ts';
 import type { Manifest } from '../manifest.ts';
 import { hashedSubwords } from './hashed-subwords.ts';
 import { createImagePreprocessor } from './image.ts';
+import type { ImageDecoding } from './image/decode-in-turn.ts';
 import { lengthBucket, type Preprocessor } from './preprocessor.ts';
 import { createSubwordsPreprocessor } from './subwords.ts';
 import { createTokenizerPreprocessor, estimatedTokens } from './tokenizer.ts';
@@ -15,8 +17,18 @@ export type PreprocessorSettings = {
   readonly imagePixelsMax?: number | undefined;
 };
 
+/** 50 megapixels: above what most phones take. */
+const imagePixelsMaxDefault = 50_000_000;
+
+/** What the preprocessors of all models of a thread share. */
+export type PreprocessorResources = { readonly imageDecoding: ImageDecoding };
+
+export function createPreprocessorResources({ imagePixelsMax = imagePixelsMaxDefault }: PreprocessorSettings = {}): PreprocessorResources {
+  return { imageDecoding: { imagePixelsMax, budget: createBudget(imagePixelsMax) } };
+}
+
 /** Throws LS_MODEL_LOAD where a file that the preprocessing needs is not what it should be. */
-export function createPreprocessor(artefacts: ModelArtefacts, { imagePixelsMax }: PreprocessorSettings = {}): Preprocessor {
+export function createPreprocessor(artefacts: ModelArtefacts, { imageDecoding } = createPreprocessorResources()): Preprocessor {
   const { preprocessing, executedShapes } = artefacts.manifest;
   switch (preprocessing.kind) {
     case 'hashed-subwords':
@@ -26,7 +38,7 @@ export function createPreprocessor(artefacts: ModelArtefacts, { imagePixelsMax }
     case 'tokenizer':
       return createTokenizerPreprocessor(preprocessing, executedShapes.lengths ?? [], artefacts);
     case 'image':
-      return createImagePreprocessor(preprocessing, imagePixelsMax);
+      return createImagePreprocessor(preprocessing, imageDecoding);
   }
 }
 

@@ -3,10 +3,10 @@
  * their record; bytes that are only referred to are not, so they have a budget of the same size here, taken before the first byte is read and
  * given back when the steps are done.
  */
+import { createBudget, type Budget } from '../../core/budget.ts';
 import { mediaError } from '../../core/errors/media.ts';
 import type { MediaEvent, Reference } from '../../core/events.generated.ts';
 import type { ProcessContext } from '../../pipeline/stage.ts';
-import { createBudget, type Budget } from './budget.ts';
 import { readFileContent } from './file-content.ts';
 
 export type HeldContent = { readonly bytes: Uint8Array; /** To be called when nobody looks at the bytes any more. */ readonly release: () => void };

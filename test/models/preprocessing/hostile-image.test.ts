@@ -1,10 +1,11 @@
 // Whatever arrives in the place of an image: a code that says what it is, before a decoder sees it where that is possible; never a crash, never
 // more memory than the limit. Damage is made with a seed.
-import { deflateSync, crc32 } from 'node:zlib';
+import { deflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { LabelstreamError } from '../../../src/core/errors/error.ts';
 import { seededRandom } from '../../../src/core/seeded-random.ts';
+import { chunk, riff, segment, text } from './image-bytes.ts';
 import { imageTensor } from './image-fixtures.ts';
 
 const full = process.env['LABELSTREAM_TEST_SCALE'] === 'full';
@@ -44,14 +45,6 @@ const webp = await drawn().webp().toBuffer();
 const lossless = await drawn(4).webp({ lossless: true }).toBuffer();
 const formats = { png, jpeg, progressive, webp, lossless };
 
-function chunk(type: string, data: Uint8Array = Buffer.alloc(0)): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-  const ends = Buffer.alloc(8);
-  ends.writeUInt32BE(data.length, 0);
-  ends.writeUInt32BE(crc32(body), 4);
-  return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
-}
-
 const signature = png.subarray(0, 8);
 
 function header(columns: number, rows: number, colourType = 2): Buffer {
@@ -64,23 +57,7 @@ function header(columns: number, rows: number, colourType = 2): Buffer {
 
 /** The PNG with chunks behind its header. */
 const pngWith = (...chunks: Buffer[]): Buffer => Buffer.concat([png.subarray(0, 33), ...chunks, png.subarray(33)]);
-const text = (value: string): Buffer => Buffer.from(value, 'latin1');
-const segment = (marker: number, data: Buffer): Buffer => Buffer.concat([Buffer.from([0xff, marker, (data.length + 2) >> 8, (data.length + 2) & 0xff]), data]);
 const jpegWith = (...segments: Buffer[]): Buffer => Buffer.concat([jpeg.subarray(0, 2), ...segments, jpeg.subarray(2)]);
-
-/** A WebP of these chunks. */
-function riff(...chunks: (readonly [string, Buffer])[]): Buffer {
-  const body = Buffer.concat(
-    chunks.map(([type, data]) => {
-      const length = Buffer.alloc(4);
-      length.writeUInt32LE(data.length);
-      return Buffer.concat([text(type), length, data, Buffer.alloc(data.length & 1)]);
-    }),
-  );
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE(body.length + 4);
-  return Buffer.concat([text('RIFF'), size, text('WEBP'), body]);
-}
 
 const zipEnd = Buffer.concat([text('PK\x05\x06'), Buffer.alloc(4), Buffer.from([1, 0, 1, 0]), Buffer.from([46, 0, 0, 0]), Buffer.from([31, 0, 0, 0]), Buffer.alloc(2)]);
 const zip = Buffer.concat([text('PK\x03\x04'), Buffer.alloc(27), text('PK\x01\x02'), Buffer.alloc(42), zipEnd]);

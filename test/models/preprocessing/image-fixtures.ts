@@ -1,6 +1,7 @@
 /** What the tests of images share: the preprocessor with plain parameters, and images made of nothing. */
 import type { Manifest } from '../../../src/models/manifest.ts';
 import { createImagePreprocessor } from '../../../src/models/preprocessing/image.ts';
+import { createPreprocessorResources } from '../../../src/models/preprocessing/preprocessors.ts';
 
 export type ImageParameters = Omit<Extract<Manifest['preprocessing'], { kind: 'image' }>, 'kind' | 'input'>;
 
@@ -17,7 +18,7 @@ const plainParameters: ImageParameters = {
 };
 
 export async function imageTensor(bytes: Uint8Array, parameters: Partial<ImageParameters> = {}, contentType = '', imagePixelsMax?: number): Promise<Float32Array> {
-  const preprocessor = createImagePreprocessor({ kind: 'image', input: 'pixels', ...plainParameters, ...parameters }, imagePixelsMax);
+  const preprocessor = createImagePreprocessor({ kind: 'image', input: 'pixels', ...plainParameters, ...parameters }, createPreprocessorResources({ imagePixelsMax }).imageDecoding);
   const { values } = await preprocessor.prepare({ kind: 'image', bytes, contentType });
   const tensor = values['pixels'];
   if (!(tensor instanceof Float32Array)) throw new Error('no float32 values');

@@ -27,14 +27,13 @@ const atStartOfTrailer = [
   signature('a script', '#!'),
 ];
 
-/** In metadata and in trailers; compared in lower case. */
-const marks = [
-  signature('a PHP script', '<?php'),
-  signature('a script', '<script'),
-  signature('an HTML document', '<html'),
-  signature('an HTML document', '<!doctype'),
-  signature('an HTML frame', '<iframe'),
-];
+/** In metadata and in trailers. Every mark begins with a character that it does not hold again, so that the search never goes back. */
+const marks = /<(?:(?<php>\?php)|(?<script>script)|(?<html>html|!doctype)|(?<frame>iframe))/i;
+const markNames: Readonly<Record<string, string>> = { php: 'a PHP script', script: 'a script', html: 'an HTML document', frame: 'an HTML frame' };
+const markBytesMax = '<!doctype'.length;
+
+/** What is searched as text at once, instead of a string as long as a video. */
+const windowBytes = 64 * 1024;
 
 const zipEnd = Buffer.from('PK\x05\x06', 'latin1');
 const zipEndBytes = 22;
@@ -49,13 +48,12 @@ export function secondFormatOf(bytes: Buffer): string | undefined {
   return endsAsZip(bytes) ? 'a ZIP archive' : undefined;
 }
 
-/** Whether the metadata hold what only an interpreter reads. */
+/** What only an interpreter reads, within metadata; the time grows with their length, whatever they hold. */
 export function scriptIn(metadata: Buffer): string | undefined {
-  // Every mark starts with it, and most metadata are binary.
-  for (let at = metadata.indexOf('<'); at >= 0; at = metadata.indexOf('<', at + 1)) {
-    const text = metadata.toString('latin1', at, at + 9).toLowerCase();
-    const found = marks.find(({ bytes }) => text.startsWith(bytes.toString('latin1')));
-    if (found !== undefined) return found.name;
+  // Most metadata are binary.
+  for (let at = metadata.indexOf('<'); at >= 0 && at < metadata.length; at += windowBytes) {
+    const groups = marks.exec(metadata.toString('latin1', at, at + windowBytes + markBytesMax))?.groups;
+    if (groups !== undefined) return markNames[Object.keys(groups).find((name) => groups[name] !== undefined) ?? ''];
   }
   return undefined;
 }
@@ -70,8 +68,9 @@ export function foreignTrailer(trailer: Buffer): string | undefined {
 }
 
 function firstNonZero(bytes: Buffer): number {
-  const index = bytes.findIndex((byte) => byte !== 0);
-  return index < 0 ? bytes.length : index;
+  let index = 0;
+  while (bytes[index] === 0) index += 1;
+  return index;
 }
 
 /** A record at the end that points back to a directory within the file. */

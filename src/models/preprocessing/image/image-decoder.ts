@@ -11,6 +11,7 @@ import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { imageError } from '../../../core/errors/image.ts';
 import { enlarge, type Kernel } from './enlarge.ts';
 import { resizePlan, type Area, type ImageSize, type ResizePlan, type ResizeRule } from './image-geometry.ts';
+import { imageFailure } from './image-failure.ts';
 import { corrupt } from './image-structure.ts';
 
 // For the whole process, so by its main thread alone and before a worker starts (worker-handle.ts): between block and unblock nothing can be decoded.
@@ -30,7 +31,7 @@ export type PixelPlan = ImageSize & {
   readonly imagePixelsMax: number;
 };
 
-/** Red, green and blue of each pixel, row by row: 3 x width x height bytes. Rejects with LS_IMAGE_CORRUPT, LS_IMAGE_TOO_LARGE, LS_IMAGE_DECODE_TIME. */
+/** Red, green and blue of each pixel, row by row: 3 x width x height bytes. Rejects with LS_IMAGE_*. */
 export async function decodePixels(bytes: Buffer, plan: PixelPlan): Promise<Uint8Array> {
   const options: SharpOptions = { failOn: 'warning', limitInputPixels: plan.imagePixelsMax, sequentialRead: true };
   try {
@@ -88,9 +89,8 @@ function padded(pixels: Uint8Array, { area, isPadded }: ResizePlan, { width, hei
   return result;
 }
 
-/** A failure of sharp as what it says of the image; anything else stays what it is. */
-export function decodeError(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name === 'LabelstreamError') return error;
-  if (error.message.startsWith('timeout:')) return imageError('LS_IMAGE_DECODE_TIME', `the image was not decoded within ${decodeSecondsMax} s`, {}, { cause: error });
-  return imageError('LS_IMAGE_CORRUPT', `the image cannot be decoded: ${error.message}`, {}, { cause: error });
+/** A failure of sharp as what it says. */
+export function decodeError(error: unknown): Error {
+  if (!(error instanceof Error) || !error.message.startsWith('timeout:')) return imageFailure(error);
+  return imageError('LS_IMAGE_DECODE_TIME', `the image was not decoded within ${decodeSecondsMax} s`, {}, { cause: error });
 }

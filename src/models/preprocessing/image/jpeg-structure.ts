@@ -4,7 +4,7 @@
  * no picture is left out, and so is what cameras put behind the end.
  */
 import { foreignTrailer, scriptIn } from './foreign-content.ts';
-import { corrupt, metadataMeter, polyglot, type ImageLimits, type ImageStructure } from './image-structure.ts';
+import { blockCounter, corrupt, keptParts, metadataMeter, polyglot, type ImageLimits, type ImageStructure } from './image-structure.ts';
 
 const marker = { startOfImage: 0xd8, endOfImage: 0xd9, startOfScan: 0xda, comment: 0xfe } as const;
 
@@ -15,11 +15,14 @@ type Segment = { readonly marker: number; readonly start: number; readonly end: 
 
 export function jpegStructure(bytes: Buffer, limits: ImageLimits): ImageStructure {
   const meter = metadataMeter(limits);
-  const parts = [bytes.subarray(0, 2)];
+  const countBlock = blockCounter(bytes);
+  const kept = keptParts(bytes);
+  kept.keep(0, 2);
   let size: { width: number; height: number } | undefined;
   let scans = 0;
   let segment = segmentAt(bytes, 2);
   for (; segment.marker !== marker.endOfImage; segment = segmentAt(bytes, segment.end)) {
+    countBlock();
     const data = bytes.subarray(segment.start, segment.end);
     if (isFrame(segment.marker)) {
       if (size !== undefined) throw corrupt('the JPEG has two headers');
@@ -36,13 +39,13 @@ export function jpegStructure(bytes: Buffer, limits: ImageLimits): ImageStructur
       if (scans > scansMax) throw corrupt(`the JPEG has more than ${scansMax} scans`);
       segment = { ...segment, end: scanEnd(bytes, segment.end) };
     }
-    parts.push(bytes.subarray(segment.start, segment.end));
+    kept.keep(segment.start, segment.end);
   }
   if (size === undefined || scans === 0) throw corrupt('the JPEG has no image before its end');
   const foreign = foreignTrailer(bytes.subarray(segment.end));
   if (foreign !== undefined) throw polyglot(foreign, 'behind the end of the JPEG');
-  parts.push(bytes.subarray(segment.start, segment.end));
-  return { ...size, bytes: Buffer.concat(parts) };
+  kept.keep(segment.start, segment.end);
+  return { ...size, parts: kept.parts() };
 }
 
 /** Without the compressed data that follow a start of scan. */
@@ -53,8 +56,9 @@ function segmentAt(bytes: Buffer, at: number): Segment {
   while (bytes[start + 1] === 0xff) start += 1;
   const found = bytes[start + 1];
   if (found === undefined) throw cutOff();
-  if (found === marker.endOfImage || isStandalone(found)) return { marker: found, start, end: start + 2 };
-  if (found === 0 || found === marker.startOfImage) throw corrupt(`the JPEG has something unknown at byte ${start}`);
+  if (found === marker.endOfImage) return { marker: found, start, end: start + 2 };
+  // Restarts belong into the data of a scan.
+  if (found === 0 || found === marker.startOfImage || isStandalone(found)) throw corrupt(`the JPEG has something unknown at byte ${start}`);
   if (start + 4 > bytes.length) throw cutOff();
   const length = bytes.readUInt16BE(start + 2);
   if (length < 2) throw corrupt(`the JPEG has a segment without a length at byte ${start}`);
@@ -68,9 +72,11 @@ function cutOff(): Error {
 
 /** Where the next marker begins that is none of the data: not a stuffed 0xff and no restart. */
 function scanEnd(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf(0xff, from); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
-    const next = bytes[at + 1];
-    if (next !== undefined && next !== 0 && next !== 0xff && !isStandalone(next)) return at;
+  // Not by indexOf: where every second byte is 0xff, its calls would take seconds.
+  for (let at = from; at + 1 < bytes.length; at += 1) {
+    if (bytes[at] !== 0xff) continue;
+    const next = bytes[at + 1] ?? 0;
+    if (next !== 0 && next !== 0xff && !isStandalone(next)) return at;
   }
   throw cutOff();
 }

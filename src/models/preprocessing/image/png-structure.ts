@@ -6,7 +6,7 @@ import { crc32, inflate } from 'node:zlib';
 import { promisify } from 'node:util';
 import { imageError } from '../../../core/errors/image.ts';
 import { scriptIn } from './foreign-content.ts';
-import { corrupt, metadataMeter, metadataTooLarge, polyglot, type ImageLimits, type ImageStructure } from './image-structure.ts';
+import { blockCounter, corrupt, keptParts, metadataMeter, metadataTooLarge, polyglot, type ImageLimits, type ImageStructure } from './image-structure.ts';
 
 const inflateBytes = promisify(inflate);
 
@@ -17,7 +17,7 @@ const signatureBytes = 8;
 const chunkOverheadBytes = 12;
 
 /** The chunks that change pixels; everything else is left out. */
-const kept: ReadonlySet<string> = new Set(['IHDR', 'PLTE', 'IDAT', 'IEND', 'tRNS', 'iCCP', 'eXIf', 'sRGB', 'gAMA', 'cHRM']);
+const keptTypes: ReadonlySet<string> = new Set(['IHDR', 'PLTE', 'IDAT', 'IEND', 'tRNS', 'iCCP', 'eXIf', 'sRGB', 'gAMA', 'cHRM']);
 const animation: ReadonlySet<string> = new Set(['acTL', 'fcTL', 'fdAT']);
 
 export async function pngStructure(bytes: Buffer, limits: ImageLimits): Promise<ImageStructure> {
@@ -25,9 +25,12 @@ export async function pngStructure(bytes: Buffer, limits: ImageLimits): Promise<
   if (header.type !== 'IHDR' || header.data.length !== 13) throw corrupt('the PNG does not begin with its header');
   const [width, height] = [header.data.readUInt32BE(0), header.data.readUInt32BE(4)];
   const meter = metadataMeter(limits);
-  const parts = [bytes.subarray(0, signatureBytes)];
+  const countBlock = blockCounter(bytes);
+  const kept = keptParts(bytes);
+  kept.keep(0, signatureBytes);
   let chunk = header;
   for (; chunk.type !== 'IEND'; chunk = chunkAt(bytes, chunk.end)) {
+    countBlock();
     if (animation.has(chunk.type)) throw imageError('LS_IMAGE_ANIMATED', 'the PNG is animated (APNG)');
     if (!/^[A-Za-z]{4}$/.test(chunk.type)) throw corrupt(`the PNG has a chunk that is none at byte ${chunk.start}`);
     if (!isCritical(chunk.type)) {
@@ -36,11 +39,11 @@ export async function pngStructure(bytes: Buffer, limits: ImageLimits): Promise<
       const script = scriptIn(chunk.data);
       if (script !== undefined) throw polyglot(script, `in the metadata of the PNG`);
     }
-    if (kept.has(chunk.type)) parts.push(bytes.subarray(chunk.start, chunk.end));
+    if (keptTypes.has(chunk.type)) kept.keep(chunk.start, chunk.end);
   }
-  parts.push(bytes.subarray(chunk.start, chunk.end));
+  kept.keep(chunk.start, chunk.end);
   if (chunk.end < bytes.length) throw polyglot(`something of ${bytes.length - chunk.end} bytes`, 'behind the end of the PNG');
-  return { width, height, bytes: joined(bytes, parts) };
+  return { width, height, parts: kept.parts() };
 }
 
 function isCritical(type: string): boolean {
@@ -63,7 +66,10 @@ async function inflatedBytes({ type, data }: Chunk, bytesMax: number, { metadata
   try {
     return (await inflateBytes(compressed, { maxOutputLength: Math.max(1, bytesMax) })).length;
   } catch (error) {
-    if (error instanceof RangeError) throw metadataTooLarge(metadataBytesMax);
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw metadataTooLarge(metadataBytesMax);
+    // Anything else, as a lack of memory, says nothing of the image.
+    if (code !== 'Z_DATA_ERROR' && code !== 'Z_BUF_ERROR' && code !== 'Z_NEED_DICT') throw error;
     throw corrupt(`the metadata ${type} of the PNG cannot be decompressed`);
   }
 }
@@ -75,10 +81,4 @@ function compressedPart(type: string, data: Buffer): Buffer | undefined {
   if (type !== 'iTXt' || data[afterName] !== 1) return undefined;
   const afterLanguage = data.indexOf(0, afterName + 2) + 1;
   return data.subarray(data.indexOf(0, afterLanguage) + 1);
-}
-
-/** The file itself where nothing was left out. */
-function joined(bytes: Buffer, parts: readonly Buffer[]): Buffer {
-  const length = parts.reduce((total, part) => total + part.length, 0);
-  return length === bytes.length ? bytes : Buffer.concat(parts, length);
 }

@@ -1,7 +1,7 @@
 /** WebP: a RIFF file whose length is told at its start, and chunks in it. */
 import { imageError } from '../../../core/errors/image.ts';
 import { scriptIn } from './foreign-content.ts';
-import { corrupt, metadataMeter, polyglot, type ImageLimits, type ImageStructure } from './image-structure.ts';
+import { blockCounter, corrupt, metadataMeter, polyglot, type ImageLimits, type ImageStructure } from './image-structure.ts';
 
 const headerBytes = 12;
 const animationFlag = 0x02;
@@ -13,9 +13,11 @@ export function webpStructure(bytes: Buffer, limits: ImageLimits): ImageStructur
   if (end > bytes.length) throw corrupt('the WebP is cut off');
   if (end < bytes.length) throw polyglot(`something of ${bytes.length - end} bytes`, 'behind the end of the WebP');
   const meter = metadataMeter(limits);
+  const countBlock = blockCounter(bytes);
   let size = { width: 0, height: 0 };
   let pictures = 0;
   for (let at = headerBytes; at < end; ) {
+    countBlock();
     if (at + 8 > end) throw corrupt('the WebP ends within a chunk');
     const type = bytes.toString('latin1', at, at + 4);
     const dataBytes = bytes.readUInt32LE(at + 4);
@@ -34,7 +36,7 @@ export function webpStructure(bytes: Buffer, limits: ImageLimits): ImageStructur
     at += 8 + padded(dataBytes);
   }
   if (pictures !== 1) throw corrupt(`the WebP has ${pictures} pictures`);
-  return { ...size, bytes };
+  return { ...size, parts: [bytes] };
 }
 
 function animated(): Error {

@@ -2,7 +2,7 @@
 
 export type Budget = {
   /** Resolves when there is room, with the function that gives it back; rejects with the signal's reason. Giving back twice counts once. */
-  readonly take: (amount: number, signal: AbortSignal) => Promise<() => void>;
+  readonly take: (amount: number, signal?: AbortSignal) => Promise<() => void>;
 };
 
 type Waiting = { readonly amount: number; readonly admit: () => void };
@@ -33,21 +33,21 @@ export function createBudget(limit: number): Budget {
   return {
     take: (amount, signal) =>
       new Promise((resolve, reject) => {
-        signal.throwIfAborted();
+        signal?.throwIfAborted();
         const abandon = (): void => {
           queue.delete(waiting);
-          reject(signal.reason as Error);
+          reject(signal?.reason as Error);
           // Behind a large one there may be small ones that fit.
           admitNext();
         };
         const waiting: Waiting = {
           amount,
           admit: () => {
-            signal.removeEventListener('abort', abandon);
+            signal?.removeEventListener('abort', abandon);
             resolve(giveBackOnce(amount));
           },
         };
-        signal.addEventListener('abort', abandon, { once: true });
+        signal?.addEventListener('abort', abandon, { once: true });
         queue.add(waiting);
         admitNext();
       }),

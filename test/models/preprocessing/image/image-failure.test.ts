@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { imageError } from '../../../../src/core/errors/image.ts';
+import { imageFailure } from '../../../../src/models/preprocessing/image/image-failure.ts';
+
+test.each([
+  'VipsJpeg: premature end of JPEG image',
+  'Input buffer has corrupt header: VipsJpeg: Bogus Huffman table definition',
+  'Input Buffer is empty',
+  'Input image exceeds pixel limit',
+  'not enough data\nerror in tile 0 x 12\nvipspng: libpng read error',
+  'webp2vips: unable to read pixels',
+  "VipsIcc: Corrupted tag 'rTRC'\nVipsIcc: Couldn't link the profiles",
+])('what a decoder says of an image is of the image: %j', (message) => {
+  expect(imageFailure(new Error(message))).toMatchObject({ code: 'LS_IMAGE_CORRUPT', message: expect.stringContaining(message) as string, description: { cause: 'input' } });
+});
+
+test.each([
+  new RangeError('Array buffer allocation failed'),
+  new Error('vips_tracked: out of memory -- size == 200MB'),
+  new Error('VipsJpeg: Insufficient memory (case 4)'),
+  new Error('Input buffer has corrupt header: VipsJpeg: out of memory -- size == 3MB'),
+  new Error('vips_threadset: unable to create thread'),
+  new Error('write error\nunix error: No space left on device'),
+  Object.assign(new Error('insufficient memory'), { code: 'Z_MEM_ERROR' }),
+])('what is lacking is the machine\'s, and may be there again: %s', (error) => {
+  expect(imageFailure(error)).toMatchObject({ code: 'LS_IMAGE_RESOURCES', retryable: true, description: { cause: 'environment' }, cause: error });
+});
+
+test.each([
+  new TypeError("Cannot read properties of undefined (reading 'width')"),
+  new TypeError('Input image must not be undefined'),
+  new RangeError('Invalid typed array length: -1'),
+  // With every loader blocked it says so of good images.
+  new Error('Input buffer contains unsupported image format'),
+  new Error('VipsOperation: class "resizze" not found'),
+  'a string',
+])('of what nobody knows the code says so: %s', (error) => {
+  expect(imageFailure(error)).toMatchObject({ code: 'LS_IMAGE_DECODER', cause: error });
+});
+
+test('what has a code keeps it', () => {
+  const known = imageError('LS_IMAGE_TOO_LARGE', 'large');
+  expect(imageFailure(known)).toBe(known);
+});
