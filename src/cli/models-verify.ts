@@ -18,12 +18,12 @@ export function addModelsVerifyCommand(models: Command, commandLine: CommandLine
       const output = outputOf(commandLine, options.json);
       const failed: string[] = [];
       for (const directory of directories) {
-        const report = await verifyModel(resolve(directory));
+        const report = await verifyModel(resolve(directory), { signal: commandLine.signal });
         if (!report.ok) failed.push(report.name);
         if (output.json) output.object(report);
         else {
           output.line(`${[report.name, report.version].filter((part) => part !== '').join(' ')}: ${report.ok ? 'ok' : 'FAILED'}`);
-          output.line(tableText(['  CHECK', 'OK', 'DETAIL'], report.checks.map(({ name, ok, detail }) => [`  ${name}`, ok ? 'yes' : 'NO', detail])));
+          output.lines(tableText(['  CHECK', 'OK', 'DETAIL'], report.checks.map(({ name, ok, detail }) => [`  ${name}`, ok ? 'yes' : 'NO', detail])));
         }
       }
       if (failed.length > 0) throw cliError('LS_CLI_MODEL_UNFIT', `not fit for use: ${failed.join(', ')}`);

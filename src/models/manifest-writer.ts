@@ -13,7 +13,7 @@ import { knownInputs } from './known-answers.ts';
 import { outputWidth, parseManifest, type Manifest } from './manifest.ts';
 import { loadArtefacts, manifestName } from './repository.ts';
 import { verifyModel, type VerifyReport } from './verify.ts';
-import { startInferenceWorker } from './worker-handle.ts';
+import { inferenceWorkerEntry, startInferenceWorker } from './worker-handle.ts';
 import { unpackOutcomes } from './worker-protocol.ts';
 
 export type KnownInput = Manifest['knownAnswers'][number]['input'];
@@ -149,7 +149,7 @@ async function prove(directory: string, draft: ModelDraft, files: Manifest['file
   let failure: unknown;
   for (const claim of claims) {
     signal?.throwIfAborted();
-    const outcome = await tried(directory, draft, files, claim);
+    const outcome = await tried(directory, draft, files, claim, signal);
     if ('manifest' in outcome && outcome.report.ok) return { ...outcome, notes: claim.note === '' ? [] : [...notes, claim.note] };
     const seen = 'manifest' in outcome ? failedChecks(outcome.report) : messageOf(outcome.error);
     notes.push(`in batches of ${claim.batchSizes.join(', ')}: ${seen}`);
@@ -161,18 +161,20 @@ async function prove(directory: string, draft: ModelDraft, files: Manifest['file
 
 type Claim = { readonly batchSizes: readonly number[]; readonly reproducible: boolean };
 
-async function tried(directory: string, draft: ModelDraft, files: Manifest['files'], claim: Claim): Promise<Pick<Proved, 'manifest' | 'report'> | { readonly error: unknown }> {
+async function tried(directory: string, draft: ModelDraft, files: Manifest['files'], claim: Claim, signal: AbortSignal | undefined): Promise<Pick<Proved, 'manifest' | 'report'> | { readonly error: unknown }> {
   try {
-    const manifest = await withAnswers(directory, draft, files, claim);
-    return { manifest, report: await verifyModel(directory) };
+    const manifest = await withAnswers(directory, draft, files, claim, signal);
+    return { manifest, report: await verifyModel(directory, { signal }) };
   } catch (error) {
-    if (!(error instanceof LabelstreamError)) throw error;
+    signal?.throwIfAborted();
+    // Fewer rows in a batch help no item that takes for ever.
+    if (!(error instanceof LabelstreamError) || error.code === 'LS_MODEL_RUN_TIME') throw error;
     return { error };
   }
 }
 
 /** Writes the manifest with zeros for answers, asks the model, and writes the manifest with what it gave. */
-async function withAnswers(directory: string, draft: ModelDraft, files: Manifest['files'], { batchSizes, reproducible }: Claim): Promise<Manifest> {
+async function withAnswers(directory: string, draft: ModelDraft, files: Manifest['files'], { batchSizes, reproducible }: Claim, signal: AbortSignal | undefined): Promise<Manifest> {
   const width = outputWidth(draft.manifest);
   const write = (outputs: readonly (readonly number[])[]): Promise<Manifest> =>
     writeManifest(directory, {
@@ -186,7 +188,7 @@ async function withAnswers(directory: string, draft: ModelDraft, files: Manifest
       }),
     });
   await write(draft.knownInputs.map(() => Array.from({ length: width }, () => 0)));
-  return write(await answersOf(directory, batchSizes));
+  return write(await answersOf(directory, batchSizes, signal));
 }
 
 async function writeManifest(directory: string, manifest: Manifest): Promise<Manifest> {
@@ -198,10 +200,10 @@ async function writeManifest(directory: string, manifest: Manifest): Promise<Man
 }
 
 /** What the model gives for each known input, alone in a batch of the first size. */
-async function answersOf(directory: string, [batchSize = 1]: readonly number[]): Promise<number[][]> {
+async function answersOf(directory: string, [batchSize = 1]: readonly number[], signal: AbortSignal | undefined): Promise<number[][]> {
   const artefacts = await loadArtefacts(directory);
   const model = artefacts.manifest.name;
-  const worker = await startInferenceWorker({ models: [{ name: model, artefacts }], testKnownAnswers: false });
+  const worker = await startInferenceWorker({ models: [{ name: model, artefacts }], testKnownAnswers: false }, inferenceWorkerEntry, signal);
   try {
     const answers: number[][] = [];
     for (const input of knownInputs(artefacts)) {

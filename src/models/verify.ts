@@ -13,7 +13,7 @@ import type { ModelInput } from './model-port.ts';
 import { probeInputs } from './probe-inputs.ts';
 import { loadArtefacts, readManifest, type ModelArtefacts } from './repository.ts';
 import { seededRandom, shuffled } from '../core/seeded-random.ts';
-import { startInferenceWorker, type InferenceWorker } from './worker-handle.ts';
+import { inferenceWorkerEntry, startInferenceWorker, type InferenceWorker } from './worker-handle.ts';
 import { unpackOutcomes } from './worker-protocol.ts';
 
 type VerifyCheck = {
@@ -39,12 +39,13 @@ export type VerifyOptions = {
   readonly seed?: number;
   /** How often all items are shuffled for each batch size. */
   readonly rounds?: number;
+  readonly signal?: AbortSignal | undefined;
 };
 
 const model = 'model';
 
-/** Never rejects because of the model: whatever is wrong with it is in the report. */
-export async function verifyModel(directory: string, { seed = 1, rounds = 4 }: VerifyOptions = {}): Promise<VerifyReport> {
+/** Never rejects because of the model, whatever is wrong with it is in the report; only with the reason of the signal. */
+export async function verifyModel(directory: string, { seed = 1, rounds = 4, signal }: VerifyOptions = {}): Promise<VerifyReport> {
   const checks: VerifyCheck[] = [];
   let manifest: Manifest | undefined;
   /** False where the check failed: then what rests on it is not tried. */
@@ -53,6 +54,7 @@ export async function verifyModel(directory: string, { seed = 1, rounds = 4 }: V
     try {
       result = await prove();
     } catch (error) {
+      signal?.throwIfAborted();
       if (!(error instanceof LabelstreamError)) throw error;
       result = { ok: false, detail: `${error.code}: ${error.message}` };
     }
@@ -63,7 +65,7 @@ export async function verifyModel(directory: string, { seed = 1, rounds = 4 }: V
     manifest = await readManifest(directory);
     return { ok: true, detail: `${manifest.name} ${manifest.version}, ${manifest.task}, ${manifest.licence}` };
   });
-  if (isReadable) await verifyBehind(directory, check, seededRandom(seed), { seed, rounds });
+  if (isReadable) await verifyBehind(directory, check, seededRandom(seed), { seed, rounds, signal });
   const isExcused = ({ name }: VerifyCheck): boolean => name === 'batch-invariance' && manifest?.reproducible === false;
   return {
     name: manifest?.name ?? basename(directory),
@@ -89,7 +91,7 @@ async function verifyBehind(directory: string, check: Check, random: Random, opt
   if (artefacts === undefined) return;
   const loaded = artefacts;
   await check('load', async () => {
-    worker = await startInferenceWorker({ models: [{ name: model, artefacts: loaded }], testKnownAnswers: false });
+    worker = await startInferenceWorker({ models: [{ name: model, artefacts: loaded }], testKnownAnswers: false }, inferenceWorkerEntry, options.signal);
     return { ok: true, detail: `loaded, opset ${loaded.manifest.opset}` };
   });
   if (worker === undefined) return;
@@ -121,7 +123,7 @@ async function proveBatchInvariance(
   artefacts: ModelArtefacts,
   run: Run,
   random: Random,
-  { seed, rounds }: Required<VerifyOptions>,
+  { seed, rounds }: Pick<Required<VerifyOptions>, 'seed' | 'rounds'>,
 ): Promise<{ ok: boolean; detail: string }> {
   const { batchSizes } = artefacts.manifest.executedShapes;
   const inputs = await probeInputs(artefacts, random);

@@ -2,14 +2,16 @@
 import './onnxruntime-telemetry.ts';
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import { catalogueError } from '../core/errors/catalogue.ts';
+import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
+import { watchProgress } from './progress-watch.ts';
 import { packRequest, type RunReply, type RunRequest, type WorkerReply, type WorkerSetup } from './worker-protocol.ts';
 
 export type InferenceWorker = {
   /** Rejects when the thread ends before it answered; replies come in the order of the requests. */
   readonly run: (request: Omit<RunRequest, 'kind'>) => Promise<RunReply>;
-  /** Resolves when the thread has ended, however it did. */
-  readonly ended: Promise<void>;
+  /** Resolves when the thread has ended, however it did, with the reason: LS_MODEL_RUN_TIME or LS_MODEL_WORKERS_UNAVAILABLE. */
+  readonly ended: Promise<Error>;
   /** Lets the thread finish what it is at, release its models and end. What it has not begun is not answered. */
   readonly close: () => Promise<void>;
   /** Ends the thread as soon as the native call that it may be in returns, and then perhaps the process with it: onnxruntime throws where nothing can be thrown any more. */
@@ -19,7 +21,15 @@ export type InferenceWorker = {
 export type WorkerEntry = {
   readonly url: URL;
   readonly resourceLimits?: ResourceLimits;
+  /** A thread that gives no answer for so long is ended. */
+  readonly answerMsMax?: number;
 };
+
+/** Far beyond the largest batch on a slow core: it is meant for what never ends. */
+const answerMsMaxDefault = 600_000;
+const startMsMax = 600_000;
+/** A thread that is told to stop has this long for the native call that it may be in. */
+const stopMsMax = 2_000;
 
 /** The entry as it stands beside this file: TypeScript in the repository, JavaScript in a compiled package. */
 export const inferenceWorkerEntry: WorkerEntry = {
@@ -28,8 +38,12 @@ export const inferenceWorkerEntry: WorkerEntry = {
 
 type Waiting = { readonly resolve: (reply: RunReply) => void; readonly reject: (error: Error) => void };
 
-/** Rejects, leaving no thread, with the LS_MODEL_* error of the model that was refused, or LS_MODEL_WORKERS_UNAVAILABLE. */
-export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntry = inferenceWorkerEntry): Promise<InferenceWorker> {
+/**
+ * Rejects, leaving no thread, with the LS_MODEL_* error of the model that was refused, or LS_MODEL_WORKERS_UNAVAILABLE. The signal ends the thread
+ * whatever it is at.
+ */
+export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntry = inferenceWorkerEntry, signal?: AbortSignal): Promise<InferenceWorker> {
+  signal?.throwIfAborted();
   // Confines the decoders of the process before any thread decodes.
   if (setup.models.some(({ artefacts }) => artefacts.manifest.preprocessing.kind === 'image')) await import('./preprocessing/image/image-decoder.ts');
   const worker = new Worker(entry.url, {
@@ -38,36 +52,25 @@ export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntr
     ...(entry.resourceLimits === undefined ? {} : { resourceLimits: entry.resourceLimits }),
   });
   const waiting: Waiting[] = [];
-  let failure: unknown;
-  let end: Error | undefined;
   const started = Promise.withResolvers<undefined>();
+  const life = watchLife(worker, { waiting, started: started.promise, answerMsMax: entry.answerMsMax ?? answerMsMaxDefault }, signal);
   worker.on('message', (reply: WorkerReply) => {
     if (reply.kind === 'ready') started.resolve(undefined);
     else if (reply.kind === 'refused') started.reject(catalogueError(reply.failure.code, reply.failure.message, reply.failure.details));
     else waiting.shift()?.resolve(reply);
   });
-  worker.on('error', (error) => {
-    failure = error;
-  });
-  const ended = new Promise<void>((resolve) => {
-    worker.once('exit', (exitCode) => {
-      const why = failure instanceof Error ? failure.message : `exit code ${exitCode}`;
-      const error = (end = modelError('LS_MODEL_WORKERS_UNAVAILABLE', `an inference worker ended: ${why}`, { exitCode }, { cause: failure }));
-      started.reject(error);
-      for (const { reject } of waiting.splice(0)) reject(error);
-      resolve();
-    });
-  });
+  void life.ended.then(started.reject);
   try {
     await started.promise;
   } catch (error) {
     // A thread that refused its models releases them and ends by itself: one that is terminated within a native call can take the process along.
-    await ended;
+    await life.ended;
     throw error;
   }
   return {
     run: (request) =>
       new Promise((resolve, reject) => {
+        const end = life.end();
         if (end !== undefined) {
           reject(end);
           return;
@@ -76,13 +79,55 @@ export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntr
         const { message, transfer } = packRequest(request);
         worker.postMessage(message, transfer);
       }),
-    ended,
+    ended: life.ended,
     close: async () => {
       worker.postMessage({ kind: 'close' });
-      await ended;
+      await life.ended;
     },
     terminate: async () => {
       await worker.terminate();
     },
   };
+}
+
+type Awaited = { readonly waiting: Waiting[]; readonly started: Promise<unknown>; readonly answerMsMax: number };
+
+/** Why and when a thread ends: by itself, because it does not come back, or because it is told to. Then whoever waits for an answer is told. */
+function watchLife(worker: Worker, { waiting, started, answerMsMax }: Awaited, signal: AbortSignal | undefined): { readonly ended: Promise<Error>; readonly end: () => Error | undefined } {
+  let failure: unknown;
+  let end: Error | undefined;
+  const stalled = (error: Error) => (): void => {
+    failure = error;
+    void worker.terminate();
+  };
+  const tooSlow = (what: string, ms: number): string => `an inference worker ${what} within ${ms / 1_000} seconds`;
+  const unstarted = modelError('LS_MODEL_WORKERS_UNAVAILABLE', tooSlow('did not start', startMsMax));
+  let unwatch = watchProgress(() => started, startMsMax, stalled(unstarted));
+  started.then(
+    () => {
+      unwatch();
+      if (end === undefined) unwatch = watchProgress(() => waiting[0], answerMsMax, stalled(modelError('LS_MODEL_RUN_TIME', tooSlow('gave no answer', answerMsMax))));
+    },
+    () => unwatch(),
+  );
+  const stop = (): void => {
+    worker.postMessage({ kind: 'close' });
+    setTimeout(() => void worker.terminate(), stopMsMax).unref();
+  };
+  signal?.addEventListener('abort', stop, { once: true });
+  worker.on('error', (error) => {
+    failure = error;
+  });
+  const ended = new Promise<Error>((resolve) => {
+    worker.once('exit', (exitCode) => {
+      unwatch();
+      signal?.removeEventListener('abort', stop);
+      const why = failure instanceof Error ? failure.message : `exit code ${exitCode}`;
+      const error = failure instanceof LabelstreamError ? failure : modelError('LS_MODEL_WORKERS_UNAVAILABLE', `an inference worker ended: ${why}`, { exitCode }, { cause: failure });
+      end = error;
+      for (const { reject } of waiting.splice(0)) reject(error);
+      resolve(error);
+    });
+  });
+  return { ended, end: () => end };
 }

@@ -8,9 +8,11 @@
  * A worker that dies is replaced. The batch that it ran is suspected: its items are run again once, each alone in a worker that holds
  * nothing else, so that an item that kills again is known for certain, and its neighbours do not suffer. It fails when the next worker of its
  * slot has started, which proves the models by their known answers: where none starts, it is the system that fails, not the item. The
- * prefetched batch goes back as it was.
+ * prefetched batch goes back as it was. A worker that does not come back from a batch is ended after a while (worker-handle.ts), and is one
+ * that died.
  */
 import type { Clock } from '../core/clock.ts';
+import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
 import { createAlarm } from './alarm.ts';
 import type { InferenceWorker } from './worker-handle.ts';
@@ -47,7 +49,7 @@ type Slot<Item> = {
   worker: InferenceWorker | undefined;
   work: Work<Item>[];
   /** What ended a worker alone, until the next one has started. */
-  accused: Work<Item> | undefined;
+  accused: { readonly work: Work<Item>; readonly end: Error } | undefined;
   deathsInARow: number;
   supervision: Promise<void>;
 };
@@ -154,12 +156,12 @@ async function runWork<Item>(slot: Slot<Item>, worker: InferenceWorker, work: Wo
 async function supervise<Item>(slot: Slot<Item>, pool: Pool<Item>): Promise<void> {
   const { retries, options, pump, closing } = pool;
   while (slot.worker !== undefined) {
-    await slot.worker.ended;
+    const end = await slot.worker.ended;
     slot.worker = undefined;
     if (closing.aborted) return;
     const [running, ...prefetched] = slot.work.splice(0);
     options.workerDied(running?.items.length ?? 0);
-    if (running?.suspected === true) slot.accused = running;
+    if (running?.suspected === true) slot.accused = { work: running, end };
     retries.unshift(...prefetched, ...(running === undefined || running.suspected ? [] : suspects(running)));
     slot.worker = await restart(slot, pool);
     if (slot.worker !== undefined) failAccused(slot, options, workerDied);
@@ -171,15 +173,19 @@ function suspects<Item>({ model, items }: Work<Item>): Work<Item>[] {
   return items.map((item) => ({ model, items: [item], suspected: true }));
 }
 
-function failAccused<Item>(slot: Slot<Item>, options: PoolOptions<Item>, errorFor: (model: string) => Error): void {
+function failAccused<Item>(slot: Slot<Item>, options: PoolOptions<Item>, errorFor: (model: string, end: Error) => Error): void {
   const { accused } = slot;
   slot.accused = undefined;
-  if (accused !== undefined) options.failed(accused.items, errorFor(accused.model));
+  if (accused !== undefined) options.failed(accused.work.items, errorFor(accused.work.model, accused.end));
 }
 
-function workerDied(model: string): Error {
+function workerDied(model: string, end: Error): Error {
+  if (end instanceof LabelstreamError && end.code === 'LS_MODEL_RUN_TIME') {
+    const message = `an inference worker did not come back from an item for the model ${model}, nor did a second one that ran nothing else`;
+    return modelError('LS_MODEL_RUN_TIME', message, { model }, { cause: end });
+  }
   const message = `an item for the model ${model} ended its inference worker, and a second one that ran nothing else`;
-  return modelError('LS_MODEL_WORKER_DIED', message, { model });
+  return modelError('LS_MODEL_WORKER_DIED', message, { model }, { cause: end });
 }
 
 /** Undefined when the pool closes meanwhile. */

@@ -16,6 +16,8 @@ const faults: Readonly<Record<string, (argument: string) => void>> = {
   throw: () => {
     throw new Error('thrown in the worker');
   },
+  /** Searches for ever, as a pattern of a tokenizer could. */
+  hang: () => void /^(\w+\s?)*$/.test(`${'a'.repeat(100)}!`),
   memory: () => {
     // In small pieces: Node gives a thread that has reached its limit 16 MB more to end in, and V8 ends the process where those are used up, too.
     let chain: unknown;

@@ -2,9 +2,10 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { importTransformer } from '../../src/models/import-transformer.ts';
 import { writeModelDirectory, type DraftFile, type ModelDraft } from '../../src/models/manifest-writer.ts';
+import { verifyModel } from '../../src/models/verify.ts';
 import { commonManifest, rejectedMessage, temporaryDirectory } from './model-directory.ts';
 import { toyDimensions, toySource, toyTokenizer } from './toy-transformer.ts';
 
@@ -64,6 +65,23 @@ test('of two imports at once below a new directory, the one that fails does not 
   ]);
   expect([bad.status, written.status]).toEqual(['rejected', 'fulfilled']);
   expect(await readdir(dirname(good))).toEqual(['good']);
+});
+
+test('an import that is told to stop does so in the midst of its proofs, and leaves nothing', async () => {
+  const root = await temporaryDirectory();
+  const directory = join(root, 'new', 'model');
+  const stopping = new AbortController();
+  const written = importTransformer({ from: await toySource(), directory, ...quick }, { signal: stopping.signal });
+  const rejected = expect(written).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+  const isBegun = async (): Promise<boolean> => {
+    const [beside = ''] = await readdir(dirname(directory)).catch(() => []);
+    return existsSync(join(dirname(directory), beside, 'manifest.json'));
+  };
+  await vi.waitUntil(isBegun, { timeout: 60_000 });
+  stopping.abort();
+  await rejected;
+  expect(await readdir(root)).toEqual([]);
+  await expect(verifyModel(await toySource(), { signal: stopping.signal })).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
 });
 
 test('of two imports at once to one place, one is refused', async () => {

@@ -224,6 +224,13 @@ describe('a worker that dies', () => {
     expect(await codes([server.run('texts', text('one'), never), server.run('texts', text('fault memory'), never)])).toEqual(['ok', 'LS_MODEL_WORKER_DIED']);
   });
 
+  test('because it did not come back is replaced as well; the item that did it is told from its neighbours', async () => {
+    const { server } = await withFaults({ workerEntry: { url: faultyWorker, answerMsMax: 1_500 } });
+    const inputs = ['one', 'fault hang', 'two'];
+    expect(await codes(inputs.map((input) => server.run('texts', text(input), never)))).toEqual(['ok', 'LS_MODEL_RUN_TIME', 'ok']);
+    expect(await codes([server.run('rows', values(1), never)])).toEqual(['ok']);
+  });
+
   test('once costs no item', async () => {
     const { server, workerDied } = await withFaults();
     const marker = join(await temporaryDirectory(), 'died');

@@ -22,14 +22,14 @@ async function turns(random: Random): Promise<void> {
  * `held` is told the sizes of the batches that it holds whenever it is given one more.
  */
 function simulatedWorker(random: Random, held: (batchSizes: readonly number[]) => void): InferenceWorker {
-  const end = Promise.withResolvers<undefined>();
+  const end = Promise.withResolvers<Error>();
   let dead = false;
   const queue: { readonly items: readonly string[]; readonly resolve: (reply: RunReply) => void; readonly reject: (error: Error) => void }[] = [];
   let computed = Promise.resolve();
   const die = (): void => {
     dead = true;
     for (const { reject } of queue.splice(0)) reject(new Error('died'));
-    end.resolve(undefined);
+    end.resolve(new Error('died'));
   };
   return {
     run: ({ inputs }) =>

@@ -85,6 +85,12 @@ export const modelErrors = {
     summary: 'An item ended the worker thread that computed it, twice, the second time alone; a new worker gave the known answers again.',
     remedy: 'Correct the event at its producer; if it looks harmless, look at the memory of the machine.',
   },
+  LS_MODEL_RUN_TIME: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A model did not come back from an item within ten minutes; in the service twice, the second time alone in its worker.',
+    remedy: 'Look at the item and at the files of the model, such as its tokenizer: together they make work without end.',
+  },
   LS_MODEL_WORKERS_UNAVAILABLE: {
     cause: 'environment',
     retryable: true,
