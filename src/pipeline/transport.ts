@@ -80,6 +80,21 @@ export type SubscribeOptions = {
   readonly listener: ConsumerListener;
 };
 
+/**
+ * The one place in the world that may append to a topic under a claim. Claims do not touch `append`, nor what stages deliver: they are for work
+ * that is decided by what the topic holds, where two who decide at once would do it twice.
+ */
+export type TopicClaim = {
+  /**
+   * Appends durably, in order per partition, all or nothing: hand over no more than may be in memory at once. Rejects with
+   * LS_TRANSPORT_FENCED, and nothing of the call was or will be appended, once the topic was claimed anew. After any other rejection nothing
+   * is known, until a new claim settles it.
+   */
+  readonly append: (records: readonly OutputRecord[]) => Promise<void>;
+  /** Lets go of what the claim holds here. It does not end the claim: only the next one does. */
+  readonly close: () => Promise<void>;
+};
+
 export type Transport = {
   readonly capabilities: Capabilities;
   /** Makes the topics that are missing; refuses (LS_TRANSPORT_PARTITION_COUNT) where one exists with another partition count. */
@@ -98,6 +113,13 @@ export type Transport = {
   ) => Promise<readonly ConsumedRecord[]>;
   /** Appends durably, outside any group, in order per partition: publishing, control records, metrics. */
   readonly append: (records: readonly OutputRecord[]) => Promise<void>;
+  /**
+   * Takes the topic from whoever claimed it before, in this process or another, living or dead. What that one appended under its claim is
+   * seen by `bounds` and `read` from here on; what it has not appended by now never will be. On Kafka: a producer with a transactional id made
+   * of the topic's name, each `append` a transaction. Where `capabilities.fencing` is false nobody is fenced, and deterministic ids alone
+   * make up for it (SEMANTICS.md, rule 20).
+   */
+  readonly claim: (topic: string) => Promise<TopicClaim>;
   /** The group's checkpoint of a partition, for lag and tests. */
   readonly committed: (group: string, topicPartition: TopicPartition) => Promise<Checkpoint | undefined>;
   readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>;

@@ -1,5 +1,6 @@
 /** One suite for every transport adapter: what src/pipeline/transport.ts promises, held against the adapter at hand. */
 import { afterEach, beforeEach, describe } from 'vitest';
+import { describeClaims } from './claim-conformance.ts';
 import { describeConsuming } from './consumer-conformance.ts';
 import { describeDelivery } from './delivery-conformance.ts';
 import { describeTopics } from './topic-conformance.ts';
@@ -22,5 +23,6 @@ export function describeTransport(name: string, makeHarness: () => Promise<Trans
     describeTopics(current);
     describeConsuming(current);
     describeDelivery(current);
+    describeClaims(current);
   });
 }

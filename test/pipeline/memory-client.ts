@@ -164,6 +164,7 @@ function transportOf(broker: BrokerAccess, { faults, delay }: Process, subscribe
       broker.append(records);
       if (fault === 'rejected-after') throw brokerAway();
     },
+    claim: () => Promise.reject(new Error('no stage claims a topic')),
     committed: async (group, topicPartition) => {
       await delay();
       return broker.checkpoint(group, topicPartition);

@@ -13,6 +13,12 @@ export const pipelineErrors = {
     summary: 'A call was made on a partition that this process no longer owns.',
     remedy: 'Nothing: the new owner goes on from the committed position.',
   },
+  LS_TRANSPORT_FENCED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'Another process has claimed the topic since: it goes on from what is there, and this one may append nothing more.',
+    remedy: 'Let the other one end, see what is left (`labelstream dlq list --state open`), and give the command again only for that.',
+  },
   LS_TRANSPORT_CALL_OVERLAP: {
     cause: 'defect',
     retryable: false,

@@ -25,7 +25,11 @@ export type GroupCheckpoint = TopicPartition & {
 export type LogTransaction = {
   readonly records: readonly AppendRecord[];
   readonly checkpoints: readonly GroupCheckpoint[];
+  /** Where a group must stand, by whatever was committed before (0: nowhere yet); otherwise LS_TRANSPORT_FENCED, and nothing is committed. */
+  readonly expected?: ExpectedPosition;
 };
+
+export type ExpectedPosition = Pick<GroupCheckpoint, 'group' | 'topic' | 'partition' | 'nextSequence'>;
 
 export type LogBounds = { readonly startSequence: bigint; readonly endSequence: bigint };
 

@@ -15,6 +15,7 @@ import { committedCheckpoint, ownPartition, partitionBounds } from './owned-part
 import { sequenceAt } from './positions.ts';
 import { inputBytesMaxFor, recordLimits, type RecordLimits } from './record-limits.ts';
 import { defaultLogLimits } from './segment-log-store.ts';
+import { claimTopic } from './topic-claim.ts';
 
 export type LogTransportOptions = {
   /** The largest input taken, as `recordBytes` counts it; what stages write may be larger (record-limits.ts). The store must take that. */
@@ -38,12 +39,7 @@ export function createLogTransport(store: LogStore, options: LogTransportOptions
   const requireOpen = (): void => {
     if (closing.signal.aborted) throw pipelineError('LS_TRANSPORT_CLOSED', 'The transport on the embedded log is closed.');
   };
-  const checkRecords = async (records: readonly OutputRecord[]): Promise<void> => {
-    for (const [index, record] of records.entries()) {
-      requireSize(record, index, limits);
-      await catalogue.locate(record);
-    }
-  };
+  const checkRecords = recordCheck(catalogue, limits);
 
   return {
     capabilities: { transactions: true, fencing: true },
@@ -78,6 +74,11 @@ export function createLogTransport(store: LogStore, options: LogTransportOptions
         requireOpen();
         await store.commit({ records: part, checkpoints: [] });
       }
+    },
+    claim: async (topic) => {
+      requireOpen();
+      const location = await catalogue.locate({ topic, partition: 0 });
+      return claimTopic(store, location, (records) => (requireOpen(), checkRecords(records)));
     },
     committed: async (group, topicPartition) => {
       requireOpen();
@@ -163,6 +164,15 @@ function requirePartitionCount(existing: TopicDescription | undefined, partition
     `Topic "${existing.topic}" has ${existing.partitionCount} partitions, not ${partitionCount}.`,
     { topic: existing.topic, partitionCount: existing.partitionCount, partitionCountAsked: partitionCount },
   );
+}
+
+function recordCheck(catalogue: TopicCatalogue, limits: RecordLimits): (records: readonly OutputRecord[]) => Promise<void> {
+  return async (records) => {
+    for (const [index, record] of records.entries()) {
+      requireSize(record, index, limits);
+      await catalogue.locate(record);
+    }
+  };
 }
 
 function requireSize(record: OutputRecord, index: number, limits: RecordLimits): void {

@@ -15,6 +15,7 @@ import { recordBytes, type TopicPartition } from '../../core/records.ts';
 import type { FileSystem } from '../../pipeline/file-system.ts';
 import type { TopicDescription } from '../../pipeline/transport.ts';
 import { createCommitQueue, type CommitQueue, type CommitSize, type GroupCommitLimits } from './commit-queue.ts';
+import { createAdmission } from './expected-position.ts';
 import { createCommitter, type CommitItem, type CommitObserver } from './log-committer.ts';
 import { recoverLog, type TailCut } from './log-recovery.ts';
 import { checkpointKey, type LogState, type PartitionState } from './log-state.ts';
@@ -81,6 +82,7 @@ export async function openSegmentLogStore(options: SegmentLogStoreOptions): Prom
   const published = (partitions: readonly PartitionState[]): void => partitions.forEach(waiters.wake);
   const committer = createCommitter({ ...paths, clock, state, journal, writer, cache, observer, published });
   const queue = createCommitQueue<CommitItem>(limits.groupCommit, committer.round, committer.afterRound);
+  const admit = createAdmission(state);
   const createTopic = topicCreation(state, queue, options.newIncarnation);
   const reads = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
@@ -102,7 +104,11 @@ export async function openSegmentLogStore(options: SegmentLogStoreOptions): Prom
   return {
     createTopic: open(createTopic),
     topics: open(() => [...state.topics.values()].map((topic) => topic.description)),
-    commit: open((transaction) => queue.submit({ kind: 'transaction', transaction, ...checkTransaction(state, transaction, limits.recordBytes) })),
+    commit: open((transaction) => {
+      const size = checkTransaction(state, transaction, limits.recordBytes);
+      admit(transaction);
+      return queue.submit({ kind: 'transaction', transaction, ...size });
+    }),
     read: open(async (location, fromSequence, budget) => {
       const partition = requirePartition(state, location);
       const read = readRecords({ ...paths, cache, indexRebuilt: observer.indexRebuilt }, partition, fromSequence, budget);

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { LabelstreamError } from '../../core/errors/error.ts';
 import { logError } from '../../core/errors/log.ts';
 import { createFrameReader, encodeFrame, type Frame } from './frames.ts';
-import type { LogStore } from './log-store.ts';
+import type { LogStore, LogTransaction } from './log-store.ts';
 import {
   packStored, parsed, protocolVersion, requestSchema, unpackAppends, wireCheckpoint, wireError, wireSequence,
   type Goodbye, type Request, type RequestOf,
@@ -167,7 +167,7 @@ async function perform(store: LogStore, waiting: Waiting, options: ConnectionOpt
     case 'topics':
       return { result: await store.topics() };
     case 'commit':
-      await store.commit({ records: unpackAppends(request.records, body), checkpoints: request.checkpoints });
+      await store.commit(transactionOf(request, body));
       return { result: null };
     case 'read': {
       const records = await store.read(request, request.from, { records: request.records, bytes: request.bytes });
@@ -191,6 +191,10 @@ async function perform(store: LogStore, waiting: Waiting, options: ConnectionOpt
       options.onYield();
       return { result: null };
   }
+}
+
+function transactionOf({ records, checkpoints, expected }: RequestOf<'commit'>, body: Buffer): LogTransaction {
+  return { records: unpackAppends(records, body), checkpoints, ...(expected === undefined ? {} : { expected }) };
 }
 
 function hello(request: RequestOf<'hello'>, options: ConnectionOptions): Result {

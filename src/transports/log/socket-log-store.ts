@@ -5,7 +5,7 @@ import { unlessAborted } from '../../pipeline/abort.ts';
 import type { LogStore } from './log-store.ts';
 import { callsOver, type Calls } from './socket-calls.ts';
 import {
-  packAppends, parsed, protocolVersion, readLimits, resultSchemas, unpackStored, wireCheckpoint, wireSequence,
+  packAppends, parsed, protocolVersion, readLimits, resultSchemas, unpackStored, wireCheckpoint, wireExpected, wireSequence,
   type Goodbye, type ResultOf,
 } from './socket-protocol.ts';
 
@@ -64,9 +64,10 @@ function storeOver({ call, leaving, ended, close }: Calls, owner: ResultOf<'hell
     ended,
     createTopic: async (topic, partitionCount) => parsed(resultSchemas.createTopic, (await call('createTopic', { topic, partitionCount })).result),
     topics: async () => parsed(resultSchemas.topics, (await call('topics', {})).result),
-    commit: async ({ records, checkpoints }) => {
+    commit: async ({ records, checkpoints, expected }) => {
       const body: Buffer[] = [];
-      await call('commit', { records: packAppends(records, body), checkpoints: checkpoints.map(wireCheckpoint) }, body);
+      const condition = expected === undefined ? {} : { expected: wireExpected(expected) };
+      await call('commit', { records: packAppends(records, body), checkpoints: checkpoints.map(wireCheckpoint), ...condition }, body);
     },
     read: async ({ topic, partition }, fromSequence, budget) => {
       const { result, body } = await call('read', {

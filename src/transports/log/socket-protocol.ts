@@ -7,9 +7,10 @@ import { z } from 'zod';
 import { LabelstreamError } from '../../core/errors/error.ts';
 import { logError, logErrors } from '../../core/errors/log.ts';
 import type { Headers } from '../../core/records.ts';
-import type { AppendRecord, GroupCheckpoint, StoredRecord } from './log-store.ts';
+import type { AppendRecord, ExpectedPosition, GroupCheckpoint, StoredRecord } from './log-store.ts';
 
-export const protocolVersion = 1;
+/** 2: a commit may expect a position. An owner that does not know of it would commit whatever the position is. */
+export const protocolVersion = 2;
 /** What one answer to `read` holds at most, whatever the budget asks; a first record is still admitted whatever its size. */
 export const readLimits = { records: 4_000, bytes: 4 * 1024 * 1024 } as const;
 
@@ -28,6 +29,7 @@ const partition = z.int().nonnegative();
 const id = z.int().nonnegative();
 const group = z.string().min(1).max(255);
 const checkpoint = z.object({ group, topic, partition, nextSequence: sequence, metadata: z.string().max(4_096) });
+const expected = checkpoint.omit({ metadata: true });
 const description = z.object({ topic: z.string(), incarnation: z.string(), partitionCount: z.int() });
 
 export const requestSchema = z.discriminatedUnion('op', [
@@ -39,6 +41,7 @@ export const requestSchema = z.discriminatedUnion('op', [
     id,
     records: z.array(z.tuple([topic, partition, nullableLength, length, headerLengths])),
     checkpoints: z.array(checkpoint),
+    expected: expected.optional(),
   }),
   z.object({
     op: z.literal('read'),
@@ -97,6 +100,10 @@ export function wireSequence(value: bigint): string {
 
 export function wireCheckpoint({ group: name, topic: topicName, partition: index, nextSequence, metadata }: GroupCheckpoint): object {
   return { group: name, topic: topicName, partition: index, nextSequence: wireSequence(nextSequence), metadata };
+}
+
+export function wireExpected({ group: name, topic: topicName, partition: index, nextSequence }: ExpectedPosition): object {
+  return { group: name, topic: topicName, partition: index, nextSequence: wireSequence(nextSequence) };
 }
 
 type Content = Pick<StoredRecord, 'key' | 'value' | 'headers'>;

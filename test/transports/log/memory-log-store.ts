@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pipelineError } from '../../../src/core/errors/pipeline.ts';
 import { recordBytes, type TopicPartition } from '../../../src/core/records.ts';
 import type { TopicDescription } from '../../../src/pipeline/transport.ts';
+import { requireExpected } from '../../../src/transports/log/expected-position.ts';
 import type { GroupCheckpoint, LogStore, LogTransaction, StoredRecord } from '../../../src/transports/log/log-store.ts';
 
 export type MemoryLogStore = LogStore & {
@@ -25,7 +26,8 @@ export function createMemoryLogStore(nowMs: () => number = Date.now): MemoryLogS
     return found;
   };
   const endOf = (partition: Partition): bigint => partition.start + BigInt(partition.records.length);
-  const apply = ({ records, checkpoints: moved }: LogTransaction): void => {
+  const apply = ({ records, checkpoints: moved, expected }: LogTransaction): void => {
+    if (expected !== undefined) requireExpected(expected, checkpoints.get(checkpointKey(expected.group, expected))?.nextSequence);
     const partitions = records.map(partitionOf);
     moved.forEach(partitionOf);
     for (const [index, record] of records.entries()) {

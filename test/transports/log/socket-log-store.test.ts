@@ -7,6 +7,7 @@ import { LabelstreamError } from '../../../src/core/errors/error.ts';
 import { pipelineError } from '../../../src/core/errors/pipeline.ts';
 import { createFrameReader, encodeFrame, frameBytesMax } from '../../../src/transports/log/frames.ts';
 import type { LogStore } from '../../../src/transports/log/log-store.ts';
+import { protocolVersion } from '../../../src/transports/log/socket-protocol.ts';
 import { connectToOwner, type SocketLogStore } from '../../../src/transports/log/socket-log-store.ts';
 import { serveLog, type LogServer } from '../../../src/transports/log/socket-server.ts';
 import { code, output, outputs, roomy, until, values } from '../../conformance/transport-harness.ts';
@@ -47,7 +48,7 @@ async function raw(path: string): Promise<Socket> {
 
 async function greeted(path: string): Promise<Socket> {
   const socket = await raw(path);
-  socket.write(encodeFrame({ op: 'hello', id: 0, protocol: 1, pid: 1 }));
+  socket.write(encodeFrame({ op: 'hello', id: 0, protocol: protocolVersion, pid: 1 }));
   await once(socket, 'data');
   return socket;
 }
@@ -138,9 +139,9 @@ describe('the owner\'s socket', () => {
     const reader = createFrameReader();
     const frames: unknown[] = [];
     socket.on('data', (chunk) => frames.push(...reader.push(chunk).map(({ header }) => header)));
-    socket.write(encodeFrame({ op: 'hello', id: 5, protocol: 2, pid: 1 }));
+    socket.write(encodeFrame({ op: 'hello', id: 5, protocol: protocolVersion + 1, pid: 1 }));
     await once(socket, 'close');
-    expect(frames).toMatchObject([{ id: 5, error: { code: 'LS_LOG_PROTOCOL_VERSION', details: [['protocol', 'plain', 1], ['protocolAsked', 'plain', 2]] } }]);
+    expect(frames).toMatchObject([{ id: 5, error: { code: 'LS_LOG_PROTOCOL_VERSION', details: [['protocol', 'plain', protocolVersion], ['protocolAsked', 'plain', protocolVersion + 1]] } }]);
   });
 
   test('starts no more than it can answer to a client that does not listen', async () => {
@@ -274,7 +275,7 @@ describe('a store over the socket', () => {
       socket.on('data', (chunk) => {
         for (const { header } of reader.push(chunk)) {
           const { op } = header as { op: string };
-          if (op === 'hello') socket.write(encodeFrame({ id: 1, result: { protocol: 1, pid: 1, keeps: true } }));
+          if (op === 'hello') socket.write(encodeFrame({ id: 1, result: { protocol: protocolVersion, pid: 1, keeps: true } }));
           if (op === 'commit') socket.destroy();
         }
       });
@@ -300,7 +301,7 @@ describe('a store over the socket', () => {
       socket.once('data', (chunk) => {
         reader.push(chunk);
         socket.pause();
-        socket.write(encodeFrame({ id: 1, result: { protocol: 1, pid: 1, keeps: false } }));
+        socket.write(encodeFrame({ id: 1, result: { protocol: protocolVersion, pid: 1, keeps: false } }));
         accepted.resolve(socket);
       });
     }).listen(path);
