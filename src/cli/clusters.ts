@@ -66,7 +66,7 @@ function list(view: ClusterView, { collection }: ListOptions, output: Output): v
   const rows = value.map(({ clusterId, collection: name, name: title, size, samples }) => [
     name, clusterId, size, title ?? '', samples.slice(0, 2).map(({ itemId, preview }) => clipped(preview ?? itemId, sampleLength)).join(' | '),
   ]);
-  output.line(tableText(['COLLECTION', 'ID', 'SIZE', 'NAME', 'SAMPLES'], rows, output.columns));
+  output.lines(tableText(['COLLECTION', 'ID', 'SIZE', 'NAME', 'SAMPLES'], rows, output.columns));
   for (const { collection: name, itemCount, clusterCount, noiseCount } of collections) {
     if (collection === undefined || collection === name) output.note(`${name}: ${itemCount} items, ${clusterCount} clusters, ${noiseCount} noise`);
   }
@@ -89,12 +89,12 @@ function show(view: ClusterView, id: string, output: Output): void {
     }
     if (cluster.clusterId !== id) output.line(`${id} was merged into ${cluster.clusterId}`);
     output.line(`${cluster.clusterId}${cluster.name === null ? '' : ` "${cluster.name}"`}: ${cluster.size} items, ${cluster.coreCount} of them core, in ${cluster.collection}`);
-    output.line(tableText(['ITEM', 'ROLE', 'PREVIEW'], cluster.members.map(({ itemId, role, preview }) => [itemId, role, clipped(preview ?? '', sampleLength)]), output.columns));
+    output.lines(tableText(['ITEM', 'ROLE', 'PREVIEW'], cluster.members.map(({ itemId, role, preview }) => [itemId, role, clipped(preview ?? '', sampleLength)]), output.columns));
     return;
   }
   const { value: places } = view.item(id);
   if (output.json) for (const place of places) output.object({ ...place, heldAt });
-  else output.line(tableText(['ITEM', 'COLLECTION', 'ROLE', 'CLUSTER', 'NAME'], places.map((place) => [place.itemId, place.collection, place.role, place.clusterId ?? '', place.clusterName ?? ''])));
+  else output.lines(tableText(['ITEM', 'COLLECTION', 'ROLE', 'CLUSTER', 'NAME'], places.map((place) => [place.itemId, place.collection, place.role, place.clusterId ?? '', place.clusterName ?? ''])));
 }
 
 async function label(view: ClusterView, id: string, name: string, output: Output, access: Access): Promise<void> {

@@ -17,7 +17,7 @@ export function addCompletionCommand(program: Command, commandLine: CommandLine)
         'zsh: source <(labelstream completion zsh) in ~/.zshrc, after compinit. fish: labelstream completion fish | source in ~/.config/fish/config.fish',
     )
     .action((shell: Shell) => {
-      outputOf(commandLine, false).line(completionScripts[shell](completionNodes(program)));
+      outputOf(commandLine, false).lines(completionScripts[shell](completionNodes(program)));
     });
   withExamples(command, 'labelstream completion bash', 'labelstream completion zsh', 'labelstream completion fish');
 }

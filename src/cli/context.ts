@@ -1,13 +1,14 @@
 /** What every command shares: where it reads from, where it writes to, and how it gets its configuration. */
 import type { Command } from 'commander';
 import { pino, destination, type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import { createProcessContext, openAccess, type Access } from '../compose.ts';
 import { loadConfiguration, type Configuration, type LoadedConfiguration } from '../config/load.ts';
 import { misspeltVariables } from '../config/overrides.ts';
 import { tasks } from '../tasks/registry.ts';
 import { ConfigurationMistakes } from './failure.ts';
 import { createOutput, type Output } from './output.ts';
+import { printableJson, printableQuoted } from './printable.ts';
 
 export type CommandLine = {
   readonly stdout: NodeJS.WriteStream;
@@ -32,10 +33,16 @@ export function loadedConfiguration({ config, set }: ConfigurationOptions, { env
   return loadConfiguration({ file: config, environment, assignments: set, tasks: [...tasks.values()] });
 }
 
+type ErrorStream = { readonly isTTY: boolean; readonly write: (text: string) => unknown };
+
 /** JSON on standard error, pretty for a person. */
-export function createLogger(level: string, { stderr }: CommandLine): Logger {
-  if (stderr.isTTY) return pino({ level }, pretty({ destination: 2, sync: true, ignore: 'pid,hostname' }));
-  return pino({ level, base: null }, destination({ fd: 2, sync: true }));
+export function createLogger(level: string, { stderr }: { readonly stderr: ErrorStream }): Logger {
+  if (stderr.isTTY) {
+    const pretty = prettyFactory({ ignore: 'pid,hostname' });
+    return pino({ level }, { write: (line) => void stderr.write(pretty(printableQuoted(line))) });
+  }
+  const sink = destination({ fd: 2, sync: true });
+  return pino({ level, base: null }, { write: (line) => void sink.write(printableJson(line)) });
 }
 
 export function outputOf(commandLine: CommandLine, json: boolean | undefined): Output {

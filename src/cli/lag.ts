@@ -46,7 +46,7 @@ async function tellLag({ transport, configuration, context }: Access, output: Ou
     const lines = rows.map(({ group, topic, partition, committed, start, end, records, oldestAgeMs }) => [
       group, topic, partition, committed === undefined ? 'never' : committed === start - 1n ? 'start' : String(committed), String(end), String(records), durationText(oldestAgeMs),
     ]);
-    output.line(tableText(['GROUP', 'TOPIC', 'PARTITION', 'COMMITTED', 'END', 'LAG', 'OLDEST'], [...lines, ['total', '', '', '', '', String(total.lag), durationText(total.oldestAgeMs)]]));
+    output.lines(tableText(['GROUP', 'TOPIC', 'PARTITION', 'COMMITTED', 'END', 'LAG', 'OLDEST'], [...lines, ['total', '', '', '', '', String(total.lag), durationText(total.oldestAgeMs)]]));
   }
   for (const { group, topic, partition } of rows.filter(({ positionLost }) => positionLost)) {
     output.note(`the position of ${group} in partition ${partition} of ${topic} is not in the topic any more: its stage cannot start there`);

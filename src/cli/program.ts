@@ -14,6 +14,7 @@ import { withExamples, withManualPages } from './help.ts';
 import { addLagCommand } from './lag.ts';
 import { addModelsCommand } from './models.ts';
 import { endWithReader } from './output.ts';
+import { printableLines } from './printable.ts';
 import { addPublishCommand } from './publish/publish.ts';
 import { addReplayCommand } from './replay/replay.ts';
 import { addRunCommand } from './run.ts';
@@ -29,7 +30,7 @@ export async function runProgram(parameters: readonly string[], commandLine: Com
     return exitCodes.success;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage;
-    commandLine.stderr.write(`${failureText(error)}\n`);
+    commandLine.stderr.write(`${printableLines(failureText(error))}\n`);
     return exitCodeOf(error);
   }
 }
@@ -43,7 +44,7 @@ export async function createProgram(commandLine: CommandLine): Promise<Command> 
     .version(version)
     .showHelpAfterError('(see --help)')
     .helpOption('-h, --help', 'show this help')
-    .configureOutput({ writeOut: (text) => void commandLine.stdout.write(text), writeErr: (text) => void commandLine.stderr.write(text) })
+    .configureOutput({ writeOut: (text) => void commandLine.stdout.write(text), writeErr: (text) => void commandLine.stderr.write(printableLines(text)) })
     .exitOverride();
   addRunCommand(program, commandLine);
   addDemoCommand(program, commandLine);

@@ -35,7 +35,7 @@ export function addDemoCommand(program: Command, commandLine: CommandLine): void
       const output = outputOf(commandLine, json);
       const summary = await runDemo(output, commandLine);
       if (output.json) output.object(summary);
-      else for (const line of summaryLines(summary)) output.line(line);
+      else for (const lines of summaryLines(summary)) output.lines(lines);
     });
   withExamples(command, 'labelstream demo', 'labelstream demo --json');
 }

@@ -134,7 +134,7 @@ function tell(output: Output, all: readonly Done[], replayed: number, dryRun: bo
   const rows = all.map(({ topic, partition, from, until, ...done }) => [
     topic, partition, String(from.sequence), String(until.sequence), done.replayed, timeText(done.firstMs), timeText(done.lastMs),
   ]);
-  output.line(tableText(['TOPIC', 'PARTITION', 'FROM', 'UNTIL', 'RECORDS', 'FIRST', 'LAST'], rows));
+  output.lines(tableText(['TOPIC', 'PARTITION', 'FROM', 'UNTIL', 'RECORDS', 'FIRST', 'LAST'], rows));
   output.line(`${dryRun ? 'would replay' : 'replayed'} ${countText(replayed)}${skipped === 0 ? '' : `; ${skipped} have no such step`}`);
 }
 
