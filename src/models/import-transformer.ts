@@ -2,10 +2,12 @@
  * From a directory in the layout of Hugging Face to a directory of this program: the encoder's ONNX file and its tokenizer are copied, and what
  * sentence-transformers' files say of pooling, normalisation and length becomes a manifest. It must pass the proofs of `models verify`.
  */
+import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Manifest } from './manifest.ts';
 import { writeModelDirectory, type ModelDraft, type WriteOptions, type WrittenModel } from './manifest-writer.ts';
 import type { OnnxGraph, OnnxPort } from './onnx-graph.ts';
+import { createTokenIds, tokenizerConfigName } from './preprocessing/tokenizer.ts';
 import { readTransformerSource, refuse, type TransformerSource } from './transformer-source.ts';
 
 /** Lengths that padding goes to: the work grows with them, so they are close together where texts are. */
@@ -49,7 +51,17 @@ export type TransformerImport = {
 /** Rejects, leaving nothing behind, with LS_MODEL_IMPORT and with the other LS_MODEL_* errors of a model that does not load. */
 export async function importTransformer(options: TransformerImport, write: WriteOptions = {}): Promise<WrittenModel> {
   const source = await readTransformerSource(resolve(options.from));
-  return writeModelDirectory(options.directory, draftOf(source, options), write);
+  const draft = draftOf(source, options);
+  await refuseTokenizer(source, draft);
+  return writeModelDirectory(options.directory, draft, write);
+}
+
+/** The worker that loads the copy would do so as well, later and by a name that nobody knows. */
+async function refuseTokenizer({ directory, files }: TransformerSource, { manifest: { preprocessing } }: ModelDraft): Promise<void> {
+  if (preprocessing.kind !== 'tokenizer') return;
+  const read = new Map<string, Uint8Array>();
+  for (const file of [preprocessing.file, tokenizerConfigName]) if (files.includes(file)) read.set(file, await readFile(join(directory, file)));
+  createTokenIds({ directory, files: read }, preprocessing.file, preprocessing.maxTokens);
 }
 
 type Ports = Extract<Manifest['preprocessing'], { kind: 'tokenizer' }>['inputs'];

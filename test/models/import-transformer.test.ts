@@ -7,7 +7,7 @@ import { loadArtefacts } from '../../src/models/repository.ts';
 import { verifyModel } from '../../src/models/verify.ts';
 import { rejectedMessage, temporaryDirectory } from './model-directory.ts';
 import { valuesClassifier } from './onnx-fixtures.ts';
-import { toyDimensions, toySource, toyTransformer, type ToyFiles } from './toy-transformer.ts';
+import { toyDimensions, toySource, toyTokenizer, toyTransformer, type ToyFiles } from './toy-transformer.ts';
 
 const target = async (): Promise<string> => join(await temporaryDirectory(), 'imported');
 const licence = 'MIT';
@@ -76,6 +76,14 @@ describe('importTransformer', () => {
   ])('refuses %s', async (_, overrides, message) => {
     const directory = await target();
     expect(await rejectedMessage(importTransformer({ from: await toySource(overrides), directory, licence }), 'LS_MODEL_IMPORT')).toMatch(message);
+    await expect(readdir(directory)).rejects.toThrow('ENOENT');
+  });
+
+  test('refuses a tokenizer that one text could keep busy for ever, by the name that its owner knows', async () => {
+    const directory = await target();
+    const from = await toySource({ 'tokenizer.json': { ...toyTokenizer, normalizer: { type: 'Replace', pattern: { Regex: '^(\\w+\\s?)*$' }, content: '' } } });
+    const message = await rejectedMessage(importTransformer({ from, directory, licence }), 'LS_MODEL_LOAD');
+    expect(message).toContain(`${join(from, 'tokenizer.json')}: the regular expression ^(\\w+\\s?)*$ is not taken`);
     await expect(readdir(directory)).rejects.toThrow('ENOENT');
   });
 

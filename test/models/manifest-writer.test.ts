@@ -7,7 +7,8 @@ import { importTransformer } from '../../src/models/import-transformer.ts';
 import { writeModelDirectory, type DraftFile, type ModelDraft } from '../../src/models/manifest-writer.ts';
 import { verifyModel } from '../../src/models/verify.ts';
 import { commonManifest, rejectedMessage, temporaryDirectory } from './model-directory.ts';
-import { toyDimensions, toySource, toyTokenizer } from './toy-transformer.ts';
+import { node, onnxModel } from './onnx-writer.ts';
+import { toyDimensions, toySource } from './toy-transformer.ts';
 
 /** One batch size: the fewest proofs. */
 const quick = { licence: 'MIT', batchSizes: [1] };
@@ -55,12 +56,19 @@ test('a failing import leaves what others put into the directories that it made'
   expect(await readFile(join(root, 'new', 'other', 'precious'), 'utf8')).toBe('data');
 });
 
+/** Is read, and refused by onnxruntime in the midst of the import. */
+const unheard = onnxModel({
+  inputs: [{ name: 'input_ids', type: 'int64', shape: ['batch', 'length'] }],
+  outputs: [{ name: 'last_hidden_state', type: 'float32', shape: ['batch', 'length', toyDimensions] }],
+  nodes: [node('Unheard', ['input_ids'], ['last_hidden_state'])],
+});
+
 test('of two imports at once below a new directory, the one that fails does not disturb the other', async () => {
   const root = await temporaryDirectory();
   const from = await toySource();
   const good = join(root, 'new', 'models', 'good');
   const [bad, written] = await Promise.allSettled([
-    importTransformer({ from: await toySource({ 'tokenizer.json': { ...toyTokenizer, model: { type: 'WordPiece', unk_token: '[UNK]', vocab: {} } } }), directory: join(root, 'new', 'models', 'bad'), ...quick }),
+    importTransformer({ from: await toySource({ 'onnx/model.onnx': unheard }), directory: join(root, 'new', 'models', 'bad'), ...quick }),
     importTransformer({ from, directory: good, ...quick }),
   ]);
   expect([bad.status, written.status]).toEqual(['rejected', 'fulfilled']);

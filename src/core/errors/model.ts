@@ -28,8 +28,8 @@ export const modelErrors = {
   LS_MODEL_LOAD: {
     cause: 'configuration',
     retryable: false,
-    summary: 'onnxruntime cannot load a model, or the model lacks the inputs and outputs that its manifest names.',
-    remedy: 'Export the model again for onnxruntime 1.30 (opset 7 or newer), with the inputs and outputs of its manifest.',
+    summary: 'onnxruntime cannot load a model, the model lacks the inputs and outputs that its manifest names, or its tokenizer is refused.',
+    remedy: 'Follow the message: export the model again for onnxruntime 1.30 (opset 7 or newer), with the inputs, outputs and tokenizer of its manifest.',
   },
   LS_MODEL_KNOWN_ANSWER: {
     cause: 'configuration',
