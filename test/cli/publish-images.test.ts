@@ -63,6 +63,40 @@ test('folders are taken whole, in the order of their paths; hidden and other fil
   });
 });
 
+test('what has a name that is no UTF-8 is passed over by that name; the rest is published', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, notesConfiguration);
+    await writeFiles(directory, { 'photos/a.png': png, 'photos/good \ufffd.png': png });
+    const inLatin1 = (name: string): Buffer => Buffer.from(`${directory}/photos/${name}`, 'latin1');
+    await writeFile(inLatin1('caf\u00e9.png'), png);
+    await mkdir(inLatin1('\u00dcber'));
+    await writeFile(inLatin1('\u00dcber/b.png'), png);
+    await writeFile(inLatin1('.\u00fc.png'), png);
+    const { stdout, stderr } = await succeed('publish', 'images', join(directory, 'photos'), '-c', file);
+    expect(stdout).toBe('published 2 events to media.events\n');
+    expect(stderr).toMatch(/^passed over what has a name that is no UTF-8, and so no id; rename it: \S+caf\ufffd\.png, \S+\ufffdber\n$/);
+    expect(await objects('publish', 'images', join(directory, 'photos'), '-c', file)).toEqual([{ published: 2, passedOver: 2, topic: 'media.events' }]);
+    expect(new Set((await topicContents(file, 'media.events')).map(({ key }) => key))).toEqual(new Set(['publish/a.png', 'publish/good \ufffd.png']));
+  });
+});
+
+test.each([
+  ['a path that is too long for an id', 2_097_152, `${'folder'.repeat(30)}/`.repeat(3), 100, /\.png: the field id has \d+ characters; 1 to 512 are allowed/],
+  ['an image that is too large by what is around it', 4_096, '', 4_000, /last\.png: the event has \d+ bytes; at most 4096 are allowed/],
+])('%s is refused before the first batch, however many come before it', async (_name, recordBytesMax, folder, sizeBytes, said) => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, `${notesConfiguration}transport: { recordBytesMax: ${recordBytesMax} }\n`);
+    const names = Array.from({ length: 600 }, (_, index) => `photos/${index}.png`);
+    await writeFiles(directory, Object.fromEntries(names.map((name) => [name, png])));
+    await writeFiles(directory, { [`photos/${folder}last.png`]: Buffer.concat([png, Buffer.alloc(sizeBytes - png.length)]) });
+    const { code, stdout, stderr } = await runProgram('publish', 'images', join(directory, 'photos'), '-c', file);
+    expect({ code, stdout }, stderr).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(said);
+    expect(stderr).not.toContain('published before the failure');
+    expect(await topicContents(file, 'media.events')).toEqual([]);
+  });
+});
+
 test('by reference, an event says where the file really is, and what is in it', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, `${notesConfiguration}transport: { recordBytesMax: 1024 }\nmedia: { directories: [photos] }\n`);

@@ -1,8 +1,9 @@
 /**
  * Which files `publish images` takes, and what they are called. A folder gives all images in it, at any depth, in the order of their paths; a file
- * is an image by its first bytes, whatever its name says. Hidden files and folders, links to folders and what is no image are passed
- * over in a folder; a path that was named itself must be an image or a folder.
+ * is an image by its first bytes, whatever its name says. Hidden files and folders, links to folders, what is no image and what has a name that is no UTF-8
+ * are passed over in a folder; a path that was named itself must be an image or a folder.
  */
+import { isUtf8 } from 'node:buffer';
 import { open, readdir, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, posix, resolve } from 'node:path';
 import { cliError } from '../../core/errors/cli.ts';
@@ -21,16 +22,23 @@ export type ImageFile = {
   readonly modifiedAtMs: number;
 };
 
-export type ImageFiles = { readonly images: readonly ImageFile[]; /** In folders, what is no image. */ readonly passedOver: readonly string[] };
+export type ImageFiles = {
+  readonly images: readonly ImageFile[];
+  /** In folders, what is no image. */
+  readonly passedOver: readonly string[];
+  /** In folders, files and folders whose names are no UTF-8, as well as they can be written. */
+  readonly unnamed: readonly string[];
+};
 
 /** Throws LS_CLI_FILE for a path that cannot be read or is no image; LS_CLI_INPUT for one that cannot be named, and where two images would have one id. */
 export async function imageFilesOf(paths: readonly string[]): Promise<ImageFiles> {
   const images: ImageFile[] = [];
   const passedOver: string[] = [];
+  const unnamed: string[] = [];
   for (const path of paths) {
     const isFolder = (await attempt(path, () => stat(path))).isDirectory();
     if (isFolder) {
-      for (const relativePath of await filesBelow(path)) {
+      for (const relativePath of await filesBelow(path, unnamed)) {
         const file = join(path, relativePath);
         const image = await imageFile(file, relativePath, posix.join(basename(resolve(path)), relativePath));
         if (image === undefined) passedOver.push(file);
@@ -43,19 +51,24 @@ export async function imageFilesOf(paths: readonly string[]): Promise<ImageFiles
     }
   }
   requireDifferentIds(images);
-  return { images, passedOver };
+  return { images, passedOver, unnamed };
 }
 
-/** Relative, with slashes, in the order of their characters. */
-async function filesBelow(folder: string): Promise<readonly string[]> {
+/**
+ * Relative, with slashes, in the order of their characters.
+ * @param unnamed is added to.
+ */
+async function filesBelow(folder: string, unnamed: string[]): Promise<readonly string[]> {
   const found: string[] = [];
   const waiting = [''];
   for (let inside = waiting.pop(); inside !== undefined; inside = waiting.pop()) {
     const here = join(folder, inside);
-    for (const entry of await attempt(here, () => readdir(here, { withFileTypes: true }))) {
-      if (entry.name.startsWith('.')) continue;
-      const path = posix.join(inside, entry.name);
-      if (entry.isDirectory()) waiting.push(path);
+    for (const entry of await attempt(here, () => readdir(here, { withFileTypes: true, encoding: 'buffer' }))) {
+      const name = entry.name.toString();
+      if (name.startsWith('.')) continue;
+      const path = posix.join(inside, name);
+      if (!isUtf8(entry.name)) unnamed.push(join(folder, path));
+      else if (entry.isDirectory()) waiting.push(path);
       else if (entry.isFile() || (entry.isSymbolicLink() && (await isFileBehind(join(folder, path))))) found.push(path);
     }
   }

@@ -32,13 +32,14 @@ export function addImagesCommand(publish: Command, commandLine: CommandLine): vo
     .action(async (paths: readonly string[], options: ImagesOptions) => {
       const output = outputOf(commandLine, options.json);
       const eventOptions = eventOptionsOf(options);
-      const { images: files, passedOver } = await imageFilesOf(paths);
+      const { images: files, passedOver, unnamed } = await imageFilesOf(paths);
       await withAccess(options, commandLine, async (access) => {
-        await requirePublishable(access, files, options.reference ?? false);
+        await requirePublishable(access, files, eventOptions, options.reference ?? false);
         const input = imagesOf(access, files, eventOptions, options.reference ?? false);
         const published = await publishRecords(access, input, output, commandLine.signal);
         if (passedOver.length > 0) output.note(`passed over what is no JPEG, PNG or WebP image: ${namesOf(passedOver)}`);
-        if (output.json) output.object({ published, passedOver: passedOver.length, topic: topics.media });
+        if (unnamed.length > 0) output.note(`passed over what has a name that is no UTF-8, and so no id; rename it: ${namesOf(unnamed)}`);
+        if (output.json) output.object({ published, passedOver: passedOver.length + unnamed.length, topic: topics.media });
         else output.line(`published ${eventCount(published)} to ${topics.media}`);
       });
     });
@@ -54,21 +55,31 @@ function namesOf(files: readonly string[]): string {
   return `${files.slice(0, passedOverNamed).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
-/** What EXTRACT would refuse is refused before anything is published. */
-async function requirePublishable({ configuration }: Access, files: readonly ImageFile[], reference: boolean): Promise<void> {
-  const { directories, bytesMax } = configuration.media;
-  const { recordBytesMax } = configuration.transport;
+/** What EXTRACT would refuse for its name, its size or its place is refused before anything is published. */
+async function requirePublishable(access: Access, files: readonly ImageFile[], options: EventOptions, reference: boolean): Promise<void> {
+  const { directories, bytesMax } = access.configuration.media;
+  const { recordBytesMax } = access.configuration.transport;
   const roots = await Promise.all(directories.map((directory) => realpath(directory)));
-  for (const { file, sizeBytes } of files) {
+  // Events of the right size, though not with the right bytes.
+  const zeros = Buffer.alloc(reference ? 0 : recordBytesMax);
+  for (const image of files) {
+    const { file, sizeBytes } = image;
     const refused = (message: string): Error => cliError('LS_CLI_INPUT', `${file}: ${message}`, { file });
     if (sizeBytes > bytesMax) throw refused(`the image has ${sizeBytes} bytes; media.bytesMax allows ${bytesMax}`);
     if (reference) {
       const real = await realpath(file);
       if (!roots.some((root) => isBelow(real, root))) throw refused('it does not lie below one of media.directories, so references to it are refused');
+      recordOf(access, image, { uri: pathToFileURL(real).href, sha256: '0'.repeat(64), sizeBytes: BigInt(sizeBytes) }, options);
     } else if (sizeBytes > recordBytesMax) {
       throw refused(`the event has more than ${sizeBytes} bytes; at most ${recordBytesMax} are allowed. Publish it with --reference, or raise transport.recordBytesMax`);
-    }
+    } else recordOf(access, image, zeros.subarray(0, sizeBytes), options);
   }
+}
+
+/** Throws LS_CLI_INPUT. */
+function recordOf(access: Access, image: ImageFile, content: Buffer | Reference, options: EventOptions): OutputRecord {
+  const event = eventOf(image, content, options);
+  return eventRecord(access, { topic: topics.media, event, value: access.codec.encode('MediaEvent', event) }, image.file);
 }
 
 function imagesOf(access: Access, files: readonly ImageFile[], options: EventOptions, reference: boolean): InputRecords {
@@ -77,8 +88,7 @@ function imagesOf(access: Access, files: readonly ImageFile[], options: EventOpt
     for (const image of files) {
       const content = await contentOf(image, reference);
       bytesRead += image.sizeBytes;
-      const event = eventOf(image, content, options);
-      yield eventRecord(access, { topic: topics.media, event, value: access.codec.encode('MediaEvent', event) }, image.file);
+      yield recordOf(access, image, content, options);
     }
   }
   return { records: records(), bytesTotal: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), bytesRead: () => bytesRead };
