@@ -1,21 +1,19 @@
 // Hostile images and references among good ones, through the real program: each has its dead letter with a stable code and its own bytes, each good
 // one its label, and the memory of the process stays below a bound that none of them may move.
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import type { MediaEvent, Reference } from '../../src/core/events.generated.ts';
-import { noHeaders, type OutputRecord } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';
 import { headerNames } from '../../src/pipeline/headers.ts';
-import { withLog } from '../cli/fixtures.ts';
 import { readLog } from '../crash/log-contents.ts';
 import { colourImage, colourNames, writeImageModels } from '../models/image-models.ts';
 import { openCodec } from '../../src/codec/codec.ts';
 import { hostileImages } from './hostile-images.ts';
-import { startProgram, withDirectory, writeConfiguration } from './program.ts';
+import { mediaEvent, publishMedia, referenceTo, runWatched, type Published } from './media-events.ts';
+import { withDirectory, writeConfiguration } from './program.ts';
 
 const goodCount = 240;
 /**
@@ -41,12 +39,6 @@ collections:
   - { name: 'colour-\${labels.classify|none}', eps: 0.2, minPoints: 3 }
 `;
 
-type Published = { readonly event: MediaEvent; readonly code: string | undefined };
-
-function mediaEvent(id: string, contentType: string, content: MediaEvent['content']): MediaEvent {
-  return { id, source: 's', occurredAt: 0, contentType, content, tasks: [], collection: null, attributes: {}, deleted: false };
-}
-
 async function goodEvents(allowed: string): Promise<readonly Published[]> {
   return Promise.all(
     Array.from({ length: goodCount }, async (_, index): Promise<Published> => {
@@ -59,11 +51,6 @@ async function goodEvents(allowed: string): Promise<readonly Published[]> {
       return { event: mediaEvent(id, `image/${format}`, await referenceTo(join(allowed, id), bytes)), code: undefined };
     }),
   );
-}
-
-async function referenceTo(path: string, bytes: Buffer, fields: Partial<Reference> = {}): Promise<Reference> {
-  await writeFile(path, bytes);
-  return { uri: pathToFileURL(path).href, sha256: createHash('sha256').update(bytes).digest('hex'), sizeBytes: BigInt(bytes.length), ...fields };
 }
 
 async function hostileReferences(directory: string, allowed: string): Promise<readonly Published[]> {
@@ -98,22 +85,6 @@ function mixed(good: readonly Published[], hostile: readonly Published[]): reado
   return good.flatMap((event, index) => (index % every === 0 && hostile[index / every] !== undefined ? [hostile[index / every]!, event] : [event]));
 }
 
-/** The largest resident set that the process has had so far. */
-async function peakBytes(pid: number): Promise<number> {
-  return Number(/VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
-}
-
-async function runWatched(file: string): Promise<{ readonly code: number | null; readonly stderr: string; readonly residentBytes: number }> {
-  const run = startProgram(['run', '-c', file, '--until-idle']);
-  let residentBytes = 0;
-  const ended = run.finished.then(() => true);
-  for (;;) {
-    residentBytes = Math.max(residentBytes, await peakBytes(run.pid ?? 0).catch(() => 0));
-    if (await Promise.race([ended, new Promise<false>((resolve) => setTimeout(() => resolve(false), 20))])) break;
-  }
-  return { ...(await run.finished), residentBytes };
-}
-
 test('hostile images and references become dead letters, good images between them are labelled, memory stays bounded', { timeout: 240_000 }, async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, configuration);
@@ -135,10 +106,7 @@ test('hostile images and references become dead letters, good images between the
     const codec = await openCodec();
     const all = mixed(good, hostile);
     expect(all).toHaveLength(good.length + hostile.length);
-    const records = all.map(({ event }, index): OutputRecord => ({
-      topic: topics.media, partition: index % 2, key: Buffer.from(event.id), value: codec.encode('MediaEvent', event), headers: noHeaders,
-    }));
-    await withLog(file, ({ transport }) => transport.append(records));
+    await publishMedia(file, all.map(({ event }) => event));
 
     const { code, stderr, residentBytes } = await runWatched(file);
     expect(code, stderr).toBe(0);
