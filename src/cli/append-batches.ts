@@ -39,12 +39,17 @@ export function createBatchAppender(transport: Pick<Transport, 'append'>, write:
   };
 }
 
-export type Progress = { readonly update: (done: number) => void; readonly stop: () => void };
+export type Progress = {
+  /** @param said behind the bar; without it, how many of how many records. */
+  readonly update: (done: number, said?: string) => void;
+  readonly stop: () => void;
+};
 
 /** Nothing where no person watches. */
 export function progressOf(output: Output, doing: string, total: number): Progress {
   if (!output.terminal) return { update: () => undefined, stop: () => undefined };
-  const bar = new SingleBar({ format: `${doing} {bar} {percentage}% | {value} of {total} records`, stream: process.stderr });
-  bar.start(total, 0);
-  return { update: (done) => bar.update(done), stop: () => bar.stop() };
+  const bar = new SingleBar({ format: `${doing} {bar} {percentage}% | {said}`, stream: process.stderr });
+  const saidOf = (done: number): string => `${done} of ${total} records`;
+  bar.start(total, 0, { said: '' });
+  return { update: (done, said = saidOf(done)) => bar.update(done, { said }), stop: () => bar.stop() };
 }

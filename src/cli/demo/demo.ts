@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { createProcessContext, type Access } from '../../compose.ts';
 import { itemIdOf } from '../../core/ids.ts';
@@ -11,6 +10,7 @@ import { noHeaders, type OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import { rejectionOf } from '../../pipeline/abort.ts';
 import { startService, type Service } from '../../service.ts';
+import { progressOf } from '../append-batches.ts';
 import { createLogger, outputOf, type CommandLine } from '../context.ts';
 import { withExamples } from '../help.ts';
 import type { Output } from '../output.ts';
@@ -99,12 +99,12 @@ function showProgress(access: Access, total: number, output: Output): { readonly
     output.note(`publishing ${total} events`);
     return { stop: () => Promise.resolve() };
   }
-  const bar = new SingleBar({ format: 'labelling {bar} {value}/{total} results', stream: process.stderr });
-  bar.start(total, 0);
+  const progress = progressOf(output, 'labelling', total);
+  const show = (done: number): void => progress.update(done, `${done} of ${total} results`);
   const stopping = new AbortController();
   const update = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      bar.update(Math.min(total, (await countOf(access, topics.labels)) + (await countOf(access, topics.deadLetters))));
+      show(Math.min(total, (await countOf(access, topics.labels)) + (await countOf(access, topics.deadLetters))));
       await access.context.clock.sleep(50, stopping.signal);
     }
   };
@@ -113,8 +113,8 @@ function showProgress(access: Access, total: number, output: Output): { readonly
     stop: async () => {
       stopping.abort();
       await updating;
-      bar.update(total);
-      bar.stop();
+      show(total);
+      progress.stop();
     },
   };
 }

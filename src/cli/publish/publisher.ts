@@ -1,12 +1,11 @@
 /** From events to the log, in batches, with a bar for a person who watches. */
-import { SingleBar } from 'cli-progress';
 import type { Access } from '../../compose.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { LabelstreamError } from '../../core/errors/error.ts';
 import { identifierMistake, itemIdOf } from '../../core/ids.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import { noHeaders, recordBytes, type OutputRecord } from '../../core/records.ts';
-import { createBatchAppender } from '../append-batches.ts';
+import { createBatchAppender, progressOf } from '../append-batches.ts';
 import type { Output } from '../output.ts';
 
 export type InputRecords = {
@@ -19,10 +18,9 @@ export type InputRecords = {
 
 /** How many were acknowledged. */
 export async function publishRecords(access: Access, { records, bytesTotal, bytesRead }: InputRecords, output: Output, signal: AbortSignal): Promise<number> {
-  const bar = output.terminal ? new SingleBar({ format: 'publishing {bar} {percentage}% | {events} events', stream: process.stderr }) : undefined;
-  bar?.start(bytesTotal, 0, { events: 0 });
+  const progress = progressOf(output, 'publishing', bytesTotal);
   const batches = createBatchAppender(access.transport, true);
-  const watch = (): void => bar?.update(bytesRead(), { events: batches.appended() });
+  const watch = (): void => progress.update(bytesRead(), eventCount(batches.appended()));
   try {
     for await (const record of records) {
       signal.throwIfAborted();
@@ -33,11 +31,11 @@ export async function publishRecords(access: Access, { records, bytesTotal, byte
     watch();
     return batches.appended();
   } catch (error) {
-    bar?.stop();
+    progress.stop();
     output.note(whatIsPublished(batches.appended(), batches.pending(), error));
     throw error;
   } finally {
-    bar?.stop();
+    progress.stop();
   }
 }
 
