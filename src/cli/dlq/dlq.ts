@@ -74,7 +74,7 @@ async function list(access: Access, selection: Selection, limit: number | undefi
     for (const known of shown) output.object(letterObject(known));
     return;
   }
-  if (shown.length > 0) output.line(tableText(letterHead, shown.map(letterRow)));
+  if (shown.length > 0) output.lines(tableText(letterHead, shown.map(letterRow)));
   const sums = letterStates.flatMap((state) => (counts.has(state) ? [`${counts.get(state) ?? 0} ${state}`] : []));
   output.note(`${countText(chosen.length)}${sums.length === 0 ? '' : `: ${sums.join(', ')}`}${shown.length < chosen.length ? `; the newest ${shown.length} are listed` : ''}`);
 }

@@ -88,7 +88,7 @@ function tell(output: Output, appender: BatchAppender, { rows, skipped, dryRun }
     output.object({ redriven: dryRun ? 0 : count, wouldRedrive: dryRun ? count : 0, skipped, dryRun, topic: topics.redrive });
     return;
   }
-  if (dryRun) output.line(tableText(letterHead, rows));
+  if (dryRun) output.lines(tableText(letterHead, rows));
   output.line(`${dryRun ? `would redrive ${countText(count)}` : `redrove ${countText(count)}`}${skipped === 0 ? '' : `; skipped ${skipped}`}`);
 }
 
