@@ -4,7 +4,7 @@
  */
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import { checkpointKey, type LogState } from './log-state.ts';
-import type { LogTransaction } from './log-store.ts';
+import type { ExpectedPosition, LogTransaction } from './log-store.ts';
 
 /** Throws LS_TRANSPORT_FENCED; otherwise the transaction counts as handed over. */
 export type AdmitTransaction = (transaction: LogTransaction) => void;
@@ -20,8 +20,8 @@ export function createAdmission(state: LogState): AdmitTransaction {
   };
 }
 
-/** @param nextSequence where the group stands; undefined: nowhere yet. */
-export function requireExpected({ topic, nextSequence: wanted }: NonNullable<LogTransaction['expected']>, nextSequence: bigint | undefined): void {
-  if ((nextSequence ?? 0n) === wanted) return;
-  throw pipelineError('LS_TRANSPORT_FENCED', `Another process has claimed the topic ${topic} since; nothing more was appended.`, { topic });
+/** @param nextSequence where the group stands, which the error tells; undefined: nowhere yet. */
+export function requireExpected({ topic, nextSequence: wanted }: ExpectedPosition, nextSequence = 0n): void {
+  if (nextSequence === wanted) return;
+  throw pipelineError('LS_TRANSPORT_FENCED', `Another process has claimed the topic ${topic} since; nothing more was appended.`, { topic, nextSequence });
 }

@@ -6,7 +6,7 @@ import { LabelstreamError } from '../../core/errors/error.ts';
 import type { OutputRecord } from '../../core/records.ts';
 import type { TopicClaim } from '../../pipeline/transport.ts';
 import type { PartitionLocation } from './log-reader.ts';
-import type { LogStore } from './log-store.ts';
+import type { ExpectedPosition, LogStore } from './log-store.ts';
 
 /** No consumer group has this name: theirs end in the stage. */
 const claimGroup = 'claim';
@@ -28,19 +28,22 @@ export async function claimTopic(
   };
 }
 
-/** Among several at once each gets a number of its own; the last of them keeps the topic. */
-async function nextClaim(store: LogStore, place: { readonly group: string; readonly topic: string; readonly partition: number }): Promise<bigint> {
+/**
+ * Among several at once each gets a number of its own; the last of them keeps the topic. Where the refusal says the topic stands may not be durable
+ * yet, so that asking for the checkpoint would give the same answer until it is.
+ */
+async function nextClaim(store: LogStore, place: Omit<ExpectedPosition, 'nextSequence'>): Promise<bigint> {
+  let before = (await store.checkpoint(place.group, place))?.nextSequence ?? 0n;
   for (;;) {
-    const before = (await store.checkpoint(place.group, place))?.nextSequence ?? 0n;
+    const expected = { ...place, nextSequence: before };
     try {
-      await store.commit({
-        records: [],
-        checkpoints: [{ ...place, nextSequence: before + 1n, metadata: '' }],
-        expected: { ...place, nextSequence: before },
-      });
+      await store.commit({ records: [], checkpoints: [{ ...place, nextSequence: before + 1n, metadata: '' }], expected });
       return before + 1n;
     } catch (error) {
-      if (!(error instanceof LabelstreamError && error.code === 'LS_TRANSPORT_FENCED')) throw error;
+      if (!(error instanceof LabelstreamError) || error.code !== 'LS_TRANSPORT_FENCED') throw error;
+      const { nextSequence } = error.details;
+      if (typeof nextSequence !== 'bigint') throw error;
+      before = nextSequence;
     }
   }
 }
