@@ -8,7 +8,8 @@ const batchRecordsMax = 500;
 const batchBytesMax = 1024 * 1024;
 
 export type BatchAppender = {
-  readonly append: (record: OutputRecord) => Promise<void>;
+  /** `acknowledged` is called once the record is there, or counted where nothing is appended: what is told of it is told no sooner. */
+  readonly append: (record: OutputRecord, acknowledged?: () => void) => Promise<void>;
   /** To be called at the end. */
   readonly flush: () => Promise<void>;
   /** Acknowledged. */
@@ -20,16 +21,20 @@ export type BatchAppender = {
 /** @param write false: nothing is appended, everything is counted. */
 export function createBatchAppender(transport: Pick<Transport, 'append'>, write: boolean): BatchAppender {
   let batch: OutputRecord[] = [];
+  let waiting: (() => void)[] = [];
   let bytes = 0;
   let appended = 0;
   const flush = async (): Promise<void> => {
     if (batch.length > 0 && write) await transport.append(batch);
     appended += batch.length;
-    [batch, bytes] = [[], 0];
+    const told = waiting;
+    [batch, waiting, bytes] = [[], [], 0];
+    for (const acknowledged of told) acknowledged();
   };
   return {
-    append: async (record) => {
+    append: async (record, acknowledged) => {
       batch.push(record);
+      if (acknowledged !== undefined) waiting.push(acknowledged);
       bytes += recordBytes(record);
       if (batch.length >= batchRecordsMax || bytes >= batchBytesMax) await flush();
     },

@@ -20,6 +20,8 @@ export type Failure = {
   readonly results?: Readonly<Record<string, string>>;
   /** Left out: the record's. */
   readonly origin?: Origin;
+  /** Of a redriven record, what copies of it have in common (headers.ts). */
+  readonly redriveCause?: string;
 };
 
 /** A message may quote the input, and the input may be long; names come from outside, too. */
@@ -38,6 +40,7 @@ const valueBytesMax = {
   readIncarnation: nameBytesMax,
   readPartition: nameBytesMax,
   readSequence: nameBytesMax,
+  redriveCause: nameBytesMax,
 } as const satisfies Partial<Record<keyof typeof headerNames, number>>;
 type DeadLetterHeader = keyof typeof valueBytesMax;
 const deadLetterHeaders = Object.keys(valueBytesMax) as DeadLetterHeader[];
@@ -70,6 +73,7 @@ export function deadLetter(record: ConsumedRecord, failure: Failure, partition: 
   if (failure.results !== undefined && Object.keys(failure.results).length > 0) {
     setWhole('errorResults', JSON.stringify(failure.results));
   }
+  if (failure.redriveCause !== undefined) setWhole('redriveCause', failure.redriveCause);
   set('readTopic', record.topic);
   set('readIncarnation', record.incarnation);
   set('readPartition', String(record.partition));

@@ -27,6 +27,10 @@ export const headerNames = {
   runAttempts: 'labelstream.run.attempts',
   /** The id of the dead letter that this record was made of: what marks it as redriven. */
   redriveOf: 'labelstream.redrive.of',
+  /** On redriven records: 1 for the first redrive of that dead letter. Those who redrive it at once, where nothing fences them, count alike. */
+  redriveNumber: 'labelstream.redrive.number',
+  /** On the features and dead letters that come of a redriven record: which redrive of which dead letter, and which of its features. */
+  redriveCause: 'labelstream.redrive.cause',
 } as const;
 
 /** A longer one is nobody's origin: topic names and incarnations are short. */

@@ -13,7 +13,7 @@ export type ReadPlace = { readonly topic: string; readonly incarnation: string; 
 
 /** A record of the topic dead-letters, as its headers describe it. */
 export type DeadLetter = {
-  /** Of the work that was not done: copies of one dead letter, as a crash may leave them, have one id. */
+  /** Of the work that was not done: copies of one dead letter, as a crash may leave them, have one id, and so have those of a record redriven twice. */
   readonly id: string;
   readonly code: string;
   readonly message: string;
@@ -36,9 +36,11 @@ export function readDeadLetter(record: ConsumedRecord): DeadLetter {
   const stage = text('errorStage') ?? '';
   const steps = text('errorRouteSteps');
   const attempts = Number(text('errorAttempt') ?? 1);
-  const place = read ?? record;
+  const { incarnation, partition, sequence } = read ?? record;
+  const cause = text('redriveCause');
+  const place = cause === undefined ? [incarnation, partition, sequence] : ['redrive', cause];
   return {
-    id: hashId('dead-letter', stage, place.incarnation, place.partition, place.sequence, steps ?? '').slice(0, 16),
+    id: hashId('dead-letter', stage, ...place, steps ?? '').slice(0, 16),
     code: text('errorCode') ?? '',
     message: text('errorMessage') ?? '',
     stage,
@@ -64,14 +66,18 @@ export type RedrivenInput = {
   readonly results: string | undefined;
 };
 
-/** @param partitionCount of the topic redrive. */
-export function redriveRecord({ id, origin, attempts }: DeadLetter, { input, routeSteps, results }: RedrivenInput, partitionCount: number): OutputRecord {
+/**
+ * @param number 1 for the first redrive of the dead letter.
+ * @param partitionCount of the topic redrive.
+ */
+export function redriveRecord({ id, origin, attempts }: DeadLetter, { input, routeSteps, results }: RedrivenInput, number: number, partitionCount: number): OutputRecord {
   const headers = new Map(ownHeaders(input.headers));
   if (origin !== undefined) headers.set(headerNames.origin, encodeOrigin(origin));
   if (routeSteps !== undefined) headers.set(headerNames.runRouteSteps, Buffer.from(routeSteps.join(',')));
   if (results !== undefined) headers.set(headerNames.runResults, Buffer.from(results));
   headers.set(headerNames.runAttempts, Buffer.from(String(attempts)));
   headers.set(headerNames.redriveOf, Buffer.from(id));
+  headers.set(headerNames.redriveNumber, Buffer.from(String(number)));
   return { topic: topics.redrive, partition: partitionForKey(input.key ?? '', partitionCount), key: input.key, value: input.value, headers };
 }
 

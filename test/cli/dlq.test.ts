@@ -253,7 +253,7 @@ test('what cannot be meant is refused, with what would be', async () => {
     };
     expect(await refused('dlq', 'redrive')).toEqual([2, expect.stringMatching(/or say --all \[LS_CLI_USAGE\]\n {2}/)]);
     expect(await refused('dlq', 'redrive', '--all')).toEqual([1, expect.stringContaining('there are no dead letters [LS_CLI_RANGE_EMPTY]')]);
-    expect(await refused('dlq', 'redrive', 'ffffffffffffffff')).toEqual([1, expect.stringMatching(/^labelstream: there is no dead letter ffffffffffffffff; 0 dead letters redriven \[LS_CLI_NOT_FOUND\]/)]);
+    expect(await refused('dlq', 'redrive', 'ffffffffffffffff')).toEqual([1, expect.stringMatching(/^labelstream: there is no dead letter ffffffffffffffff; nothing was redriven \[LS_CLI_NOT_FOUND\]/)]);
     expect(await refused('dlq', 'show', '0:7')).toEqual([1, expect.stringContaining('there is no dead letter 0:7; `labelstream dlq list` names those that there are [LS_CLI_NOT_FOUND]')]);
     expect(await refused('dlq', 'list', '--since', 'yesterday')).toEqual([2, expect.stringContaining('--since yesterday is no time; write it as 2026-05-17T08:30:00Z')]);
     expect(await refused('dlq', 'list', '--since', '2026-05-17', '--until', '2026-05-16')).toEqual([2, expect.stringContaining('--since 2026-05-17 is not before --until 2026-05-16')]);

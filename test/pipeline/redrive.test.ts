@@ -38,6 +38,14 @@ describe('a dead letter', () => {
     expect(new Set([same, ...others]).size).toBe(6);
   });
 
+  it('that comes of a redriven record has one id for all copies of that record, and others for the next redrive and for other features', () => {
+    const id = (sequence: bigint, redriveCause?: string): string =>
+      readDeadLetter(consumed({ ...input, topic: topics.redrive, sequence }, redriveCause === undefined ? failure : { ...failure, redriveCause })).id;
+    const cause = '0123456789abcdef 1';
+    expect(id(41n, cause)).toBe(id(42n, cause));
+    expect(new Set([id(41n), id(42n), ...[cause, '0123456789abcdef 2', 'fedcba9876543210 1', `${cause} 0`, `${cause} 1`].map((each) => id(41n, each))]).size).toBe(7);
+  });
+
   it('of whatever headers is something that can be listed', () => {
     const bare = readDeadLetter({ ...input, topic: topics.deadLetters, headers: new Map() });
     expect(bare).toMatchObject({ code: '', stage: '', attempts: 1, routeSteps: undefined, origin: undefined, read: undefined });
@@ -54,7 +62,7 @@ describe('what a redrive appends', () => {
   it('is the untouched input with its origin, its steps, its labels and the mark', () => {
     const letter = readDeadLetter(consumed(input, failure));
     const { routeSteps, results } = letter;
-    const record = redriveRecord(letter, { input: letter.record, routeSteps, results }, 8);
+    const record = redriveRecord(letter, { input: letter.record, routeSteps, results }, 3, 8);
     expect(record).toMatchObject({ topic: 'redrive', key: input.key, value: input.value });
     expect(text(record.headers)).toEqual({
       traceparent: '00-abc',
@@ -63,12 +71,13 @@ describe('what a redrive appends', () => {
       'labelstream.run.results': '{"c":"Dog"}',
       'labelstream.run.attempts': '2',
       'labelstream.redrive.of': letter.id,
+      'labelstream.redrive.number': '3',
     });
   });
 
   it('names no steps where all are to run', () => {
     const letter = readDeadLetter(consumed(input, { code: 'LS_CODEC_FORMAT', message: '', stage: 'extract', attempt: 1 }));
-    const { headers } = redriveRecord(letter, { input: letter.record, routeSteps: undefined, results: undefined }, 1);
+    const { headers } = redriveRecord(letter, { input: letter.record, routeSteps: undefined, results: undefined }, 1, 1);
     expect([...headers.keys()].filter((name) => /steps|results/.test(name))).toEqual([]);
   });
 
@@ -82,8 +91,8 @@ describe('what a redrive appends', () => {
     const full = { ...input, value };
     expect(recordBytes(full)).toBe(largest);
     const letter = readDeadLetter(consumed(full, of));
-    const record = redriveRecord(letter, { input: letter.record, routeSteps: letter.routeSteps, results: letter.results }, 1);
-    expect(record.headers.size).toBe(6);
+    const record = redriveRecord(letter, { input: letter.record, routeSteps: letter.routeSteps, results: letter.results }, 999_999_999, 1);
+    expect(record.headers.size).toBe(7);
     expect(recordBytes(record)).toBeLessThanOrEqual(limits.bytesMax(topics.redrive));
     expect(recordBytes(deadLetter({ ...input, ...record }, of, 0))).toBeLessThanOrEqual(limits.bytesMax(topics.deadLetters));
     expect(recordBytes(replayRecord(full, steps, 1))).toBeLessThanOrEqual(limits.bytesMax(topics.replay));

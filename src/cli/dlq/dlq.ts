@@ -9,7 +9,7 @@ import { tableText, type Output } from '../output.ts';
 import { knownLetters, letterStates, type KnownLetter, type LetterState } from './history.ts';
 import { letterHead, letterLines, letterObject, letterRow, recordObject } from './letter-text.ts';
 import { addRedriveCommand, countText } from './redrive.ts';
-import { isNamed, selectionOf, withSelectionOptions, type Selection, type SelectionOptions } from './selection.ts';
+import { namesOf, selectionOf, withSelectionOptions, type Selection, type SelectionOptions } from './selection.ts';
 
 type ListOptions = ConfigurationOptions & SelectionOptions & { readonly state?: LetterState; readonly limit?: number; readonly json?: boolean };
 type ShowOptions = ConfigurationOptions & { readonly json?: boolean };
@@ -88,7 +88,7 @@ function withoutContent(known: KnownLetter): KnownLetter {
 
 async function show(access: Access, id: string, output: Output, signal: AbortSignal): Promise<void> {
   for await (const known of knownLetters(access, signal, undefined)) {
-    if (!isNamed(known.letter, id)) continue;
+    if (!namesOf(known.letter).includes(id)) continue;
     if (output.json) output.object({ ...letterObject(known), ...recordObject(access, known) });
     else for (const line of letterLines(access, known)) output.line(line);
     return;

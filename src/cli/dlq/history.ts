@@ -41,13 +41,20 @@ type History = {
 /** Each dead letter once, in the order of each partition. */
 export async function* knownLetters(access: Access, signal: AbortSignal, from: Landmark | undefined): AsyncGenerator<KnownLetter> {
   const history = await readHistory(access, signal);
+  for await (const letter of deadLetters(access, signal, from)) {
+    const redrive = history.redrives.get(letter.id);
+    yield { letter, item: itemOf(access, letter), redrive, state: redrive === undefined ? 'open' : stateOf(redrive, history) };
+  }
+}
+
+/** Each once: copies have one id. */
+export async function* deadLetters(access: Access, signal: AbortSignal, from?: Landmark): AsyncGenerator<DeadLetter> {
   const seen = new Set<string>();
   for await (const record of recordsOf(access, topics.deadLetters, signal, from)) {
     const letter = readDeadLetter(record);
     if (seen.has(letter.id)) continue;
     seen.add(letter.id);
-    const redrive = history.redrives.get(letter.id);
-    yield { letter, item: itemOf(access, letter), redrive, state: redrive === undefined ? 'open' : stateOf(redrive, history) };
+    yield letter;
   }
 }
 

@@ -4,14 +4,15 @@ import type { Access } from '../../compose.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { topics } from '../../core/topics.ts';
 import { redriveRecord } from '../../pipeline/redrive.ts';
+import { LabelstreamError } from '../../core/errors/error.ts';
 import { createBatchAppender, progressOf, type BatchAppender } from '../append-batches.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
 import { withExamples } from '../help.ts';
 import { tableText, type Output } from '../output.ts';
 import { findInput } from './find-input.ts';
-import { knownLetters, letterStates } from './history.ts';
+import { deadLetters, knownLetters, letterStates, type KnownLetter } from './history.ts';
 import { letterHead, letterObject, letterRow } from './letter-text.ts';
-import { isNamed, selectionOf, withSelectionOptions, type Selection, type SelectionOptions } from './selection.ts';
+import { namesOf, selectionOf, withSelectionOptions, type Selection, type SelectionOptions } from './selection.ts';
 
 type RedriveOptions = ConfigurationOptions &
   SelectionOptions & { readonly all?: boolean; readonly again?: boolean; readonly dryRun?: boolean; readonly json?: boolean };
@@ -34,7 +35,7 @@ export function addRedriveCommand(dlq: Command, commandLine: CommandLine): void 
         throw cliError('LS_CLI_USAGE', 'dlq redrive asks for dead letters: name some, narrow them by an option such as --code, or say --all');
       }
       const output = outputOf(commandLine, options.json);
-      await withAccess(options, commandLine, (access) => redrive(access, selection, { ids, dryRun: options.dryRun === true }, output, commandLine.signal));
+      await withAccess(options, commandLine, (access) => redrive(access, selection, { ids, dryRun: options.dryRun === true, again: options.again === true }, output, commandLine.signal));
     });
   withExamples(
     command,
@@ -43,43 +44,81 @@ export function addRedriveCommand(dlq: Command, commandLine: CommandLine): void 
   );
 }
 
-type Asked = { readonly ids: readonly string[]; readonly dryRun: boolean };
+type Asked = { readonly ids: readonly string[]; readonly dryRun: boolean; readonly again: boolean };
 
-async function redrive(access: Access, selection: Selection, { ids, dryRun }: Asked, output: Output, signal: AbortSignal): Promise<void> {
+async function redrive(access: Access, selection: Selection, asked: Asked, output: Output, signal: AbortSignal): Promise<void> {
+  await requireNamed(access, asked.ids, signal);
+  // The claim comes before the history: whoever read an older one can append nothing more, and what it appended is in this one.
+  const claim = asked.dryRun ? undefined : await access.transport.claim(topics.redrive);
+  try {
+    const appender = createBatchAppender(claim ?? access.transport, claim !== undefined);
+    await redriveSelected(access, appender, selection, asked, output, signal);
+  } finally {
+    await claim?.close();
+  }
+}
+
+/** Before anything is appended. Throws LS_CLI_NOT_FOUND. */
+async function requireNamed(access: Access, ids: readonly string[], signal: AbortSignal): Promise<void> {
+  const missing = new Set(ids);
+  if (missing.size === 0) return;
+  for await (const letter of deadLetters(access, signal)) {
+    for (const name of namesOf(letter)) missing.delete(name);
+    if (missing.size === 0) return;
+  }
+  throw cliError('LS_CLI_NOT_FOUND', `there is no dead letter ${[...missing].join(', ')}; nothing was redriven`);
+}
+
+async function redriveSelected(
+  access: Access,
+  appender: BatchAppender,
+  selection: Selection,
+  { dryRun, again }: Asked,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
   const { partitionCount } = await access.transport.describeTopic(topics.redrive);
-  const appender = createBatchAppender(access.transport, !dryRun);
   const rows: (readonly (string | number)[])[] = [];
-  let selected = 0;
-  let skipped = 0;
+  let [seen, selected, skipped] = [0, 0, 0];
   const from = selection.sinceMs === undefined ? undefined : { appendTimeMs: selection.sinceMs };
   const progress = progressOf(output, 'redriving', await letterCount(access));
-  let seen = 0;
-  const missing = new Set(ids);
+  const tellDone = (known: KnownLetter) => (): void => {
+    if (output.json) output.object({ ...letterObject(known), outcome: dryRun ? 'would-redrive' : 'redriven', reason: null });
+    else if (dryRun) rows.push(letterRow(known));
+  };
   try {
     for await (const known of knownLetters(access, signal, from)) {
       progress.update(++seen);
-      for (const id of missing) if (isNamed(known.letter, id)) missing.delete(id);
       if (!selection.matches(known)) continue;
       selected += 1;
       const found = await findInput(access, known.letter, signal);
-      if (found.kind === 'found') await appender.append(redriveRecord(known.letter, found.redriven, partitionCount));
-      else skipped += 1;
-      const reason = found.kind === 'found' ? undefined : found.reason;
-      if (output.json) output.object({ ...letterObject(known), outcome: reason === undefined ? (dryRun ? 'would-redrive' : 'redriven') : 'skipped', reason: reason ?? null });
-      else if (reason !== undefined) output.note(`skipped ${known.letter.id}: ${reason}`);
-      else if (dryRun) rows.push(letterRow(known));
+      if (found.kind === 'found') {
+        await appender.append(redriveRecord(known.letter, found.redriven, (known.redrive?.times ?? 0) + 1, partitionCount), tellDone(known));
+        continue;
+      }
+      skipped += 1;
+      if (output.json) output.object({ ...letterObject(known), outcome: 'skipped', reason: found.reason });
+      else output.note(`skipped ${known.letter.id}: ${found.reason}`);
     }
-    if (missing.size === 0) await appender.flush();
+    await appender.flush();
   } catch (error) {
-    if (!dryRun) output.note(`${countText(appender.appended())} redriven before the failure; the same command goes on with the rest`);
+    if (!dryRun) output.note(whatIsRedriven(appender, again, error));
     throw error;
   } finally {
     progress.stop();
   }
-  if (missing.size > 0) throw cliError('LS_CLI_NOT_FOUND', `there is no dead letter ${[...missing].join(', ')}; ${countText(appender.appended())} redriven`);
   if (selected === 0) throw nothingSelected(seen);
   if (appender.appended() === 0) throw cliError('LS_CLI_NOT_REDRIVABLE', `none of ${countText(skipped)} can be redriven`);
   tell(output, appender, { rows, skipped, dryRun });
+}
+
+/** A lost connection is the one failure after which a batch may be there all the same. */
+function whatIsRedriven(appender: BatchAppender, again: boolean, error: unknown): string {
+  const code = error instanceof LabelstreamError ? error.code : undefined;
+  const before = `${countText(appender.appended())} redriven before the failure`;
+  const doubt = code === 'LS_LOG_OWNER_LOST' && appender.pending() > 0 ? `, and perhaps the next ${appender.pending()}` : '';
+  if (code === 'LS_TRANSPORT_FENCED') return `${before}; another \`dlq redrive\` has begun since, and knows of them`;
+  return `${before}${doubt}; the same command ${again ? 'does them again, too' : 'goes on with the rest'}`;
 }
 
 function tell(output: Output, appender: BatchAppender, { rows, skipped, dryRun }: { readonly rows: readonly (readonly (string | number)[])[]; readonly skipped: number; readonly dryRun: boolean }): void {

@@ -41,13 +41,14 @@ export function selectionOf(options: SelectionOptions, ids: readonly string[], s
     throw cliError('LS_CLI_USAGE', `--since ${options.since ?? ''} is not before --until ${options.until ?? ''}`);
   }
   const origins = options.origin.map(parsedOrigin);
+  const named = new Set(ids);
   const isAmong = (chosen: readonly string[], value: string | undefined): boolean => chosen.length === 0 || (value !== undefined && chosen.includes(value));
   return {
     sinceMs,
     isNarrowed: [options.code, options.task, options.item, options.origin].some(({ length }) => length > 0) || [sinceMs, untilMs, options.stage].some((value) => value !== undefined),
     matches: ({ letter, item, state }) =>
       states.includes(state) &&
-      (ids.length === 0 || ids.some((id) => isNamed(letter, id))) &&
+      (named.size === 0 || namesOf(letter).some((name) => named.has(name))) &&
       isAmong(options.code, letter.code) &&
       isAmong(options.task, letter.task) &&
       (options.stage === undefined || letter.stage === options.stage) &&
@@ -60,8 +61,9 @@ export function selectionOf(options: SelectionOptions, ids: readonly string[], s
 
 type Letter = KnownLetter['letter'];
 
-export function isNamed({ id, record }: Letter, name: string): boolean {
-  return name === id || name === `${record.partition}:${record.sequence}`;
+/** By which a person may name it. */
+export function namesOf({ id, record }: Letter): readonly string[] {
+  return [id, `${record.partition}:${record.sequence}`];
 }
 
 const originPattern = /^([^:]+)(?::(\d{1,10})(?::(\d{1,18}))?)?$/;

@@ -96,6 +96,7 @@ function deadLetterOf(
   origin: Origin | undefined,
 ): OutputRecord {
   const schemaId = codec.schemaIdOf(record.value);
+  const redriveCause = record.headers.get(headerNames.redriveCause)?.toString();
   const failure = {
     code: error.code,
     message: error.message,
@@ -103,6 +104,7 @@ function deadLetterOf(
     attempt: 1 + attemptsBefore(record),
     ...(schemaId === undefined ? {} : { schemaId }),
     ...(origin === undefined ? {} : { origin }),
+    ...(redriveCause === undefined ? {} : { redriveCause }),
   };
   return deadLetter(record, failure, partitionForKey(record.key ?? Buffer.alloc(0), partitionCounts.deadLetters));
 }

@@ -30,11 +30,13 @@ export function createExtractOutputs(options: ExtractOptions) {
     topic, partition: partitionOf(topic, key), key: Buffer.from(key), value, headers: noHeaders,
   });
 
-  /** CLUSTER may refuse it, and is to tell the attempts before, too. */
-  function feature(record: ConsumedRecord, family: string, value: Buffer): OutputRecord {
-    const { attempts } = rerunOf(record);
-    const output = keyed(topics.features, family, value);
-    return attempts === 0 ? output : { ...output, headers: new Map([[headerNames.runAttempts, Buffer.from(String(attempts))]]) };
+  /** CLUSTER may refuse it, and is then to tell the attempts before, too, and what it comes of. */
+  function feature(record: ConsumedRecord, family: string, index: number, value: Buffer): OutputRecord {
+    const { attempts, redriveCause } = rerunOf(record);
+    const headers = new Map<string, Buffer>();
+    if (attempts > 0) headers.set(headerNames.runAttempts, Buffer.from(String(attempts)));
+    if (redriveCause !== undefined) headers.set(headerNames.redriveCause, Buffer.from(`${redriveCause} ${index}`));
+    return { ...keyed(topics.features, family, value), headers };
   }
 
   function dead(record: ConsumedRecord, thrown: unknown, failed?: Partial<Omit<FailedSteps, 'error'>>): OutputRecord {
@@ -45,6 +47,7 @@ export function createExtractOutputs(options: ExtractOptions) {
     const failure = {
       code: error.code, message: error.message, stage: 'extract', attempt: rerun.attempts + attempt, origin: inputOriginOf(record),
       ...(schemaId === undefined ? {} : { schemaId }),
+      ...(rerun.redriveCause === undefined ? {} : { redriveCause: rerun.redriveCause }),
       ...about,
     };
     return deadLetter(record, failure, partitionOf(topics.deadLetters, record.key));
@@ -66,7 +69,7 @@ export function createExtractOutputs(options: ExtractOptions) {
       const output =
         done.result.kind === 'label'
           ? keyed(topics.labels, itemIdOf(context.input.event), labelValue(options, context, done.result.result))
-          : feature(record, familyOf(context.step), featureValue(options, record, context, done, done.result.vector));
+          : feature(record, familyOf(context.step), context.index, featureValue(options, record, context, done, done.result.vector));
       if (recordBytes(output) <= options.recordBytesMax) return output;
       const message = `the result of ${context.routeStep} has ${recordBytes(output)} bytes; at most ${options.recordBytesMax} are allowed`;
       const error = extractError('LS_EXTRACT_OUTPUT_TOO_LARGE', message, { routeStep: context.routeStep });
@@ -80,7 +83,7 @@ export function createExtractOutputs(options: ExtractOptions) {
       }
       return [...steps].map(([family, routeStep], index) => {
         const event = featureEvent(record, { input, origin, routeStep, family, index });
-        return feature(record, family, options.codec.encode('FeatureEvent', { ...event, attributes: {}, deleted: true }));
+        return feature(record, family, index, options.codec.encode('FeatureEvent', { ...event, attributes: {}, deleted: true }));
       });
     },
   };

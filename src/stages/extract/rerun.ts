@@ -2,7 +2,7 @@
  * What a redrive or a replay asks for. Its headers count in the topics of those two alone: in an input topic anybody could send them, and a
  * parked record would carry them along.
  */
-import type { ConsumedRecord } from '../../core/records.ts';
+import type { ConsumedRecord, Headers } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import { headerNames } from '../../pipeline/headers.ts';
 import type { Labels } from './step-graph.ts';
@@ -14,9 +14,11 @@ export type Rerun = {
   readonly labels: Labels;
   /** Made before. */
   readonly attempts: number;
+  /** Which redrive of which dead letter: copies of a redriven record have it in common. */
+  readonly redriveCause: string | undefined;
 };
 
-const firstRun: Rerun = { steps: undefined, labels: new Map(), attempts: 0 };
+const firstRun: Rerun = { steps: undefined, labels: new Map(), attempts: 0, redriveCause: undefined };
 const attemptsMax = 1_000_000;
 
 export function rerunOf({ topic, headers }: ConsumedRecord): Rerun {
@@ -27,7 +29,14 @@ export function rerunOf({ topic, headers }: ConsumedRecord): Rerun {
     steps: steps?.split(','),
     labels: steps === undefined ? firstRun.labels : labelsOf(headers.get(headerNames.runResults)),
     attempts: Number.isInteger(attempts) && attempts >= 0 ? Math.min(attempts, attemptsMax) : 0,
+    redriveCause: topic === topics.redrive ? redriveCauseOf(headers) : undefined,
   };
+}
+
+/** A replayed record has none: whoever replays an input twice wants it done twice. */
+function redriveCauseOf(headers: Headers): string | undefined {
+  const [of, number] = [headerNames.redriveOf, headerNames.redriveNumber].map((name) => headers.get(name)?.toString() ?? '');
+  return of !== undefined && /^[0-9a-f]{16}$/.test(of) && number !== undefined && /^\d{1,9}$/.test(number) ? `${of} ${number}` : undefined;
 }
 
 /** None where the bytes are no object of texts: the steps that give them are then run, too. */

@@ -303,6 +303,16 @@ describe('a redrive', () => {
     expect(featureOf(outputs[1]).collection).toBe('pets-cat');
   });
 
+  test('tells what comes of it which redrive it was, so that copies of it give the same; a replay and a forged header tell nothing', async () => {
+    const headers = { [headerNames.runRouteSteps]: 'pets/embed', [headerNames.runResults]: '{"classify":"Dog"}', [headerNames.redriveOf]: '0123456789abcdef', [headerNames.redriveNumber]: '2' };
+    const causeOf = async (record: ConsumedRecord): Promise<string | undefined> => header((await process(record)).outputs[0], headerNames.redriveCause);
+    expect(await causeOf(redriven(headers))).toBe('0123456789abcdef 2 0');
+    expect(await causeOf({ ...redriven(headers), value: Buffer.from('garbage') })).toBe('0123456789abcdef 2');
+    expect(await causeOf(redriven(headers, { topic: 'replay' }))).toBeUndefined();
+    expect(await causeOf(redriven({ ...headers, [headerNames.redriveOf]: 'x' }))).toBeUndefined();
+    expect(await causeOf(redriven({ ...headers, [headerNames.redriveNumber]: '' }))).toBeUndefined();
+  });
+
   test('that fails again keeps origin, steps and labels; its attempts rise', async () => {
     const record = redriven({ [headerNames.runRouteSteps]: 'pets/embed', [headerNames.runResults]: '{"classify":"Dog"}', [headerNames.runAttempts]: '2', [headerNames.redriveOf]: 'x' });
     const { outputs } = await process(record, { models: modelsOf({ encoder: failing }) });
