@@ -15,9 +15,6 @@ const indexExtension = 'index';
 
 /** What is read at a time: bounds the work of one turn of the event loop to few milliseconds. */
 export const readChunkBytes = 256 * 1024;
-/** Of large records several are read at a time, or the last one in a chunk, which is cut off and read again, would be a large part of it. */
-const largeChunkBytesMax = 1024 * 1024;
-const largeChunkRecords = 8;
 
 export type OpenSegment = { readonly path: string; readonly handle: FileHandle; readonly index: SparseIndex };
 
@@ -37,7 +34,8 @@ export type ScanRange = {
   /** Of the frame at `offset`. */
   readonly sequence: bigint;
   readonly end: number;
-  readonly chunkBytes: number;
+  /** Where the chunk that begins at an offset is to end; it gets longer where its first frame is. */
+  readonly chunkEnd: (offset: number) => number;
 };
 
 /** Visits frames until `visit` answers false or the range ends; resolves with the sequence after the last one visited. */
@@ -55,8 +53,7 @@ export async function scanFrames(
     if (decoded.kind === 'invalid') throw corruptFile(path, offset, 'a record does not match its sum');
     if (decoded.kind === 'incomplete') {
       if (offset + decoded.bytes > range.end) throw corruptFile(path, offset, 'a record goes beyond what was committed');
-      const chunkBytes = Math.max(range.chunkBytes, Math.min(largeChunkRecords * decoded.bytes, largeChunkBytesMax), decoded.bytes);
-      chunk = await handle.read(offset, Math.min(range.end - offset, chunkBytes));
+      chunk = await handle.read(offset, Math.min(range.end, Math.max(range.chunkEnd(offset), offset + decoded.bytes)) - offset);
       chunkStart = offset;
       if (chunk.length < decoded.bytes) throw corruptFile(path, offset + chunk.length, 'the file ends before what was committed');
       continue;
@@ -101,7 +98,7 @@ async function openExisting(fileSystem: FileSystem, path: string): Promise<FileH
 /** Checks every frame up to the committed end; `nextSequence` is what must follow the last one. */
 export async function scanIndex(segment: Pick<OpenSegment, 'path' | 'handle'>, range: Segment, nextSequence: bigint): Promise<SparseIndex> {
   const index = createSparseIndex();
-  const scan = { offset: fileHeaderBytes, sequence: range.baseSequence, end: range.lengthBytes, chunkBytes: readChunkBytes };
+  const scan = { offset: fileHeaderBytes, sequence: range.baseSequence, end: range.lengthBytes, chunkEnd: (offset: number) => offset + readChunkBytes };
   const reached = await scanFrames(segment, scan, (record, offset) => {
     noteRecord(index, Number(record.sequence - range.baseSequence), offset, record.appendTimeMs);
     return true;

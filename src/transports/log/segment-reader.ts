@@ -16,9 +16,11 @@ import {
   type OpenSegment,
   type SegmentPaths,
 } from './segment-file.ts';
-import { findStart } from './sparse-index.ts';
+import { findStart, offsetAfter, offsetAtOrAfter, offsetAtOrBefore, type SparseIndex } from './sparse-index.ts';
 
 const smallestChunkBytes = 16 * 1024;
+const largeRecordsPerChunk = 8;
+const largeChunkBytesMax = 1024 * 1024;
 
 export type SegmentReaderOptions = SegmentPaths & { readonly cache: SegmentCache; readonly indexRebuilt: (file: string) => void };
 
@@ -50,17 +52,29 @@ export async function readRecords(
     const nextSequence = partition.segments[place + 1]?.baseSequence ?? end;
     const open = (): Promise<OpenSegment> => openClosed(options, partition, committed, nextSequence);
     await options.cache.use(segmentPath(options, partition, segment.baseSequence), open, (opened) => {
-      const start = findStart(opened.index, relativeTo(segment.baseSequence, fromSequence));
+      const from = relativeTo(segment.baseSequence, fromSequence);
+      const start = findStart(opened.index, from);
       const range = {
         offset: start.offset,
         sequence: segment.baseSequence + BigInt(start.relativeSequence),
-        end: committed.lengthBytes,
-        chunkBytes,
+        end: Math.min(committed.lengthBytes, offsetAtOrAfter(opened.index, from + budget.records - records.length) ?? committed.lengthBytes),
+        chunkEnd: (offset: number) => chunkEnd(opened.index, offset, chunkBytes),
       };
       return scanFrames(opened, range, take);
     });
   }
   return records;
+}
+
+/**
+ * At a record that the index knows: the one that a chunk cuts off is read again, and all of a chunk lives as long as one of its records. Of
+ * large records several are read at a time.
+ */
+function chunkEnd(index: SparseIndex, offset: number, chunkBytes: number): number {
+  const second = offsetAfter(index, offset);
+  if (second === undefined) return offset + chunkBytes;
+  const wantedBytes = Math.max(chunkBytes, Math.min(largeRecordsPerChunk * (second - offset), largeChunkBytesMax));
+  return Math.max(second, offsetAtOrBefore(index, offset + wantedBytes) ?? second);
 }
 
 function relativeTo(baseSequence: bigint, sequence: bigint): number {

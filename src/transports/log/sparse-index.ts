@@ -33,17 +33,38 @@ export function noteRecord(index: SparseIndex, relativeSequence: number, offset:
 
 /** The last noted record at or before `relativeSequence`; the segment's first where none is noted. */
 export function findStart(index: SparseIndex, relativeSequence: number): { readonly relativeSequence: number; readonly offset: number } {
-  let low = 0;
-  let high = index.relativeSequences.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((index.relativeSequences[middle] ?? 0) <= relativeSequence) low = middle + 1;
-    else high = middle;
-  }
-  const found = index.relativeSequences[low - 1];
-  const offset = index.offsets[low - 1];
+  const count = countUpTo(index.relativeSequences, relativeSequence);
+  const found = index.relativeSequences[count - 1];
+  const offset = index.offsets[count - 1];
   if (found === undefined || offset === undefined) return { relativeSequence: 0, offset: fileHeaderBytes };
   return { relativeSequence: found, offset };
+}
+
+/** Where the first noted record at or after `relativeSequence` lies; undefined where none is noted. */
+export function offsetAtOrAfter(index: SparseIndex, relativeSequence: number): number | undefined {
+  return index.offsets[countUpTo(index.relativeSequences, relativeSequence - 1)];
+}
+
+/** Where the first noted record behind `offset` lies; undefined where none is noted. */
+export function offsetAfter(index: SparseIndex, offset: number): number | undefined {
+  return index.offsets[countUpTo(index.offsets, offset)];
+}
+
+/** Where the last noted record at or before `offset` lies; undefined where none is noted. */
+export function offsetAtOrBefore(index: SparseIndex, offset: number): number | undefined {
+  return index.offsets[countUpTo(index.offsets, offset) - 1];
+}
+
+/** How many of the rising numbers are at most `value`. */
+function countUpTo(rising: readonly number[], value: number): number {
+  let low = 0;
+  let high = rising.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((rising[middle] ?? 0) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 export function encodeIndex(index: SparseIndex, baseSequence: bigint, segmentBytes: number): Buffer {

@@ -1,6 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { FileSystem } from '../../../src/pipeline/file-system.ts';
+import { createNodeFileSystem } from '../../../src/pipeline/node-file-system.ts';
+import { defaultLogLimits } from '../../../src/transports/log/segment-log-store.ts';
 import { append, openStore, readAll, record, temporaryDirectory, testClock, values } from './store-fixture.ts';
 
 const here = { topic: 'labels', partition: 0 };
@@ -95,5 +98,32 @@ describe('the log on a real disk', () => {
     expect(records.map((stored) => stored.value.length)).toEqual([5, 900_000, 5]);
     expect(records[1]?.value.equals(large)).toBe(true);
     await reopened.close();
+  });
+
+  test.each([100_000, 3_000, 60])('reads records of %d bytes once, whatever is asked for at a time', async (size) => {
+    const inner = createNodeFileSystem();
+    let readBytes = 0;
+    const fileSystem: FileSystem = {
+      ...inner,
+      open: async (...parameters) => {
+        const handle = await inner.open(...parameters);
+        const read: typeof handle.read = async (offset, length) => {
+          const bytes = await handle.read(offset, length);
+          readBytes += bytes.length;
+          return bytes;
+        };
+        return { ...handle, read };
+      },
+    };
+    const store = await openStore(await temporaryDirectory(), { fileSystem, limits: defaultLogLimits });
+    await store.createTopic('labels', 1);
+    const count = Math.ceil(4_000_000 / size);
+    await store.commit({ records: Array.from({ length: count }, () => record('labels', 0, Buffer.alloc(size))), checkpoints: [] });
+    readBytes = 0;
+    const records = Math.ceil(400_000 / size);
+    for (let next = 0; next < count; ) next += (await store.read(here, BigInt(next), { records, bytes: 50_000_000 })).length;
+    // The index knows a record about every 4 KiB: that much more before the first, and behind the last one.
+    expect(readBytes).toBeLessThan(count * (size + 64) + 10 * 4 * 4096);
+    await store.close();
   });
 });
