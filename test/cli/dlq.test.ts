@@ -55,6 +55,9 @@ test('a failed step is redriven alone, once; it fails again, and after its model
 
     const tried = await objects('dlq', 'redrive', '--all', '--dry-run', '-c', file);
     expect(tried).toMatchObject([{ id, outcome: 'would-redrive' }, { redriven: 0, wouldRedrive: 1, dryRun: true }]);
+    const misnamed = await runProgram('dlq', 'redrive', id, 'ffffffffffffffff', '--json', '-c', file);
+    expect([misnamed.code, misnamed.stdout]).toEqual([1, '']);
+    expect(misnamed.stderr).toContain('there is no dead letter ffffffffffffffff; nothing was redriven [LS_CLI_NOT_FOUND]');
     expect(await recordsIn(file, topics.redrive)).toEqual([]);
 
     expect(await objects('dlq', 'redrive', id, '-c', file)).toMatchObject([{ id, outcome: 'redriven' }, { redriven: 1, skipped: 0, dryRun: false }]);
