@@ -1,5 +1,5 @@
 /** What every command shares: where it reads from, where it writes to, and how it gets its configuration. */
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { pino, destination, type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { createProcessContext, openAccess, type Access } from '../compose.ts';
@@ -23,7 +23,12 @@ export type ConfigurationOptions = { readonly config: string; readonly set: read
 export function withConfigurationOptions(command: Command): Command {
   return command
     .requiredOption('-c, --config <file>', 'configuration file (YAML)')
-    .option('--set <path=value>', 'override a setting; may be repeated', (value: string, before: readonly string[]) => [...before, value], [] as readonly string[]);
+    .option('--set <path=value>', 'override a setting; may be repeated', assignmentOption, [] as readonly string[]);
+}
+
+function assignmentOption(value: string, before: readonly string[]): readonly string[] {
+  if (!value.includes('=')) throw new InvalidArgumentError('Write it as PATH=VALUE, such as server.port=9000.');
+  return [...before, value];
 }
 
 export function loadedConfiguration({ config, set }: ConfigurationOptions, { environment, stderr }: CommandLine): Promise<LoadedConfiguration> {

@@ -3,6 +3,7 @@
  * `withExamples`; sections that are the same everywhere (exit status, environment) are added once, at the root.
  */
 import type { Command, Help } from 'commander';
+import { cliError } from '../core/errors/cli.ts';
 import { exitCodes, exitCodeMeanings } from './failure.ts';
 
 const indent = '  ';
@@ -20,6 +21,29 @@ export function withManualPages(program: Command): Command {
     .configureHelp({ formatHelp: manualPage })
     .addHelpText('afterAll', linesText('EXIT STATUS', Object.values(exitCodes).map((code) => `${String(code).padEnd(4)}${exitCodeMeanings[code]}`)))
     .addHelpText('afterAll', ({ command }) => linesText('ENVIRONMENT', environmentOf(command)));
+}
+
+/** Commander's own takes one name, and shows a group where a command of it is asked for. */
+export function addHelpCommand(program: Command): void {
+  const command = program
+    .helpCommand(false)
+    .command('help')
+    .argument('[command...]', 'the command, with the group that it is in')
+    .summary('show the help of a command')
+    .description('show the help of a command, as its option --help does; without a name that of the program')
+    .action((names: readonly string[]) => {
+      let shown = program;
+      for (const name of names) {
+        const child = shown.commands.find((candidate) => candidate.name() === name);
+        if (child === undefined) {
+          const known = shown.commands.map((candidate) => candidate.name()).join(', ');
+          throw cliError('LS_CLI_USAGE', `${pathOf(shown).join(' ')} has no command '${name}'${known === '' ? '' : `; there are ${known}`}`);
+        }
+        shown = child;
+      }
+      shown.outputHelp();
+    });
+  withExamples(command, 'labelstream help publish images', 'labelstream help run');
 }
 
 function environmentOf(command: Command): readonly string[] {

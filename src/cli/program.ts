@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageDirectory } from '../compose.ts';
+import { cliErrors } from '../core/errors/cli.ts';
 import { addClustersCommand } from './clusters.ts';
 import { addCompletionCommand } from './completion.ts';
 import type { CommandLine } from './context.ts';
@@ -10,7 +11,7 @@ import { addDemoCommand } from './demo/demo.ts';
 import { addDlqCommand } from './dlq/dlq.ts';
 import { exitCodeOf, exitCodes, failureText, type ExitCode } from './failure.ts';
 import { addForgetCommand } from './forget.ts';
-import { withExamples, withManualPages } from './help.ts';
+import { addHelpCommand, withExamples, withManualPages } from './help.ts';
 import { addLagCommand } from './lag.ts';
 import { addModelsCommand } from './models.ts';
 import { endWithReader } from './output.ts';
@@ -42,9 +43,16 @@ export async function createProgram(commandLine: CommandLine): Promise<Command> 
     .summary('an event-driven stream processor')
     .description(description)
     .version(version)
-    .showHelpAfterError('(see --help)')
+    .showHelpAfterError(`  ${cliErrors.LS_CLI_USAGE.remedy}`)
     .helpOption('-h, --help', 'show this help')
-    .configureOutput({ writeOut: (text) => void commandLine.stdout.write(text), writeErr: (text) => void commandLine.stderr.write(printableLines(text)) })
+    .configureOutput({
+      writeOut: (text) => void commandLine.stdout.write(text),
+      writeErr: (text) => void commandLine.stderr.write(printableLines(text)),
+      // As every other failure is told.
+      outputError: (text, write) => {
+        write(text.replace(/^error: (.*)/, 'labelstream: $1 [LS_CLI_USAGE]'));
+      },
+    })
     .exitOverride();
   addRunCommand(program, commandLine);
   addDemoCommand(program, commandLine);
@@ -58,6 +66,7 @@ export async function createProgram(commandLine: CommandLine): Promise<Command> 
   addValidateCommand(program, commandLine);
   addModelsCommand(program, commandLine);
   addCompletionCommand(program, commandLine);
+  addHelpCommand(program);
   withExamples(program, 'labelstream demo', 'labelstream run --help');
   inheritExit(program);
   return program;

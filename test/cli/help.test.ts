@@ -71,3 +71,30 @@ describe.each(commands.map((command) => [nameOf(command), command] as const))('%
     }
   });
 });
+
+describe('help NAME...', () => {
+  async function shown(...parameters: string[]): Promise<string> {
+    const program = await newProgram();
+    let text = '';
+    for (const each of withChildren(program)) each.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 80 });
+    await program.parseAsync(parameters, { from: 'user' }).catch((error: unknown) => {
+      if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
+    });
+    return text;
+  }
+
+  test.each([['publish', 'images'], ['publish'], ['help'], ['run']])('%s %s', async (...names: string[]) => {
+    const help = await shown('help', ...names);
+    expect(help).toBe(await shown(...names, '--help'));
+    expect(help).toContain(`SYNOPSIS\n  labelstream ${names.join(' ')} [`);
+  });
+
+  test('without a name: the program', async () => {
+    expect(await shown('help')).toBe(await shown('--help'));
+  });
+
+  test('the group of publish has an example of each of its commands', async () => {
+    const help = await shown('publish', '--help');
+    for (const kind of ['text', 'records', 'images']) expect(help).toContain(`\n  labelstream publish ${kind} `);
+  });
+});

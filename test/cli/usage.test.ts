@@ -10,11 +10,15 @@ vi.setConfig({ testTimeout: 240_000 });
 
 const wrong: readonly (readonly [parameters: string, said: string])[] = [
   ['', 'SYNOPSIS\n  labelstream [options]'],
-  ['foo', "unknown command 'foo'"],
+  ['foo', "labelstream: unknown command 'foo' [LS_CLI_USAGE]\n  See `labelstream COMMAND --help`."],
+  ['tial labels', "labelstream: unknown command 'tial' [LS_CLI_USAGE]\n(Did you mean tail?)\n"],
+  ['help publish imagez', "labelstream publish has no command 'imagez'; there are text, records, images [LS_CLI_USAGE]\n"],
+  ['help run images', "labelstream run has no command 'images' [LS_CLI_USAGE]\n"],
   ['clusters', 'SYNOPSIS\n  labelstream clusters '],
   ['clusters foo', "unknown command 'foo'"],
-  ['validate -c FILE --bogus', "unknown option '--bogus'"],
-  ['run', "required option '-c, --config <file>' not specified"],
+  ['validate -c FILE --bogus', "unknown option '--bogus' [LS_CLI_USAGE]\n"],
+  ['run', "required option '-c, --config <file>' not specified [LS_CLI_USAGE]\n"],
+  ['validate -c FILE --set group', "option '--set <path=value>' argument 'group' is invalid. Write it as PATH=VALUE, such as server.port=9000. [LS_CLI_USAGE]\n"],
   ['publish text -c FILE', "missing required argument 'path'"],
   ['publish records rows.csv --attribute class -c FILE', 'LS_CLI_USAGE'],
   ['publish records rows.csv --source a/b -c FILE', 'LS_CLI_USAGE'],
@@ -38,14 +42,14 @@ test('a wrong command line is exit code 2, with what is wrong on standard error 
 });
 
 describe('a file that cannot be published is exit code 1, before anything of any file is sent', () => {
-  test.each(['missing.csv', 'notes.pdf', 'folder.txt'])('%s', async (name) => {
+  test.each([['missing.csv', 'LS_CLI_FILE'], ['notes.pdf', 'LS_CLI_FILE_KIND'], ['folder.txt', 'LS_CLI_FILE']])('%s', async (name, errorCode) => {
     await withDirectory(async (directory) => {
       const file = await writeConfiguration(directory, notesConfiguration);
       await mkdir(join(directory, 'folder.txt'));
       const good = await writeInput(directory, 'good.txt', ['a text']);
       const { code, stdout, stderr } = await runProgram('publish', 'text', good, join(directory, name), '-c', file);
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toMatch(new RegExp(`${name}: .* \\[LS_CLI_FILE\\]\\n`));
+      expect(stderr).toMatch(new RegExp(`${name}: .* \\[${errorCode}\\]\\n`));
       expect(stderr).not.toContain('published 1');
     });
   });

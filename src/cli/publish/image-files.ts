@@ -30,7 +30,7 @@ export type ImageFiles = {
   readonly unnamed: readonly string[];
 };
 
-/** Throws LS_CLI_FILE for a path that cannot be read or is no image; LS_CLI_INPUT for one that cannot be named, and where two images would have one id. */
+/** Throws LS_CLI_FILE for a path that cannot be read, LS_CLI_FILE_KIND for one that is no image; LS_CLI_INPUT for one that cannot be named, and where two images would have one id. */
 export async function imageFilesOf(paths: readonly string[]): Promise<ImageFiles> {
   const images: ImageFile[] = [];
   const passedOver: string[] = [];
@@ -46,7 +46,7 @@ export async function imageFilesOf(paths: readonly string[]): Promise<ImageFiles
       }
     } else {
       const image = await imageFile(path, basename(path), basename(path));
-      if (image === undefined) throw cliError('LS_CLI_FILE', `${path}: this is no JPEG, PNG or WebP image`, { path });
+      if (image === undefined) throw cliError('LS_CLI_FILE_KIND', `${path}: this is no JPEG, PNG or WebP image`, { path });
       images.push(image);
     }
   }

@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
-import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { CsvError, parse as parseCsv } from 'csv-parse';
 import { cliError } from '../../core/errors/cli.ts';
 
@@ -23,10 +23,10 @@ export type ReadProgress = (bytes: number) => void;
 
 const extensions = new Set(['.csv', '.jsonl', '.ndjson', '.txt']);
 
-/** Throws LS_CLI_FILE for a file of an unknown kind. */
+/** Throws LS_CLI_FILE_KIND. */
 export function requireReadable(file: string): void {
   if (extensions.has(extname(file).toLowerCase())) return;
-  throw cliError('LS_CLI_FILE', `${file}: only ${[...extensions].join(', ')} files can be read`, { file });
+  throw cliError('LS_CLI_FILE_KIND', `${file}: only ${[...extensions].join(', ')} files can be read`, { file });
 }
 
 export function readRows(file: string, format: RowFormat, progress: ReadProgress): AsyncIterable<InputRow> {
@@ -41,19 +41,30 @@ export function readRows(file: string, format: RowFormat, progress: ReadProgress
   }
 }
 
-function openStream(file: string, progress: ReadProgress) {
-  const stream = createReadStream(file);
+/** A row of a table or a line that is longer is none of this program's events. */
+const rowCharactersMax = 16 * 1024 * 1024;
+
+/** The text of a file, which is UTF-8, with or without its mark. Rejects with LS_CLI_FILE, LS_CLI_INPUT. */
+async function* textOf(file: string, progress: ReadProgress): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
   let bytes = 0;
-  stream.on('data', (chunk) => {
-    bytes += chunk.length;
-    progress(bytes);
-  });
-  return stream;
+  try {
+    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      progress(bytes);
+      yield decoder.decode(chunk, { stream: true });
+    }
+    yield decoder.decode();
+  } catch (error) {
+    // What cannot be decoded would be published as other characters than were written.
+    if (error instanceof TypeError) throw cliError('LS_CLI_INPUT', `${file}: not UTF-8`, { file }, { cause: error });
+    throw cliError('LS_CLI_FILE', `${file}: ${(error as Error).message}`, { file }, { cause: error });
+  }
 }
 
 async function* csvRows(file: string, { header }: RowFormat, progress: ReadProgress): AsyncGenerator<InputRow> {
-  const stream = openStream(file, progress);
-  const parser = parseCsv({ columns: header, bom: true, info: true, skip_empty_lines: true, max_record_size: 16 * 1024 * 1024 });
+  const stream = Readable.from(textOf(file, progress));
+  const parser = parseCsv({ columns: header, bom: true, info: true, skip_empty_lines: true, max_record_size: rowCharactersMax });
   stream.on('error', (error) => parser.destroy(error));
   try {
     for await (const row of stream.pipe(parser) as AsyncIterable<{ record: unknown; info: { lines: number } }>) {
@@ -62,9 +73,9 @@ async function* csvRows(file: string, { header }: RowFormat, progress: ReadProgr
       yield { file, line: info.lines, fields: new Map(entries) };
     }
   } catch (error) {
-    const line = error instanceof CsvError && typeof error['lines'] === 'number' ? `, line ${error['lines']}` : '';
-    const code = error instanceof CsvError ? 'LS_CLI_INPUT' : 'LS_CLI_FILE';
-    throw cliError(code, `${file}${line}: ${(error as Error).message}`, { file }, { cause: error });
+    if (!(error instanceof CsvError)) throw error;
+    const line = typeof error['lines'] === 'number' ? `, line ${error['lines']}` : '';
+    throw cliError('LS_CLI_INPUT', `${file}${line}: ${error.message}`, { file }, { cause: error });
   } finally {
     stream.destroy();
   }
@@ -89,25 +100,20 @@ async function* textRows(file: string, progress: ReadProgress): AsyncGenerator<I
   for await (const { text, line } of lines(file, progress)) yield { file, line, fields: new Map([['text', text]]) };
 }
 
+/** Only LF, and CR LF, end a line: readline takes U+2028 for an end, too, which JSON has in its strings. */
 async function* lines(file: string, progress: ReadProgress): AsyncGenerator<{ readonly text: string; readonly line: number }> {
-  const stream = openStream(file, progress);
-  const failed = new Promise<never>((_resolve, reject) => {
-    stream.on('error', (error) => {
-      reject(cliError('LS_CLI_FILE', `${file}: ${error.message}`, { file }, { cause: error }));
-    });
-  });
-  // The iteration below is what observes the failure; without this the rejection would count as unhandled when it ends first.
-  failed.catch(() => undefined);
-  const reader = createInterface({ input: stream, crlfDelay: Infinity })[Symbol.asyncIterator]();
   let line = 0;
-  try {
-    for (;;) {
-      const next = await Promise.race([reader.next(), failed]);
-      if (next.done === true) return;
-      line += 1;
-      if (next.value.trim() !== '') yield { text: next.value, line };
-    }
-  } finally {
-    stream.destroy();
+  let rest = '';
+  for await (const text of textOf(file, progress)) {
+    const ended = `${rest}${text}`.split('\n');
+    rest = ended.pop() ?? '';
+    for (const complete of ended) yield* textLine(complete, (line += 1));
+    if (rest.length > rowCharactersMax) throw cliError('LS_CLI_INPUT', `${file}, line ${line + 1}: longer than ${rowCharactersMax} characters`, { file, line: line + 1 });
   }
+  yield* textLine(rest, line + 1);
+}
+
+function* textLine(ended: string, line: number): Generator<{ readonly text: string; readonly line: number }> {
+  const text = ended.endsWith('\r') ? ended.slice(0, -1) : ended;
+  if (text.trim() !== '') yield { text, line };
 }

@@ -10,7 +10,12 @@ export function addPublishCommand(program: Command, commandLine: CommandLine): v
     .command('publish')
     .summary('publish events from files')
     .description('publish events from files into their input topic, beside a live `run` or without one. An event with the id of an earlier one replaces it');
-  withExamples(publish, 'labelstream publish text news.jsonl --source news -c examples/news.yaml');
+  withExamples(
+    publish,
+    'labelstream publish text news.jsonl --source news -c examples/news.yaml',
+    'labelstream publish records notes.csv --attribute-column class -c examples/banknotes.yaml',
+    'labelstream publish images photos/ --source camera -c examples/pets.yaml',
+  );
   addTextCommand(publish, commandLine);
   addRecordsCommand(publish, commandLine);
   addImagesCommand(publish, commandLine);

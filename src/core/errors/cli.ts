@@ -16,8 +16,14 @@ export const cliErrors = {
   LS_CLI_FILE: {
     cause: 'input',
     retryable: false,
-    summary: 'A file to be published cannot be read, or is of a kind that no event is made of.',
-    remedy: 'Check path and permissions. `publish text` and `publish records` take .csv, .jsonl, .ndjson and .txt; `publish images` takes JPEG, PNG and WebP.',
+    summary: 'A file or folder to be published cannot be read.',
+    remedy: 'Check path and permissions.',
+  },
+  LS_CLI_FILE_KIND: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A file to be published is of a kind that the command makes no event of.',
+    remedy: '`publish text` and `publish records` take .csv, .jsonl, .ndjson and .txt; `publish images` takes JPEG, PNG and WebP, and folders.',
   },
   LS_CLI_COLUMN: {
     cause: 'input',
@@ -29,7 +35,7 @@ export const cliErrors = {
     cause: 'input',
     retryable: false,
     summary: 'There is nothing of that name.',
-    remedy: 'List what is there, for example with `labelstream clusters list`.',
+    remedy: 'Check the name. `labelstream clusters list` tells the clusters and collections that there are, `labelstream dlq list` the dead letters.',
   },
   LS_CLI_RANGE_EMPTY: {
     cause: 'input',
@@ -47,7 +53,7 @@ export const cliErrors = {
     cause: 'environment',
     retryable: false,
     summary: 'A model failed a check of `models verify`.',
-    remedy: 'See the checks that failed: fetch the files again, or mark the model reproducible: false and know what that means.',
+    remedy: 'See the first check that failed. `manifest`, `files`: name the directory of the model, or fetch its files again. `load`, `known-answers`: make the model again. `batch-invariance`: give it the batch size 1 alone, or mark it reproducible: false and know what that means.',
   },
 } as const satisfies ErrorArea;
 
