@@ -55,6 +55,34 @@ describe('JSON lines', () => {
   });
 });
 
+describe('lines', () => {
+  test('end with LF or CR LF alone: what else Unicode takes for an end is text', async () => {
+    const text = 'a\u2028b\u2029c\u0085d\re';
+    const rows = await rowsOf('u.jsonl', `${JSON.stringify({ text })}\r\n${JSON.stringify({ text: 'next' })}`);
+    expect(rows.map(({ line, fields }) => [line, fields.get('text')])).toEqual([[1, text], [2, 'next']]);
+    expect((await rowsOf('u.txt', `\ufeff${text}\n \n\nnext\r\n`)).map(({ line, fields }) => [line, fields.get('text')])).toEqual([[1, text], [4, 'next']]);
+  });
+
+  test('go across the pieces in which a file is read', async () => {
+    const long = '\u20ac'.repeat(100_000);
+    expect((await rowsOf('long.txt', `${long}\n${long}`)).map(({ fields }) => fields.get('text'))).toEqual([long, long]);
+  });
+
+  test('of more than 16 Mi characters are refused', async () => {
+    await expect(rowsOf('endless.txt', `a\n${'b'.repeat(17 * 1024 * 1024)}`)).rejects.toMatchObject({ code: 'LS_CLI_INPUT', message: expect.stringContaining('line 2') as string });
+  });
+});
+
+test.each(['x.csv', 'x.jsonl', 'x.txt'])('%s that is not UTF-8 is refused: nothing is replaced', async (name) => {
+  const file = join(directory, name);
+  await writeFile(file, Buffer.from('text\n{"text":"M\xfcller"}\n', 'latin1'));
+  await expect(Array.fromAsync(readRows(file, { header: true }, () => undefined))).rejects.toMatchObject({ code: 'LS_CLI_INPUT', message: `${file}: not UTF-8` });
+});
+
+test.each(['gone.csv', 'gone.jsonl'])('%s that is not there is told as a file', async (name) => {
+  await expect(Array.fromAsync(readRows(join(directory, name), { header: true }, () => undefined))).rejects.toMatchObject({ code: 'LS_CLI_FILE' });
+});
+
 test('records: numeric columns are values, others must be named', async () => {
   const [row] = await rowsOf('r.csv', 'id,a,b,kind\nx,1.5,-2e3,good\n');
   const named = { ...options, idColumn: 'id', attributeColumns: ['kind'] };
