@@ -6,11 +6,12 @@ import * as nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-const own = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
+// The npm package `node`: in the repository its own, and where labelstream is installed the one that is installed beside it.
+const brought = ['../node_modules/node/bin/node', '../../node/bin/node'].map((path) => fileURLToPath(new URL(path, import.meta.url))).find((path) => existsSync(path));
 if (major > 24 || (major === 24 && minor >= 6) || (major === 22 && minor >= 22)) await start();
-else if (existsSync(own)) restart();
+else if (brought !== undefined) restart(brought);
 else {
-  console.error(`labelstream needs Node ^22.22 || >=24.6; this is ${process.version}. In the repository, npm ci brings one along.`);
+  console.error(`labelstream needs Node ^22.22 || >=24.6; this is ${process.version}. Beside an installed package, \`npm install node@24\` brings one along; in the repository, \`npm ci\`.`);
   process.exitCode = 1;
 }
 
@@ -21,9 +22,9 @@ async function start() {
   await import(existsSync(source) ? source.href : new URL('../dist/main.js', import.meta.url).href);
 }
 
-/** With the Node that the repository brings along; signals and the exit code go through. */
-function restart() {
-  const child = spawn(own, process.argv.slice(1), { stdio: 'inherit' });
+/** With the Node that was brought along; signals and the exit code go through. */
+function restart(node) {
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' });
   // A terminal sends Ctrl-C to both; this process only waits.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));
