@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { createClusterResolver, openCodec } from '../src/index.ts';
 
 type Table = { positions: Record<string, Record<string, string>>; resolver?: string; clusterOf: Record<string, string | null> };
@@ -31,16 +32,21 @@ function emptyTable(error: NodeJS.ErrnoException): Table {
   return { positions: {}, clusterOf: {} };
 }
 
+/** The program of the package itself: no path needs to lead to it. */
+function labelstream(...parameters: readonly string[]) {
+  const program = fileURLToPath(new URL('bin/labelstream.js', import.meta.resolve('labelstream/package.json')));
+  return spawn(process.execPath, [program, ...parameters], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
 async function follow(topic: string, apply: (value: Buffer) => void): Promise<void> {
   const positions = (table.positions[topic] ??= {});
   const from = Object.entries(positions).flatMap(([partition, position]) => ['--from', `${partition}:${position}`]);
-  const command = ['tail', topic, '-c', configuration, '--from-start', ...from, '--until-end', '--encoded'];
-  const child = spawn('labelstream', command, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = labelstream('tail', topic, '-c', configuration, '--from-start', ...from, '--until-end', '--encoded');
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   for await (const line of createInterface({ input: child.stdout })) {
     const record = JSON.parse(line) as { partition: number; nextPosition: string; value: string };
     apply(Buffer.from(record.value, 'base64'));
     positions[record.partition] = record.nextPosition;
   }
-  if ((await ended) !== 0) throw new Error(`${command.join(' ')} failed`);
+  if ((await ended) !== 0) throw new Error(`labelstream tail ${topic} failed`);
 }

@@ -1,7 +1,7 @@
 // The indexer of the documents: killed in the middle and started again, beside a service that is killed and started again, it ends with the same table as
 // `clusters list`.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { access, chmod, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -42,22 +42,26 @@ function publish(file: string, published: readonly TextEvent[]): Promise<void> {
   );
 }
 
-/** A `labelstream` for the indexer's path: notes each call, and hangs where the file `hang` names its topic. */
-async function writeCommand(directory: string): Promise<void> {
-  const script = `#!/bin/sh
-echo "$$ $2" >> '${directory}/calls'
-if grep -qx "$2" '${directory}/hang' 2>/dev/null; then exec sleep 600; fi
-exec '${process.execPath}' '${repository}/bin/labelstream.js' "$@"
+/** The indexer as a program of somebody else's, with a `labelstream` of its own that notes each call, and hangs where the file `hang` names its topic. */
+async function writeIndexer(directory: string): Promise<void> {
+  const source = await readFile(join(repository, 'examples/indexer.ts'), 'utf8');
+  await writeFile(join(directory, 'indexer.ts'), source.replace('../src/index.ts', join(repository, 'src/index.ts')));
+  await writeFile(join(directory, 'package.json'), '{ "type": "module" }\n');
+  const labelstream = join(directory, 'node_modules/labelstream');
+  await mkdir(join(labelstream, 'bin'), { recursive: true });
+  await writeFile(join(labelstream, 'package.json'), '{ "type": "module" }\n');
+  const program = `import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+const topic = process.argv[3];
+appendFileSync('${directory}/calls', process.pid + ' ' + topic + '\\n');
+const hangs = existsSync('${directory}/hang') && readFileSync('${directory}/hang', 'utf8').split('\\n').includes(topic);
+if (hangs) setInterval(() => undefined, 600_000);
+else await import('${repository}/bin/labelstream.js');
 `;
-  await writeFile(join(directory, 'labelstream'), script);
-  await chmod(join(directory, 'labelstream'), 0o755);
+  await writeFile(join(labelstream, 'bin/labelstream.js'), program);
 }
 
 function startIndexer(directory: string, file: string): ChildProcess {
-  return spawn(process.execPath, [join(repository, 'examples/indexer.ts'), file, join(directory, 'table.json')], {
-    env: { ...process.env, PATH: `${directory}:${process.env['PATH'] ?? ''}` },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  return spawn(process.execPath, [join(directory, 'indexer.ts'), file, join(directory, 'table.json')], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 async function index(directory: string, file: string): Promise<Readonly<Record<string, string | null>>> {
@@ -88,7 +92,7 @@ async function killIndexer(directory: string, file: string): Promise<void> {
 test(`the table of the indexer is that of the clusters (seed ${seed})`, { timeout: 300_000 }, async () => {
   await withDirectory(async (directory) => {
     await writeEncoder(directory);
-    await writeCommand(directory);
+    await writeIndexer(directory);
     const file = await writeConfiguration(directory, textsConfiguration('eps: 0.006, minPoints: 2'));
     const all = events(2000);
     await publish(file, all.slice(0, 1000));
@@ -123,7 +127,7 @@ test(`the table of the indexer is that of the clusters (seed ${seed})`, { timeou
 
 test('a table that cannot be read is not taken for a first start', async () => {
   await withDirectory(async (directory) => {
-    await writeCommand(directory);
+    await writeIndexer(directory);
     const table = join(directory, 'table.json');
     await symlink('table.json', table);
     const code = await new Promise((ended) => startIndexer(directory, 'none.yaml').on('exit', ended));
