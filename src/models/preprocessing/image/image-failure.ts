@@ -15,7 +15,8 @@ const ofTheImage = /^(?:Input image exceeds|Input buffer (?:has corrupt header|i
 export function imageFailure(error: unknown): LabelstreamError {
   if (error instanceof LabelstreamError) return error;
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
-  if (lack.test(message)) return imageError('LS_IMAGE_RESOURCES', `there was not enough to decode the image: ${message}`, {}, { cause: error });
+  // Node's words for a lack of memory in zlib are "Zlib error".
+  if (lack.test(message) || (error instanceof Error && 'code' in error && error.code === 'Z_MEM_ERROR')) return imageError('LS_IMAGE_RESOURCES', `there was not enough to decode the image: ${message}`, {}, { cause: error });
   if (name === 'Error' && ofTheImage.test(message)) return imageError('LS_IMAGE_CORRUPT', `the image cannot be decoded: ${message}`, {}, { cause: error });
   return imageError('LS_IMAGE_DECODER', `the decoder failed on the image: ${name}: ${message}`, {}, { cause: error });
 }

@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { imageError } from '../../../../src/core/errors/image.ts';
 import { imageFailure } from '../../../../src/models/preprocessing/image/image-failure.ts';
@@ -21,7 +24,7 @@ test.each([
   new Error('Input buffer has corrupt header: VipsJpeg: out of memory -- size == 3MB'),
   new Error('vips_threadset: unable to create thread'),
   new Error('write error\nunix error: No space left on device'),
-  Object.assign(new Error('insufficient memory'), { code: 'Z_MEM_ERROR' }),
+  Object.assign(new Error('Zlib error'), { code: 'Z_MEM_ERROR' }),
 ])('what is lacking is the machine\'s, and may be there again: %s', (error) => {
   expect(imageFailure(error)).toMatchObject({ code: 'LS_IMAGE_RESOURCES', retryable: true, description: { cause: 'environment' }, cause: error });
 });
@@ -41,4 +44,22 @@ test.each([
 test('what has a code keeps it', () => {
   const known = imageError('LS_IMAGE_TOO_LARGE', 'large');
   expect(imageFailure(known)).toBe(known);
+});
+
+test('a decoder that really gets no memory', async () => {
+  const blank = (side: number): Promise<Buffer> => sharp({ create: { width: side, height: side, channels: 3, background: '#456' } }).jpeg({ progressive: true }).toBuffer();
+  const small = await blank(8);
+  const script = `
+    import { execFileSync } from 'node:child_process';
+    import { readFile } from 'node:fs/promises';
+    import { imageTensor } from ${JSON.stringify(resolve(import.meta.dirname, '../image-fixtures.ts'))};
+    const images = Buffer.concat(await process.stdin.toArray());
+    await imageTensor(images.subarray(0, ${small.length}));
+    const [, kilobytes] = /VmSize:\\s+(\\d+)/.exec(await readFile('/proc/self/status', 'utf8'));
+    execFileSync('prlimit', ['--pid', String(process.pid), '--as=' + (1024 * kilobytes + 20_000_000)]);
+    await imageTensor(images.subarray(${small.length})).then(() => console.log('image'), ({ code }) => console.log(code));
+  `;
+  const input = Buffer.concat([small, await blank(6_000)]);
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', cwd: import.meta.dirname, input });
+  expect(said.trim()).toBe('LS_IMAGE_RESOURCES');
 });
