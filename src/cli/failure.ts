@@ -16,17 +16,23 @@ export class ConfigurationMistakes extends Error {
   override readonly name = 'ConfigurationMistakes';
   readonly file: string;
   readonly mistakes: readonly ConfigurationMistake[];
+  /** Whether standard output has them already, for a program. */
+  readonly told: boolean;
 
-  constructor(file: string, mistakes: readonly ConfigurationMistake[]) {
+  constructor(file: string, mistakes: readonly ConfigurationMistake[], told = false) {
     super(`${file} has ${mistakes.length} ${mistakes.length === 1 ? 'mistake' : 'mistakes'}`);
     this.file = file;
     this.mistakes = mistakes;
+    this.told = told;
   }
 }
 
-/** What ended a service that was running: a failure, whatever its cause, because its configuration was good enough to start. */
-export class ServiceFailure extends Error {
-  override readonly name = 'ServiceFailure';
+/**
+ * Exit code 1, whatever the cause says that it carries: what ended a service that was running (its configuration was good enough to start), or the
+ * files of a model that is to be imported (no configuration names it yet).
+ */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure';
 }
 
 function mistakeLines({ file, mistakes }: ConfigurationMistakes): readonly string[] {
@@ -38,9 +44,9 @@ function mistakeLines({ file, mistakes }: ConfigurationMistakes): readonly strin
 }
 
 export function failureText(error: unknown): string {
-  if (error instanceof ConfigurationMistakes) return [`labelstream: ${error.message}`, ...mistakeLines(error)].join('\n');
+  if (error instanceof ConfigurationMistakes) return [`labelstream: ${error.message}`, ...(error.told ? [] : mistakeLines(error))].join('\n');
   if (error instanceof LabelstreamError) return [`labelstream: ${error.message} [${error.code}]`, ...remedies(error)].join('\n');
-  if (error instanceof ServiceFailure) return failureText(error.cause);
+  if (error instanceof CommandFailure) return failureText(error.cause);
   if (isInterruption(error)) return 'labelstream: interrupted';
   return `labelstream: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }

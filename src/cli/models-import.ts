@@ -2,12 +2,14 @@
 import { stat } from 'node:fs/promises';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { cliError } from '../core/errors/cli.ts';
+import { LabelstreamError } from '../core/errors/error.ts';
 import { imagePresets, type ImageSteps } from '../models/import-image-steps.ts';
 import type { LabelGroup } from '../models/import-labels.ts';
 import { importOnnx, importTasks, type OnnxImport } from '../models/import-onnx.ts';
 import { importTransformer, transformerPoolings } from '../models/import-transformer.ts';
 import type { WrittenModel } from '../models/manifest-writer.ts';
 import { outputOf, type CommandLine } from './context.ts';
+import { CommandFailure } from './failure.ts';
 import { withExamples } from './help.ts';
 import type { Output } from './output.ts';
 
@@ -48,16 +50,13 @@ export function addModelsImportCommand(models: Command, commandLine: CommandLine
   command.action(async (path: string, { to, modelVersion, group, knownInput, force, json, ...options }: ImportOptions) => {
     const output = outputOf(commandLine, json);
     const write = { force: force === true, signal: commandLine.signal };
-    if (await isDirectory(path)) {
-      refuseOthers(command);
-      print(await importTransformer({ ...options, from: path, directory: to, version: modelVersion }, write), output);
-      return;
-    }
-    const written = await importOnnx(
-      { ...options, file: path, directory: to, groups: group, knownInputs: knownInput, ...(modelVersion === undefined ? {} : { version: modelVersion }) },
-      write,
-    );
-    print(written, output);
+    const fromDirectory = await isDirectory(path);
+    if (fromDirectory) refuseOthers(command);
+    const version = modelVersion === undefined ? {} : { version: modelVersion };
+    const importing = fromDirectory
+      ? importTransformer({ ...options, from: path, directory: to, version: modelVersion }, write)
+      : importOnnx({ ...options, file: path, directory: to, groups: group, knownInputs: knownInput, ...version }, write);
+    print(await importing.catch(refuse), output);
   });
   withExamples(
     command,
@@ -117,6 +116,10 @@ function addProofOptions(command: Command): void {
     .addOption(new Option('--tolerance <share>', 'of the largest number of a known answer; without it 0.001, 0.01 for float16, 0.05 for quantised networks').argParser(number))
     .addOption(new Option('--batch-sizes <sizes>', 'batches in which an open batch is executed; without it 1,8, or 1 where results depend on the batch').argParser(wholeNumbers))
     .option('--dequantise', 'compute with float32 where weights are stored as integers');
+}
+
+function refuse(error: unknown): never {
+  throw error instanceof LabelstreamError ? new CommandFailure(error.message, { cause: error }) : error;
 }
 
 async function isDirectory(path: string): Promise<boolean> {

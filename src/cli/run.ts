@@ -3,7 +3,7 @@ import { createProcessContext } from '../compose.ts';
 import { located, SettingsRefused } from '../config/mistakes.ts';
 import { startService } from '../service.ts';
 import { createLogger, loadedConfiguration, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
-import { ConfigurationMistakes, isInterruption, ServiceFailure } from './failure.ts';
+import { CommandFailure, ConfigurationMistakes, isInterruption } from './failure.ts';
 import { fileMistakes } from './file-mistakes.ts';
 import { withExamples } from './help.ts';
 
@@ -49,7 +49,7 @@ async function run(options: RunOptions, commandLine: CommandLine): Promise<void>
   logger.info({ reason: failure?.message ?? (commandLine.signal.aborted ? 'signal' : 'idle') }, 'stopping');
   const { forced } = await service.stop();
   logger.info({ ...(await context.metrics.totals()), forced, longestStallMs: Math.round(service.longestStallMs()) }, 'stopped');
-  if (failure !== undefined) throw new ServiceFailure('the service failed', { cause: failure });
+  if (failure !== undefined) throw new CommandFailure('the service failed', { cause: failure });
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {

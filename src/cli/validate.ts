@@ -16,8 +16,9 @@ export function addValidateCommand(program: Command, commandLine: CommandLine): 
       const mistakes =
         loaded.configuration === undefined ? loaded.mistakes : located(await fileMistakes(loaded.configuration, 'contents'), loaded.lineOf);
       if (output.json) for (const mistake of mistakes) output.object({ file: options.config, ...mistake });
-      if (mistakes.length > 0) throw new ConfigurationMistakes(options.config, mistakes);
+      if (mistakes.length > 0) throw new ConfigurationMistakes(options.config, mistakes, output.json);
       if (!output.json) output.line(`${options.config} is valid`);
+      if (loaded.configuration?.routes.length === 0) output.note(`${options.config} has no routes: no event would be processed`);
     });
   withExamples(command, 'labelstream validate -c examples/news.yaml', 'labelstream validate -c examples/news.yaml --json');
 }

@@ -36,7 +36,7 @@ export function parseConfiguration(text: string, options: LoadOptions): LoadedCo
   const overrideMistakes = isTree(tree) ? applyOverrides(tree, options) : [];
   const parsed = settings.safeParse(tree);
   if (!parsed.success) {
-    const found = parsed.error.issues.flatMap((issue) => mistakesOf(issue, issue.path as SettingPath));
+    const found = parsed.error.issues.flatMap((issue) => mistakesOf(issue, issue.path as SettingPath, tree));
     const others = [...found, ...mistakesOfTheRest(tree, options)].filter(({ path }) => !isUnset(path, document.mistakes));
     return refused([...document.mistakes, ...overrideMistakes, ...located(others, document.lineOf)]);
   }
@@ -90,11 +90,19 @@ function freeze<Value>(value: Value): Value {
 }
 
 /** An issue of zod as one mistake, or as one for each unknown key. */
-function mistakesOf(issue: z.core.$ZodIssue, path: SettingPath): UnlocatedMistake[] {
+function mistakesOf(issue: z.core.$ZodIssue, path: SettingPath, tree: unknown): UnlocatedMistake[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => mistake('LS_CONFIG_KEY_UNKNOWN', [...path, key], `there is no setting "${pathText([...path, key])}"`));
   }
+  if (path.length > 0 && valueAt(tree, path) === undefined) {
+    const expected = lowerFirst(issue.message).replace(/^invalid (input|option): /, '').replace(/, received undefined$/, '');
+    return [mistake('LS_CONFIG_VALUE', path, `${pathText(path)} is missing: ${expected}`)];
+  }
   return [mistake('LS_CONFIG_VALUE', path, `${pathText(path) || 'the configuration'}: ${lowerFirst(issue.message)}`)];
+}
+
+function valueAt(tree: unknown, path: SettingPath): unknown {
+  return path.reduce<unknown>((node, part) => (typeof node === 'object' && node !== null ? (node as Record<string | number, unknown>)[part] : undefined), tree);
 }
 
 function mistake(code: ConfigErrorCode, path: SettingPath, message: string): UnlocatedMistake {

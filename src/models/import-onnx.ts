@@ -3,7 +3,7 @@
  * a fixed batch, opset), what the options say is checked against it, and what the model gives is asked of the model itself.
  */
 import { readFile, realpath } from 'node:fs/promises';
-import { basename, dirname, extname, join, sep } from 'node:path';
+import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import { modelError } from '../core/errors/model.ts';
 import { imageSteps, isFixed, shapeText, type ImageStepOptions, type ImageSteps } from './import-image-steps.ts';
 import { groupMembers, readLabels, type LabelGroup } from './import-labels.ts';
@@ -43,12 +43,12 @@ const modelFile = 'model.onnx';
 const batchSizesOfAnOpenBatch = [1, 8];
 const quantising = /^(QLinear|QuantizeLinear|DequantizeLinear|DynamicQuantizeLinear|ConvInteger|MatMulInteger)/;
 
-/** Rejects with LS_MODEL_LOAD, LS_MODEL_IMPORT, LS_MODEL_EXTERNAL_DATA or LS_MODEL_MANIFEST; nothing is written then. */
+/** Rejects with LS_MODEL_IMPORT, LS_MODEL_LOAD (onnxruntime does not take it), LS_MODEL_EXTERNAL_DATA or LS_MODEL_MANIFEST; nothing is written then. */
 export async function importOnnx(options: OnnxImport, writing: WriteOptions = {}): Promise<WrittenModel> {
   const source = await readSource(options);
   const draft = await draftOf(source, await portsOf(source, options), options);
   const written = await writeModelDirectory(options.directory, draft, writing);
-  return { ...written, notes: [...written.notes, ...scoreNotes(written.manifest)] };
+  return { ...written, notes: [...written.notes, ...scoreNotes(written.manifest), ...(options.task === undefined ? taskNotes(written.manifest) : [])] };
 }
 
 type Ports = {
@@ -145,7 +145,7 @@ function parsed(file: string, bytes: Uint8Array): { graph: OnnxGraph; externalLo
     if (graph.outputs.length === 0) throw new RangeError('it has no graph with an output');
     return { graph, ...onnxStructure(bytes) };
   } catch (error) {
-    throw modelError('LS_MODEL_LOAD', `${file} is no ONNX file: ${messageOf(error)}`, { file }, { cause: error });
+    throw modelError('LS_MODEL_IMPORT', `${file} is no ONNX file: ${messageOf(error)}`, { file }, { cause: error });
   }
 }
 
@@ -220,12 +220,29 @@ function toleranceShareOf({ operators }: OnnxGraph, inputType: string): number {
 
 function scoreNotes({ postprocessing, knownAnswers }: Manifest): string[] {
   if (postprocessing.kind !== 'scores' || postprocessing.activation !== 'none') return [];
-  const isProbable = knownAnswers.every(({ output }) => output.every((score) => score >= 0) && output.reduce((total, score) => total + score, 0) < 1.05);
+  const isProbable = knownAnswers.every(({ output }) => isNowhereNegative(output) && sumOf(output) < 1.05);
   return isProbable ? [] : ['its scores are no probabilities: consider --activation softmax'];
 }
 
+/** What nobody called a classification may look like one: numbers that add up to 1 for every image. */
+function taskNotes({ task, knownAnswers }: Manifest): string[] {
+  const addsUp = knownAnswers.every(({ output }) => output.length > 1 && isNowhereNegative(output) && Math.abs(sumOf(output) - 1) < 0.01);
+  if (task !== 'image-features' || !addsUp) return [];
+  return ['its numbers look like the probabilities of classes: for image-classification say with --labels or --group what they are called; --task image-features says that it is none'];
+}
+
+function isNowhereNegative(numbers: readonly number[]): boolean {
+  return numbers.every((number) => number >= 0);
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** Many models lie in a file of the name `model`, in a directory that says which. */
 function nameFrom(file: string): string {
-  const name = basename(file, extname(file)).toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '').slice(0, 100);
+  const own = basename(file, extname(file));
+  const name = (own.toLowerCase() === 'model' ? basename(dirname(resolve(file))) : own).toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '').slice(0, 100);
   return name === '' ? 'model' : name;
 }
 

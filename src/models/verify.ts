@@ -63,7 +63,7 @@ export async function verifyModel(directory: string, { seed = 1, rounds = 4, sig
   };
   const isReadable = await check('manifest', async () => {
     manifest = await readManifest(directory);
-    return { ok: true, detail: `${manifest.name} ${manifest.version}, ${manifest.task}, ${manifest.licence}` };
+    return { ok: true, detail: `${manifest.name} ${manifest.version}, ${manifest.task}, licence: ${manifest.licence}` };
   });
   if (isReadable) await verifyBehind(directory, check, seededRandom(seed), { seed, rounds, signal });
   const isExcused = ({ name }: VerifyCheck): boolean => name === 'batch-invariance' && manifest?.reproducible === false;

@@ -52,3 +52,17 @@ test.each([
     expect(await readdir(directory)).toEqual([]);
   });
 });
+
+test.each([
+  ['no ONNX file', Buffer.from('id,text\n1,a\n'), /a\.onnx is no ONNX file: .* \[LS_MODEL_IMPORT\]\n {2}Follow the message/],
+  ['what onnxruntime does not take', onnxModel({ inputs: [], outputs: [{ name: 'o', type: 'float32', shape: [1] }], nodes: [node('Nonsense', [], ['o'])] }), /\[LS_MODEL_LOAD\]\n/],
+])('%s is exit code 1: no configuration names it yet', async (_, content, said) => {
+  await withDirectory(async (directory) => {
+    await writeFile(join(directory, 'a.onnx'), content);
+    const { code, stdout, stderr } = await runProgram('models', 'import', join(directory, 'a.onnx'), '--to', join(directory, 'model'), '--preset', 'unit');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(said);
+    expect(stderr).not.toContain('CommandFailure');
+    expect(await readdir(directory)).toEqual(['a.onnx']);
+  });
+});

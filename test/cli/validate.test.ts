@@ -16,6 +16,13 @@ test('a valid configuration is exit code 0', async () => {
   });
 });
 
+test('a configuration that processes nothing is valid, and is told to be so', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, '\n');
+    expect(await runProgram('validate', '-c', file)).toMatchObject({ code: 0, stdout: `${file} is valid\n`, stderr: `${file} has no routes: no event would be processed\n` });
+  });
+});
+
 test('mistakes of the text: every one, for people and as JSON', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, `delivery: twice\nserver:\n  prot: 1\n${notesConfiguration.replace('dataDirectory: data\nserver: { enabled: false }\n', '')}`);
@@ -25,7 +32,8 @@ test('mistakes of the text: every one, for people and as JSON', async () => {
     expect(stderr).toMatch(/labelstream\.yaml:1: delivery: .* \[LS_CONFIG_VALUE\]\n {2}Give a value/);
     expect(stderr).toMatch(/labelstream\.yaml:3: there is no setting "server\.prot" \[LS_CONFIG_KEY_UNKNOWN\]\n {2}Correct or remove/);
     const json = await runProgram('validate', '-c', file, '--json');
-    expect(json.code).toBe(78);
+    // What standard output has already is only counted.
+    expect(json).toMatchObject({ code: 78, stderr: `labelstream: ${file} has 2 mistakes\n` });
     expect(jsonLines(json.stdout)).toMatchObject([
       { file, line: 1, code: 'LS_CONFIG_VALUE', path: ['delivery'] },
       { file, line: 3, code: 'LS_CONFIG_KEY_UNKNOWN', path: ['server', 'prot'] },
@@ -179,6 +187,6 @@ test('models verify: exit code 0 for a good model, 1 for one that fails', async 
     const { code, stdout, stderr } = await runProgram('models', 'verify', join(directory, 'encoder'), join(directory, 'none'));
     expect(code).toBe(1);
     expect(stdout).toMatch(/^test-encoder 1\.0\.0: FAILED\n[^]*LS_MODEL_HASH[^]*\nnone: FAILED\n[^]*LS_MODEL_MANIFEST/);
-    expect(stderr).toMatch(/not fit for use: test-encoder, none \[LS_CLI_MODEL_UNFIT\]\n {2}See the checks/);
+    expect(stderr).toMatch(/not fit for use: test-encoder, none \[LS_CLI_MODEL_UNFIT\]\n {2}See the first check that failed\. `manifest`, `files`: name the directory/);
   });
 });

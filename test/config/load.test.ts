@@ -88,6 +88,15 @@ describe('every mistake is told at once, with its line', () => {
     ]);
   });
 
+  test('of what is missing, in words of configuration files', () => {
+    const text = 'models:\n  a: {}\nroutes:\n  - { name: a, steps: [{ name: b, task: text-features, model: a, collection: 7 }] }\n';
+    expect(mistakes(text)).toEqual([
+      '2 LS_CONFIG_VALUE models.a.directory is missing: expected string',
+      expect.stringMatching(/^4 LS_CONFIG_VALUE routes\[0\]\.from is missing: expected one of "/),
+      '4 LS_CONFIG_VALUE routes[0].steps[0].collection: invalid input: expected string, received number',
+    ]);
+  });
+
   test.each(['version', 'minPoints', 'collectionsMax', 'window.itemsMax'])('of a number that no event can carry: %s', (setting) => {
     const [outer = '', inner] = setting.split('.');
     const withValue = (value: number) => valid.replace(/ {4}minPoints: 5\n/, `${setting === 'minPoints' ? '' : '    minPoints: 5\n'}    ${outer}: ${inner === undefined ? value : `{ ${inner}: ${value} }`}\n`);

@@ -119,6 +119,27 @@ test('an inner tensor becomes the output', async () => {
   expect(norm).toBeCloseTo(1, 5);
 });
 
+test('what looks like a classification and is imported as features is told; who names the task means it', async () => {
+  const model = onnxModel({
+    inputs: [{ name: 'image', type: 'float32', shape: [1, 3, 2, 2] }],
+    outputs: [{ name: 'probabilities', type: 'float32', shape: [1, 12] }],
+    nodes: [node('Flatten', ['image'], ['flat'], [{ name: 'axis', value: 1 }]), node('Softmax', ['flat'], ['probabilities'], [{ name: 'axis', value: 1 }])],
+  });
+  const { options } = await written(model);
+  const guessed = await importOnnx(options);
+  expect(guessed.manifest.task).toBe('image-features');
+  expect(guessed.notes).toEqual([expect.stringMatching(/look like the probabilities of classes: .*--labels or --group/)]);
+  expect((await importOnnx({ ...options, task: 'image-features' }, { force: true })).notes).toEqual([]);
+});
+
+test('a file of the name model is called as its directory', async () => {
+  const { directory, options } = await written(alone());
+  await mkdir(join(directory, 'Drawing Classifier'));
+  await writeFile(join(directory, 'Drawing Classifier', 'model.onnx'), alone());
+  const { manifest } = await importOnnx({ ...options, file: join(directory, 'Drawing Classifier', 'model.onnx') });
+  expect(manifest.name).toBe('drawing-classifier');
+});
+
 test('labels or groups make it a classification; scores that are no probabilities are told', async () => {
   const { directory, options } = await written(alone());
   const labels = join(directory, 'labels.txt');
@@ -159,8 +180,8 @@ test('weights beside the file are taken along; elsewhere they are refused', asyn
 });
 
 test.each<[string, Uint8Array, Partial<OnnxImport>, string, string]>([
-  ['no ONNX file', Buffer.from('# A readme'), {}, 'LS_MODEL_LOAD', 'is no ONNX file'],
-  ['an empty file', new Uint8Array(), {}, 'LS_MODEL_LOAD', 'no graph with an output'],
+  ['no ONNX file', Buffer.from('# A readme'), {}, 'LS_MODEL_IMPORT', 'is no ONNX file'],
+  ['an empty file', new Uint8Array(), {}, 'LS_MODEL_IMPORT', 'no graph with an output'],
   ['a file that onnxruntime does not take', onnxModel({ inputs: [], outputs: [{ name: 'o', type: 'float32', shape: [1] }], nodes: [node('Nonsense', [], ['o'])] }), {}, 'LS_MODEL_LOAD', 'onnxruntime cannot load'],
   ['no image for input', valuesClassifier(), {}, 'LS_MODEL_IMPORT', 'the input values is [batch, 4]; only images can be imported'],
   ['one colour', colourMeans({ input: ['batch', 1, 4, 6] }), {}, 'LS_MODEL_IMPORT', 'neither its second nor its last size is 3'],
