@@ -21,7 +21,7 @@ test('a block of commands is marked sh, and what it needs is on the list', () =>
     return need === undefined || (needs as readonly string[]).includes(need) ? [] : [`${placeOf(block)}: ${need}`];
   });
   expect(foreign).toEqual([]);
-  expect([...new Set(all.flatMap(({ marks }) => [...marks.keys()]))].filter((mark) => !['needs', 'file', 'given', 'prints'].includes(mark))).toEqual([]);
+  expect([...new Set(all.flatMap(({ marks }) => [...marks.keys()]))].filter((mark) => !['needs', 'file', 'prints'].includes(mark))).toEqual([]);
 });
 
 test('what installs, removes or asks for rights is marked, and not run here', () => {
@@ -39,7 +39,11 @@ describe.concurrent.each([...runnable])('%s', (_document, blocks) => {
     test('its commands do what they should', { timeout: 240_000 }, async () => {
       await withDirectory(async (directory) => {
         await prepare(directory);
+        const given = await readdir(directory);
         for (const block of commands) await followBlock(block, directory);
+        const shown = commands.flatMap(({ marks }) => marks.get('file') ?? []);
+        const written = (await readdir(directory)).filter((entry) => !given.includes(entry) && !shown.includes(entry));
+        expect(written.filter((entry) => entry !== 'data'), 'written beside data/, where git would show it').toEqual([]);
       });
     });
   }

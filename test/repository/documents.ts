@@ -6,9 +6,10 @@ export const root = resolve(import.meta.dirname, '../..');
 
 /**
  * All that a block of commands may need beyond the repository: named above it, as `<!-- needs: Docker -->`. The blocks that need sample data are run by
- * test/integration/tutorials.test.ts, where there is some; the commands of a fresh clone by .ci/run; the others by nobody.
+ * test/integration/tutorials.test.ts, where there is some; the commands of a fresh clone by .ci/run; those of the package by
+ * scripts/package-smoke-test.ts; the others by nobody.
  */
-export const needs = ['Docker', 'Python', 'a fresh clone', 'a running service', 'sample data'] as const;
+export const needs = ['Docker', 'Python', 'a fresh clone', 'a running service', 'sample data', 'the package'] as const;
 
 export type Block = {
   readonly document: string;
@@ -16,7 +17,7 @@ export type Block = {
   readonly line: number;
   readonly language: string;
   readonly text: string;
-  /** Name and value of each mark right above: `needs` as above, `file` for a block that is a file, `given` for a file that the reader brings, `prints` for what its commands print, parts divided by " | ". */
+  /** Name and value of each mark right above: `needs` as above, `file` for a block that is a file, `prints` for what its commands print, parts divided by " | ". */
   readonly marks: ReadonlyMap<string, string>;
 };
 

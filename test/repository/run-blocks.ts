@@ -16,6 +16,7 @@ export async function prepare(directory: string): Promise<void> {
   await copyFile(join(root, 'package.json'), join(directory, 'package.json'));
   await mkdir(join(directory, 'node_modules/.bin'), { recursive: true });
   await symlink(join(root, 'bin/labelstream.js'), join(directory, 'node_modules/.bin/labelstream'));
+  await symlink(process.execPath, join(directory, 'node_modules/.bin/node'));
 }
 
 /** Folders anew, files as links to those that are there. */
@@ -29,8 +30,6 @@ export async function linkFiles(from: string, to: string): Promise<void> {
 
 /** Runs its commands, or writes the file that it is; gives what the commands printed. Fails where they fail, or print something else than is promised. */
 export async function followBlock(block: Block, directory: string, environment: Readonly<Record<string, string>> = {}): Promise<string> {
-  const given = block.marks.get('given');
-  if (given !== undefined) await copyFile(join(root, 'test/repository/given', given), join(directory, given));
   const file = block.marks.get('file');
   if (file === undefined) return runCommands(block, directory, environment);
   await writeFile(join(directory, file), `${block.text}\n`);
