@@ -1,7 +1,8 @@
 /** `forget`: takes items out of every collection, and says where their vectors still are (SEMANTICS.md, rule 21). */
 import type { Command } from 'commander';
-import { clustersOf, forgetItems } from '../compose.ts';
+import { clustersOf, forgetItems, type Access } from '../compose.ts';
 import { cliError } from '../core/errors/cli.ts';
+import { inputTopics, topics } from '../core/topics.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { withExamples } from './help.ts';
 
@@ -19,11 +20,12 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
       for (const item of items) if (!isItemId(item)) throw cliError('LS_CLI_USAGE', `"${item}" is no item; write it as source/id`, { item });
       await withAccess(options, commandLine, async (access) => {
         const view = await clustersOf(access, commandLine.signal);
+        const kept = await topicsWithRecords(access, [...inputTopics, topics.features, topics.deadLetters]);
         const inCollections = items.filter((item) => view.item(item).value.length > 0);
         await forgetItems(access, items);
         const { dataDirectory } = access.configuration;
         const stillIn = [
-          { place: `the topics in ${dataDirectory}: text.events, record.events, media.events, parked, redrive, replay, features, dead-letters`, until: 'the log removes old records, which is not built yet' },
+          { place: `those topics in ${dataDirectory} that it came through, of ${kept.length === 0 ? 'which none holds a record' : kept.join(', ')}`, until: 'the log removes old records, which is not built yet' },
           { place: `the snapshots in ${dataDirectory}, where one holds it`, until: 'three newer ones are written per partition' },
         ];
         if (output.json) output.object({ forgotten: items, inCollections, stillIn });
@@ -35,6 +37,17 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
       });
     });
   withExamples(command, 'labelstream forget news/17 news/18 -c examples/news.yaml');
+}
+
+/** The others never held anything, of this item or of another. */
+async function topicsWithRecords({ transport }: Access, names: readonly string[]): Promise<readonly string[]> {
+  const kept: string[] = [];
+  for (const topic of names) {
+    const { partitionCount } = await transport.describeTopic(topic);
+    const bounds = await Promise.all(Array.from({ length: partitionCount }, (_, partition) => transport.bounds({ topic, partition })));
+    if (bounds.some(({ start, end }) => end.sequence > start.sequence)) kept.push(topic);
+  }
+  return kept;
 }
 
 function countText(count: number): string {

@@ -11,8 +11,8 @@ export function addLagCommand(program: Command, commandLine: CommandLine): void 
   const command = withConfigurationOptions(program.command('lag'))
     .summary('tell how far processing is behind')
     .description(
-      'tell for each group, topic and partition what is committed, where the end is, how many records are between, and how long ago the oldest of them was ' +
-        'appended. It only reads, beside a live `run` or without one',
+      'tell for each group, topic and partition the sequence of the last record that is committed, that of the last one there is, how many are between, and how ' +
+        'long ago the oldest of them was appended (with --json `end` is one above the last). It only reads, beside a live `run` or without one',
     )
     .option('--json', 'one JSON object per partition, then one with the sums')
     .action(async (options: ConfigurationOptions & { readonly json?: boolean }) => {
@@ -44,9 +44,10 @@ async function tellLag({ transport, configuration, context }: Access, output: Ou
     output.object({ total: { lag: total.lag, oldestAgeMs: total.oldestAgeMs ?? null } });
   } else {
     const lines = rows.map(({ group, topic, partition, committed, start, end, records, oldestAgeMs }) => [
-      group, topic, partition, committed === undefined ? 'never' : committed === start - 1n ? 'start' : String(committed), String(end), String(records), durationText(oldestAgeMs),
+      group, topic, partition, committed === undefined ? 'never' : committed === start - 1n ? 'start' : String(committed), end === start ? 'none' : String(end - 1n), String(records),
+      durationText(oldestAgeMs),
     ]);
-    output.lines(tableText(['GROUP', 'TOPIC', 'PARTITION', 'COMMITTED', 'END', 'LAG', 'OLDEST'], [...lines, ['total', '', '', '', '', String(total.lag), durationText(total.oldestAgeMs)]]));
+    output.lines(tableText(['GROUP', 'TOPIC', 'PARTITION', 'COMMITTED', 'LAST', 'LAG', 'OLDEST'], [...lines, ['total', '', '', '', '', String(total.lag), durationText(total.oldestAgeMs)]]));
   }
   for (const { group, topic, partition } of rows.filter(({ positionLost }) => positionLost)) {
     output.note(`the position of ${group} in partition ${partition} of ${topic} is not in the topic any more: its stage cannot start there`);

@@ -33,7 +33,11 @@ test('tells what is committed, what is there and how old the oldest of it is', a
     expect(behind.of(topics.record)).toMatchObject({ committed: 4, end: 8, lag: 3 });
     expect(behind.of(topics.features)).toMatchObject({ group: 'labelstream-cluster', lag: 0, oldestAgeMs: null });
     expect(behind.total).toMatchObject({ lag: 3 });
-    expect((await succeed('lag', '-c', file)).stdout).toMatch(/^GROUP +TOPIC[^]*\nlabelstream-extract +record\.events +0 +4 +8 +3 +\d[^]*\ntotal +3 +\d/);
+    expect((await succeed('lag', '-c', file)).stdout).toMatch(/^GROUP +TOPIC +PARTITION +COMMITTED +LAST +LAG[^]*\nlabelstream-extract +record\.events +0 +4 +7 +3 +\d[^]*\ntotal +3 +\d/);
+
+    // Nothing is behind: the last one committed is the last one.
+    await succeed('run', '-c', file, '--until-idle');
+    expect((await succeed('lag', '-c', file)).stdout).toMatch(/\nlabelstream-extract +text\.events +0 +start +none +0\nlabelstream-extract +record\.events +0 +7 +7 +0\n/);
 
     await withRun(file, async () => {
       await appendRecords(file, notes('c', 2));
