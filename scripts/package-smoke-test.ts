@@ -1,8 +1,10 @@
-// Packs the package, installs it into an empty folder as a user would, runs its demo there, and writes and runs programs against what it exports.
-import { execFileSync } from 'node:child_process';
+// Packs the package as it is on a fresh clone, installs it into an empty folder by the README's own commands, follows the tutorials there, and writes and runs
+// programs against what it exports.
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, normalize, resolve } from 'node:path';
+import { blocksOf, documents, type Block } from '../test/repository/documents.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'labelstream-package-'));
@@ -10,19 +12,62 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 
 type Packed = { readonly filename: string; readonly size: number; readonly unpackedSize: number; readonly files: readonly { readonly path: string; readonly size: number }[] };
 
-function run(command: string, parameters: readonly string[], cwd: string): string {
-  console.log(`$ ${command} ${parameters.join(' ')}`);
-  return execFileSync(command, parameters, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+/** What a user has: neither the programs nor the settings of the repository, which `npm run` adds. */
+const environment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(npm_(package|lifecycle|config_local_prefix|config_onnxruntime)|onnxruntime_node)/i.test(name)),
+);
+environment['PATH'] = (process.env['PATH'] ?? '').split(delimiter).filter((path) => !path.includes('node_modules')).join(delimiter);
+/** Where `labelstream` is the installed program, as the tutorials want it. */
+const tutorialPath = [join(folder, 'node_modules/.bin'), environment['PATH']].join(delimiter);
+
+type Printed = { readonly stdout: string; readonly stderr: string };
+
+function run(command: string, parameters: readonly string[], cwd: string, path = environment['PATH']): Printed {
+  console.log(`$ ${[command, ...parameters].join(' ')}`);
+  const { status, stdout, stderr, error } = spawnSync(command, parameters, { cwd, encoding: 'utf8', env: { ...environment, PATH: path }, maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'pipe'] });
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`${command} ended with ${String(status)}:\n${stderr}`);
+  return { stdout, stderr };
 }
 
 function write(file: string, text: string): void {
   writeFileSync(join(folder, file), text);
 }
 
+/** A block as a reader follows it: a file is written, commands are run. */
+function follow({ document, line, marks, text }: Block): void {
+  const file = marks.get('file');
+  if (file !== undefined) {
+    write(file, `${text}\n`);
+    return;
+  }
+  const { stdout, stderr } = run('bash', ['-euo', 'pipefail', '-c', text], folder, document === 'README.md' ? environment['PATH'] : tutorialPath);
+  for (const promised of marks.get('prints')?.split(' | ') ?? []) {
+    if (!`${stdout}${stderr}`.includes(promised.trim())) throw new Error(`${document}:${line} does not print ${promised}:\n${stdout}${stderr}`);
+  }
+}
+
+const isFollowed = ({ language, marks }: Block): boolean => (language === 'sh' || marks.has('file')) && !marks.has('needs');
+
+/** A link in a packed document that leads to a file that is not packed. */
+async function checkLinks({ files }: Packed): Promise<void> {
+  const packed = files.map(({ path }) => path);
+  const dead: string[] = [];
+  for (const document of (await documents()).filter((path) => packed.includes(path))) {
+    for (const [, link = ''] of readFileSync(join(root, document), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+      const target = normalize(join(document, '..', link)).replace(/\/$/, '');
+      if (!packed.some((path) => path === target || path.startsWith(`${target}/`))) dead.push(`${document}: ${link}`);
+    }
+  }
+  if (dead.length > 0) throw new Error(`links lead out of the package: ${dead.join(', ')}`);
+}
+
 /** What a user needs and nothing else; the sizes by folder, for whoever reads the log. */
 function checkFiles({ files, size, unpackedSize }: Packed): void {
-  const foreign = files.filter(({ path }) => !/^(bin|dist|schemas|models|examples\/images)\/|^(package\.json|README\.md|LICENSE)$/.test(path) || /\.test\.|(^|\/)(test|scripts|node_modules)\//.test(path));
+  const foreign = files.filter(({ path }) => !/^(bin|dist|docs|schemas|models|examples\/images)\/|^examples\/(\w+\.yaml|indexer\.ts)$|^(package\.json|README\.md|ARCHITECTURE\.md|LICENSE|deploy\/alerts\.yaml)$/.test(path) || /\.test\.|(^|\/)(test|scripts|node_modules)\//.test(path));
   if (foreign.length > 0) throw new Error(`the package holds what no user needs: ${foreign.map(({ path }) => path).join(', ')}`);
+  const missing = ['dist/main.js', 'dist/index.js', 'docs/errors.md', 'examples/news.yaml'].filter((path) => !files.some((file) => file.path === path));
+  if (missing.length > 0) throw new Error(`the package lacks ${missing.join(', ')}`);
   const bytes = new Map<string, number>();
   for (const file of files) {
     const part = file.path.includes('/') ? `${file.path.split('/')[0] ?? ''}/` : file.path;
@@ -73,19 +118,23 @@ if (items[0]?.clusterId !== 'c2') throw new Error('the resolver does not follow 
 
 const typeCheck = ['--strict', '--noUncheckedIndexedAccess', '--exactOptionalPropertyTypes', '--module', 'nodenext', '--target', 'es2024', '--types', 'node'];
 
-try {
-  run('npm', ['run', '--silent', 'build'], root);
-  const [packed] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], root)) as readonly Packed[];
+/** Of the clone's block one line is the packing; the other, which installs the tools, has run before this script. */
+function pack(readme: readonly Block[]): Packed {
+  const makes = readme.find(({ text, marks }) => marks.get('needs') === 'a fresh clone' && text.includes('npm pack'));
+  if (makes?.text !== 'npm ci && npm pack') throw new Error('the README does not say how the package is made');
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  const [packed] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], root).stdout) as readonly Packed[];
   if (packed === undefined) throw new Error('npm pack made nothing');
-  checkFiles(packed);
-  write('package.json', '{ "private": true, "type": "module" }\n');
-  write('.npmrc', 'onnxruntime-node-install=skip\n');
-  const tools = ['node', '@types/node', 'typescript'].map((name) => `${name}@${manifest.devDependencies[name] ?? 'latest'}`);
-  run('npm', ['install', '--no-audit', '--no-fund', `./${packed.filename}`, ...tools], folder);
-  const summary = JSON.parse(run('npx', ['labelstream', 'demo', '--json'], folder)) as { readonly labelsOut: number };
-  if (summary.labelsOut === 0) throw new Error('the packed demo labelled nothing');
+  return packed;
+}
+
+/** Programs of a user's own, one in strict TypeScript and the indexer of the documents. */
+function checkPrograms(): number {
+  run('npm', ['pkg', 'set', 'type=module'], folder);
+  const tools = ['@types/node', 'typescript'].map((name) => `${name}@${manifest.devDependencies[name] ?? 'latest'}`);
+  run('npm', ['install', ...tools], folder);
   write('use.ts', typedProgram);
-  write('indexer.ts', readFileSync(join(root, 'examples/indexer.ts'), 'utf8').replace('../src/index.ts', 'labelstream'));
+  write('indexer.ts', readFileSync(join(folder, 'examples/indexer.ts'), 'utf8').replace('../src/index.ts', 'labelstream'));
   run('npx', ['tsc', ...typeCheck, '--outDir', 'out', 'use.ts', 'indexer.ts'], folder);
   run('npx', ['node', 'out/use.js'], folder);
   write('texts.txt', Array.from({ length: 30 }, () => 'The match ended in a draw.\n').join(''));
@@ -93,8 +142,26 @@ try {
   run('npx', ['labelstream', 'run', '-c', 'news.yaml', '--until-idle'], folder);
   run('npx', ['node', 'out/indexer.js', 'news.yaml', 'table.json'], folder);
   const { clusterOf } = JSON.parse(readFileSync(join(folder, 'table.json'), 'utf8')) as { readonly clusterOf: Readonly<Record<string, string | null>> };
-  if (Object.keys(clusterOf).length !== 30 || new Set(Object.values(clusterOf)).size !== 1) throw new Error('the indexer does not find 30 equal texts in one cluster');
-  console.log(`the package works: ${summary.labelsOut} labels in the demo, 30 items in the indexer's table`);
+  const items = Object.keys(clusterOf).length;
+  if (items !== 30 || new Set(Object.values(clusterOf)).size !== 1) throw new Error('the indexer does not find 30 equal texts in one cluster');
+  return items;
+}
+
+try {
+  const readme = await blocksOf('README.md');
+  const packed = pack(readme);
+  checkFiles(packed);
+  await checkLinks(packed);
+  const installing = readme.filter(({ marks }) => marks.get('needs') === 'the package');
+  if (!installing.some(({ text }) => text.includes(`npm install ./${packed.filename}`))) throw new Error(`the README does not install ${packed.filename}`);
+  for (const block of installing) follow(block);
+  const summary = JSON.parse(run('npx', ['labelstream', 'demo', '--json'], folder).stdout) as { readonly labelsOut: number };
+  if (summary.labelsOut === 0) throw new Error('the packed demo labelled nothing');
+  const tutorials = (await documents()).filter((path) => path.startsWith('docs/tutorials/'));
+  const followed = [...readme, ...(await Promise.all(tutorials.map(blocksOf))).flat()].filter(isFollowed);
+  for (const block of followed) follow(block);
+  const items = checkPrograms();
+  console.log(`the package works: ${summary.labelsOut} labels in the demo, ${followed.length} blocks of the documents, ${items} items in the indexer's table`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
