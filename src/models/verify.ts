@@ -145,10 +145,7 @@ async function proveBatchInvariance(
     // Alone in every size: nothing but padding beside it.
     for (const index of inputs.keys()) await compare([index], batchSize, 'alone in a batch');
     for (let round = 0; round < rounds; round += 1) await compare(shuffled([...inputs.keys()], random), batchSize, 'in a shuffled batch');
-    for (const index of inputs.keys()) {
-      const neighbours = Array.from({ length: batchSize - 1 }, (_, position) => longest[position % longest.length] ?? index);
-      await compare([...neighbours, index], batchSize, 'beside the longest items in a batch');
-    }
+    for (const order of besideLongest(inputs.length, longest, batchSize)) await compare(order, batchSize, 'beside the longest items in a batch');
   }
   const failing = alone.filter((outcome) => 'failure' in outcome).length;
   const seen = `${comparison.compared} results of ${inputs.length} items in batches of ${batchSizes.join(', ')} (seed ${seed})`;
@@ -166,4 +163,15 @@ function longestOf(inputs: readonly ModelInput[]): number[] {
   };
   const order = [...inputs.keys()].sort((left, right) => extent(inputs[right]) - extent(inputs[left]));
   return order.slice(0, Math.ceil(inputs.length / 4));
+}
+
+/** Batches that bring each item together with the longest ones, which fill at least half of each; none where there are no neighbours. */
+function besideLongest(count: number, longest: readonly number[], batchSize: number): number[][] {
+  const guests = Math.floor(batchSize / 2);
+  if (guests === 0) return [];
+  return Array.from({ length: Math.ceil(count / guests) }, (_, batch) => {
+    const items = Array.from({ length: Math.min(guests, count - batch * guests) }, (_, guest) => batch * guests + guest);
+    const neighbours = Array.from({ length: batchSize - items.length }, (_, position) => longest[position % longest.length] ?? 0);
+    return [...neighbours, ...items];
+  });
 }
