@@ -1,10 +1,10 @@
 // `npm run example:banknotes`: every row of the data set through the bundled classifier. The rows were seen in training, so their accuracy says little;
 // the accuracy that counts is the cross-validated one, which the model brings along.
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { csvRows, labelstream, samples } from './example.ts';
+import { resolve } from 'node:path';
+import { csvRows, labelstream, sample } from './example.ts';
 
-const file = join(samples, 'banknote/BankNote_Authentication.csv');
+const file = await sample('banknote/BankNote_Authentication.csv');
 await labelstream('banknotes', 'publish', 'records', file, '--source', 'banknotes', '--attribute-column', 'class');
 await labelstream('banknotes', 'run', '--until-idle');
 

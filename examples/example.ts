@@ -1,6 +1,7 @@
 // What the examples share: the program's own commands, run as a person would type them, and where their data lies.
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parse } from 'csv-parse';
 
@@ -12,18 +13,39 @@ export const samples = resolve(repository, process.env['LABELSTREAM_SAMPLES'] ??
 /** Sample networks; LABELSTREAM_SAMPLE_MODELS names their folder. */
 export const sampleModels = resolve(repository, process.env['LABELSTREAM_SAMPLE_MODELS'] ?? '../shared/models');
 
-/** Runs a command of labelstream with an example's configuration; its messages go to standard error. */
+/** A file or folder of the sample data; where it is not there the example ends, and says what to do. */
+export function sample(path: string): Promise<string> {
+  return given(join(samples, path), 'LABELSTREAM_SAMPLES to the folder of the sample data');
+}
+
+/** As `sample`, for a network. */
+export function sampleModel(path: string): Promise<string> {
+  return given(join(sampleModels, path), 'LABELSTREAM_SAMPLE_MODELS to the folder of the networks');
+}
+
+async function given(path: string, setting: string): Promise<string> {
+  const isThere = await access(path).then(() => true, () => false);
+  return isThere ? path : end(`There is no ${path}, and it is not part of the repository: set ${setting} (docs/tutorials).`);
+}
+
+/** Without the stack that an error would bring: what is wrong is not in the example. */
+function end(message: string): never {
+  console.error(message);
+  process.exit(1);
+}
+
+/** Runs a command of labelstream with an example's configuration; its messages go to standard error. The example ends where the command fails. */
 export function labelstream(example: string, ...parameters: readonly string[]): Promise<string> {
   return program(...parameters, '-c', join(repository, `examples/${example}.yaml`));
 }
 
-/** Runs a command of labelstream that needs no configuration. */
+/** As `labelstream`, for a command that needs no configuration. */
 export async function program(...parameters: readonly string[]): Promise<string> {
   const child = spawn(process.execPath, [join(repository, 'bin/labelstream.js'), ...parameters], { stdio: ['ignore', 'pipe', 'inherit'] });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   const code = await new Promise<number | null>((ended) => child.on('close', ended));
-  if (code !== 0) throw new Error(`labelstream ${parameters.join(' ')} ended with ${String(code)}`);
+  if (code !== 0) end(`labelstream ${parameters.join(' ')} ended with ${String(code)}`);
   return Buffer.concat(chunks).toString();
 }
 

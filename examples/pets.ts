@@ -1,8 +1,9 @@
 // `npm run example:pets`: photographs of cats and dogs through ShuffleNet into live clusters, and what the clusters and the labels have to do with the truth.
 import { join, resolve } from 'node:path';
-import { jsonLines, labelstream, program, sampleModels, samples } from './example.ts';
+import { jsonLines, labelstream, program, sample, sampleModel } from './example.ts';
 
-const network = join(sampleModels, 'shufflenet-v2-12-int8.onnx');
+const photographs = await sample('images/cats-dogs');
+const network = await sampleModel('shufflenet-v2-12-int8.onnx');
 // As pets.yaml reads it: relative to its own folder.
 const models = resolve(import.meta.dirname, process.env['LABELSTREAM_DATA_DIR'] ?? '../data', 'pets-models');
 
@@ -13,7 +14,7 @@ const models = resolve(import.meta.dirname, process.env['LABELSTREAM_DATA_DIR'] 
 const imported = ['--preset', 'imagenet', '--shorter-side', '224', '--kernel', 'lanczos3', '--licence', 'Apache-2.0', '--source', 'onnx/models, shufflenet-v2-12-int8', '--force'];
 await program('models', 'import', network, '--to', join(models, 'features'), '--expose', '611', '--normalisation', 'l2', ...imported);
 await program('models', 'import', network, '--to', join(models, 'classes'), '--activation', 'softmax', '--group', 'cat=281-285,dog=151-268', ...imported);
-await labelstream('pets', 'publish', 'images', join(samples, 'images/cats-dogs'), '--source', 'pets');
+await labelstream('pets', 'publish', 'images', photographs, '--source', 'pets');
 await labelstream('pets', 'run', '--until-idle');
 
 type Cluster = { readonly id: string; readonly collection: string; readonly size: number };

@@ -29,7 +29,7 @@ export type ModelRepository = ReadonlyMap<string, ModelArtefacts>;
 
 export const manifestName = 'manifest.json';
 
-/** Rejects with LS_MODEL_MANIFEST, LS_MODEL_FILE_MISSING, LS_MODEL_HASH, LS_MODEL_EXTERNAL_DATA or LS_MODEL_UNKNOWN (a name bound twice). */
+/** Rejects with LS_MODEL_NOT_FOUND, LS_MODEL_MANIFEST, LS_MODEL_FILE_MISSING, LS_MODEL_HASH, LS_MODEL_EXTERNAL_DATA or LS_MODEL_UNKNOWN (a name bound twice). */
 export async function openModelRepository(bindings: readonly ModelBinding[]): Promise<ModelRepository> {
   const repository = new Map<string, ModelArtefacts>();
   for (const { name, directory } of bindings) {
@@ -39,19 +39,20 @@ export async function openModelRepository(bindings: readonly ModelBinding[]): Pr
   return repository;
 }
 
-/** Rejects with LS_MODEL_MANIFEST. */
+/** Rejects with LS_MODEL_NOT_FOUND or LS_MODEL_MANIFEST. */
 export async function readManifest(directory: string): Promise<Manifest> {
   const path = join(directory, manifestName);
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw modelError('LS_MODEL_NOT_FOUND', `there is no ${path}`, { path }, { cause: error });
     throw modelError('LS_MODEL_MANIFEST', `cannot read ${path}: ${messageOf(error)}`, { path }, { cause: error });
   }
   return parseManifest(text, path);
 }
 
-/** Rejects with LS_MODEL_MANIFEST, LS_MODEL_FILE_MISSING, LS_MODEL_HASH, LS_MODEL_EXTERNAL_DATA. */
+/** Rejects with LS_MODEL_NOT_FOUND, LS_MODEL_MANIFEST, LS_MODEL_FILE_MISSING, LS_MODEL_HASH, LS_MODEL_EXTERNAL_DATA. */
 export async function loadArtefacts(directory: string): Promise<ModelArtefacts> {
   const manifest = await readManifest(directory);
   const read = new Map<string, SharedBytes>();

@@ -269,7 +269,7 @@ describe('start and close', () => {
     const wrong = { ...classifierManifest, knownAnswers: [{ input: values(1), output: [0.5, 0.25, 0.25], tolerance: 1e-6 }] };
     const directory = await writeModel(await temporaryDirectory(), wrong, { 'model.onnx': valuesClassifier() });
     expect(await rejectedMessage(startWith(directory), 'LS_MODEL_KNOWN_ANSWER')).toContain('expected 0.5 within 0.000001');
-    await rejectedMessage(startWith(join(directory, 'nowhere')), 'LS_MODEL_MANIFEST');
+    await rejectedMessage(startWith(join(directory, 'nowhere')), 'LS_MODEL_NOT_FOUND');
     expect(workerThreads()).toBe(before);
   });
 

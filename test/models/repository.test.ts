@@ -110,7 +110,13 @@ describe('loadArtefacts', () => {
     const directory = await classifierDirectory({ opset: 13 }).catch((error: unknown) => error);
     expect(directory).toMatchObject({ code: 'LS_MODEL_MANIFEST' });
     expect(String(directory)).toMatch(/opset is 13, that of model.onnx is 17/);
-    expect(await rejectedMessage(loadArtefacts(await temporaryDirectory()), 'LS_MODEL_MANIFEST')).toContain('manifest.json');
+    expect(await rejectedMessage(loadArtefacts(await temporaryDirectory()), 'LS_MODEL_NOT_FOUND')).toContain('manifest.json');
+  });
+
+  test('refuses a manifest that cannot be read', async () => {
+    const directory = await temporaryDirectory();
+    await mkdir(join(directory, 'manifest.json'));
+    expect(await rejectedMessage(loadArtefacts(directory), 'LS_MODEL_MANIFEST')).toContain('EISDIR');
   });
 
   test('refuses bytes that are no ONNX file', async () => {

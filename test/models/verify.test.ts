@@ -57,7 +57,7 @@ describe('verifyModel', () => {
     expect(detail(report, 'files')).toMatch(/^LS_MODEL_HASH: /);
     const missing = await verifyModel(join(directory, 'nowhere'));
     expect(missing.name).toBe('nowhere');
-    expect(detail(missing, 'manifest')).toMatch(/^LS_MODEL_MANIFEST: /);
+    expect(detail(missing, 'manifest')).toMatch(/^LS_MODEL_NOT_FOUND: /);
   });
 
   test('names a known answer that is not given', async () => {

@@ -4,8 +4,14 @@ export const modelErrors = {
   LS_MODEL_MANIFEST: {
     cause: 'configuration',
     retryable: false,
-    summary: 'The manifest of a model is missing, is no JSON, or does not say what a manifest has to say.',
+    summary: 'The manifest of a model cannot be read, is no JSON, or does not say what a manifest has to say.',
     remedy: 'Correct manifest.json in the directory of the model; the message lists every mistake.',
+  },
+  LS_MODEL_NOT_FOUND: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A directory holds no model: there is no manifest.json in it.',
+    remedy: 'Name the directory of a model, or make one there first: `labelstream models import FILE --to DIRECTORY`.',
   },
   LS_MODEL_FILE_MISSING: {
     cause: 'configuration',
