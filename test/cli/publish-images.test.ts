@@ -1,11 +1,12 @@
 // `publish images`, without a `run`: which files are taken, what their events say, what is refused before anything is published.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, realpath, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, realpath, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { expect, test, vi } from 'vitest';
+import { writeImageModels } from '../models/image-models.ts';
 import { runProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 import { notesConfiguration, objects, succeed, topicContents } from './fixtures.ts';
 
@@ -26,28 +27,32 @@ async function writeFiles(directory: string, files: Readonly<Record<string, Uint
 
 const valuesOf = (records: readonly Record<string, unknown>[]) => records.map(({ key, value }) => ({ key, ...(value as object) }));
 
-test('folders are taken whole, in the order of their paths; hidden and other files are passed over', async () => {
+test('folders are taken whole, in the order of their paths; hidden files, other files and links that lead on are passed over', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, `${notesConfiguration}transport: { partitionCount: 1 }\n`);
     await writeFiles(directory, {
       'photos/dogs/b.png': png, 'photos/cats/wrong-name.txt': jpeg, 'photos/cats/a.webp': webp, 'photos/top.JPG': jpeg, 'photos/Über uns.png': png,
-      'photos/.hidden.png': png, 'photos/.git/x.png': png, 'photos/notes.txt': 'no image', 'photos/empty.png': '', 'elsewhere/c.png': png,
+      'photos/.hidden.png': png, 'photos/.git/x.png': png, 'photos/notes.txt': 'no image', 'photos/empty.png': '', 'photos/page.JPEG': '<html>', 'elsewhere/c.png': png,
       'photos/moving.gif': 'GIF89a',
     });
     await symlink('../elsewhere/c.png', join(directory, 'photos/link.png'));
     await symlink('../elsewhere', join(directory, 'photos/linked-folder'));
     await symlink('nowhere', join(directory, 'photos/dangling.png'));
+    await symlink('.', join(directory, 'photos/circle'));
+    await symlink('itself.png', join(directory, 'photos/itself.png'));
     execFileSync('mkfifo', [join(directory, 'photos/pipe.png')]);
     await utimes(join(directory, 'photos/dogs/b.png'), 1_600_000_000, 1_600_000_000.5);
 
     const options = ['--source', 'camera', '--collection', 'mine', '--attribute', 'run=1', '-c', file];
     const { stdout, stderr } = await succeed('publish', 'images', join(directory, 'photos/'), join(directory, 'elsewhere/c.png'), ...options);
-    expect(stdout).toBe('published 7 events to media.events\n');
-    expect(stderr).toMatch(/^passed over what is no JPEG, PNG or WebP image: \S+empty\.png, \S+moving\.gif, \S+notes\.txt\n$/);
+    expect(stdout).toBe('published 9 events to media.events\n');
+    expect(stderr).toMatch(
+      /^passed over what is no JPEG, PNG or WebP image: \S+pipe\.png, \S+moving\.gif, \S+notes\.txt\npassed over links that lead to folders or to nothing: (\S+(circle|dangling\.png|itself\.png|linked-folder)(, |\n)){4}$/,
+    );
 
     const events = valuesOf(await topicContents(file, 'media.events'));
     expect(events.map(({ key }) => key)).toEqual([
-      'camera/cats/a.webp', 'camera/cats/wrong-name.txt', 'camera/dogs/b.png', 'camera/link.png', 'camera/top.JPG', 'camera/Über uns.png', 'camera/c.png',
+      'camera/cats/a.webp', 'camera/cats/wrong-name.txt', 'camera/dogs/b.png', 'camera/empty.png', 'camera/link.png', 'camera/page.JPEG', 'camera/top.JPG', 'camera/Über uns.png', 'camera/c.png',
     ]);
     const event = (id: string) => events.find(({ key }) => key === `camera/${id}`);
     expect(event('dogs/b.png')).toMatchObject({
@@ -56,10 +61,83 @@ test('folders are taken whole, in the order of their paths; hidden and other fil
     });
     expect(event('cats/wrong-name.txt')).toMatchObject({ contentType: 'image/jpeg', attributes: { path: 'photos/cats/wrong-name.txt', folder: 'cats' } });
     expect(event('cats/a.webp')).toMatchObject({ contentType: 'image/webp' });
+    // Images by their names alone: EXTRACT will say what is wrong with them.
+    expect(event('empty.png')).toMatchObject({ contentType: 'image/png', content: '' });
+    expect(event('page.JPEG')).toMatchObject({ contentType: 'image/jpeg', content: Buffer.from('<html>').toString('base64') });
     expect(event('top.JPG')).toMatchObject({ attributes: { path: 'photos/top.JPG', folder: 'photos' } });
     expect(event('c.png')).toMatchObject({ attributes: { path: 'c.png', folder: 'elsewhere' } });
 
-    expect(await objects('publish', 'images', join(directory, 'photos'), '-c', file)).toEqual([{ published: 6, passedOver: 3, topic: 'media.events' }]);
+    expect(await objects('publish', 'images', join(directory, 'photos'), '-c', file)).toEqual([{ published: 8, passedOver: 7, topic: 'media.events' }]);
+  });
+});
+
+test('with --root an image has one id, named by itself or in a folder', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, `${notesConfiguration}transport: { partitionCount: 1 }\n`);
+    await writeFiles(directory, { 'img/red/r0.png': png, 'img/blue/b0.png': png });
+    const named = async (...parameters: string[]) => {
+      const [said] = await objects('publish', 'images', ...parameters, '--source', 'me', '--dry-run', '-c', file);
+      return said?.['items'];
+    };
+    const [img, image] = [join(directory, 'img'), join(directory, 'img/red/r0.png')];
+    expect(await named(img)).toEqual(['me/blue/b0.png', 'me/red/r0.png']);
+    expect(await named(image)).toEqual(['me/r0.png']);
+    expect(await named(image, '--root', img)).toEqual(['me/red/r0.png']);
+    expect(await named(join(img, 'red'), join(img, 'blue/b0.png'), '--root', `${img}/`)).toEqual(['me/red/r0.png', 'me/blue/b0.png']);
+    expect(await named(join(img, '../img/red/.'), '--root', directory)).toEqual(['me/img/red/r0.png']);
+    expect(await topicContents(file, 'media.events')).toEqual([]);
+
+    await succeed('publish', 'images', img, '--source', 'me', '-c', file);
+    expect((await succeed('publish', 'images', image, '--root', img, '--source', 'me', '-c', file)).stdout).toBe('published 1 event to media.events\n');
+    const [, inFolder, alone] = valuesOf(await topicContents(file, 'media.events'));
+    expect(inFolder).toMatchObject({ key: 'me/red/r0.png', attributes: { path: 'img/red/r0.png', folder: 'red' } });
+    expect(alone).toEqual(inFolder);
+
+    const outside = await runProgram('publish', 'images', image, '--root', join(img, 'blue'), '-c', file);
+    expect(outside).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/red\/r0\.png does not lie below --root \S+blue \[LS_CLI_USAGE\]/) as string });
+  });
+});
+
+const clustered = `
+dataDirectory: data
+server: { enabled: false }
+models: { encoder: { directory: colour-encoder } }
+routes: [{ name: images, from: media, where: { attributes: { folder: red } }, steps: [{ name: all, task: image-features, model: encoder, collection: colours }] }]
+collections: [{ name: colours, eps: 0.1, minPoints: 2 }]
+`;
+
+test('--delete takes images out of their collections, gone from the disk or not; a damaged one is a dead letter', async () => {
+  await withDirectory(async (directory) => {
+    await writeImageModels(directory);
+    const file = await writeConfiguration(directory, clustered);
+    await writeFiles(directory, { 'img/red/r0.png': png, 'img/red/r1.png': png, 'img/red/r2.png': png, 'img/red/broken.jpg': 'no image at all', 'img/red/empty.png': '' });
+    const img = join(directory, 'img');
+    const publish = (...parameters: string[]) => runProgram('publish', 'images', ...parameters, '--source', 'me', '-c', file);
+    const members = async (): Promise<unknown> => {
+      await succeed('run', '--until-idle', '-c', file);
+      const [cluster] = await objects('clusters', 'list', '-c', file);
+      return cluster === undefined ? 'none' : (await objects('clusters', 'show', String(cluster['id']), '-c', file)).flatMap(({ members: inside }) => (inside as { itemId: string }[]).map(({ itemId }) => itemId));
+    };
+    expect(await publish(img)).toMatchObject({ code: 0, stdout: 'published 5 events to media.events\n', stderr: '' });
+    expect(await members()).toEqual(['me/red/r0.png', 'me/red/r1.png', 'me/red/r2.png']);
+    const letters = await objects('dlq', 'list', '-c', file);
+    expect(Object.fromEntries(letters.map(({ item, code }) => [item, code]))).toEqual({ 'me/red/broken.jpg': 'LS_IMAGE_FORMAT', 'me/red/empty.png': 'LS_IMAGE_EMPTY' });
+
+    await rm(join(img, 'red/r1.png'));
+    const gone = [join(img, 'red/r1.png'), '--root', img, '--delete'];
+    expect(await publish(...gone, '--dry-run')).toMatchObject({ code: 0, stdout: 'me/red/r1.png\nwould publish 1 deletion to media.events\n' });
+    expect(await members()).toEqual(['me/red/r0.png', 'me/red/r1.png', 'me/red/r2.png']);
+    expect(await publish(...gone)).toMatchObject({ code: 0, stdout: 'published 1 deletion to media.events\n', stderr: '' });
+    expect(await members()).toEqual(['me/red/r0.png', 'me/red/r2.png']);
+
+    // A folder that is there stands for the images in it.
+    expect(await objects('publish', 'images', img, '--delete', '--source', 'me', '-c', file)).toEqual([{ published: 4, deleted: true, passedOver: 0, topic: 'media.events' }]);
+    expect(await members()).toBe('none');
+
+    const folder = await publish(join(directory, 'photos'), '--delete');
+    expect(folder).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/photos: ENOENT.*\[LS_CLI_FILE\]/) as string });
+    const both = await publish(img, '--delete', '--reference');
+    expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining('cannot be used with option') as string });
   });
 });
 
@@ -140,7 +218,7 @@ test.each([
     const { code, stdout, stderr } = await runProgram('publish', 'images', ...paths, '-c', file);
     expect({ code, stdout }, stderr).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(said);
-    expect(stderr).toMatch(/\[LS_CLI_(FILE|INPUT)\]/);
+    expect(stderr).toMatch(/\[LS_CLI_(FILE|FILE_KIND|INPUT)\]/);
     expect(await topicContents(file, 'media.events')).toEqual([]);
   });
 });

@@ -1,19 +1,20 @@
 /**
- * Which files `publish images` takes, and what they are called. A folder gives all images in it, at any depth, in the order of their paths; a file
- * is an image by its first bytes, whatever its name says. Hidden files and folders, links to folders, what is no image and what has a name that is no UTF-8
- * are passed over in a folder; a path that was named itself must be an image or a folder.
+ * Which files `publish images` takes, and what they are called. A folder gives all images in it, at any depth, in the order of their paths. There a
+ * file is an image by its first bytes or by its name: one that has only the name is damaged, or something else, and what is wrong with it belongs
+ * into a dead letter. What is neither, hidden files and folders, links to folders and to nothing, and what has a name that is no UTF-8 are passed over;
+ * a path that was named itself must be an image or a folder. Images that are to be deleted need not be there any more.
  */
 import { isUtf8 } from 'node:buffer';
 import { open, readdir, stat, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join, posix, resolve } from 'node:path';
+import { basename, dirname, extname, isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
 import { cliError } from '../../core/errors/cli.ts';
-import { signatureOf, type ImageFormat } from '../../models/preprocessing/image/image-format.ts';
+import { signatureOf } from '../../models/preprocessing/image/image-format.ts';
 
 export type ImageFile = {
   readonly file: string;
-  /** Below the folder that was named; a file's own name where the file itself was named. Stable wherever the folder lies. */
+  /** Below the root. Stable wherever that lies. */
   readonly id: string;
-  /** The id behind the name of the folder that was named: what a person knows it by. */
+  /** The id behind the name of the root: what a person knows it by. A file's own name where the file itself was named, without a root. */
   readonly path: string;
   /** The name of the folder that holds it. */
   readonly folder: string;
@@ -24,41 +25,83 @@ export type ImageFile = {
 
 export type ImageFiles = {
   readonly images: readonly ImageFile[];
-  /** In folders, what is no image. */
-  readonly passedOver: readonly string[];
-  /** In folders, files and folders whose names are no UTF-8, as well as they can be written. */
+  readonly passedOver: PassedOver;
+};
+
+/** In folders. */
+export type PassedOver = {
+  /** No image by content or name. */
+  readonly others: readonly string[];
+  /** Links to folders, which could lead in circles, and links that lead to nothing. */
+  readonly links: readonly string[];
+  /** Files and folders whose names are no UTF-8, as well as they can be written. */
   readonly unnamed: readonly string[];
 };
 
-/** Throws LS_CLI_FILE for a path that cannot be read, LS_CLI_FILE_KIND for one that is no image; LS_CLI_INPUT for one that cannot be named, and where two images would have one id. */
-export async function imageFilesOf(paths: readonly string[]): Promise<ImageFiles> {
+export type ImageFilesOptions = {
+  /** The folder below which all paths lie, and from which ids are formed. Without it: the folder that is named; for a file that is named its own. */
+  readonly root?: string | undefined;
+  /** Whether named files may be gone. */
+  readonly deleting?: boolean;
+};
+
+/**
+ * Throws LS_CLI_USAGE for a path outside of the root, LS_CLI_FILE for one that cannot be read, LS_CLI_FILE_KIND for one that is no image; LS_CLI_INPUT where
+ * two images would have one id.
+ */
+export async function imageFilesOf(paths: readonly string[], { root, deleting = false }: ImageFilesOptions = {}): Promise<ImageFiles> {
   const images: ImageFile[] = [];
-  const passedOver: string[] = [];
-  const unnamed: string[] = [];
+  const passedOver = { others: [] as string[], links: [] as string[], unnamed: [] as string[] };
   for (const path of paths) {
-    const isFolder = (await attempt(path, () => stat(path))).isDirectory();
-    if (isFolder) {
-      for (const relativePath of await filesBelow(path, unnamed)) {
+    const inside = root === undefined ? undefined : below(root, path);
+    if (await isFolder(path, deleting)) {
+      const [above, prefix] = root === undefined ? [path, ''] : [root, inside ?? ''];
+      for (const relativePath of await filesBelow(path, passedOver)) {
         const file = join(path, relativePath);
-        const image = await imageFile(file, relativePath, posix.join(basename(resolve(path)), relativePath));
-        if (image === undefined) passedOver.push(file);
+        const id = posix.join(prefix, relativePath);
+        const image = await imageFile(file, id, posix.join(basename(resolve(above)), id), 'by-name-too');
+        if (image === undefined) passedOver.others.push(file);
         else images.push(image);
       }
     } else {
-      const image = await imageFile(path, basename(path), basename(path));
+      const [id, known] = root === undefined || inside === undefined ? [basename(path), basename(path)] : [inside, posix.join(basename(resolve(root)), inside)];
+      const image = deleting ? await deletedFile(path, id, known) : await imageFile(path, id, known, 'by-content');
       if (image === undefined) throw cliError('LS_CLI_FILE_KIND', `${path}: this is no JPEG, PNG or WebP image`, { path });
       images.push(image);
     }
   }
   requireDifferentIds(images);
-  return { images, passedOver, unnamed };
+  return { images, passedOver };
+}
+
+/** With slashes; empty for the root itself. */
+function below(root: string, path: string): string {
+  const inside = relative(resolve(root), resolve(path));
+  if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) throw cliError('LS_CLI_USAGE', `${path} does not lie below --root ${root}`, { path, root });
+  return inside.split(sep).join('/');
+}
+
+async function isFolder(path: string, mayBeGone: boolean): Promise<boolean> {
+  return attempt(path, async () => {
+    try {
+      return (await stat(path)).isDirectory();
+    } catch (error) {
+      // What a folder held cannot be known when it is gone; without an extension a name may be a folder's.
+      if (mayBeGone && extname(path) !== '' && isMissing(error)) return false;
+      throw error;
+    }
+  });
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
 
 /**
  * Relative, with slashes, in the order of their characters.
- * @param unnamed is added to.
+ * @param passedOver is added to.
  */
-async function filesBelow(folder: string, unnamed: string[]): Promise<readonly string[]> {
+async function filesBelow(folder: string, passedOver: { readonly others: string[]; readonly links: string[]; readonly unnamed: string[] }): Promise<readonly string[]> {
   const found: string[] = [];
   const waiting = [''];
   for (let inside = waiting.pop(); inside !== undefined; inside = waiting.pop()) {
@@ -67,9 +110,12 @@ async function filesBelow(folder: string, unnamed: string[]): Promise<readonly s
       const name = entry.name.toString();
       if (name.startsWith('.')) continue;
       const path = posix.join(inside, name);
-      if (!isUtf8(entry.name)) unnamed.push(join(folder, path));
+      if (!isUtf8(entry.name)) passedOver.unnamed.push(join(folder, path));
       else if (entry.isDirectory()) waiting.push(path);
-      else if (entry.isFile() || (entry.isSymbolicLink() && (await isFileBehind(join(folder, path))))) found.push(path);
+      else if (entry.isFile()) found.push(path);
+      else if (!entry.isSymbolicLink()) passedOver.others.push(join(folder, path));
+      else if (await isFileBehind(join(folder, path))) found.push(path);
+      else passedOver.links.push(join(folder, path));
     }
   }
   return found.sort((left, right) => (left < right ? -1 : 1));
@@ -84,14 +130,31 @@ async function isFileBehind(link: string): Promise<boolean> {
   }
 }
 
-async function imageFile(file: string, id: string, path: string): Promise<ImageFile | undefined> {
-  const { format, sizeBytes, modifiedAtMs } = await attempt(file, () => looked(file));
-  if (format === undefined) return undefined;
-  const folder = basename(dirname(resolve(file)));
-  return { file, id, path, folder, contentType: `image/${format}`, sizeBytes, modifiedAtMs };
+const typesOfNames: Readonly<Record<string, string>> = { '.jpg': 'image/jpeg', '.jpeg': 'image/jpeg', '.png': 'image/png', '.webp': 'image/webp' };
+
+async function imageFile(file: string, id: string, path: string, recognised: 'by-content' | 'by-name-too'): Promise<ImageFile | undefined> {
+  const { typeOfContent, sizeBytes, modifiedAtMs } = await attempt(file, () => looked(file));
+  const contentType = typeOfContent ?? (recognised === 'by-name-too' ? typeOfName(file) : undefined);
+  if (contentType === undefined) return undefined;
+  return { file, id, path, folder: folderOf(file), contentType, sizeBytes, modifiedAtMs };
 }
 
-type Looked = { readonly format: ImageFormat | undefined; readonly sizeBytes: number; readonly modifiedAtMs: number };
+/** As it was published, as far as its path tells: routes may ask for that. */
+async function deletedFile(file: string, id: string, path: string): Promise<ImageFile> {
+  const { typeOfContent } = await looked(file).catch(() => ({ typeOfContent: undefined }));
+  const contentType = typeOfContent ?? typeOfName(file) ?? 'application/octet-stream';
+  return { file, id, path, folder: folderOf(file), contentType, sizeBytes: 0, modifiedAtMs: 0 };
+}
+
+function typeOfName(file: string): string | undefined {
+  return typesOfNames[extname(file).toLowerCase()];
+}
+
+function folderOf(file: string): string {
+  return basename(dirname(resolve(file)));
+}
+
+type Looked = { readonly typeOfContent: string | undefined; readonly sizeBytes: number; readonly modifiedAtMs: number };
 
 async function looked(file: string): Promise<Looked> {
   // A pipe that somebody named would be waited for.
@@ -99,7 +162,8 @@ async function looked(file: string): Promise<Looked> {
   const handle = await open(file);
   try {
     const { size, mtimeMs } = await handle.stat();
-    return { format: signatureOf(await firstBytes(handle)), sizeBytes: size, modifiedAtMs: Math.trunc(mtimeMs) };
+    const format = signatureOf(await firstBytes(handle));
+    return { typeOfContent: format === undefined ? undefined : `image/${format}`, sizeBytes: size, modifiedAtMs: Math.trunc(mtimeMs) };
   } finally {
     await handle.close();
   }
@@ -117,7 +181,7 @@ function requireDifferentIds(images: readonly ImageFile[]): void {
   for (const { id, file } of images) {
     const other = byId.get(id);
     if (other !== undefined) {
-      const message = `${other} and ${file} would have the same id ${id}, and the second would replace the first: publish the folder above both, or one after the other with its own --source`;
+      const message = `${other} and ${file} would have the same id ${id}, and the second would replace the first: name the folder above both with --root, or publish one after the other with its own --source`;
       throw cliError('LS_CLI_INPUT', message, { id });
     }
     byId.set(id, file);

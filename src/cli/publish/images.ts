@@ -2,21 +2,24 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { Access } from '../../compose.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import type { MediaEvent, Reference } from '../../core/events.generated.ts';
+import { itemIdOf } from '../../core/ids.ts';
 import type { OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import { isBelow } from '../../stages/extract/file-content.ts';
 import { outputOf, withAccess, type CommandLine } from '../context.ts';
 import { withExamples } from '../help.ts';
+import type { Output } from '../output.ts';
 import { eventOptionsOf, withEventOptions, type EventCommandOptions, type EventOptions } from './event-options.ts';
-import { imageFilesOf, type ImageFile } from './image-files.ts';
+import { imageFilesOf, type ImageFile, type ImageFiles } from './image-files.ts';
 import { eventCount, eventRecord, publishRecords, type InputRecords } from './publisher.ts';
 
-type ImagesOptions = EventCommandOptions & { readonly reference?: boolean };
+type ImagesOptions = EventCommandOptions & { readonly reference?: boolean; readonly root?: string; readonly delete?: boolean; readonly dryRun?: boolean };
 
 const passedOverNamed = 5;
 
@@ -24,30 +27,62 @@ export function addImagesCommand(publish: Command, commandLine: CommandLine): vo
   const images = withEventOptions(publish.command('images'))
     .summary('publish images')
     .description(
-      'publish JPEG, PNG and WebP images: files, or folders with everything in them. The id of an image is its path within the folder that is named; its ' +
-        'attributes `path` and `folder` say where it lay. Hidden files, and files that are no images, are passed over in folders',
+      'publish JPEG, PNG and WebP images: files, or folders with everything in them. The id of an image is its path within the folder that is named, or within --root; ' +
+        'that of a file named by itself, without --root, is its name. Its attributes `path` and `folder` say where it lay. In folders, hidden files, links to folders and ' +
+        'what is no image by content or name are passed over; what is an image by name alone is published, and its dead letter says what is wrong with it',
     )
     .argument('<path...>', 'images and folders')
+    .option('--root <folder>', 'the folder from which ids are formed; all paths lie below it')
     .option('--reference', 'publish where the files are (a file: URI with SHA-256 and size) instead of their bytes; they must lie below media.directories and stay there')
+    .addOption(new Option('--delete', 'publish that the images are deleted, with the ids that they have by their paths; files that are named may be gone').conflicts('reference'))
+    .option('--dry-run', 'tell the items, and publish nothing')
     .action(async (paths: readonly string[], options: ImagesOptions) => {
       const output = outputOf(commandLine, options.json);
       const eventOptions = eventOptionsOf(options);
-      const { images: files, passedOver, unnamed } = await imageFilesOf(paths);
-      await withAccess(options, commandLine, async (access) => {
-        await requirePublishable(access, files, eventOptions, options.reference ?? false);
-        const input = imagesOf(access, files, eventOptions, options.reference ?? false);
-        const published = await publishRecords(access, input, output, commandLine.signal);
-        if (passedOver.length > 0) output.note(`passed over what is no JPEG, PNG or WebP image: ${namesOf(passedOver)}`);
-        if (unnamed.length > 0) output.note(`passed over what has a name that is no UTF-8, and so no id; rename it: ${namesOf(unnamed)}`);
-        if (output.json) output.object({ published, passedOver: passedOver.length + unnamed.length, topic: topics.media });
-        else output.line(`published ${eventCount(published)} to ${topics.media}`);
-      });
+      const found = await imageFilesOf(paths, { root: options.root, deleting: options.delete === true });
+      await withAccess(options, commandLine, (access) => publishImages(access, found, { ...options, eventOptions }, output, commandLine.signal));
     });
   withExamples(
     images,
     'labelstream publish images photos/ --source camera -c examples/pets.yaml',
+    'labelstream publish images photos/cats/tom.jpg --root photos/ --source camera -c examples/pets.yaml',
+    'labelstream publish images photos/cats/tom.jpg --root photos/ --source camera --delete --dry-run -c examples/pets.yaml',
     'labelstream publish images photos/cat.jpg photos/dog.png --reference -c examples/pets.yaml',
   );
+}
+
+type Asked = Pick<ImagesOptions, 'reference' | 'delete' | 'dryRun'> & { readonly eventOptions: EventOptions };
+
+async function publishImages(access: Access, { images, passedOver }: ImageFiles, asked: Asked, output: Output, signal: AbortSignal): Promise<void> {
+  const { eventOptions, reference = false, delete: deleting = false, dryRun = false } = asked;
+  const deletedAtMs = access.context.clock.nowMs();
+  const deletions = deleting ? images.map((image) => deletionOf(access, { ...image, modifiedAtMs: deletedAtMs }, eventOptions)) : [];
+  if (!deleting) await requirePublishable(access, images, eventOptions, reference);
+  const input = deleting ? { records: Readable.from(deletions), bytesTotal: 0, bytesRead: () => 0 } : imagesOf(access, images, eventOptions, reference);
+  const published = dryRun ? 0 : await publishRecords(access, input, output, signal);
+  if (passedOver.others.length > 0) output.note(`passed over what is no JPEG, PNG or WebP image: ${namesOf(passedOver.others)}`);
+  if (passedOver.links.length > 0) output.note(`passed over links that lead to folders or to nothing: ${namesOf(passedOver.links)}`);
+  if (passedOver.unnamed.length > 0) output.note(`passed over what has a name that is no UTF-8, and so no id; rename it: ${namesOf(passedOver.unnamed)}`);
+  const items = images.map(({ id }) => itemIdOf({ source: eventOptions.source, id }));
+  const kind = deleting ? 'deletions' : 'events';
+  if (output.json) {
+    const skipped = Object.values(passedOver).reduce((sum, { length }) => sum + length, 0);
+    output.object({ published, ...(dryRun ? { wouldPublish: items.length, items } : {}), ...(deleting ? { deleted: true } : {}), passedOver: skipped, topic: topics.media });
+    return;
+  }
+  if (dryRun) for (const item of items) output.line(item);
+  output.line(dryRun ? `would publish ${countText(items.length, kind)} to ${topics.media}` : `published ${countText(published, kind)} to ${topics.media}`);
+}
+
+function countText(count: number, kind: 'events' | 'deletions'): string {
+  if (kind === 'events') return eventCount(count);
+  return count === 1 ? '1 deletion' : `${count} deletions`;
+}
+
+/** Throws LS_CLI_INPUT. */
+function deletionOf(access: Access, image: ImageFile, options: EventOptions): OutputRecord {
+  const event = { ...eventOf(image, Buffer.alloc(0), options), content: null, deleted: true };
+  return eventRecord(access, { topic: topics.media, event, value: access.codec.encode('MediaEvent', event) }, image.file);
 }
 
 function namesOf(files: readonly string[]): string {
