@@ -5,8 +5,8 @@
  *
  * Nothing else ever opens the file: on POSIX, closing any descriptor of it in this process would drop the lock.
  */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { logError } from '../../core/errors/log.ts';
 
@@ -19,7 +19,7 @@ export async function acquireOwnerLock(directory: string): Promise<OwnerLock | u
   const path = join(directory, 'owner.lock');
   let database: DatabaseSync | undefined;
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
     const opened = new DatabaseSync(path, { timeout: 0 });
     database = opened;
     // Nothing is ever written, the open transaction is the lock. A journal in memory leaves no file behind (Node's SQLite refuses OFF).
@@ -31,4 +31,28 @@ export async function acquireOwnerLock(directory: string): Promise<OwnerLock | u
     const reason = error instanceof Error ? error.message : String(error);
     throw logError('LS_LOG_LOCK_FAILED', `The lock ${path} could not be tried: ${reason}.`, { path }, { cause: error });
   }
+}
+
+/** Level by level: Node's own `recursive` never ends where a file system says of a directory's child that the directory is missing (/proc). */
+async function makeDirectory(directory: string): Promise<void> {
+  if (await isMade(directory)) return;
+  await makeDirectory(dirname(directory));
+  if (!(await isMade(directory))) throw new Error(`${directory} cannot be made: the file system takes no directories there`);
+}
+
+/** False where a directory above it is missing. */
+async function isMade(directory: string): Promise<boolean> {
+  try {
+    await mkdir(directory);
+    return true;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' && dirname(directory) !== directory) return false;
+    if (await isDirectory(directory)) return true;
+    throw error;
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isDirectory(), () => false);
 }

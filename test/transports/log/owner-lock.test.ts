@@ -60,3 +60,9 @@ test('that cannot be tried says why', async () => {
   await writeFile(join(directory, 'foreign', 'owner.lock'), 'not a lock, and nothing of ours: '.repeat(100));
   expect(await code(acquireOwnerLock(join(directory, 'foreign')))).toBe('LS_LOG_LOCK_FAILED');
 });
+
+test.runIf(process.platform === 'linux')('a file system that takes no directories is refused, where a recursive mkdir of Node would go on for ever', async () => {
+  for (const directory of ['/proc/labelstream', '/proc/labelstream/data/log']) {
+    await expect(acquireOwnerLock(directory)).rejects.toMatchObject({ code: 'LS_LOG_LOCK_FAILED', message: expect.stringContaining('/proc/labelstream cannot be made') as string });
+  }
+});
