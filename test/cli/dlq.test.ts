@@ -73,7 +73,11 @@ test('a failed step is redriven alone, once; it fails again, and after its model
     expect(again).toMatchObject({ state: 'open', attempts: 2, routeSteps: ['notes/second'], origin: first?.['origin'], read: { topic: topics.redrive } });
 
     await writeModels(directory, 'mended');
-    expect((await succeed('dlq', 'redrive', '--code', 'LS_MODEL_OUTPUT_NOT_FINITE', '-c', file)).stdout).toBe('redrove 1 dead letter\n');
+    const table = (await succeed('dlq', 'list', '-c', file)).stdout;
+    const place = new RegExp(`^ID +PLACE +STATE[^]*\\n${id} +(\\d+:\\d+) +failed `).exec(table)?.[1] ?? table;
+    expect(await objects('dlq', 'show', place, '-c', file)).toMatchObject([{ id }]);
+    const redriven = await succeed('dlq', 'redrive', '--code', 'LS_MODEL_OUTPUT_NOT_FINITE', '-c', file);
+    expect(redriven).toMatchObject({ stdout: 'redrove 1 dead letter\n', stderr: expect.stringMatching(/^a `run` that is live carries it out now, otherwise the next one does/) as string });
     await run(file);
     expect((await list(file)).map(({ state }) => state)).toEqual(['failed', 'resolved']);
     expect(await list(file, '--state', 'open')).toEqual([]);
@@ -88,6 +92,30 @@ test('a failed step is redriven alone, once; it fails again, and after its model
     const shown = await succeed('dlq', 'show', String(again?.['id']), '-c', file);
     expect(shown.stdout).toMatch(/^id +\w{16} \(\d:\d of dead-letters\)\nstate +resolved\n[^]*steps +notes\/second\n[^]*content +s\/poison \{"a":-1/);
     expect(await objects('dlq', 'show', `${String(first?.['partition'])}:${String(first?.['sequence'])}`, '-c', file)).toMatchObject([{ id, schema: 'RecordEvent', value: { id: 'poison' } }]);
+  });
+});
+
+test('what was published again since stays open; redriven all the same it fails again, and the newer result stands', async () => {
+  await withDirectory(async (directory) => {
+    await writeModels(directory, 'broken');
+    const file = await writeConfiguration(directory, twoSteps);
+    const states = async () => (await list(file)).map(({ state, item }) => [item, state]);
+    await appendRecords(file, { n1: poison });
+    await run(file);
+    await appendRecords(file, { n1: good });
+    await run(file);
+    expect(await states()).toEqual([['s/n1', 'open']]);
+    await succeed('dlq', 'redrive', '--all', '-c', file);
+    await run(file);
+    expect(await states()).toEqual([['s/n1', 'failed'], ['s/n1', 'open']]);
+
+    await writeModels(directory, 'mended');
+    await succeed('dlq', 'redrive', '--all', '-c', file);
+    await run(file);
+    expect(await states()).toEqual([['s/n1', 'failed'], ['s/n1', 'resolved']]);
+    const second = (await extractedLabels(file)).filter(({ routeStep }) => routeStep === 'notes/second');
+    // The late result is told with the origin of the bytes that it is of: the older one.
+    expect(second.map(({ origin }) => origin.sequence)).toEqual([1n, 0n]);
   });
 });
 
@@ -258,6 +286,8 @@ test('what cannot be meant is refused, with what would be', async () => {
     expect(await refused('dlq', 'redrive', '--all')).toEqual([1, expect.stringContaining('there are no dead letters [LS_CLI_RANGE_EMPTY]')]);
     expect(await refused('dlq', 'redrive', 'ffffffffffffffff')).toEqual([1, expect.stringMatching(/^labelstream: there is no dead letter ffffffffffffffff; nothing was redriven \[LS_CLI_NOT_FOUND\]/)]);
     expect(await refused('dlq', 'show', '0:7')).toEqual([1, expect.stringContaining('there is no dead letter 0:7; `labelstream dlq list` names those that there are [LS_CLI_NOT_FOUND]')]);
+    expect(await refused('dlq', 'list', '--code', 'LS_NOPE')).toEqual([2, expect.stringContaining('--code LS_NOPE: there is no such code, neither in docs/errors.md nor of any dead letter [LS_CLI_USAGE]')]);
+    expect((await succeed('dlq', 'list', '--code', 'LS_MODEL_INPUT', '-c', file)).stderr).toBe('0 dead letters\n');
     expect(await refused('dlq', 'list', '--since', 'yesterday')).toEqual([2, expect.stringContaining('--since yesterday is no time; write it as 2026-05-17T08:30:00Z')]);
     expect(await refused('dlq', 'list', '--since', '2026-05-17', '--until', '2026-05-16')).toEqual([2, expect.stringContaining('--since 2026-05-17 is not before --until 2026-05-16')]);
     expect(await refused('dlq', 'list', '--origin', 'text.events:x')).toEqual([2, expect.stringContaining('--origin text.events:x is not of the form')]);

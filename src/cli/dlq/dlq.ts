@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Access } from '../../compose.ts';
 import { cliError } from '../../core/errors/cli.ts';
+import { isErrorCode } from '../../core/errors/catalogue.ts';
 import { noHeaders } from '../../core/records.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
 import { withExamples } from '../help.ts';
@@ -29,7 +30,8 @@ function addListCommand(dlq: Command, commandLine: CommandLine): void {
   const command = withSelectionOptions(withConfigurationOptions(dlq.command('list')))
     .summary('list dead letters and what became of them')
     .description(
-      'list dead letters, the newest last. States: open, never redriven; redriven, not yet processed again; failed, it failed again and a newer dead letter is open ' +
+      'list dead letters, the newest last: one for each step that failed, with its id and its place (partition:sequence of dead-letters), of which `dlq show` and ' +
+        '`dlq redrive` take either. States: open, never redriven (whatever was published of the item since); redriven, not yet processed again; failed, it failed again and a newer dead letter is open ' +
         'in its place; resolved, processed again with no dead letter up to now',
     )
     .addOption(new Option('--state <state>', 'only in this state').choices(letterStates))
@@ -37,7 +39,7 @@ function addListCommand(dlq: Command, commandLine: CommandLine): void {
     .option('--json', 'one JSON object per dead letter')
     .action(async (options: ListOptions) => {
       const selection = selectionOf(options, [], options.state === undefined ? letterStates : [options.state]);
-      await withAccess(options, commandLine, (access) => list(access, selection, options.limit, outputOf(commandLine, options.json), commandLine.signal));
+      await withAccess(options, commandLine, (access) => list(access, selection, options, outputOf(commandLine, options.json), commandLine.signal));
     });
   withExamples(command, 'labelstream dlq list --state open -c examples/news.yaml', 'labelstream dlq list --code LS_TASK_INPUT --since 2026-05-17 --json -c examples/news.yaml');
 }
@@ -60,15 +62,19 @@ function countOption(text: string): number {
   return count;
 }
 
-async function list(access: Access, selection: Selection, limit: number | undefined, output: Output, signal: AbortSignal): Promise<void> {
+async function list(access: Access, selection: Selection, { limit, code }: Pick<ListOptions, 'limit' | 'code'>, output: Output, signal: AbortSignal): Promise<void> {
   const chosen: KnownLetter[] = [];
+  // Another version of labelstream, or another program, may have written what this one does not know.
+  const unknown = new Set(code.filter((wanted) => !isErrorCode(wanted)));
   const counts = new Map<LetterState, number>();
   const from = selection.sinceMs === undefined ? undefined : { appendTimeMs: selection.sinceMs };
   for await (const known of knownLetters(access, signal, from)) {
+    unknown.delete(known.letter.code);
     if (!selection.matches(known)) continue;
     counts.set(known.state, (counts.get(known.state) ?? 0) + 1);
     chosen.push(withoutContent(known));
   }
+  if (unknown.size > 0) throw cliError('LS_CLI_USAGE', `--code ${[...unknown].join(', ')}: there is no such code, neither in docs/errors.md nor of any dead letter`);
   const shown = chosen.sort((left, right) => left.letter.record.appendTimeMs - right.letter.record.appendTimeMs).slice(limit === undefined ? 0 : -limit);
   if (output.json) {
     for (const known of shown) output.object(letterObject(known));

@@ -38,14 +38,14 @@ function parsed(results: string | undefined): unknown {
   }
 }
 
-export const letterHead = ['ID', 'STATE', 'APPENDED', 'CODE', 'STEPS', 'ATTEMPTS', 'ITEM', 'REASON'] as const;
+export const letterHead = ['ID', 'PLACE', 'STATE', 'APPENDED', 'CODE', 'STEPS', 'ATTEMPTS', 'ITEM', 'REASON'] as const;
 const itemLength = 40;
 const reasonLength = 60;
 
 export function letterRow({ letter, item, state }: KnownLetter): readonly (string | number)[] {
   const { id, record, code, routeSteps, stage, attempts, message } = letter;
   const steps = routeSteps?.join(' ') ?? (stage === 'extract' ? 'all' : stage);
-  return [id, state, timeText(record.appendTimeMs), code, clipped(steps, itemLength), attempts, clipped(item ?? '', itemLength), clipped(message, reasonLength)];
+  return [id, `${record.partition}:${record.sequence}`, state, timeText(record.appendTimeMs), code, clipped(steps, itemLength), attempts, clipped(item ?? '', itemLength), clipped(message, reasonLength)];
 }
 
 /** The record with its headers: decoded where it is an event, otherwise its bytes. */

@@ -129,6 +129,7 @@ function tell(output: Output, appender: BatchAppender, { rows, skipped, dryRun }
   }
   if (dryRun) output.lines(tableText(letterHead, rows));
   output.line(`${dryRun ? `would redrive ${countText(count)}` : `redrove ${countText(count)}`}${skipped === 0 ? '' : `; skipped ${skipped}`}`);
+  if (!dryRun) output.note('a `run` that is live carries it out now, otherwise the next one does; `labelstream dlq list` tells what came of it');
 }
 
 function nothingSelected(seen: number): Error {
