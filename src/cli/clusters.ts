@@ -107,5 +107,5 @@ async function label(view: ClusterView, id: string, name: string, output: Output
 }
 
 function notFound(id: string): Error {
-  return cliError('LS_CLI_NOT_FOUND', `"${id}" is neither a living cluster nor an item of one`, { id });
+  return cliError('LS_CLI_NOT_FOUND', `"${id}" is neither a living cluster nor an item that a collection holds; an item that was deleted, forgotten or not processed yet is in none`, { id });
 }

@@ -51,7 +51,7 @@ test('list, show, label, a merge, and forget', async () => {
     expect(table.stderr).toContain('texts: 8 items, 2 clusters, 1 noise');
     const unknown = await runProgram('clusters', 'label', 'ffffffffffffffff', 'x', '-c', file);
     expect([unknown.code, unknown.stdout]).toEqual([1, '']);
-    expect(unknown.stderr).toContain('"ffffffffffffffff" is neither a living cluster nor an item of one [LS_CLI_NOT_FOUND]');
+    expect(unknown.stderr).toContain('"ffffffffffffffff" is neither a living cluster nor an item that a collection holds; an item that was deleted, forgotten or not processed yet is in none [LS_CLI_NOT_FOUND]');
     expect(await objects('clusters', 'show', 's/lone', '-c', file)).toMatchObject([{ itemId: 's/lone', role: 'noise', clusterId: null }]);
 
     await publish(file, Object.fromEntries(Object.entries(bridge).map(([id, text]) => [`b-${id}`, text])));
