@@ -88,7 +88,7 @@ routes:
 `);
     const mistakes = [
       /labelstream\.yaml:2: .*bad\.avsc.* \[LS_CODEC_SCHEMA_INVALID\]/,
-      /labelstream\.yaml:4: models\.gone\.directory: cannot read .*manifest\.json.* \[LS_MODEL_MANIFEST\]\n {2}Correct manifest/,
+      /labelstream\.yaml:4: models\.gone\.directory: there is no .*manifest\.json \[LS_MODEL_NOT_FOUND\]\n {2}Name the directory of a model/,
       /labelstream\.yaml:5: models\.broken\.directory: .* is no JSON.* \[LS_MODEL_MANIFEST\]/,
       /labelstream\.yaml:11: .*the step predict of route notes asks for record-prediction, but its model test-encoder is made for text-features \[LS_CONFIG_COMBINATION\]/,
     ];
@@ -186,7 +186,7 @@ test('models verify: exit code 0 for a good model, 1 for one that fails', async 
     await appendFile(join(directory, 'encoder', 'model.onnx'), 'x');
     const { code, stdout, stderr } = await runProgram('models', 'verify', join(directory, 'encoder'), join(directory, 'none'));
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^test-encoder 1\.0\.0: FAILED\n[^]*LS_MODEL_HASH[^]*\nnone: FAILED\n[^]*LS_MODEL_MANIFEST/);
+    expect(stdout).toMatch(/^test-encoder 1\.0\.0: FAILED\n[^]*LS_MODEL_HASH[^]*\nnone: FAILED\n[^]*LS_MODEL_NOT_FOUND/);
     expect(stderr).toMatch(/not fit for use: test-encoder, none \[LS_CLI_MODEL_UNFIT\]\n {2}See the first check that failed\. `manifest`, `files`: name the directory/);
   });
 });
