@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { sampleModels, samples } from '../../examples/example.ts';
 import { blocksOf, documents, root, type Block } from '../repository/documents.ts';
-import { followBlock, linkFiles, placeOf, prepare } from '../repository/run-blocks.ts';
+import { followBlock, placeOf, prepare } from '../repository/run-blocks.ts';
 import { withDirectory } from '../service/program.ts';
 import { expectGoldenVectors } from './minilm-golden.ts';
 import { fileThere, testWith } from './required.ts';
@@ -105,10 +105,7 @@ async function prepareExamples(directory: string, { networks }: Tour): Promise<v
   await cp(join(root, 'examples'), join(directory, 'examples'), { recursive: true });
   await symlink(join(root, 'src'), join(directory, 'src'));
   await symlink(join(root, 'node_modules/csv-parse'), join(directory, 'node_modules/csv-parse'));
-  for (const network of networks) {
-    if (network.endsWith('.onnx')) await symlink(join(sampleModels, network), join(directory, network));
-    else await linkFiles(join(sampleModels, network), join(directory, network));
-  }
+  for (const network of networks) await symlink(join(sampleModels, network), join(directory, network));
 }
 
 function examplesRun(text: string): string[] {

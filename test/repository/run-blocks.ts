@@ -20,7 +20,7 @@ export async function prepare(directory: string): Promise<void> {
 }
 
 /** Folders anew, files as links to those that are there. */
-export async function linkFiles(from: string, to: string): Promise<void> {
+async function linkFiles(from: string, to: string): Promise<void> {
   await mkdir(to);
   for (const entry of await readdir(from, { withFileTypes: true })) {
     if (entry.isDirectory()) await linkFiles(join(from, entry.name), join(to, entry.name));
