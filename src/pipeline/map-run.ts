@@ -56,7 +56,7 @@ export function hasEnded(run: MapRun): boolean {
 
 /**
  * Whether more may be read. The next record's size is not known before it is there, and a poll hands over a first one whatever its size: with
- * half of the share free, only a record larger than that can exceed it. A quarter of the records at least: a poll for one reads a whole chunk.
+ * half of the share free, only a record larger than that can exceed it. A quarter of the records at least, or each result would make a poll.
  */
 export function hasRoom({ context, tracker }: MapRun): boolean {
   const share = context.share();

@@ -150,7 +150,8 @@ test('decoded bytes are a view of the value: a large image is not copied', () =>
   const bytes = codec.encode('MediaEvent', media);
   const { content } = codec.decodeAs('MediaEvent', bytes);
   expect(content).toEqual(Buffer.from('abc'));
-  expect((content as Buffer).buffer).toBe(bytes.buffer);
+  bytes.fill(0x78);
+  expect(content).toEqual(Buffer.from('xxx'));
 });
 
 test('an empty map and an empty event of a control are events', () => {

@@ -143,12 +143,27 @@ describe('a map partition', () => {
     publish(fixture, 100);
     // One result each 10 ms, longer than the linger: a twentieth of the wait, 50 ms for the last input, is company for up to five.
     const stage = echoStage({ topics: ['in'], outputs: () => 1, work: (record) => fixture.clock.sleep(10 * (1 + Number(textOf(record)))) });
-    const limits = { ...testLimits, inFlightRecordsMax: 200, lingerMs };
+    const limits = { ...testLimits, recordsInFlightMax: 200, partitionRecordsInFlightMax: 200, lingerMs };
     const runner = await fixture.start(fixture.broker.connect().transport, stage, { limits });
     await fixture.drain(runner, ['in']);
     expect(fixture.broker.applied.length).toBeGreaterThanOrEqual(transactionsMin);
     expect(fixture.broker.applied.length).toBeLessThanOrEqual(transactionsMax);
     expect(outTexts(fixture)).toHaveLength(100);
+    await fixture.stop(runner);
+  });
+
+  it('reads again when a quarter of its share is free, not for each result', async () => {
+    const fixture = createFixture({ in: 1, out: 1 });
+    publish(fixture, 400);
+    let polls = 0;
+    const faults = { ...noFaults, poll: () => ((polls += 1) > 0 ? 'none' : 'rejected') } as const;
+    const stage = echoStage({ topics: ['in'], outputs: () => 1, work: (record) => fixture.clock.sleep(10 * (1 + Number(textOf(record)))) });
+    const limits = { ...testLimits, recordsInFlightMax: 40, partitionRecordsInFlightMax: 40, lingerMs: 0 };
+    const runner = await fixture.start(fixture.broker.connect({ faults }).transport, stage, { limits });
+    await fixture.drain(runner, ['in']);
+    // 40 at first, then 10 at a time, and one poll that waits for more.
+    expect(polls).toBeLessThanOrEqual(1 + 36 + 1);
+    expect(outTexts(fixture)).toHaveLength(400);
     await fixture.stop(runner);
   });
 
