@@ -1,6 +1,6 @@
 /**
- * What a terminal would obey instead of showing it (escape sequences in the ids and texts of strangers, reordered and invisible characters), as
- * something to look at: `\u{1b}` for ESC. The two joiners stay, which Persian and families of emoji are written with.
+ * What a terminal would obey instead of showing it (escape sequences in the ids and texts of strangers, characters that reorder others or only
+ * format them), as something to look at: `\u{1b}` for ESC. The two joiners stay, which Persian and families of emoji are written with.
  */
 const unsafe = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\u200c\u200d]]/gv;
 

@@ -103,14 +103,20 @@ async function* textRows(file: string, progress: ReadProgress): AsyncGenerator<I
 /** Only LF, and CR LF, end a line: readline takes U+2028 for an end, too, which JSON has in its strings. */
 async function* lines(file: string, progress: ReadProgress): AsyncGenerator<{ readonly text: string; readonly line: number }> {
   let line = 0;
-  let rest = '';
+  // In pieces: a long line would be searched from its beginning with each of them.
+  let rest: string[] = [];
+  let restCharacters = 0;
   for await (const text of textOf(file, progress)) {
-    const ended = `${rest}${text}`.split('\n');
-    rest = ended.pop() ?? '';
-    for (const complete of ended) yield* textLine(complete, (line += 1));
-    if (rest.length > rowCharactersMax) throw cliError('LS_CLI_INPUT', `${file}, line ${line + 1}: longer than ${rowCharactersMax} characters`, { file, line: line + 1 });
+    const [end = '', ...others] = text.split('\n');
+    rest.push(end);
+    restCharacters += end.length;
+    if (restCharacters > rowCharactersMax) throw cliError('LS_CLI_INPUT', `${file}, line ${line + 1}: longer than ${rowCharactersMax} characters`, { file, line: line + 1 });
+    const begun = others.pop();
+    if (begun === undefined) continue;
+    for (const complete of [rest.join(''), ...others]) yield* textLine(complete, (line += 1));
+    [rest, restCharacters] = [[begun], begun.length];
   }
-  yield* textLine(rest, line + 1);
+  yield* textLine(rest.join(''), line + 1);
 }
 
 function* textLine(ended: string, line: number): Generator<{ readonly text: string; readonly line: number }> {
