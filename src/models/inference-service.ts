@@ -20,7 +20,7 @@ export async function serveInference(setup: WorkerSetup, port: MessagePort): Pro
   const resources = createPreprocessorResources(setup.preprocessing);
   try {
     for (const { name, artefacts } of setup.models) {
-      const inference = await openInference(artefacts, resources);
+      const inference = await openInference(artefacts, resources, () => reply({ kind: 'progress' }));
       const mistakes = (): Promise<string[]> => knownAnswerMistakes(artefacts, (inputs, batchSize) => inference.run(inputs, [batchSize]));
       models.set(name, { inference, blame: createFailureBlame(mistakes, () => performance.now()) });
       if (setup.testKnownAnswers) refuseMistakes(await mistakes(), artefacts.directory);

@@ -45,15 +45,16 @@ type OpenModel = {
   readonly preprocessor: Preprocessor;
   /** Ports of the graph that read float16. */
   readonly halfPorts: ReadonlySet<string>;
+  readonly executed: () => void;
 };
 
-/** Rejects with LS_MODEL_LOAD. */
-export async function openInference(artefacts: ModelArtefacts, resources?: PreprocessorResources): Promise<Inference> {
+/** Rejects with LS_MODEL_LOAD. @param executed is called after every batch. */
+export async function openInference(artefacts: ModelArtefacts, resources?: PreprocessorResources, executed: () => void = () => undefined): Promise<Inference> {
   const preprocessor = createPreprocessor(artefacts, resources);
   const session = await createSession(artefacts);
   checkPorts(session, artefacts, preprocessor.ports);
   const halfPorts = new Set(session.inputMetadata.flatMap((port) => (port.isTensor && port.type === 'float16' ? [port.name] : [])));
-  const model = { session, artefacts, preprocessor, halfPorts };
+  const model = { session, artefacts, preprocessor, halfPorts, executed };
   const prepare: Inference['prepare'] = (inputs) => Promise.all(inputs.map((input) => prepareItem(preprocessor, input)));
   const execute: Inference['execute'] = (items, batchSizes = artefacts.manifest.executedShapes.batchSizes) => executeItems(model, items, batchSizes);
   return {
@@ -161,13 +162,13 @@ async function executeItems(model: OpenModel, items: readonly PreparedItem[], ba
 
 /** Where onnxruntime fails on a batch, each of its items is tried alone, in the same shape: the others must not suffer. */
 async function runBatch(model: OpenModel, prepared: readonly (PreparedInput | undefined)[], batch: ExecutedBatch): Promise<ItemOutcome[]> {
-  const { session, artefacts, preprocessor, halfPorts } = model;
+  const { session, artefacts, preprocessor, halfPorts, executed } = model;
   const { output } = artefacts.manifest.postprocessing;
   const items = batch.items.flatMap((index) => prepared[index] ?? []);
   try {
     const packed = packBatch(items, batch, preprocessor.ports);
     const feeds = Object.fromEntries(Object.entries(packed).map(([name, value]) => [name, tensorOf(value, halfPorts.has(name))]));
-    const results = await session.run(feeds, [output]);
+    const results = await session.run(feeds, [output]).finally(executed);
     return splitRows(results[output], items, batch, artefacts);
   } catch (error) {
     if (batch.items.length > 1) {

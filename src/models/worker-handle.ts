@@ -21,11 +21,11 @@ export type InferenceWorker = {
 export type WorkerEntry = {
   readonly url: URL;
   readonly resourceLimits?: ResourceLimits;
-  /** A thread that gives no answer for so long is ended. */
+  /** A thread that is waited for, and neither answers nor executes one more batch for so long, is ended. */
   readonly answerMsMax?: number;
 };
 
-/** Far beyond the largest batch on a slow core: it is meant for what never ends. */
+/** For one batch, far beyond the largest on a slow core: it is meant for what never ends. A proof may ask for hundreds in one request. */
 const answerMsMaxDefault = 600_000;
 const startMsMax = 600_000;
 /** A thread that is told to stop has this long for the native call that it may be in. */
@@ -57,7 +57,7 @@ export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntr
   worker.on('message', (reply: WorkerReply) => {
     if (reply.kind === 'ready') started.resolve(undefined);
     else if (reply.kind === 'refused') started.reject(catalogueError(reply.failure.code, reply.failure.message, reply.failure.details));
-    else waiting.shift()?.resolve(reply);
+    else if (reply.kind === 'result') waiting.shift()?.resolve(reply);
   });
   void life.ended.then(started.reject);
   try {
@@ -96,17 +96,22 @@ type Awaited = { readonly waiting: Waiting[]; readonly started: Promise<unknown>
 function watchLife(worker: Worker, { waiting, started, answerMsMax }: Awaited, signal: AbortSignal | undefined): { readonly ended: Promise<Error>; readonly end: () => Error | undefined } {
   let failure: unknown;
   let end: Error | undefined;
+  /** Another one after every message: an answer, or one more batch on the way to it. */
+  let heard = {};
+  worker.on('message', () => {
+    heard = {};
+  });
   const stalled = (error: Error) => (): void => {
     failure = error;
     void worker.terminate();
   };
   const tooSlow = (what: string, ms: number): string => `an inference worker ${what} within ${ms / 1_000} seconds`;
   const unstarted = modelError('LS_MODEL_WORKERS_UNAVAILABLE', tooSlow('did not start', startMsMax));
-  let unwatch = watchProgress(() => started, startMsMax, stalled(unstarted));
+  let unwatch = watchProgress(() => heard, startMsMax, stalled(unstarted));
   started.then(
     () => {
       unwatch();
-      if (end === undefined) unwatch = watchProgress(() => waiting[0], answerMsMax, stalled(modelError('LS_MODEL_RUN_TIME', tooSlow('gave no answer', answerMsMax))));
+      if (end === undefined) unwatch = watchProgress(() => (waiting.length === 0 ? undefined : heard), answerMsMax, stalled(modelError('LS_MODEL_RUN_TIME', tooSlow('gave no answer', answerMsMax))));
     },
     () => unwatch(),
   );

@@ -47,7 +47,8 @@ export function packRequest(request: Omit<RunRequest, 'kind'>): { readonly messa
   return { message: { kind: 'run', ...request, inputs }, transfer };
 }
 
-export type WorkerReply = RunReply | { readonly kind: 'ready' } | { readonly kind: 'refused'; readonly failure: ItemFailure };
+/** `progress`: one more batch was executed, of a run or of the proofs before and between them. */
+export type WorkerReply = RunReply | { readonly kind: 'ready' } | { readonly kind: 'progress' } | { readonly kind: 'refused'; readonly failure: ItemFailure };
 
 export function packOutcomes(outcomes: readonly ItemOutcome[], durationMs: number): RunReply {
   const outputs = outcomes.flatMap((outcome) => ('output' in outcome ? [outcome.output] : []));

@@ -4,12 +4,13 @@
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { serveInference } from '../../src/models/inference-service.ts';
 import type { WorkerRequest, WorkerSetup } from '../../src/models/worker-protocol.ts';
 
-let breakage: 'none' | 'nan' | 'throw' = 'none';
+let breakage: 'none' | 'nan' | 'throw' | 'slow' = 'none';
 
 const faults: Readonly<Record<string, (argument: string) => void>> = {
   exit: () => process.exit(9),
@@ -35,9 +36,9 @@ const faults: Readonly<Record<string, (argument: string) => void>> = {
     writeFileSync(existsSync(before) ? path : before, '');
     process.exit(9);
   },
-  /** From this batch on every model gives NaN, or fails, whatever it is given; until it is told otherwise. */
+  /** From this batch on every model gives NaN, or fails, or takes its time, whatever it is given; until it is told otherwise. */
   turn: (argument) => {
-    breakage = argument === 'nan' || argument === 'throw' ? argument : 'none';
+    breakage = argument === 'nan' || argument === 'throw' || argument === 'slow' ? argument : 'none';
   },
 };
 
@@ -49,6 +50,7 @@ Object.assign(InferenceSession, {
     return Object.assign(session, {
       run: async (feeds: InferenceSession.FeedsType, names: string[]) => {
         if (breakage === 'throw') throw new Error('the session is broken');
+        if (breakage === 'slow') await sleep(500);
         const results = await run(feeds, names);
         for (const { data } of Object.values(results)) if (breakage === 'nan' && data instanceof Float32Array) data.fill(Number.NaN);
         return results;

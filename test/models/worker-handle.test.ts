@@ -36,6 +36,14 @@ test('a worker that does not come back is ended, and says so to whoever waits', 
   await worker.close();
 });
 
+// A proof asks for all its items at once: what must come in time is each batch of them, not all together.
+test('a worker that executes one batch after the other is not slow, however many a request has', async () => {
+  const worker = await start({ url: faultyWorker, answerMsMax: 2_000 });
+  const inputs = Array.from({ length: 8 }, () => ({ kind: 'text', text: 'fault turn slow' }) as const);
+  expect(await codeOf(worker.run({ model: 'texts', inputs, batchSizes: [1] }))).toBe('answered');
+  await worker.close();
+});
+
 test('a worker that waits for work is not slow', async () => {
   const worker = await start({ url: faultyWorker, answerMsMax: 20 });
   await new Promise((resolve) => setTimeout(resolve, 100));
