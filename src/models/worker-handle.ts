@@ -46,6 +46,7 @@ export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntr
   signal?.throwIfAborted();
   // Confines the decoders of the process before any thread decodes.
   if (setup.models.some(({ artefacts }) => artefacts.manifest.preprocessing.kind === 'image')) await import('./preprocessing/image/image-decoder.ts');
+  signal?.throwIfAborted();
   const worker = new Worker(entry.url, {
     workerData: setup,
     name: 'inference',

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startModelServer } from '../../src/models/model-server.ts';
+import { loadArtefacts } from '../../src/models/repository.ts';
+import { inferenceWorkerEntry, startInferenceWorker } from '../../src/models/worker-handle.ts';
 import { colourImage, writeImageModels } from './image-models.ts';
 import { temporaryDirectory, testClock } from './model-directory.ts';
 
@@ -25,4 +27,14 @@ test('images are decoded while other workers start', async () => {
   allStarted.abort();
   expect(await decoding).toBeGreaterThan(50);
   await server.close();
+});
+
+test('a worker that is called off while the decoder is being loaded does not start', async () => {
+  const directory = await temporaryDirectory();
+  await writeImageModels(directory);
+  const artefacts = await loadArtefacts(join(directory, 'colour-encoder'));
+  const stopping = new AbortController();
+  const outcome = startInferenceWorker({ models: [{ name: 'colours', artefacts }], testKnownAnswers: false }, inferenceWorkerEntry, stopping.signal);
+  stopping.abort();
+  await expect(outcome).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
 });
