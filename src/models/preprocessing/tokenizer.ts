@@ -3,7 +3,8 @@
  * truncation is left aside: the manifest's `maxTokens` cuts, at the end and in front of the closing special tokens, and the length bucket pads.
  * tokenizer_config.json beside it counts where the manifest lists it. As with Hugging Face, a text that spells out a special token ("[SEP]") gets
  * that token, which nothing but its own vector depends on, and what the vocabulary lacks becomes [UNK]. A text of which nothing is left is refused.
- * A regular expression that one text could keep searching for ever, and words of many pieces, are refused at the load.
+ * A regular expression that one text could keep searching for ever, words of many pieces, and steps that the library takes otherwise than the one
+ * with which models are trained, are refused at the load.
  */
 import { posix } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
@@ -72,6 +73,8 @@ export function createTokenIds({ directory, files }: ModelFiles, file: string, m
   if (!Object.hasOwn(model.vocab, model.unk_token)) refuse(file, `the vocabulary lacks ${model.unk_token}, which stands for the words that it lacks`);
   const pattern = patternSources([published.normalizer, published.pre_tokenizer]).find((source) => !isLinearPattern(source));
   if (pattern !== undefined) refuse(file, `the regular expression ${pattern} is not taken: only rows of characters and classes whose last one is repeated are`);
+  const foreign = foreignStep(published.pre_tokenizer);
+  if (foreign !== undefined) refuse(file, `the pre-tokenizer ${foreign} is not taken as it is set: it would give other tokens than where the model was trained`);
   const single = addedTokens.find((token) => token.single_word);
   if (single !== undefined) refuse(file, `the token ${single.content} stands for whole words only, which is not built`);
   const tokenizer = opened(published, config, (error) => refuse(file, 'the tokenizer cannot be read', error));
@@ -143,11 +146,49 @@ function asConfigured(file: TokenizerFile, config: TokenizerConfig): TokenizerFi
 
 function opened(file: TokenizerFile, config: TokenizerConfig, refuse: (error: unknown) => never): Tokenizer {
   try {
-    return new Tokenizer(file, config);
+    return new Tokenizer({ ...file, pre_tokenizer: withUnicodeWords(file.pre_tokenizer) }, config);
   } catch (error) {
     return refuse(error);
   }
 }
+
+/** The Rust library's `\w`; the white space of both is `\p{White_Space}` there, while JavaScript's `\s` counts U+FEFF and leaves out U+0085. */
+const wordCharacters = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d`;
+
+/** What a word is to the steps of these types. */
+const wordPatterns = new Map<unknown, string>([
+  ['Whitespace', String.raw`[${wordCharacters}]+|[^${wordCharacters}\p{White_Space}]+`],
+  ['WhitespaceSplit', String.raw`\P{White_Space}+`],
+]);
+
+const isStep = (step: unknown): step is { readonly type: unknown } => typeof step === 'object' && step !== null && 'type' in step;
+
+/** The library's own steps of these types split at every letter that is not ASCII ("café" becomes "caf", "é"), or at other blanks than the Rust one. */
+function withUnicodeWords(step: unknown): unknown {
+  if (!isStep(step)) return step;
+  if ('pretokenizers' in step && Array.isArray(step.pretokenizers)) return { ...step, pretokenizers: step.pretokenizers.map(withUnicodeWords) };
+  const pattern = wordPatterns.get(step.type);
+  return pattern === undefined ? step : { type: 'Split', pattern: { Regex: pattern }, behavior: 'Removed', invert: true };
+}
+
+/** The type of the first step that the library takes otherwise than the Rust one, if at all: digits and punctuation are others to it, and most ways to split unknown. */
+function foreignStep(steps: unknown): string | undefined {
+  const open = [steps];
+  while (open.length > 0) {
+    const step = open.pop();
+    if (!isStep(step)) continue;
+    if (step.type === 'Sequence' && 'pretokenizers' in step && Array.isArray(step.pretokenizers)) for (const inner of step.pretokenizers) open.push(inner);
+    else if (step.type === 'Split' ? !isFamiliarSplit(step) : step.type !== 'BertPreTokenizer' && !wordPatterns.has(step.type)) return typeof step.type === 'string' ? step.type : '';
+  }
+  return undefined;
+}
+
+const splitStep = z.discriminatedUnion('behavior', [
+  z.looseObject({ behavior: z.literal('Removed'), pattern: z.looseObject({ Regex: z.string() }) }),
+  z.looseObject({ behavior: z.literal('Isolated'), invert: z.literal(false) }),
+]);
+
+const isFamiliarSplit = (step: object): boolean => splitStep.safeParse(step).success;
 
 /** What the tokenizer puts before and after a text. */
 function specialTokens(tokenizer: Tokenizer): { readonly opening: readonly number[]; readonly closing: readonly number[] } {
@@ -169,7 +210,8 @@ const wideIdeographs = /[\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2cea
 
 /**
  * What the library does otherwise than the Rust one, with which such models are trained: it overlooks ideographs beyond 16 bits, and it lowers
- * a sigma at the end of a word to another letter. What remains are letters that became marks or punctuation after Unicode 8, in rare scripts.
+ * a sigma at the end of a word to another letter. How it splits a text is mended above. What remains are letters that became marks or punctuation
+ * after Unicode 8, in rare scripts, and U+0085 and U+FEFF before a BertPreTokenizer where no normalizer cleans the text.
  */
 function textPreparation({ normalizer }: TokenizerFile): (text: string) => string {
   if (normalizer?.type !== 'BertNormalizer') return (text) => text;

@@ -56,6 +56,33 @@ describe('ids of a text', () => {
   });
 });
 
+/** The tokens are those of the Rust library, tokenizers 0.23.3 for Python. */
+describe('words are those of all scripts', () => {
+  const words = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'cat', 'café', 'caf', 'é', 'über', 'x', '²', 'x²', '!?', '१२', 'a_b', 'a', 'b', 'a\ufeffb', '\ufeff', 'क्षि', 'a\u200cb', '猫', '…'];
+  const vocab = Object.fromEntries(words.map((word, id) => [word, id]));
+  const rows: readonly [text: string, atWords: string[], atBlanks: string[]][] = [
+    ['café über', ['café', 'über'], ['café', 'über']],
+    ['x²', ['x', '²'], ['x²']],
+    ['cat!? cat', ['cat', '!?', 'cat'], ['[UNK]', 'cat']],
+    ['१२ a_b', ['१२', 'a_b'], ['१२', 'a_b']],
+    ['a\u0085b', ['a', 'b'], ['a', 'b']],
+    ['a\ufeffb', ['a', '\ufeff', 'b'], ['a\ufeffb']],
+    ['a\u00a0b\u3000cat', ['a', 'b', 'cat'], ['a', 'b', 'cat']],
+    ['a\u200cb', ['a\u200cb'], ['a\u200cb']],
+    ['क्षि', ['क्षि'], ['क्षि']],
+    ['猫…cat', ['猫', '…', 'cat'], ['[UNK]']],
+  ];
+  const tokens = (text: string, step: Json): string[] => {
+    const tokenizer = { ...toyTokenizer, normalizer: null, pre_tokenizer: step, model: { ...(toyTokenizer['model'] as Json), vocab } };
+    return idsOf(text, { tokenizer }).slice(1, -1).map((id) => words[id] ?? '');
+  };
+  test.each(rows)('%s', (text, atWords, atBlanks) => {
+    expect(tokens(text, { type: 'Whitespace' })).toEqual(atWords);
+    expect(tokens(text, { type: 'WhitespaceSplit' })).toEqual(atBlanks);
+    expect(tokens(text, { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, { type: 'Sequence', pretokenizers: [{ type: 'Whitespace' }] }] })).toEqual(atWords);
+  });
+});
+
 test('a pattern that only repeats its end is taken', () => {
   const normalizer = { type: 'Sequence', normalizers: [toyTokenizer['normalizer'], { type: 'Replace', pattern: { Regex: '_+' }, content: ' ' }] };
   expect(idsOf('cat___sat', { tokenizer: { ...toyTokenizer, normalizer } })).toEqual(toyIds('[CLS]', 'cat', 'sat', '[SEP]'));
@@ -70,7 +97,12 @@ describe('a tokenizer is refused', () => {
     ['with a word of many pieces', { ...toyTokenizer, model: { ...model, max_input_chars_per_word: 201 } }, /max_input_chars_per_word/],
     ['with a pattern that can search for ever', { ...toyTokenizer, normalizer: { type: 'Replace', pattern: { Regex: '^(\\w+\\s?)*$' }, content: '' } }, /regular expression \^\(/],
     ['with such a pattern deep in a sequence', { ...toyTokenizer, pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Split', pattern: { Regex: 'a+b' } }] } }, /regular expression a\+b/],
-    ['that the library cannot read', { ...toyTokenizer, pre_tokenizer: { type: 'Unheard' } }, /cannot be read/],
+    ['that the library cannot read', { ...toyTokenizer, normalizer: { type: 'Unheard' } }, /cannot be read/],
+    ['with other digits than where the model was trained', { ...toyTokenizer, pre_tokenizer: { type: 'Digits', individual_digits: true } }, /the pre-tokenizer Digits is not taken/],
+    ['with other punctuation, deep in a sequence', { ...toyTokenizer, pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Whitespace' }, { type: 'Punctuation' }] } }, /the pre-tokenizer Punctuation is not taken/],
+    ['that splits in a way that is not built', { ...toyTokenizer, pre_tokenizer: { type: 'Split', pattern: { Regex: '\\s' }, behavior: 'MergedWithPrevious', invert: false } }, /the pre-tokenizer Split is not taken/],
+    ['that splits around a string', { ...toyTokenizer, pre_tokenizer: { type: 'Split', pattern: { String: 'a' }, behavior: 'Removed', invert: false } }, /the pre-tokenizer Split is not taken/],
+    ['that splits by what is left', { ...toyTokenizer, pre_tokenizer: { type: 'Split', pattern: { Regex: '\\s' }, behavior: 'Isolated', invert: true } }, /the pre-tokenizer Split is not taken/],
   ])('%s', (_, tokenizer, message) => {
     expect(() => idsOf('cat', { tokenizer })).toThrow(expect.objectContaining({ code: 'LS_MODEL_LOAD', message: expect.stringMatching(message) as string }));
   });
