@@ -1,8 +1,9 @@
 /**
  * Makes the directory of a model that is imported. Everything is written beside its place first: the files, then a manifest whose known answers the
  * model itself gives, then the proofs of `models verify`, which decide in which batches it may run and whether it may be called reproducible. Only
- * what passed is moved to its place, in one step; otherwise nothing is left behind. A directory that is replaced is set aside first, as
- * `.NAME.import-XXXXXX.old`: whoever kills the program between the two steps finds it there, whole, and the next import tells of it.
+ * what passed is moved to its place, in one step; otherwise nothing new is left behind. A directory that is replaced is set aside first, as
+ * `.NAME.import-XXXXXX.old`: whoever kills the program between the two steps finds it there, whole, and the next import tells of it. It also stays
+ * there, and the error names it, where another program fills the place between the two steps.
  */
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
@@ -48,7 +49,7 @@ export type WrittenModel = {
 
 /**
  * Rejects with LS_MODEL_IMPORT (the directory is there, the model fails its own proofs), LS_MODEL_MANIFEST (the draft is no manifest; the message
- * lists every mistake) and the errors of a load; nothing is left behind then.
+ * lists every mistake) and the errors of a load; nothing is left behind then, but a replaced directory that cannot be put back, which the message names.
  */
 export async function writeModelDirectory(directory: string, draft: ModelDraft, { force = false, signal }: WriteOptions = {}): Promise<WrittenModel> {
   const target = resolve(directory);
@@ -239,7 +240,7 @@ function failedChecks({ checks }: VerifyReport): string {
   return checks.flatMap(({ name, ok, detail }) => (ok ? [] : [`${name}: ${detail}`])).join('; ');
 }
 
-/** Rejects with LS_MODEL_IMPORT where another program was faster. */
+/** Rejects with LS_MODEL_IMPORT where another program was faster, and names what was set aside where that cannot be put back. */
 async function moveInto(target: string, beside: string, force: boolean): Promise<void> {
   const aside = `${beside}.old`;
   const wasThere = force && (await renamedIfThere(target, aside));
@@ -247,11 +248,23 @@ async function moveInto(target: string, beside: string, force: boolean): Promise
     // An empty directory is replaced, any other is not.
     await rename(beside, target);
   } catch (error) {
-    if (isFilled(error)) throw modelError('LS_MODEL_IMPORT', `${target} was filled by another program meanwhile`, { directory: target }, { cause: error });
-    if (wasThere) await rename(aside, target);
+    const isKept = wasThere && !(await putBack(aside, target));
+    const kept = isKept ? `; the model that was there is now ${aside}` : '';
+    if (isFilled(error)) throw modelError('LS_MODEL_IMPORT', `${target} was filled by another program meanwhile${kept}`, { directory: target }, { cause: error });
+    if (isKept) throw modelError('LS_MODEL_IMPORT', `${beside} cannot be moved to ${target}: ${messageOf(error)}${kept}`, { directory: target }, { cause: error });
     throw error;
   }
   await rm(aside, { recursive: true, force: true });
+}
+
+/** False where its place is not free any more: nothing of others is overwritten, and what was set aside stays there. */
+async function putBack(aside: string, target: string): Promise<boolean> {
+  try {
+    await rename(aside, target);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function renamedIfThere(from: string, to: string): Promise<boolean> {
