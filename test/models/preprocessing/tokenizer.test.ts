@@ -97,6 +97,8 @@ describe('a tokenizer is refused', () => {
     ['with a word of many pieces', { ...toyTokenizer, model: { ...model, max_input_chars_per_word: 201 } }, /max_input_chars_per_word/],
     ['with a pattern that can search for ever', { ...toyTokenizer, normalizer: { type: 'Replace', pattern: { Regex: '^(\\w+\\s?)*$' }, content: '' } }, /regular expression \^\(/],
     ['with such a pattern deep in a sequence', { ...toyTokenizer, pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Split', pattern: { Regex: 'a+b' } }] } }, /regular expression a\+b/],
+    ['with a pattern that is none', { ...toyTokenizer, normalizer: { type: 'Replace', pattern: { Regex: '[z-a]' }, content: '' } }, /cannot be read/],
+    ['with a class that is none', { ...toyTokenizer, normalizer: { type: 'Replace', pattern: { Regex: '\\p{Unheard}' }, content: '' } }, /cannot be read/],
     ['that the library cannot read', { ...toyTokenizer, normalizer: { type: 'Unheard' } }, /cannot be read/],
     ['with other digits than where the model was trained', { ...toyTokenizer, pre_tokenizer: { type: 'Digits', individual_digits: true } }, /the pre-tokenizer Digits is not taken/],
     ['with other punctuation, deep in a sequence', { ...toyTokenizer, pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Whitespace' }, { type: 'Punctuation' }] } }, /the pre-tokenizer Punctuation is not taken/],
