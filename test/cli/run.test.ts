@@ -82,6 +82,14 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s while the program is still being l
   });
 });
 
+test.each([['SIGTERM', 'SIGTERM'], ['SIGINT', 'SIGTERM'], ['SIGTERM', 'SIGINT']] as const)('%s and then %s end it at once', async (signal, second) => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, notesConfiguration);
+    const environment = { NODE_OPTIONS: `--import ${join(import.meta.dirname, 'early-signal-child.ts')}`, LABELSTREAM_TEST_SIGNAL: signal, LABELSTREAM_TEST_SECOND_SIGNAL: second };
+    expect(await startProgram(['run', '-c', file], environment).finished).toMatchObject({ code: null, signal: second });
+  });
+});
+
 test('a second run on the directory is refused at once; the first goes on', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, notesConfiguration);
