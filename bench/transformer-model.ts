@@ -11,7 +11,7 @@ export async function withTransformerModel<Result>(use: (model: ModelArtefacts) 
   const parent = await mkdtemp(join(tmpdir(), 'labelstream-bench-'));
   try {
     const directory = join(parent, 'model');
-    await importTransformer({ from, directory, licence: 'Apache-2.0', maxTokens: 128, batchSizes: [1, 4, 16] });
+    await importTransformer({ from, directory, licence: 'Apache-2.0' });
     return await use(await loadArtefacts(directory));
   } finally {
     await rm(parent, { recursive: true });
