@@ -94,7 +94,7 @@ export const modelErrors = {
   LS_MODEL_RUN_TIME: {
     cause: 'input',
     retryable: false,
-    summary: 'A model did not come back from an item within ten minutes; in the service twice, the second time alone in its worker.',
+    summary: 'A model did not come back from a batch within ten minutes; in the service twice, the second time with one item alone.',
     remedy: 'Look at the item and at the files of the model, such as its tokenizer: together they make work without end.',
   },
   LS_MODEL_WORKERS_UNAVAILABLE: {

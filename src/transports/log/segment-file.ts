@@ -13,7 +13,7 @@ import { createSparseIndex, decodeIndex, encodeIndex, noteRecord, type SparseInd
 export const segmentExtension = 'log';
 const indexExtension = 'index';
 
-/** What is read at a time: bounds the work of one turn of the event loop to few milliseconds. */
+/** What is read at a time, of large records more (segment-reader.ts): bounds the work of one turn of the event loop to few milliseconds. */
 export const readChunkBytes = 256 * 1024;
 
 export type OpenSegment = { readonly path: string; readonly handle: FileHandle; readonly index: SparseIndex };
