@@ -1,24 +1,19 @@
 /**
  * The only file that knows every concrete part and puts them together: what a configuration becomes in a running process.
  */
-import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Logger } from 'pino';
 import { openCodec, type Codec } from './codec/codec.ts';
 import type { Configuration } from './config/load.ts';
 import { SettingsRefused, type UnlocatedMistake } from './config/mistakes.ts';
-import type { Clock } from './core/clock.ts';
 import type { LabelstreamError } from './core/errors/error.ts';
 import type { Define, InputEnd } from './core/events.generated.ts';
 import { partitionForKey } from './core/partitioning.ts';
 import type { OutputRecord, TopicPartition } from './core/records.ts';
 import { allTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
+import { openTransport } from './open-transport.ts';
+import type { ProcessContext } from './process-context.ts';
 import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
-import { createMetrics, type Metrics } from './observation/metrics.ts';
-import { createReadiness, type Readiness } from './observation/readiness.ts';
 import { rejectionOf } from './pipeline/abort.ts';
 import { createDirectoryStateStore } from './pipeline/directory-state-store.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
@@ -27,7 +22,6 @@ import { silentObserver, type RunnerObserver } from './pipeline/observe.ts';
 import { startRunner, type DrainEnd, type Runner } from './pipeline/runner.ts';
 import type { Stage } from './pipeline/stage.ts';
 import type { StateStore } from './pipeline/state-store.ts';
-import { systemClock } from './pipeline/system-clock.ts';
 import type { Transport } from './pipeline/transport.ts';
 import { createClusterStage, type ClusterPartition, type ClusterStage } from './stages/cluster/cluster-stage.ts';
 import { followClusters } from './stages/cluster/cluster-follower.ts';
@@ -36,28 +30,6 @@ import type { ClusterView } from './stages/cluster/view.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
 import { createMediaContent } from './stages/extract/media-content.ts';
 import { tasks } from './tasks/registry.ts';
-import { createLogTransport } from './transports/log/log-transport.ts';
-import { openLog } from './transports/log/open-log.ts';
-import { recordLimits } from './transports/log/record-limits.ts';
-import { defaultLogLimits } from './transports/log/segment-log-store.ts';
-
-/** schemas/, models/ and package.json lie here, whether this is src/ or the dist/ of a package. */
-export const packageDirectory = join(import.meta.dirname, '..');
-
-export type ProcessContext = {
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly readiness: Readiness;
-  readonly clock: Clock;
-  /** Who writes the metrics, for people who read several. */
-  readonly instance: string;
-};
-
-export async function createProcessContext(logger: Logger): Promise<ProcessContext> {
-  const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string };
-  const instance = `${hostname()}-${process.pid}`;
-  return { logger, metrics: createMetrics(version), readiness: createReadiness(), clock: systemClock, instance };
-}
 
 /** The log and the state of a configuration, without anything that processes. */
 export type Access = {
@@ -74,29 +46,8 @@ export type Access = {
 export async function openAccess(configuration: Configuration, context: ProcessContext, role: 'owner-required' | 'any'): Promise<Access> {
   const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories });
   const fileSystem = createNodeFileSystem();
-  const { segmentBytes, journalBytes, recordBytesMax, partitionCount } = configuration.transport;
-  const store = await openLog({
-    directory: join(configuration.dataDirectory, 'log'),
-    role,
-    fileSystem,
-    clock: context.clock,
-    random: Math.random,
-    waiting: (message) => context.logger.info(message),
-    newIncarnation: () => randomBytes(6).toString('hex'),
-    observer: {
-      commitDone: ({ durationMs, records, bytes }) => {
-        context.metrics.logCommit(records, bytes, durationMs);
-      },
-      tailCut: (cut) => {
-        context.logger.warn(cut, 'cut what a crash left unfinished');
-      },
-      failed: (error) => {
-        context.logger.error(errorFields(error), 'the log accepts nothing more until it is opened again');
-      },
-    },
-    limits: { ...defaultLogLimits, segmentBytes, journalBytes, recordBytes: recordLimits(recordBytesMax).largest },
-  });
-  const transport = createLogTransport(store, { recordBytesMax });
+  const { partitionCount } = configuration.transport;
+  const transport = await openTransport(configuration, context, fileSystem, role);
   try {
     await transport.createTopics(allTopics.map((topic) => ({ topic, partitionCount })));
   } catch (error) {

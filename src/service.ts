@@ -1,7 +1,8 @@
 /** The order in which a processing service starts and stops: what `run` and `demo` are around. */
 import type { Configuration } from './config/load.ts';
 import { topics, inputTopics } from './core/topics.ts';
-import { openAccess, startModels, startStages, untilIdle, type Access, type ProcessContext, type Stages } from './compose.ts';
+import { openAccess, startModels, startStages, untilIdle, type Access, type Stages } from './compose.ts';
+import type { ProcessContext } from './process-context.ts';
 import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
 import { partitionLag } from './pipeline/lag.ts';

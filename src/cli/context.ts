@@ -2,7 +2,8 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { pino, destination, type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import { createProcessContext, openAccess, type Access } from '../compose.ts';
+import { openAccess, type Access } from '../compose.ts';
+import { createProcessContext } from '../process-context.ts';
 import { loadConfiguration, type Configuration, type LoadedConfiguration } from '../config/load.ts';
 import { misspeltVariables } from '../config/overrides.ts';
 import { tasks } from '../tasks/registry.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { createProcessContext } from '../compose.ts';
+import { createProcessContext } from '../process-context.ts';
 import { located, SettingsRefused } from '../config/mistakes.ts';
 import { startService } from '../service.ts';
 import { createLogger, loadedConfiguration, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';

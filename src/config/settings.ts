@@ -20,6 +20,40 @@ const logTransport = z
   })
   .describe('The embedded log.');
 
+const secret = z.strictObject({
+  mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('How the password is proven.'),
+  username: z.string().min(1).describe('The user.'),
+  password: z.string().min(1).optional().describe('The password. Better in the environment or in a file.'),
+  passwordFile: z.string().min(1).optional().describe('A file that holds the password. Relative to the configuration file.'),
+});
+
+const tls = z.strictObject({
+  enabled: z.boolean().default(false).describe('Whether connections are encrypted.'),
+  caFile: z.string().min(1).optional().describe("The certificate authority of the brokers, PEM; by default the system's. Relative to the configuration file."),
+  certificateFile: z.string().min(1).optional().describe('The certificate of this client, PEM, for mutual TLS.'),
+  keyFile: z.string().min(1).optional().describe('Its key, PEM.'),
+});
+
+const kafkaTransport = z
+  .strictObject({
+    kind: z.literal('kafka').describe('Apache Kafka, or what speaks its protocol.'),
+    brokers: z.array(z.string().regex(/^.+:\d{1,5}$/, 'host:port')).min(1).describe('Where to ask first: host:port.'),
+    clientId: z.string().min(1).default('labelstream').describe('How the brokers know this client, for quotas and logs.'),
+    tls: tls.prefault({}).describe('Encryption.'),
+    sasl: secret.optional().describe('Who this client is.'),
+    producer: z.enum(['kafkajs', 'platformatic']).default('kafkajs').describe('The client that produces. platformatic is about three times as fast.'),
+    compression: z.enum(['none', 'gzip', 'snappy', 'lz4', 'zstd']).default('none').describe('Of what is produced. kafkajs knows none and gzip.'),
+    partitionCount: positiveInteger.max(10_000).default(4).describe('Partitions of each topic; what exists with another count is refused.'),
+    replicationFactor: positiveInteger.max(100).optional().describe('Replicas of the topics that `topics create` makes; by default what the broker says.'),
+    sessionTimeoutMs: positiveInteger.min(1_000).default(45_000).describe('A member that was not heard of for so long loses its partitions.'),
+    rebalanceTimeoutMs: positiveInteger.min(1_000).default(60_000).describe('How long a rebalance waits for members to let go.'),
+    heartbeatIntervalMs: positiveInteger.default(3_000).describe('How often a member is heard of; at most a third of the session timeout.'),
+    transactionTimeoutMs: positiveInteger.min(1_000).default(60_000).describe('The broker aborts a transaction that is open for longer.'),
+    requestTimeoutMs: positiveInteger.min(100).default(30_000).describe('A request without an answer has failed after so long.'),
+    recordBytesMax: positiveInteger.min(1024).max(256 * 1024 * 1024).default(1_000_000).describe('Largest input record that is accepted: key, value and headers, with 64 bytes for the record and for each header.'),
+  })
+  .describe('Apache Kafka.');
+
 const model = z.strictObject({
   directory: z.string().min(1).describe('The directory of the model, with its manifest.json. Relative to the configuration file.'),
   revision: positiveInteger.default(1).describe('Must rise when the model version does: consumers keep the highest revision of a result.'),
@@ -76,7 +110,7 @@ export const settings = z.strictObject({
     .describe('Whether outputs and input positions commit together. At least once repeats some outputs after a crash, with the same ids.'),
   group: name.default('labelstream').describe('Consumer group; each stage appends its name.'),
   startAt: z.enum(['earliest', 'latest']).default('earliest').describe('Where a group without a position begins.'),
-  transport: z.discriminatedUnion('kind', [logTransport]).prefault({}).describe('What carries the events.'),
+  transport: z.discriminatedUnion('kind', [logTransport, kafkaTransport]).prefault({}).describe('What carries the events.'),
   schemaDirectories: z
     .array(z.string().min(1))
     .default([])

@@ -4,7 +4,7 @@ import { topics } from '../../src/core/topics.ts';
 import { deadLetter, type Failure } from '../../src/pipeline/dead-letter.ts';
 import { encodeOrigin, headerNames } from '../../src/pipeline/headers.ts';
 import { readDeadLetter, redriveRecord, replayRecord } from '../../src/pipeline/redrive.ts';
-import { recordLimits } from '../../src/transports/log/record-limits.ts';
+import { recordLimits } from '../../src/pipeline/record-limits.ts';
 
 const input: ConsumedRecord = {
   topic: 'text.events', partition: 3, incarnation: 'b0c1', sequence: 41n, nextPosition: '42', appendTimeMs: 1_700_000_000_000, key: Buffer.from('s/a'),

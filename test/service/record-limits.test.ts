@@ -1,7 +1,8 @@
 // Inputs of exactly the size that is accepted, under the limits that a configuration really gets: none stops a stage (SEMANTICS.md, rule 22).
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { createProcessContext, openAccess, type Access } from '../../src/compose.ts';
+import { openAccess, type Access } from '../../src/compose.ts';
+import { createProcessContext } from '../../src/process-context.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import type { TextEvent } from '../../src/core/events.generated.ts';
 import { noHeaders, recordBytes, type OutputRecord } from '../../src/core/records.ts';

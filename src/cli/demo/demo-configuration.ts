@@ -1,6 +1,6 @@
 /** The demo's configuration: the bundled models on an embedded log that lives as long as the demo. */
 import { join } from 'node:path';
-import { packageDirectory } from '../../compose.ts';
+import { packageDirectory } from '../../process-context.ts';
 import { parseConfiguration, type Configuration } from '../../config/load.ts';
 import { tasks } from '../../tasks/registry.ts';
 import { ConfigurationMistakes } from '../failure.ts';

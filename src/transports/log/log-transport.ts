@@ -13,7 +13,7 @@ import { readWaiting, type PartitionLocation } from './log-reader.ts';
 import type { LogStore } from './log-store.ts';
 import { committedCheckpoint, ownPartition, partitionBounds } from './owned-partition.ts';
 import { sequenceAt } from './positions.ts';
-import { inputBytesMaxFor, recordLimits, type RecordLimits } from './record-limits.ts';
+import { inputBytesMaxFor, recordLimits, type RecordLimits } from '../../pipeline/record-limits.ts';
 import { defaultLogLimits } from './segment-log-store.ts';
 import { claimTopic } from './topic-claim.ts';
 

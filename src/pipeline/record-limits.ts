@@ -2,8 +2,8 @@
  * How large a record may be, by topic, as `recordBytes` counts it. The setting bounds what comes in; from it follows what may come of that, so
  * that no record which was once accepted can stop the stage that reads it (SEMANTICS.md, rule 22).
  */
-import { topics } from '../../core/topics.ts';
-import { deadLetterHeaderBytesMax } from '../../pipeline/dead-letter.ts';
+import { topics } from '../core/topics.ts';
+import { deadLetterHeaderBytesMax } from './dead-letter.ts';
 
 export type RecordLimits = {
   readonly bytesMax: (topic: string) => number;

@@ -1,0 +1,27 @@
+/** What every part of a process shares: who it is, what time it is, and where it tells what it does. */
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Clock } from './core/clock.ts';
+import { createMetrics, type Metrics } from './observation/metrics.ts';
+import { createReadiness, type Readiness } from './observation/readiness.ts';
+import { systemClock } from './pipeline/system-clock.ts';
+
+/** schemas/, models/ and package.json lie here, whether this is src/ or the dist/ of a package. */
+export const packageDirectory = join(import.meta.dirname, '..');
+
+export type ProcessContext = {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+  readonly clock: Clock;
+  /** Who writes the metrics, for people who read several. */
+  readonly instance: string;
+};
+
+export async function createProcessContext(logger: Logger): Promise<ProcessContext> {
+  const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string };
+  const instance = `${hostname()}-${process.pid}`;
+  return { logger, metrics: createMetrics(version), readiness: createReadiness(), clock: systemClock, instance };
+}

@@ -1,0 +1,38 @@
+/** What a connection to Kafka needs to know; the configuration's words with files read and defaults filled in. */
+import type { Clock, Random } from '../../core/clock.ts';
+import type { RecordLimits } from '../../pipeline/record-limits.ts';
+
+export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
+
+export type KafkaOptions = {
+  /** host:port, at least one. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  /** PEM texts; undefined: not encrypted. */
+  readonly tls: { readonly ca?: string; readonly certificate?: string; readonly key?: string } | undefined;
+  readonly sasl: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string } | undefined;
+  readonly producer: 'kafkajs' | 'platformatic';
+  readonly compression: Compression;
+  /** Of topics that are made; undefined: the broker's default. */
+  readonly replicationFactor: number | undefined;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly transactionTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly limits: RecordLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: KafkaObserver;
+};
+
+/** What operators want to see of it; components hold no counter. */
+export type KafkaObserver = {
+  /** Of the drivers, in their words. */
+  readonly message: (level: 'debug' | 'info' | 'warn' | 'error', text: string, details: Readonly<Record<string, unknown>>) => void;
+  /** All partitions of a group were taken back, and what this member has now. */
+  readonly rebalanced: (group: string, partitions: number, durationMs: number) => void;
+  readonly transactionDone: (result: 'committed' | 'failed', durationMs: number) => void;
+};
+
+export const silentKafkaObserver: KafkaObserver = { message: () => undefined, rebalanced: () => undefined, transactionDone: () => undefined };
