@@ -15,6 +15,7 @@ import { openTransport } from './open-transport.ts';
 import type { ProcessContext } from './process-context.ts';
 import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
 import { rejectionOf } from './pipeline/abort.ts';
+import { createCondition } from './pipeline/condition.ts';
 import { createDirectoryStateStore } from './pipeline/directory-state-store.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
 import { createNodeFileSystem } from './pipeline/node-file-system.ts';
@@ -106,12 +107,15 @@ export async function startModels({ configuration, context }: Pick<Access, 'conf
 
 /**
  * Appends what the configuration adds to the definitions in the log (SEMANTICS.md, rule 9). Asks the fold itself, once it stands at the end of
- * the log: what it would refuse is refused here, before EXTRACT sends features that no definition in force allows. Rejects with SettingsRefused.
+ * the log: what it would refuse is refused here, before EXTRACT sends features that no definition in force allows. Where another instance has
+ * the partition, its fold is the judge: a definition that is in force already changes nothing, one that it refuses becomes a dead letter.
+ * Rejects with SettingsRefused.
  */
 async function proposeDefinitions(access: Access, cluster: RunningCluster, models: ModelServer, signal: AbortSignal): Promise<void> {
   const { codec, configuration, partitionCount, transport } = access;
+  const ends = (await endsOf(access, [topics.features])).filter(({ partition }) => cluster.partitions.has(partition));
   // The committed position alone says nothing of the state, which is still being restored.
-  const standing = Promise.all([cluster.restored, cluster.runner.drainedTo(await endsOf(access, [topics.features]))]);
+  const standing = Promise.all([cluster.restored(), cluster.runner.drainedTo(ends)]);
   await Promise.race([standing, cluster.runner.failed.then((error) => Promise.reject(error)), rejectionOf(signal)]);
   const proposed: OutputRecord[] = [];
   const refused: UnlocatedMistake[] = [];
@@ -154,26 +158,33 @@ function definitionOf(collection: Configuration['collections'][number], { config
 
 type RunningCluster = {
   readonly runner: Runner;
+  /** Those that this instance has. */
   readonly partitions: ReadonlyMap<number, ClusterPartition>;
-  /** Resolves when every partition's state stands at its committed position. */
-  readonly restored: Promise<undefined>;
+  /** Resolves when the state of each of them stands at its committed position. */
+  readonly restored: () => Promise<unknown>;
 };
 
 async function startCluster(access: Access): Promise<RunningCluster> {
   const stage = clusterStageOf(access);
   const partitions = new Map<number, ClusterPartition>();
-  const restoredPartitions = new Set<number>();
-  const restored = Promise.withResolvers<undefined>();
-  const noteRestored = ({ partition }: TopicPartition): void => {
-    if (restoredPartitions.add(partition).size === access.partitionCount) restored.resolve(undefined);
-  };
+  const restoring = new Set<number>();
+  const changed = createCondition(access.context.clock);
   const open = (partition: Parameters<ClusterStage['open']>[0]): ClusterPartition => {
     const opened = stage.open(partition);
     partitions.set(partition.partition, opened);
+    restoring.add(partition.partition);
     return opened;
   };
-  const runner = await startStage(access, { ...stage, open }, { ...silentObserver, restored: noteRestored });
-  return { runner, partitions, restored: restored.promise };
+  const noteRestored = ({ partition }: TopicPartition): void => {
+    restoring.delete(partition);
+    changed.notify();
+  };
+  const noteEnded = (partition: TopicPartition): void => {
+    partitions.delete(partition.partition);
+    noteRestored(partition);
+  };
+  const runner = await startStage(access, { ...stage, open }, { ...silentObserver, restored: noteRestored, ended: noteEnded });
+  return { runner, partitions, restored: () => changed.until(() => restoring.size === 0) };
 }
 
 /** CLUSTER first: what it holds decides which definitions may be proposed, and EXTRACT starts when they are in the log. */

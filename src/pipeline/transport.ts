@@ -122,6 +122,7 @@ export type Transport = {
   readonly claim: (topic: string) => Promise<TopicClaim>;
   /** The group's checkpoint of a partition, for lag and tests. */
   readonly committed: (group: string, topicPartition: TopicPartition) => Promise<Checkpoint | undefined>;
+  /** Resolves when `assigned` was called for the first time and is over, or when the member was told that there is no partition for it. */
   readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>;
   readonly close: () => Promise<void>;
 };
