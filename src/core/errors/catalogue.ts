@@ -6,6 +6,7 @@ import { configErrors } from './config.ts';
 import { errorFactory, type ErrorArea } from './error.ts';
 import { extractErrors } from './extract.ts';
 import { imageErrors } from './image.ts';
+import { kafkaErrors } from './kafka.ts';
 import { logErrors } from './log.ts';
 import { mediaErrors } from './media.ts';
 import { modelErrors } from './model.ts';
@@ -24,6 +25,7 @@ export const errorCatalogue = {
   ...extractErrors,
   ...imageErrors,
   ...serverErrors,
+  ...kafkaErrors,
   ...logErrors,
   ...mediaErrors,
   ...pipelineErrors,

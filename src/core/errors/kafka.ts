@@ -1,0 +1,48 @@
+import { errorFactory, type ErrorArea } from './error.ts';
+
+export const kafkaErrors = {
+  LS_KAFKA_UNREACHABLE: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'No connection to a Kafka broker could be made, or it broke.',
+    remedy: 'Nothing if the brokers come back: it is waited for. Otherwise check `kafka.brokers`, the network and the brokers.',
+  },
+  LS_KAFKA_TLS: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'The encrypted connection to a Kafka broker was refused by one of its two ends.',
+    remedy: 'Check the certificate authority, the client certificate and that the port named in `kafka.brokers` is one that speaks TLS.',
+  },
+  LS_KAFKA_AUTHENTICATION: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'Kafka does not accept the user name, the password or the mechanism.',
+    remedy: 'Correct the SASL settings, or the credentials that the brokers keep of this user.',
+  },
+  LS_KAFKA_AUTHORIZATION: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'Kafka does not allow this user the operation.',
+    remedy: 'Grant it on the resource that the message names: README lists what each command needs.',
+  },
+  LS_KAFKA_REQUEST: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'Kafka did not answer a request in time, or said that it cannot serve it now.',
+    remedy: 'Nothing if it passes: it is tried again. Otherwise look at the brokers, their leaders and their replicas.',
+  },
+  LS_KAFKA_REFUSED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'Kafka refused a request, and would refuse it again.',
+    remedy: 'See what Kafka answered in the message; the versions supported are 2.4 to 4.x.',
+  },
+  LS_KAFKA_COMPRESSION: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'The Kafka client that was chosen cannot compress this way.',
+    remedy: 'Set `kafka.compression` to none or gzip, or `kafka.producer` to platformatic.',
+  },
+} as const satisfies ErrorArea;
+
+export const kafkaError = errorFactory(kafkaErrors);
