@@ -88,6 +88,7 @@ export function createDirectoryStateStore({ directory, fileSystem, snapshotCorru
       }
       return undefined;
     },
+    list: async (key) => sequencesIn(await fileSystem.list(directoryOf(directory, key))),
     discardAbove: (key, sequence) =>
       discardAbove(fileSystem, directoryOf(directory, key), sequence).catch((cause: unknown) => {
         throw discardFailed(key, sequence, cause);

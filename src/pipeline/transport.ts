@@ -38,6 +38,8 @@ export type Checkpoint = {
   readonly outputsSent: number;
 };
 
+export type GroupPlace = TopicPartition & { readonly checkpoint: Checkpoint };
+
 export type ReadBudget = { readonly records: number; readonly bytes: number };
 
 /** A partition while this process owns it. After `revoked` every method rejects with LS_TRANSPORT_REVOKED. */
@@ -123,6 +125,11 @@ export type Transport = {
   /** The group's checkpoint of a partition, for lag and tests. */
   readonly committed: (group: string, topicPartition: TopicPartition) => Promise<Checkpoint | undefined>;
   /** Resolves when `assigned` was called for the first time and is over, or when the member was told that there is no partition for it. */
+  /**
+   * Sets where a group stands, for operators: to accept a gap that retention left, or to have records handled again. Needs no member; rejects
+   * with LS_TRANSPORT_GROUP_ACTIVE while the group has one that this transport knows of (on the embedded log: in this process).
+   */
+  readonly resetGroup: (group: string, places: readonly GroupPlace[]) => Promise<void>;
   readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>;
   readonly close: () => Promise<void>;
 };

@@ -113,6 +113,24 @@ export function describeConsuming(current: () => TransportHarness): void {
       }
     });
 
+    test('a group without a member can be set to a place, and goes on from there', async () => {
+      const transport = await withRecords(current, 'reset', 6);
+      const first = await sole(transport, 'g', 'reset');
+      const { end } = await resume(first.partition);
+      await first.partition.deliver([], { position: end.position, sequence: end.sequence - 1n, outputsSent: 0 });
+      const place = await transport.boundAt(first.partition, { sequence: (await readAll(transport, first.partition))[2]!.sequence });
+      const checkpoint = { position: place.position, sequence: place.sequence - 1n, outputsSent: 0 };
+      const places = [{ topic: 'reset', partition: 0, checkpoint }];
+      expect(await code(transport.resetGroup('g', places))).toBe('LS_TRANSPORT_GROUP_ACTIVE');
+      expect(await transport.committed('g', first.partition)).toMatchObject({ position: end.position });
+      await first.close();
+      await transport.resetGroup('g', places);
+      expect(await transport.committed('g', first.partition)).toEqual(checkpoint);
+      const second = await sole(transport, 'g', 'reset');
+      await resume(second.partition);
+      expect(values(await second.partition.poll(roomy, never))[0]).toBe('2');
+    });
+
     test('after revocation rejects every call', async () => {
       const transport = await withRecords(current, 'gone', 2);
       const { partition, close } = await sole(transport, 'g', 'gone');

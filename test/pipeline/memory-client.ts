@@ -169,6 +169,10 @@ function transportOf(broker: BrokerAccess, { faults, delay }: Process, subscribe
       await delay();
       return broker.checkpoint(group, topicPartition);
     },
+    resetGroup: async (group, places) => {
+      await delay();
+      for (const { topic, partition, checkpoint } of places) broker.commit(group, { topic, partition }, [], checkpoint);
+    },
     subscribe,
     close: () => Promise.resolve(),
   };

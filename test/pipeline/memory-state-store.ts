@@ -35,6 +35,10 @@ export function createMemoryStateStore(fails: () => Error | undefined = () => un
         },
       );
     },
+    list: (key) =>
+      Promise.resolve(
+        stored.flatMap(({ header }) => (isOf(key, header) ? [header.sequence] : [])).sort((left, right) => Number(right - left)),
+      ),
     discardAbove: (key, sequence) => {
       const isDiscarded = ({ header }: { readonly header: SnapshotHeader }): boolean => isOf(key, header) && header.sequence > sequence;
       const discarded = stored.filter(isDiscarded).map(({ header }) => header.sequence);

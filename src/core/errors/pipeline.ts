@@ -5,7 +5,7 @@ export const pipelineErrors = {
     cause: 'environment',
     retryable: false,
     summary: 'The committed position of a partition is no longer in the topic: records between it and the first kept one were never read.',
-    remedy: 'Find out why retention outran the consumer; then accept the gap explicitly, or replay from another source.',
+    remedy: 'Find out why retention outran the consumer. To accept the gap, stop `run` and set the group to the first record kept: `labelstream groups reset --topic TOPIC --to earliest`; what is missing can be published again.',
   },
   LS_TRANSPORT_REVOKED: {
     cause: 'environment',
@@ -18,6 +18,12 @@ export const pipelineErrors = {
     retryable: false,
     summary: 'Another process has claimed the topic since: it goes on from what is there, and this one may append nothing more.',
     remedy: 'Let the other one end, see what is left (`labelstream dlq list --state open`), and give the command again only for that.',
+  },
+  LS_TRANSPORT_GROUP_ACTIVE: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The position of a consumer group was to be set while the group has members: they would go on from where they are.',
+    remedy: 'Stop every `run` of the group first (on Kafka a member that died leaves after transport.sessionTimeoutMs), then give the command again.',
   },
   LS_TRANSPORT_CALL_OVERLAP: {
     cause: 'defect',

@@ -3,6 +3,7 @@
  * up everything (`revoked`, awaited on all, then the deliveries that had started), and only then is anything handed out again. That is what
  * makes a checkpoint read inside `assigned` final. One rebalance at a time per group; changes that arrive meanwhile share the next one.
  */
+import { pipelineError } from '../../core/errors/pipeline.ts';
 import type { TopicPartition } from '../../core/records.ts';
 import type { ConsumerListener, TopicDescription } from '../../pipeline/transport.ts';
 import type { PartitionLocation } from './log-reader.ts';
@@ -17,6 +18,8 @@ type GroupMember = {
 export type ConsumerGroups = {
   /** Resolves, with how to leave, when the rebalance that takes the member in is over. Leaving twice is leaving once. */
   readonly join: (group: string, member: GroupMember) => Promise<() => Promise<void>>;
+  /** Throws LS_TRANSPORT_GROUP_ACTIVE. */
+  readonly requireEmpty: (group: string) => void;
   readonly closeAll: () => Promise<void>;
 };
 
@@ -50,6 +53,11 @@ export function createConsumerGroups(): ConsumerGroups {
       group.joining.push(membership);
       await takeTurn(group);
       return () => leave(group, membership);
+    },
+    requireEmpty: (name) => {
+      const group = groups.get(name);
+      if (group === undefined || group.members.length + group.joining.length === 0) return;
+      throw pipelineError('LS_TRANSPORT_GROUP_ACTIVE', `Group ${name} has members in this process.`, { group: name });
     },
     closeAll: async () => {
       await Promise.all(

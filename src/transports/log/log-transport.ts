@@ -12,7 +12,7 @@ import { findBound } from './find-bound.ts';
 import { readWaiting, type PartitionLocation } from './log-reader.ts';
 import type { LogStore } from './log-store.ts';
 import { committedCheckpoint, ownPartition, partitionBounds } from './owned-partition.ts';
-import { sequenceAt } from './positions.ts';
+import { sequenceAt, storedCheckpoint } from './positions.ts';
 import { inputBytesMaxFor, recordLimits, type RecordLimits } from '../../pipeline/record-limits.ts';
 import { defaultLogLimits } from './segment-log-store.ts';
 import { claimTopic } from './topic-claim.ts';
@@ -83,6 +83,12 @@ export function createLogTransport(store: LogStore, options: LogTransportOptions
     committed: async (group, topicPartition) => {
       requireOpen();
       return committedCheckpoint(store, group, await catalogue.locate(topicPartition));
+    },
+    resetGroup: async (group, places) => {
+      requireOpen();
+      groups.requireEmpty(group);
+      for (const place of places) await catalogue.locate(place);
+      await store.commit({ records: [], checkpoints: places.map((place) => storedCheckpoint(group, place, place.checkpoint)) });
     },
     subscribe: async ({ group, topics, delivery, listener }) => {
       requireOpen();

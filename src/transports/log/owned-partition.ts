@@ -8,7 +8,7 @@ import type { ConsumedRecord, OutputRecord } from '../../core/records.ts';
 import type { AssignedPartition, Checkpoint, Delivery, PartitionBounds, ReadBudget } from '../../pipeline/transport.ts';
 import type { LogStore } from './log-store.ts';
 import { readWaiting, type PartitionLocation } from './log-reader.ts';
-import { checkpointMetadata, checkpointOf, positionOf, sequenceAt } from './positions.ts';
+import { checkpointOf, positionOf, sequenceAt, storedCheckpoint } from './positions.ts';
 
 export type OwnedPartition = {
   readonly assigned: AssignedPartition;
@@ -161,15 +161,7 @@ async function deliver(
   checkpoint: Checkpoint,
   requireOwned: () => void,
 ): Promise<void> {
-  const checkpoints = [
-    {
-      group,
-      topic: location.topic,
-      partition: location.partition,
-      nextSequence: sequenceAt(checkpoint.position),
-      metadata: checkpointMetadata(checkpoint),
-    },
-  ];
+  const checkpoints = [storedCheckpoint(group, location, checkpoint)];
   await checkRecords(outputs);
   requireOwned();
   if (delivery === 'exactly-once') {

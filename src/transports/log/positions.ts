@@ -4,7 +4,7 @@
  */
 import { logError } from '../../core/errors/log.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
-import type { Position } from '../../core/records.ts';
+import type { Position, TopicPartition } from '../../core/records.ts';
 import type { Checkpoint } from '../../pipeline/transport.ts';
 import type { GroupCheckpoint } from './log-store.ts';
 
@@ -23,8 +23,12 @@ export function sequenceAt(position: Position): bigint {
 }
 
 /** Version 1: the sequence handled last, then how many outputs of the record after it are out. */
-export function checkpointMetadata(checkpoint: Checkpoint): string {
+function checkpointMetadata(checkpoint: Checkpoint): string {
   return `1:${checkpoint.sequence.toString()}:${String(checkpoint.outputsSent)}`;
+}
+
+export function storedCheckpoint(group: string, { topic, partition }: TopicPartition, checkpoint: Checkpoint): GroupCheckpoint {
+  return { group, topic, partition, nextSequence: sequenceAt(checkpoint.position), metadata: checkpointMetadata(checkpoint) };
 }
 
 export function checkpointOf(stored: GroupCheckpoint): Checkpoint {
