@@ -19,8 +19,8 @@ export function createLogObserver(logger: Logger, stage: string): RunnerObserver
     parked: (partition, sequence, heldMs) => logger.info({ ...at(partition), sequence: String(sequence), heldMs: Math.round(heldMs) }, 'record parked: it held others back'),
     paused: (partition, code) => logger.error({ ...at(partition), code }, 'partition paused: most items fail with one code that they did not cause'),
     resumed: (partition) => logger.info(at(partition), 'partition resumed'),
-    restored: (partition, { snapshotSequence, records, durationMs }) =>
-      logger.info({ ...at(partition), snapshotSequence: String(snapshotSequence ?? 'none'), records, durationMs: Math.round(durationMs) }, 'state restored'),
+    restored: (partition, { kept, snapshotSequence, records, durationMs }) =>
+      logger.info({ ...at(partition), kept, snapshotSequence: String(snapshotSequence ?? 'none'), records, durationMs: Math.round(durationMs) }, 'state restored'),
     snapshotWritten: (partition, sequence, durationMs) =>
       logger.debug({ ...at(partition), sequence: String(sequence), durationMs: Math.round(durationMs) }, 'snapshot written'),
     snapshotFailed: (partition, error) => logger.error({ ...at(partition), ...errorFields(error) }, 'snapshot failed; the older ones serve'),

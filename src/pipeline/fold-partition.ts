@@ -7,8 +7,8 @@ import type { ConsumedRecord, OutputRecord } from '../core/records.ts';
 import { timerOver } from './abort.ts';
 import { patiently } from './delivery.ts';
 import { cutDeliveries, type Folded } from './fold-deliveries.ts';
-import { asRestoreFailure, noteProgress, restore } from './fold-restore.ts';
-import { hasEnded, unlessEnded, type FoldContext, type FoldRun } from './fold-run.ts';
+import { asRestoreFailure, goOn, noteProgress, restore } from './fold-restore.ts';
+import { hasEnded, unlessEnded, type FoldContext, type FoldRun, type KeptState } from './fold-run.ts';
 import { snapshotDueAtMs, snapshotIfDue } from './fold-snapshot.ts';
 import { bytesOf, deliverInRun, describeError, isRevocation, pollPatiently, toError, type PartitionRun } from './partition-run.ts';
 import type { FoldStage } from './stage.ts';
@@ -16,13 +16,20 @@ import type { ReadBudget } from './transport.ts';
 
 const nothing: ReadBudget = { records: 0, bytes: 0 };
 
-export function runFoldPartition(stage: FoldStage, context: FoldContext): PartitionRun {
+export type FoldPartitionRun = PartitionRun & {
+  /** Once it is done: undefined where the state is behind or ahead of what is committed, or where nobody knows. */
+  readonly kept: () => KeptState | undefined;
+};
+
+/** @param kept what the run before left, if this partition was here; it serves only where nobody committed anything since (SEMANTICS.md, rule 18). */
+export function runFoldPartition(stage: FoldStage, context: FoldContext, kept?: KeptState): FoldPartitionRun {
   const { start, clock, partition } = context;
+  const usable = kept?.sequence === start.sequence && kept.incarnation === partition.incarnation && start.outputsSent === 0 ? kept : undefined;
   const { topic, partition: number, incarnation } = partition;
   const run: FoldRun = {
     context,
     stage,
-    state: stage.open({ topic, partition: number, incarnation }),
+    state: usable?.state ?? stage.open({ topic, partition: number, incarnation }),
     working: new AbortController(),
     draining: false,
     inFlight: nothing,
@@ -31,37 +38,48 @@ export function runFoldPartition(stage: FoldStage, context: FoldContext): Partit
     position: start.position,
     foldedSequence: start.sequence,
     restored: false,
-    restore: { startedAtMs: clock.elapsedMs(), snapshotSequence: undefined, records: 0 },
-    snapshot: { recordsSinceWritten: 0, recordsSinceTried: 0, triedAtMs: clock.elapsedMs() },
+    restore: { startedAtMs: clock.elapsedMs(), snapshotSequence: undefined, kept: false, records: 0 },
+    snapshot: usable?.snapshot ?? { recordsSinceWritten: 0, recordsSinceTried: 0, triedAtMs: clock.elapsedMs() },
     outstanding: undefined,
   };
+  let drained = false;
   const drain = (): void => {
     run.draining = true;
     run.waiting?.abort();
   };
   return {
-    done: work(run),
+    done: work(run, usable !== undefined).then((ended) => {
+      drained = ended === 'drained';
+    }),
     drain,
     abort: () => {
       run.working.abort();
       drain();
     },
     inFlight: () => run.inFlight,
+    kept: () => (drained && standsAtCommitted(run) ? { state: run.state, incarnation, sequence: run.foldedSequence, snapshot: run.snapshot } : undefined),
   };
 }
 
-async function work(run: FoldRun): Promise<void> {
+function standsAtCommitted({ restored, foldedSequence, standing }: FoldRun): boolean {
+  return restored && foldedSequence === standing.sequence && standing.outputsSent === 0;
+}
+
+async function work(run: FoldRun, standsAlready: boolean): Promise<'drained' | 'cut short'> {
   try {
-    await restore(run);
+    if (standsAlready) goOn(run);
+    else await restore(run);
     while (!run.draining && !hasEnded(run)) {
       const records = await nextRecords(run);
-      if (hasEnded(run)) return;
+      if (hasEnded(run)) return 'cut short';
       if (records.length > 0) await holding(run, records, () => foldAndDeliver(run, records));
       else await appendIfDue(run);
       await snapshotIfDue(run);
     }
+    return hasEnded(run) ? 'cut short' : 'drained';
   } catch (error) {
     if (!hasEnded(run) && !isRevocation(error)) throw toError(asRestoreFailure(run, error));
+    return 'cut short';
   } finally {
     run.working.abort();
   }

@@ -29,6 +29,13 @@ export async function restore(run: FoldRun): Promise<void> {
   noteProgress(run, 0);
 }
 
+/** With a state that stands at the committed position as it is. */
+export function goOn(run: FoldRun): void {
+  run.context.partition.seek(run.position);
+  run.restore.kept = true;
+  noteProgress(run, 0);
+}
+
 /**
  * A snapshot is cut only after the commit at its sequence is durable: one above the committed sequence was cut in a history that the log lost
  * since, by being restored from an older copy. It goes before anything is folded or written, because the log is about to grow past it, with
@@ -58,6 +65,7 @@ export function noteProgress(run: FoldRun, records: number): void {
   run.restored = true;
   context.observer.restored(context.partition, {
     snapshotSequence: progress.snapshotSequence,
+    kept: progress.kept,
     records: progress.records,
     durationMs: context.clock.elapsedMs() - progress.startedAtMs,
   });

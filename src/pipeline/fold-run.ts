@@ -13,6 +13,15 @@ export type FoldContext = PartitionContext & {
   readonly append: (records: readonly OutputRecord[]) => Promise<void>;
 };
 
+/** The state of a partition that was given up in good order, for when it comes back: restoring it would give the same. */
+export type KeptState = {
+  readonly state: FoldPartition;
+  readonly incarnation: string;
+  /** The committed sequence that it stands at, with nothing of the next record out. */
+  readonly sequence: bigint;
+  readonly snapshot: FoldRun['snapshot'];
+};
+
 export type FoldRun = {
   readonly context: FoldContext;
   readonly stage: FoldStage;
@@ -33,7 +42,7 @@ export type FoldRun = {
   /** The state contains everything that was committed when the run began: from here on outputs go out. */
   restored: boolean;
   /** Times by the clock's `elapsedMs`, here and below. */
-  readonly restore: { startedAtMs: number; snapshotSequence: bigint | undefined; records: number };
+  readonly restore: { startedAtMs: number; snapshotSequence: bigint | undefined; kept: boolean; records: number };
   readonly snapshot: { recordsSinceWritten: number; recordsSinceTried: number; triedAtMs: number };
   /** A record of our own that was appended and not folded yet. */
   outstanding: OutputRecord | undefined;

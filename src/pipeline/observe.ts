@@ -43,7 +43,9 @@ type DeliveryObservation = {
 };
 
 type RestoreObservation = {
-  /** Undefined: folded from the beginning of the log. */
+  /** The state was still in memory: nobody else has committed anything since. */
+  readonly kept: boolean;
+  /** Undefined: folded from the beginning of the log, where the state was not kept. */
   readonly snapshotSequence: bigint | undefined;
   readonly records: number;
   readonly durationMs: number;

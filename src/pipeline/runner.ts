@@ -8,11 +8,12 @@ import type { TopicPartition } from '../core/records.ts';
 import { timerOver } from './abort.ts';
 import { createCondition, type Condition } from './condition.ts';
 import { runFoldPartition } from './fold-partition.ts';
+import type { KeptState } from './fold-run.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './limits.ts';
 import { runMapPartition } from './map-partition.ts';
 import { silentObserver, type RunnerObserver } from './observe.ts';
 import { isRevocation, toError, type PartitionContext, type PartitionRun } from './partition-run.ts';
-import type { Stage } from './stage.ts';
+import type { FoldStage, Stage } from './stage.ts';
 import { resolveStarts, type StartAt } from './start-position.ts';
 import type { StateStore } from './state-store.ts';
 import type { AssignedPartition, Checkpoint, Delivery, ReadBudget, Transport } from './transport.ts';
@@ -62,6 +63,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     observer: options.observer ?? silentObserver,
     active: new Map(),
     checkpoints: new Map(),
+    kept: new Map(),
     changed: createCondition(clock),
     stopping: false,
     failure: undefined,
@@ -92,6 +94,8 @@ type StageRun = {
   /** By partition name. */
   readonly active: Map<string, ActivePartition>;
   readonly checkpoints: Map<string, Checkpoint>;
+  /** Of folds, by partition name: what was given up and may come back with the next assignment. */
+  readonly kept: Map<string, KeptState>;
   /** Notified of every checkpoint, failure and stop. */
   readonly changed: Condition;
   stopping: boolean;
@@ -132,12 +136,15 @@ async function assigned(run: StageRun, partitions: readonly AssignedPartition[])
   } catch (error) {
     for (const { partition } of opened) run.active.delete(nameOf(partition));
     if (!isRevocation(error)) fail(run, error, undefined);
+  } finally {
+    // What did not come back is another's.
+    run.kept.clear();
   }
 }
 
 function begin(run: StageRun, active: ActivePartition, start: Checkpoint): void {
   const { partition } = active;
-  const { stage, stateStore, transport } = run.options;
+  const { stage } = run.options;
   noteCheckpoint(run, partition, start);
   run.observer.assigned(partition, start);
   const context: PartitionContext = {
@@ -148,10 +155,7 @@ function begin(run: StageRun, active: ActivePartition, start: Checkpoint): void 
     share: () => shareOf(run),
     checkpointed: (checkpoint) => noteCheckpoint(run, partition, checkpoint),
   };
-  const work =
-    stage.kind === 'map'
-      ? runMapPartition(stage, context)
-      : runFoldPartition(stage, { ...context, stateStore, append: (records) => transport.append(records) });
+  const work = stage.kind === 'map' ? runMapPartition(stage, context) : beginFold(run, stage, context);
   active.work = work;
   active.ended = work.done
     .catch((error: unknown) => fail(run, error, partition))
@@ -159,6 +163,17 @@ function begin(run: StageRun, active: ActivePartition, start: Checkpoint): void 
       if (run.active.get(nameOf(partition)) === active) run.active.delete(nameOf(partition));
       run.observer.ended(partition);
     });
+}
+
+function beginFold(run: StageRun, stage: FoldStage, context: PartitionContext): PartitionRun {
+  const { stateStore, transport } = run.options;
+  const name = nameOf(context.partition);
+  const work = runFoldPartition(stage, { ...context, stateStore, append: (records) => transport.append(records) }, run.kept.get(name));
+  const done = work.done.then(() => {
+    const kept = work.kept();
+    if (kept !== undefined && !run.stopping) run.kept.set(name, kept);
+  });
+  return { ...work, done };
 }
 
 function contextOf({ options, limits, observer }: StageRun, partition: AssignedPartition) {

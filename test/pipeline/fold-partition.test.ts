@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cutDeliveries } from '../../src/pipeline/fold-deliveries.ts';
 import type { RunnerOptions } from '../../src/pipeline/runner.ts';
+import type { MemoryClient } from './memory-client.ts';
 import { noFaults } from './memory-faults.ts';
 import { createMemoryStateStore } from './memory-state-store.ts';
 import { createFixture, eventsOf, recordingObserver, testLimits, type Fixture } from './runner-fixture.ts';
@@ -84,6 +85,47 @@ describe('a fold partition', () => {
     expect(restored?.[1]).toMatchObject({ snapshotSequence: newest });
     expect(sums(fixture)).toEqual(offline(fixture, () => 1));
     await fixture.stop(runner);
+  });
+
+  it('keeps the state of a partition that comes back with nothing committed by another meanwhile, and restores it otherwise', async () => {
+    const fixture = createFixture({ log: 2, sums: 2 });
+    const both = [log, { topic: 'log', partition: 1 }];
+    const publishBoth = (count: number): void => {
+      for (const place of both) fixture.broker.append(Array.from({ length: count }, (_, index) => textRecord(place, String(index + 1))));
+    };
+    const start = async (client: MemoryClient) => {
+      const folded: string[] = [];
+      const { observer, told } = recordingObserver();
+      const stage = sumStage('log', { outputs: () => 1, folded: ({ partition, sequence }) => folded.push(`${partition} ${sequence}`) });
+      const runner = await fixture.start(client.transport, stage, { observer });
+      return { runner, folded, kept: () => eventsOf(told, 'restored').map(([, restored]) => (restored as { readonly kept: boolean }).kept) };
+    };
+    publishBoth(20);
+    const client = fixture.broker.connect();
+    const first = await start(client);
+    await fixture.drain(first.runner, ['log']);
+
+    // Everything goes, as in a rebalance, and comes back to where it was.
+    await fixture.clock.drive(client.revoke(both));
+    publishBoth(10);
+    await fixture.clock.drive(client.assign(both));
+    await fixture.drain(first.runner, ['log']);
+    expect(first.kept()).toEqual([false, false, true, true]);
+    expect(first.folded).toHaveLength(60);
+
+    // This time another moves one of them on: what the first knows of it is of no use.
+    await fixture.clock.drive(client.revoke(both));
+    publishBoth(5);
+    const second = await start(fixture.broker.connect({ assigned: [log] }));
+    await fixture.clock.drive(second.runner.drainedTo([{ ...log, sequence: fixture.broker.bounds(log).end.sequence }]));
+    await fixture.stop(second.runner);
+    await fixture.clock.drive(client.assign(both));
+    await fixture.drain(first.runner, ['log']);
+    expect(first.kept().slice(4).sort()).toEqual([false, true]);
+    expect(first.folded).toHaveLength(60 + 5 + 35);
+    for (const place of both) expect(fixture.broker.records({ ...place, topic: 'sums' }).map(textOf)).toHaveLength(35);
+    expect(fixture.broker.records({ topic: 'sums', partition: 0 }).map(textOf)).toEqual(offline(fixture, () => 1));
+    await fixture.stop(first.runner);
   });
 
   it('cuts a snapshot in an idle log when its time has come, and only if there is something new', async () => {
