@@ -1,0 +1,213 @@
+/**
+ * The clients that everything else here is made of: kafkajs, its low-level cluster, and platformatic's administration client for what kafkajs
+ * does not speak (topic ids, offsets that are stable). Nothing connects before it is used.
+ *
+ * A broker answers the requests of one connection one after the other, and a JoinGroup or a long poll holds up what comes behind it. So whoever
+ * waits long opens a cluster of its own.
+ */
+import { Admin as ProtocolAdmin, type BaseOptions } from '@platformatic/kafka';
+import { Kafka, logLevel, type Admin, type Broker, type Cluster, type KafkaConfig, type logCreator, type Logger, type SASLOptions } from 'kafkajs';
+import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import { connect as connectPlain, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { KafkaObserver, KafkaOptions } from './kafka-options.ts';
+
+/** A cluster with what kafkajs keeps in it beyond its types: the topics whose metadata it asks for. */
+export type KafkaCluster = Cluster & { targetTopics: Set<string> };
+
+export type KafkaConnection = {
+  readonly kafka: Kafka;
+  readonly logger: Logger;
+  /** Not connected; reads committed. Its connections end with `close` at the latest. */
+  readonly openCluster: () => KafkaCluster;
+  /** kafkajs' administration, connected. */
+  readonly admin: () => Promise<Admin>;
+  readonly protocolAdmin: ProtocolAdmin;
+  /** Ends every connection of all clients made here, whatever is in flight on them. */
+  readonly close: () => Promise<void>;
+};
+
+const connectMsMax = 10_000;
+/** A failed call is told after about two seconds of trying; who waits for longer outages tries again. */
+const retry = { retries: 4, initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2 } as const;
+const keepAliveMs = 60_000;
+
+export function openConnection(options: KafkaOptions): KafkaConnection {
+  scheduleOnlyWhatIsPending();
+  const sockets = new Set<Socket>();
+  const kafka = new Kafka(kafkajsConfig(options, sockets));
+  const protocolAdmin = new ProtocolAdmin(protocolOptions(options));
+  const admin = kafka.admin();
+  let adminConnected: Promise<void> | undefined;
+  return {
+    kafka,
+    logger: kafka.logger(),
+    openCluster: () => captureCluster(kafka),
+    admin: async () => {
+      adminConnected ??= admin.connect().catch((error: unknown) => {
+        adminConnected = undefined;
+        throw error;
+      });
+      await adminConnected;
+      return admin;
+    },
+    protocolAdmin,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await protocolAdmin.close();
+    },
+  };
+}
+
+/** For clients of @platformatic/kafka. */
+export function protocolOptions(options: KafkaOptions): BaseOptions {
+  const { brokers, clientId, tls, sasl, requestTimeoutMs } = options;
+  return {
+    clientId,
+    bootstrapBrokers: [...brokers],
+    timeout: requestTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    connectTimeout: Math.min(connectMsMax, requestTimeoutMs),
+    retries: retry.retries,
+    retryDelay: (_client, _operation, attempt) => Math.min(retry.maxRetryTime, 25 * 2 ** attempt),
+    autocreateTopics: false,
+    ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
+    ...(sasl === undefined ? {} : { sasl: { mechanism: protocolMechanism(sasl.mechanism), username: sasl.username, password: sasl.password } }),
+  };
+}
+
+function protocolMechanism(mechanism: NonNullable<KafkaOptions['sasl']>['mechanism']): 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512' {
+  if (mechanism === 'plain') return 'PLAIN';
+  return mechanism === 'scram-sha-256' ? 'SCRAM-SHA-256' : 'SCRAM-SHA-512';
+}
+
+function tlsOptions({ ca, certificate, key }: NonNullable<KafkaOptions['tls']>): { ca?: string; cert?: string; key?: string } {
+  return { ...(ca === undefined ? {} : { ca }), ...(certificate === undefined ? {} : { cert: certificate }), ...(key === undefined ? {} : { key }) };
+}
+
+function kafkajsConfig(options: KafkaOptions, sockets: Set<Socket>): KafkaConfig {
+  const { brokers, clientId, tls, sasl, requestTimeoutMs, observer } = options;
+  const connectionTimeout = Math.min(connectMsMax, requestTimeoutMs);
+  return {
+    brokers: [...brokers],
+    clientId,
+    connectionTimeout,
+    authenticationTimeout: connectionTimeout,
+    requestTimeout: requestTimeoutMs,
+    retry,
+    ...(tls === undefined ? {} : { ssl: tlsOptions(tls) }),
+    ...(sasl === undefined ? {} : { sasl: mechanismOf(sasl) }),
+    socketFactory: ({ host, port, onConnect }) => {
+      const name = isIP(host) === 0 ? { servername: host } : {};
+      const socket = tls === undefined ? connectPlain({ host, port }, onConnect) : connectTls({ host, port, ...name, ...tlsOptions(tls) }, onConnect);
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      return socket.setKeepAlive(true, keepAliveMs);
+    },
+    logLevel: logLevel.INFO,
+    logCreator: logTo(observer),
+  };
+}
+
+/** kafkajs' types want to see which of its mechanisms it is. */
+function mechanismOf({ mechanism, username, password }: NonNullable<KafkaOptions['sasl']>): SASLOptions {
+  if (mechanism === 'plain') return { mechanism, username, password };
+  return mechanism === 'scram-sha-256' ? { mechanism, username, password } : { mechanism, username, password };
+}
+
+/** What kafkajs calls an error it mostly tries again by itself; what becomes of a call is told by its rejection. */
+function logTo(observer: KafkaObserver): logCreator {
+  return () => ({ namespace, level, log: { message, ...details } }) => {
+    const told = level <= logLevel.WARN ? 'warn' : level === logLevel.INFO ? 'info' : 'debug';
+    observer.message(told, `${namespace}: ${message}`, details);
+  };
+}
+
+/** kafkajs hands its cluster, which it does not export, to the assigners of a consumer while that is made; no consumer is ever started with it. */
+function captureCluster(kafka: Kafka): KafkaCluster {
+  let captured: Cluster | undefined;
+  kafka.consumer({
+    groupId: 'never joined',
+    allowAutoTopicCreation: false,
+    partitionAssigners: [
+      ({ cluster }) => {
+        captured = cluster;
+        return { name: 'none', version: 0, assign: () => Promise.resolve([]), protocol: () => ({ name: 'none', metadata: Buffer.alloc(0) }) };
+      },
+    ],
+  });
+  if (captured === undefined || !hasTargets(captured)) throw new Error('kafkajs is not the version that this was written for.');
+  return captured;
+}
+
+function hasTargets(cluster: Cluster): cluster is KafkaCluster {
+  return 'targetTopics' in cluster && cluster.targetTopics instanceof Set;
+}
+
+/**
+ * Asks for the leaders anew. One topic that was deleted makes kafkajs reject for all: then the topics are asked for one by one, and those that are
+ * missing are forgotten.
+ */
+export async function refreshMetadata(cluster: KafkaCluster): Promise<void> {
+  try {
+    await cluster.refreshMetadata();
+  } catch (error) {
+    if (!isTopicTrouble(error)) throw error;
+    const topics = [...cluster.targetTopics];
+    cluster.targetTopics = new Set();
+    for (const topic of topics) {
+      await cluster.addTargetTopic(topic).catch((refusal: unknown) => {
+        if (!isTopicTrouble(refusal)) throw refusal;
+      });
+    }
+  }
+}
+
+const topicTroubles: readonly unknown[] = ['UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED', 'INVALID_TOPIC_EXCEPTION'];
+
+function isTopicTrouble(error: unknown): boolean {
+  return error instanceof Error && 'type' in error && topicTroubles.includes(error.type);
+}
+
+/** Of a broker, kafkajs' own way to send it any request; `response` makes of the bytes what the promise resolves with. */
+export async function sendTo<Answer>(broker: Broker, request: object, decode: (payload: Buffer) => Promise<Answer>): Promise<Answer> {
+  if (!hasPool(broker)) throw new Error('kafkajs is not the version that this was written for.');
+  let answer: Answer | undefined;
+  const response = {
+    decode: async (payload: Buffer) => {
+      answer = await decode(payload);
+      return {};
+    },
+    parse: (decoded: object) => Promise.resolve(decoded),
+  };
+  try {
+    await broker.connectionPool.send({ request, response });
+  } catch (error) {
+    if (error instanceof Error && error.name === 'KafkaJSConnectionClosedError') await broker.disconnect();
+    throw error;
+  }
+  if (answer === undefined) throw new Error('a request was answered without an answer');
+  return answer;
+}
+
+type WithPool = Broker & { readonly connectionPool: { readonly send: (request: object) => Promise<object> } };
+
+function hasPool(broker: Broker): broker is WithPool {
+  return 'connectionPool' in broker;
+}
+
+let patched = false;
+
+/**
+ * kafkajs 2.2.4 sets a timer with a negative time after every answer, even with nothing to look after; Node 24 warns of it on the terminal
+ * (kafkajs issue 1751).
+ */
+function scheduleOnlyWhatIsPending(): void {
+  if (patched) return;
+  patched = true;
+  const { prototype } = RequestQueue;
+  const schedule = Object.getOwnPropertyDescriptor(prototype, 'scheduleCheckPendingRequests')?.value as (this: RequestQueue) => void;
+  prototype.scheduleCheckPendingRequests = function scheduleCheckPendingRequests(this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this);
+  };
+}

@@ -1,0 +1,38 @@
+/**
+ * How Kafka's coordinates look to everybody else. A position is the next offset to read, as text that only this file makes and reads; a sequence
+ * is an offset. What a group's checkpoint says beyond the offset travels in the metadata of the committed offset.
+ */
+import { pipelineError } from '../../core/errors/pipeline.ts';
+import type { Position } from '../../core/records.ts';
+import type { Bound, Checkpoint } from '../../pipeline/transport.ts';
+
+const positionPattern = /^(?:0|[1-9][0-9]{0,18})$/;
+const metadataPattern = /^1:(-?[0-9]{1,19}):([0-9]{1,15})$/;
+
+export function positionOf(nextOffset: bigint): Position {
+  return nextOffset.toString();
+}
+
+/** Rejects with LS_TRANSPORT_POSITION_INVALID. */
+export function offsetAt(position: Position): bigint {
+  if (!positionPattern.test(position)) {
+    throw pipelineError('LS_TRANSPORT_POSITION_INVALID', `"${position.slice(0, 40)}" is not a position of a Kafka partition.`);
+  }
+  return BigInt(position);
+}
+
+export function boundOf(offset: bigint): Bound {
+  return { position: positionOf(offset), sequence: offset };
+}
+
+/** Version 1: the sequence handled last, then how many outputs of the record after it are out. */
+export function checkpointMetadata(checkpoint: Checkpoint): string {
+  return `1:${checkpoint.sequence.toString()}:${String(checkpoint.outputsSent)}`;
+}
+
+/** An offset committed without our metadata was set by somebody's tool: everything before it counts as handled, nothing of what follows as sent. */
+export function checkpointOf(nextOffset: bigint, metadata: string): Checkpoint {
+  const [, sequence, outputsSent] = metadataPattern.exec(metadata) ?? [];
+  if (sequence === undefined || outputsSent === undefined) return { position: positionOf(nextOffset), sequence: nextOffset - 1n, outputsSent: 0 };
+  return { position: positionOf(nextOffset), sequence: BigInt(sequence), outputsSent: Number(outputsSent) };
+}
