@@ -21,11 +21,11 @@ export async function referenceTo(path: string, bytes: Buffer, fields: Partial<R
   return { uri: pathToFileURL(path).href, sha256: createHash('sha256').update(bytes).digest('hex'), sizeBytes: BigInt(bytes.length), ...fields };
 }
 
-/** In turn to two partitions. */
+/** In one transaction, two by two in turn to two partitions. */
 export async function publishMedia(file: string, events: readonly MediaEvent[]): Promise<void> {
   const codec = await openCodec();
   const records = events.map((event, index): OutputRecord => ({
-    topic: topics.media, partition: index % 2, key: Buffer.from(event.id), value: codec.encode('MediaEvent', event), headers: noHeaders,
+    topic: topics.media, partition: (index >> 1) % 2, key: Buffer.from(event.id), value: codec.encode('MediaEvent', event), headers: noHeaders,
   }));
   await withLog(file, ({ transport }) => transport.append(records));
 }
@@ -35,8 +35,10 @@ async function peakBytes(pid: number): Promise<number> {
   return Number(/VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
 }
 
-export async function runWatched(file: string): Promise<{ readonly code: number | null; readonly stderr: string; readonly residentBytes: number }> {
-  const run = startProgram(['run', '-c', file, '--until-idle']);
+type Watched = { readonly code: number | null; readonly stderr: string; readonly residentBytes: number };
+
+export async function runWatched(file: string, environment: Readonly<Record<string, string>> = {}): Promise<Watched> {
+  const run = startProgram(['run', '-c', file, '--until-idle'], environment);
   let residentBytes = 0;
   const ended = run.finished.then(() => true);
   for (;;) {
