@@ -64,23 +64,37 @@ const listed = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (
 const errorOf = (value: unknown): unknown => (typeof value === 'object' && value !== null && 'error' in value ? value.error : undefined);
 
 function ownVerdict(error: DriverError, call: KafkaCall, thrown: Error): Verdict {
-  const code = protocolCodeOf(error);
+  const code = protocolCode(error);
   if (code !== undefined) return answered(code, error, call, thrown);
   if (isAuthentication(error)) {
     return brokenHandshake.test(error.message)
       ? made('LS_KAFKA_UNREACHABLE', error, call, thrown)
       : made('LS_KAFKA_AUTHENTICATION', error, call, thrown);
   }
+  if (error.code === 'PLT_KFK_USER' && /^Unknown topic /.test(error.message)) return transport('LS_TRANSPORT_TOPIC_MISSING', error, call, thrown);
   if (error.code === 'PLT_KFK_USER' && error.message.includes('TLS')) return made('LS_KAFKA_TLS', error, call, thrown);
   if (isConnection(error)) return made(isTlsRefusal(error) ? 'LS_KAFKA_TLS' : 'LS_KAFKA_UNREACHABLE', error, call, thrown);
   return made(isPassing(error) ? 'LS_KAFKA_REQUEST' : 'LS_KAFKA_REFUSED', error, call, thrown);
 }
 
 /** The number of Kafka's protocol: kafkajs keeps it as `code` beside `type`, platformatic as `apiCode`. */
-export function protocolCodeOf(error: unknown): number | undefined {
-  if (!isDriverError(error)) return undefined;
+function protocolCode(error: DriverError): number | undefined {
   if (typeof error.apiCode === 'number') return error.apiCode;
-  return typeof error.type === 'string' && typeof error.code === 'number' ? error.code : undefined;
+  if (typeof error.type !== 'string' || typeof error.code !== 'number') return undefined;
+  // kafkajs 2.2.4 knows the numbers up to 2021; of others (PRODUCER_FENCED for one) it keeps the number in the text alone.
+  const unknown = /^Unknown error code (-?\d+)$/.exec(error.message)?.[1];
+  return unknown === undefined ? error.code : Number(unknown);
+}
+
+/** What the broker answered, if it did, and however deep in the error it is. */
+export function protocolCodeOf(error: unknown, depth = 0): number | undefined {
+  if (!isDriverError(error) || depth > nestingMax) return undefined;
+  return (
+    protocolCode(error) ??
+    driverErrorsIn(error)
+      .map((inner) => protocolCodeOf(inner, depth + 1))
+      .find((code) => code !== undefined)
+  );
 }
 
 const isAuthentication = (error: DriverError) => error.name === 'KafkaJSSASLAuthenticationError' || error.code === 'PLT_KFK_AUTHENTICATION';

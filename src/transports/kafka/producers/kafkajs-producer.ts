@@ -1,0 +1,168 @@
+/**
+ * Producing with kafkajs.
+ *
+ * The plain producer is not idempotent and never repeats a request by itself: kafkajs' idempotent one sets its sequence numbers back when a request
+ * fails, so that of two calls in flight the second may be sent under the numbers of the first, and be dropped as its repetition. Without numbers
+ * and without repetitions each call awaits its sends one after the other, which keeps the order inside the call; who failed sends again.
+ *
+ * The transactional producer makes one send at a time. It repeats what the broker answered with "not yet", after milliseconds: most of all the
+ * first request of a transaction, while the markers of the one before are being written. kafkajs makes EndTxn once and never repeats a
+ * TxnOffsetCommit that was not answered, as rule 24 of SEMANTICS.md wants it.
+ */
+import { FindCoordinatorKeyTypes, findCoordinatorV3 } from '@platformatic/kafka';
+import { CompressionTypes, type IHeaders, type Producer, type RecordMetadata, type TopicMessages, type Transaction } from 'kafkajs';
+import type { OutputRecord } from '../../../core/records.ts';
+import { kafkaError } from '../../../core/errors/kafka.ts';
+import { pipelineError } from '../../../core/errors/pipeline.ts';
+import type { KafkaConnection } from '../connection.ts';
+import { asKafkaError, protocolCodeOf } from '../kafka-errors.ts';
+import type { KafkaOptions } from '../kafka-options.ts';
+import { recordSends } from '../record-batches.ts';
+import { guardCalls } from './guarded-calls.ts';
+import type { GroupOffset, PlainProducer, Producers, TransactionalProducer } from './producer-port.ts';
+
+/** 5 ms, 10, 20 and so on, about two seconds together. */
+const transactionRetry = { initialRetryTime: 5, maxRetryTime: 500, factor: 0.2, multiplier: 2, retries: 10 } as const;
+const noRetry = { retries: 0 } as const;
+const allReplicas = -1;
+
+type SendBatch = Pick<Producer, 'sendBatch'>;
+
+/** @throws LS_KAFKA_COMPRESSION for what kafkajs has no codec of. */
+export function kafkajsProducers(options: KafkaOptions, connection: KafkaConnection): Producers {
+  const compression = compressionOf(options);
+  const sendAll = async (producer: SendBatch, records: readonly OutputRecord[]) => {
+    for (const send of recordSends(records)) {
+      const topicMessages = messagesOf(send);
+      const answers = await producer.sendBatch({ acks: allReplicas, timeout: options.requestTimeoutMs, compression, topicMessages });
+      checkAnswered(send, answers);
+    }
+  };
+  return {
+    open: () => openPlain(options, connection, sendAll),
+    openTransactional: (transactionalId) => openTransactional(options, connection, transactionalId, sendAll),
+  };
+}
+
+type SendAll = (producer: SendBatch, records: readonly OutputRecord[]) => Promise<void>;
+
+async function openPlain(options: KafkaOptions, connection: KafkaConnection, sendAll: SendAll): Promise<PlainProducer> {
+  const producer = connection.kafka.producer({ allowAutoTopicCreation: false, createPartitioner: partitionOfMessage, retry: noRetry });
+  const call = { operation: 'produce' };
+  const calls = guardCalls(call, options.clock, () => producer.disconnect());
+  await connected(calls, () => producer.connect());
+  return { send: (records) => calls.run(() => sendAll(producer, records)), close: calls.close };
+}
+
+async function openTransactional(
+  options: KafkaOptions,
+  connection: KafkaConnection,
+  transactionalId: string,
+  sendAll: SendAll,
+): Promise<TransactionalProducer> {
+  const { clock, transactionTimeoutMs } = options;
+  const settings = { allowAutoTopicCreation: false, createPartitioner: partitionOfMessage, retry: transactionRetry };
+  const producer = connection.kafka.producer({ ...settings, transactionalId, transactionTimeout: transactionTimeoutMs });
+  const calls = guardCalls({ operation: 'produce in a transaction', transactionalId }, clock, () => producer.disconnect());
+  // kafkajs initialises with the first transaction; one in which nothing was sent is not known to the broker.
+  let begun: Transaction | undefined;
+  await connected(calls, async () => {
+    await producer.connect();
+    begun = await producer.transaction().catch((error: unknown) => tellWhyNoCoordinator(connection, transactionalId, error));
+  });
+
+  const transact = async (records: readonly OutputRecord[], offset: GroupOffset | undefined) => {
+    const transaction = begun ?? (await producer.transaction());
+    begun = transaction;
+    if (records.length === 0 && offset === undefined) return;
+    await sendAll(transaction, records);
+    if (offset !== undefined) await sendOffset(transaction, offset, options);
+    begun = undefined;
+    await transaction.commit();
+  };
+  let transacting = false;
+  return {
+    transact: async (records, offset) => {
+      if (transacting) throw pipelineError('LS_TRANSPORT_CALL_OVERLAP', 'A transaction was asked for while the one before had not ended.');
+      transacting = true;
+      try {
+        await calls.run(() => transact(records, offset));
+      } finally {
+        transacting = false;
+      }
+    },
+    close: calls.close,
+  };
+}
+
+async function connected(calls: { readonly run: (work: () => Promise<void>) => Promise<void>; readonly close: () => Promise<void> }, connect: () => Promise<void>) {
+  try {
+    await calls.run(connect);
+  } catch (error) {
+    await calls.close();
+    throw error;
+  }
+}
+
+/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR, CONCURRENT_TRANSACTIONS: nothing was done. */
+const notYet: readonly (number | undefined)[] = [14, 15, 16, 51];
+
+async function sendOffset(transaction: Transaction, { group, topic, partition, offset, metadata }: GroupOffset, { clock }: KafkaOptions): Promise<void> {
+  const topics = [{ topic, partitions: [{ partition, offset: String(offset), metadata }] }];
+  let waitMs: number = transactionRetry.initialRetryTime;
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      await transaction.sendOffsets({ consumerGroupId: group, topics });
+      return;
+    } catch (error) {
+      if (attempt === transactionRetry.retries || !notYet.includes(protocolCodeOf(error))) {
+        throw asKafkaError(error, { operation: 'commit an offset in a transaction', topic, partition, group });
+      }
+    }
+    await clock.sleep(waitMs);
+    waitMs = Math.min(waitMs * transactionRetry.multiplier, transactionRetry.maxRetryTime);
+  }
+}
+
+/**
+ * kafkajs says of every refusal to name a coordinator only that there was none. A user who may not use the transactional id has to be told, and not
+ * to wait for ever, so the question is put once more.
+ */
+async function tellWhyNoCoordinator(connection: KafkaConnection, transactionalId: string, error: unknown): Promise<never> {
+  if (error instanceof Error && error.name === 'KafkaJSGroupCoordinatorNotFound') {
+    const brokers = await connection.protocolAdmin.connectToBrokers();
+    for (const broker of brokers.values()) await findCoordinatorV3.api.async(broker, FindCoordinatorKeyTypes.TRANSACTION, [transactionalId]);
+  }
+  throw error;
+}
+
+const partitionOfMessage = () => ({ message }: { readonly message: { readonly partition?: number } }) => message.partition ?? 0;
+
+function messagesOf(records: readonly OutputRecord[]): TopicMessages[] {
+  const topics = new Map<string, TopicMessages['messages']>();
+  for (const { topic, partition, key, value, headers } of records) {
+    const message = { key, value, partition, ...(headers.size === 0 ? {} : { headers: headersOf(headers) }) };
+    const messages = topics.get(topic);
+    if (messages === undefined) topics.set(topic, [message]);
+    else messages.push(message);
+  }
+  return Array.from(topics, ([topic, messages]) => ({ topic, messages }));
+}
+
+/** `fromEntries` makes properties of its own of all names, `__proto__` included. */
+const headersOf = (headers: OutputRecord['headers']): IHeaders => Object.fromEntries(headers);
+
+/** kafkajs leaves out what it has for a partition that it does not know, and says nothing of it. */
+function checkAnswered(send: readonly OutputRecord[], answers: readonly RecordMetadata[]): void {
+  const answered = new Set(answers.map(({ topicName, partition }) => `${topicName}/${String(partition)}`));
+  const missing = send.find(({ topic, partition }) => !answered.has(`${topic}/${String(partition)}`));
+  if (missing === undefined) return;
+  const { topic, partition } = missing;
+  throw pipelineError('LS_TRANSPORT_TOPIC_MISSING', `The topic "${topic}" has no partition ${String(partition)}.`, { topic, partition });
+}
+
+function compressionOf({ compression }: KafkaOptions): CompressionTypes {
+  if (compression === 'none') return CompressionTypes.None;
+  if (compression === 'gzip') return CompressionTypes.GZIP;
+  throw kafkaError('LS_KAFKA_COMPRESSION', `kafkajs cannot compress with ${compression}.`, { compression });
+}
