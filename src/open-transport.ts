@@ -12,37 +12,52 @@ import type { KafkaOptions } from './transports/kafka/kafka-options.ts';
 import { openKafkaTransport } from './transports/kafka/kafka-transport.ts';
 import { createLogTransport } from './transports/log/log-transport.ts';
 import { openLog } from './transports/log/open-log.ts';
+import type { LogRetention, RetentionLimits } from './transports/log/retention.ts';
 import { defaultLogLimits } from './transports/log/segment-log-store.ts';
 
 type LogSettings = Extract<Configuration['transport'], { readonly kind: 'log' }>;
 type KafkaSettings = Extract<Configuration['transport'], { readonly kind: 'kafka' }>;
 
-/** @param role `owner-required` for what processes; `any` for what reads and publishes beside it. */
-export async function openTransport(configuration: Configuration, context: ProcessContext, fileSystem: FileSystem, role: 'owner-required' | 'any'): Promise<Transport> {
+export type TransportUse = {
+  readonly fileSystem: FileSystem;
+  /** `owner-required` for what processes; `any` for what reads and publishes beside it. */
+  readonly role: 'owner-required' | 'any';
+  /** What retention leaves of a partition, whatever its age, where labelstream removes records itself. */
+  readonly neededFrom: LogRetention['neededFrom'];
+};
+
+export async function openTransport(configuration: Configuration, context: ProcessContext, use: TransportUse): Promise<Transport> {
   const { transport } = configuration;
   if (transport.kind === 'kafka') return openKafkaTransport(await kafkaOptions(transport, context));
-  return openLogTransport(transport, configuration.dataDirectory, context, fileSystem, role);
+  return openLogTransport(transport, configuration.dataDirectory, context, use);
 }
 
-async function openLogTransport(settings: LogSettings, dataDirectory: string, context: ProcessContext, fileSystem: FileSystem, role: 'owner-required' | 'any'): Promise<Transport> {
+async function openLogTransport(settings: LogSettings, dataDirectory: string, context: ProcessContext, { fileSystem, role, neededFrom }: TransportUse): Promise<Transport> {
   const { segmentBytes, journalBytes, recordBytesMax } = settings;
+  const { logger } = context;
   const store = await openLog({
     directory: join(dataDirectory, 'log'),
     role,
     fileSystem,
     clock: context.clock,
     random: Math.random,
-    waiting: (message) => context.logger.info(message),
+    waiting: (message) => logger.info(message),
     newIncarnation: () => randomBytes(6).toString('hex'),
+    retention: { limitsOf: (topic) => retentionLimits(settings.retention, topic), neededFrom },
+    // What only looks or publishes removes nothing, though it may own the directory for a moment.
+    ...(role === 'owner-required' ? { retentionCheckMs: settings.retention.checkIntervalMs } : {}),
+    retentionFailed: (error) => logger.error(errorFields(error), 'records beyond retention could not be removed; it is tried again'),
     observer: {
+      segmentsRemoved: (removed) => logger.info(removed, 'removed records beyond retention'),
+      removalFailed: (path, error) => logger.warn({ path, ...errorFields(error) }, 'the file of removed records is still there; it goes at the next start'),
       commitDone: ({ durationMs, records, bytes }) => {
         context.metrics.logCommit(records, bytes, durationMs);
       },
       tailCut: (cut) => {
-        context.logger.warn(cut, 'cut what a crash left unfinished');
+        logger.warn(cut, 'cut what a crash left unfinished');
       },
       failed: (error) => {
-        context.logger.error(errorFields(error), 'the log accepts nothing more until it is opened again');
+        logger.error(errorFields(error), 'the log accepts nothing more until it is opened again');
       },
     },
     limits: { ...defaultLogLimits, segmentBytes, journalBytes, recordBytes: recordLimits(recordBytesMax).largest },
@@ -50,7 +65,17 @@ async function openLogTransport(settings: LogSettings, dataDirectory: string, co
   return createLogTransport(store, { recordBytesMax });
 }
 
-async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSettings, { clock, logger }: ProcessContext): Promise<KafkaOptions> {
+/** What a topic says itself counts, then what is said of all. -1 is no limit, as with Kafka. */
+export function retentionLimits({ ms, bytes, topics }: LogSettings['retention'], topic: string): RetentionLimits {
+  const own = Object.entries(topics).find(([name]) => name === topic)?.[1];
+  return { ms: limited(own?.ms ?? ms), bytes: limited(own?.bytes ?? bytes) };
+}
+
+function limited(value: number | undefined): number | undefined {
+  return value === -1 ? undefined : value;
+}
+
+async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSettings, { clock, logger, metrics }: ProcessContext): Promise<KafkaOptions> {
   return {
     ...settings,
     replicationFactor: settings.replicationFactor,
@@ -59,11 +84,7 @@ async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSet
     limits: recordLimits(recordBytesMax),
     clock,
     random: Math.random,
-    observer: {
-      message: (level, text, details) => logger[level](details, text),
-      rebalanced: () => undefined,
-      transactionDone: () => undefined,
-    },
+    observer: { ...metrics.kafka(clock), message: (level, text, details) => logger[level](details, text) },
   };
 }
 

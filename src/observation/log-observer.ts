@@ -19,6 +19,7 @@ export function createLogObserver(logger: Logger, stage: string): RunnerObserver
     parked: (partition, sequence, heldMs) => logger.info({ ...at(partition), sequence: String(sequence), heldMs: Math.round(heldMs) }, 'record parked: it held others back'),
     paused: (partition, code) => logger.error({ ...at(partition), code }, 'partition paused: most items fail with one code that they did not cause'),
     resumed: (partition) => logger.info(at(partition), 'partition resumed'),
+    restoring: () => undefined,
     restored: (partition, { kept, snapshotSequence, records, durationMs }) =>
       logger.info({ ...at(partition), kept, snapshotSequence: String(snapshotSequence ?? 'none'), records, durationMs: Math.round(durationMs) }, 'state restored'),
     snapshotWritten: (partition, sequence, durationMs) =>
@@ -52,6 +53,7 @@ export function combineObservers(observers: readonly RunnerObserver[]): RunnerOb
     parked: tell((observer) => observer.parked),
     paused: tell((observer) => observer.paused),
     resumed: tell((observer) => observer.resumed),
+    restoring: tell((observer) => observer.restoring),
     restored: tell((observer) => observer.restored),
     snapshotWritten: tell((observer) => observer.snapshotWritten),
     snapshotFailed: tell((observer) => observer.snapshotFailed),

@@ -3,7 +3,9 @@
  * that Prometheus reads. Prefix `labelstream_`, base units, bounded labels: no keys, no item ids, no collection names.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Clock } from '../core/clock.ts';
 import type { TopicPartition } from '../core/records.ts';
+import { createKafkaMetrics, type KafkaMetrics } from './kafka-metrics.ts';
 import { silentObserver, type RunnerObserver } from '../pipeline/observe.ts';
 
 const prefix = 'labelstream_';
@@ -18,7 +20,11 @@ export type Metrics = {
   /** A batch went through a model. */
   readonly modelBatch: (model: string, items: number, durationMs: number) => void;
   readonly logCommit: (records: number, bytes: number, durationMs: number) => void;
+  /** Registered when they are asked for: a process without Kafka has none. */
+  readonly kafka: (clock: Pick<Clock, 'elapsedMs'>) => KafkaMetrics;
   readonly metricEventDropped: () => void;
+  /** Told of every failed attempt, and when the registry answers again. */
+  readonly schemaRegistry: (state: 'available' | 'unavailable') => void;
   readonly mainLoopStall: (longestMs: () => number) => void;
   /** Asked at every scrape: records between a stage's committed position and the end, by topic. */
   readonly lag: (read: () => Promise<readonly { readonly stage: string; readonly topic: string; readonly records: number }[]>) => void;
@@ -40,6 +46,8 @@ export function createMetrics(version: string): Metrics {
   const logBytes = new Counter({ name: `${prefix}log_written_bytes_total`, help: 'Bytes of records written to the embedded log.', registers: [registry] });
   const logRecords = new Counter({ name: `${prefix}log_written_records_total`, help: 'Records written to the embedded log.', registers: [registry] });
   const dropped = new Counter({ name: `${prefix}metric_events_dropped_total`, help: 'MetricEvents that could not be published.', registers: [registry] });
+  const registryAway = new Gauge({ name: `${prefix}schema_registry_unavailable`, help: '1 while what needs the schema registry waits for it.', registers: [registry] });
+  const registryFailures = new Counter({ name: `${prefix}schema_registry_failures_total`, help: 'Attempts at the schema registry that failed.', registers: [registry] });
   const runner = createRunnerMetrics(registry);
   return {
     registry,
@@ -53,7 +61,12 @@ export function createMetrics(version: string): Metrics {
       logBytes.inc(bytes);
       commitSeconds.observe(durationMs / 1000);
     },
+    kafka: (clock) => createKafkaMetrics(registry, prefix, clock),
     metricEventDropped: () => dropped.inc(),
+    schemaRegistry: (state) => {
+      registryAway.set(state === 'available' ? 0 : 1);
+      if (state === 'unavailable') registryFailures.inc();
+    },
     mainLoopStall: (longestMs) => {
       new Gauge({
         name: `${prefix}main_loop_stall_max_seconds`,
@@ -94,14 +107,19 @@ export function createMetrics(version: string): Metrics {
   };
 }
 
-function createRunnerMetrics(registry: Registry): (stage: string) => RunnerObserver {
-  const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
-    new Counter({ name: prefix + name, help, labelNames, registers: [registry] });
-  const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
-    new Gauge({ name: prefix + name, help, labelNames, registers: [registry] });
-  const histogram = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
-    new Histogram({ name: prefix + name, help, labelNames, buckets: durationBuckets, registers: [registry] });
+function metricsIn(registry: Registry) {
+  return {
+    counter: <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+      new Counter({ name: prefix + name, help, labelNames, registers: [registry] }),
+    gauge: <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+      new Gauge({ name: prefix + name, help, labelNames, registers: [registry] }),
+    histogram: <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+      new Histogram({ name: prefix + name, help, labelNames, buckets: durationBuckets, registers: [registry] }),
+  };
+}
 
+function createRunnerMetrics(registry: Registry): (stage: string) => RunnerObserver {
+  const { counter, gauge, histogram } = metricsIn(registry);
   const read = counter('records_read_total', 'Records read from an input topic.', 'stage', 'topic');
   const handled = counter('records_handled_total', 'Input records whose outputs are durable and whose position is committed.', 'stage', 'topic');
   const delivered = counter('outputs_delivered_total', 'Output records made durable.', 'stage');
@@ -115,22 +133,22 @@ function createRunnerMetrics(registry: Registry): (stage: string) => RunnerObser
   const gap = gauge('watermark_gap_records', 'Finished records that wait for an earlier one.', 'stage', 'topic', 'partition');
   const paused = gauge('partition_paused', '1 while a partition waits for a failing system.', 'stage', 'topic', 'partition');
   const assigned = gauge('partitions_assigned', 'Partitions that this process works on.', 'stage');
-  const snapshots = counter('snapshots_total', 'Snapshots written, failed, or discarded because the log has another history.', 'stage', 'outcome');
-  const snapshotSeconds = histogram('snapshot_duration_seconds', 'Time to write a snapshot.', 'stage');
-  const restoreSeconds = gauge('restore_duration_seconds', 'Time of the last restore of a partition.', 'stage');
-  const restoredRecords = counter('restored_records_total', 'Records folded again to restore state.', 'stage');
-  const ticks = counter('ticks_total', 'Records that an owner appended to move time.', 'stage');
   const failures = counter('partition_failures_total', 'Partitions that stopped with an error.', 'stage');
   const forced = counter('forced_stops_total', 'Shutdowns that ran out of time with records in flight.', 'stage');
 
+  const folds = createFoldMetrics(registry);
+
   return (stage) => {
     const at = ({ topic, partition }: TopicPartition) => ({ stage, topic, partition: String(partition) });
+    const ofFold = folds(stage);
     return {
       ...silentObserver,
+      ...ofFold,
       assigned: () => assigned.inc({ stage }),
       ended: (partition) => {
         assigned.dec({ stage });
         for (const each of [inFlightRecords, inFlightBytes, gap, paused]) each.remove(at(partition));
+        ofFold.ended(partition);
       },
       polled: ({ topic }, records) => read.inc({ stage, topic }, records),
       pollRetried: () => deliveryRetries.inc({ stage }),
@@ -150,6 +168,29 @@ function createRunnerMetrics(registry: Registry): (stage: string) => RunnerObser
       parked: () => parked.inc({ stage }),
       paused: (partition) => paused.set(at(partition), 1),
       resumed: (partition) => paused.set(at(partition), 0),
+      failed: () => failures.inc({ stage }),
+      forced: () => forced.inc({ stage }),
+    };
+  };
+}
+
+type FoldObserver = Pick<RunnerObserver, 'restoring' | 'restored' | 'snapshotWritten' | 'snapshotFailed' | 'snapshotsDiscarded' | 'ticked' | 'ended'>;
+
+/** What only stages with a state tell. */
+function createFoldMetrics(registry: Registry): (stage: string) => FoldObserver {
+  const { counter, gauge, histogram } = metricsIn(registry);
+  const snapshots = counter('snapshots_total', 'Snapshots written, failed, or discarded because the log has another history.', 'stage', 'outcome');
+  const snapshotSeconds = histogram('snapshot_duration_seconds', 'Time to write a snapshot.', 'stage');
+  const restoring = gauge('restore_remaining_records', 'Records to be folded again before the state stands at the committed position.', 'stage', 'topic', 'partition');
+  const restoreSeconds = gauge('restore_duration_seconds', 'Time of the last restore of a partition.', 'stage');
+  const restoredRecords = counter('restored_records_total', 'Records folded again to restore state.', 'stage');
+  const ticks = counter('ticks_total', 'Records that an owner appended to move time.', 'stage');
+
+  return (stage) => {
+    const at = ({ topic, partition }: TopicPartition) => ({ stage, topic, partition: String(partition) });
+    return {
+      ended: (partition) => restoring.remove(at(partition)),
+      restoring: (partition, remaining) => restoring.set(at(partition), Number(remaining)),
       restored: (_partition, { records, durationMs }) => {
         restoreSeconds.set({ stage }, durationMs / 1000);
         restoredRecords.inc({ stage }, records);
@@ -161,8 +202,6 @@ function createRunnerMetrics(registry: Registry): (stage: string) => RunnerObser
       snapshotFailed: () => snapshots.inc({ stage, outcome: 'failed' }),
       snapshotsDiscarded: (_partition, sequences) => snapshots.inc({ stage, outcome: 'discarded' }, sequences.length),
       ticked: () => ticks.inc({ stage }),
-      failed: () => failures.inc({ stage }),
-      forced: () => forced.inc({ stage }),
     };
   };
 }

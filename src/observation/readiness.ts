@@ -6,6 +6,8 @@ export type Readiness = {
   readonly observer: (stage: string) => RunnerObserver;
   readonly started: () => void;
   readonly stopping: () => void;
+  /** Something that the process needs and waits for, and why; undefined: it is there. */
+  readonly waiting: (forWhat: string, reason: string | undefined) => void;
   readonly state: () => { readonly ready: boolean; readonly reasons: readonly string[] };
 };
 
@@ -24,6 +26,10 @@ export function createReadiness(): Readiness {
     }),
     started: () => void reasons.delete('start'),
     stopping: () => void reasons.set('stop', 'stopping'),
+    waiting: (forWhat, reason) => {
+      if (reason === undefined) reasons.delete(`wait ${forWhat}`);
+      else reasons.set(`wait ${forWhat}`, `waiting for the ${forWhat}: ${reason}`);
+    },
     state: () => ({ ready: reasons.size === 0, reasons: [...reasons.values()] }),
   };
 }

@@ -61,7 +61,9 @@ export function noteProgress(run: FoldRun, records: number): void {
   if (run.restored) return;
   const { context, restore: progress } = run;
   progress.records += records;
-  if (run.foldedSequence < context.start.sequence) return;
+  const remaining = context.start.sequence - run.foldedSequence;
+  context.observer.restoring(context.partition, remaining);
+  if (remaining > 0n) return;
   run.restored = true;
   context.observer.restored(context.partition, {
     snapshotSequence: progress.snapshotSequence,

@@ -22,6 +22,8 @@ export type RunnerObserver = {
   /** Rule 8: the partition waits for a system that fails with this code. */
   readonly paused: (partition: TopicPartition, code: string) => void;
   readonly resumed: (partition: TopicPartition) => void;
+  /** On the way to the committed position; `remaining` sequences are still to be folded again. */
+  readonly restoring: (partition: TopicPartition, remaining: bigint) => void;
   /** The state stands at the committed position. */
   readonly restored: (partition: TopicPartition, restored: RestoreObservation) => void;
   readonly snapshotWritten: (partition: TopicPartition, sequence: bigint, durationMs: number) => void;
@@ -66,6 +68,7 @@ export const silentObserver: RunnerObserver = {
   parked: ignore,
   paused: ignore,
   resumed: ignore,
+  restoring: ignore,
   restored: ignore,
   snapshotWritten: ignore,
   snapshotFailed: ignore,

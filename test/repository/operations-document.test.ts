@@ -7,12 +7,14 @@ import { createMetrics } from '../../src/observation/metrics.ts';
 import { root } from './documents.ts';
 
 const page = await readFile(join(root, 'docs/operations.md'), 'utf8');
+const dashboardText = await readFile(join(root, 'deploy/grafana/labelstream.json'), 'utf8');
 const alertsText = await readFile(join(root, 'deploy/alerts.yaml'), 'utf8');
 
 async function metricTypes(): Promise<ReadonlyMap<string, string>> {
   const metrics = createMetrics('0');
   metrics.lag(() => Promise.resolve([]));
   metrics.mainLoopStall(() => 0);
+  metrics.kafka({ elapsedMs: () => 0 });
   return new Map((await metrics.registry.getMetricsAsJSON()).map(({ name, type }) => [name, String(type)]));
 }
 
@@ -27,9 +29,9 @@ test('every metric is explained, with its type, and none that there is not', asy
   expect(explained.sort()).toEqual(own.sort());
 });
 
-test('the alerts ask for metrics that there are', async () => {
+test.each([['alerts', alertsText], ['dashboard', dashboardText]])('the %s ask for metrics that there are', async (_what, text) => {
   const types = await metricTypes();
-  const asked = [...alertsText.matchAll(/\blabelstream_\w+/g)].map(([name]) => name);
+  const asked = [...text.matchAll(/\blabelstream_\w+/g)].map(([name]) => name);
   expect(asked.length).toBeGreaterThan(7);
   expect(asked.filter((name) => !types.has(name.replace(/_(bucket|sum|count)$/, '')))).toEqual([]);
 });

@@ -1,5 +1,6 @@
 /** What a connection to Kafka needs to know; the configuration's words with files read and defaults filled in. */
 import type { Clock, Random } from '../../core/clock.ts';
+import type { TopicPartition } from '../../core/records.ts';
 import type { RecordLimits } from '../../pipeline/record-limits.ts';
 
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
@@ -33,6 +34,8 @@ export type KafkaObserver = {
   /** All partitions of a group were taken back, and what this member has now. */
   readonly rebalanced: (group: string, partitions: number, durationMs: number) => void;
   readonly transactionDone: (result: 'committed' | 'failed', durationMs: number) => void;
+  /** With every answer to a fetch. Below the high watermark the last stable offset waits for a transaction to end. */
+  readonly fetched: (topicPartition: TopicPartition, lastStableOffset: bigint, highWatermark: bigint) => void;
 };
 
-export const silentKafkaObserver: KafkaObserver = { message: () => undefined, rebalanced: () => undefined, transactionDone: () => undefined };
+export const silentKafkaObserver: KafkaObserver = { message: () => undefined, rebalanced: () => undefined, transactionDone: () => undefined, fetched: () => undefined };
