@@ -28,6 +28,7 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     memberId: string | null;
     isLeader(): boolean;
     joinAndSync(): Promise<void>;
+    leave(): Promise<void>;
     assigned(): { topic: string; partitions: number[] }[];
   }
 }

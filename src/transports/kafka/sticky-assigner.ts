@@ -143,8 +143,16 @@ function sorted(partitions: readonly TopicPartition[]): readonly TopicPartition[
 const protocolName = 'labelstream-sticky';
 const { MemberMetadata, MemberAssignment } = kafkajs.AssignerProtocol;
 
-/** As kafkajs wants it. `ownership` is what this member tells of itself whenever it joins. */
-export function createStickyAssigner(cluster: Cluster, ownership: () => Ownership): Assigner {
+export type StickyAssignerOptions = {
+  readonly cluster: Cluster;
+  /** What this member tells of itself whenever it joins. */
+  readonly ownership: () => Ownership;
+  /** Told, where this member leads the group, how many partitions by topic it assigned. */
+  readonly assigned: (partitionCounts: ReadonlyMap<string, number>) => void;
+};
+
+/** As kafkajs wants it. */
+export function createStickyAssigner({ cluster, ownership, assigned }: StickyAssignerOptions): Assigner {
   return {
     name: protocolName,
     version: 0,
@@ -161,6 +169,7 @@ export function createStickyAssigner(cluster: Cluster, ownership: () => Ownershi
       // Others may read topics that this member does not.
       await cluster.addMultipleTargetTopics(topics);
       const counts = new Map(topics.map((topic) => [topic, cluster.findTopicPartitionMetadata(topic).length]));
+      assigned(counts);
       return [...assignSticky(decoded, counts)].map(([memberId, partitions]) => ({
         memberId,
         memberAssignment: MemberAssignment.encode({ version: 0, assignment: groupByTopic(partitions), userData: Buffer.alloc(0) }),

@@ -1,0 +1,281 @@
+/**
+ * A partition while a member of a consumer group owns it. Outputs and checkpoint go out in one of two ways:
+ *
+ * - at-least-once: the outputs, and when they are durable the offset, committed for the generation of this assignment and no other;
+ * - exactly-once: both in one transaction of a producer that this partition has for itself, with a transactional id made of its name. Opening it
+ *   fences a former owner and settles its last transaction; only then is the committed offset read. After whatever `deliver` rejected with, that
+ *   is done again before anything else is sent (SEMANTICS.md, rule 24).
+ *
+ * Whether the member is still one is asked before every step: a process that was stopped past its session must not go on where it stood. It may
+ * still fence the new owner, by opening its producer; that one is told by a heartbeat that it is the owner all the same, and opens its own again.
+ */
+import { kafkaError } from '../../core/errors/kafka.ts';
+import { pipelineError } from '../../core/errors/pipeline.ts';
+import type { OutputRecord, TopicPartition } from '../../core/records.ts';
+import { unlessAborted } from '../../pipeline/abort.ts';
+import { codeOf } from '../../pipeline/retry.ts';
+import type { AssignedPartition, Checkpoint, Delivery, PartitionBounds } from '../../pipeline/transport.ts';
+import type { Fetcher, PartitionReader } from './partition-reader.ts';
+import { checkpointMetadata, offsetAt } from './positions.ts';
+import type { Producers, TransactionalProducer } from './producers/producer-port.ts';
+
+export type PartitionLocation = TopicPartition & { readonly incarnation: string };
+
+/** What a partition asks of the membership that it belongs to. */
+export type PartitionOwner = {
+  readonly group: string;
+  /** Whether a heartbeat was answered within the session time-out. Once false it stays so. */
+  readonly isAlive: () => boolean;
+  /** Asks the coordinator by a heartbeat; rejects with LS_TRANSPORT_REVOKED where this is no member of the current generation. */
+  readonly confirm: () => Promise<void>;
+  /** Commits for the generation of this assignment; rejects with LS_TRANSPORT_REVOKED when there is another one. */
+  readonly commit: (location: TopicPartition, offset: bigint, metadata: string) => Promise<void>;
+};
+
+export type OwnedPartitionOptions = {
+  readonly location: PartitionLocation;
+  readonly delivery: Delivery;
+  readonly owner: PartitionOwner;
+  readonly fetcher: Pick<Fetcher, 'open'>;
+  readonly producers: Pick<Producers, 'openTransactional'>;
+  /** Shared by the partitions of a subscription. */
+  readonly send: (records: readonly OutputRecord[]) => Promise<void>;
+  readonly bounds: (location: TopicPartition) => Promise<PartitionBounds>;
+  readonly readCommitted: (group: string, location: TopicPartition) => Promise<Checkpoint | undefined>;
+  readonly checkRecords: (records: readonly OutputRecord[]) => Promise<void>;
+};
+
+export type OwnedPartition = {
+  readonly assigned: AssignedPartition;
+  /** From here on every call rejects with LS_TRANSPORT_REVOKED, a poll in flight too. */
+  readonly revoke: () => void;
+  /** Resolves when the delivery that had started is over and its producer closed. */
+  readonly settled: () => Promise<void>;
+};
+
+export function ownPartition(options: OwnedPartitionOptions): OwnedPartition {
+  const { location, owner } = options;
+  let revoked = false;
+  let delivering: Promise<void> | undefined;
+
+  const requireOwned = (): void => {
+    if (!revoked && owner.isAlive()) return;
+    throw revocation(location, owner.group);
+  };
+  /** Whatever became of the call: to a former owner it says only that it is one. */
+  const owned = async <Result>(call: () => Promise<Result>): Promise<Result> => {
+    requireOwned();
+    return await call().finally(requireOwned);
+  };
+  const sender = options.delivery === 'exactly-once' ? createTransactor(options, requireOwned) : createSender(options, requireOwned);
+  const committed = async (): Promise<Checkpoint | undefined> => {
+    // The outcome of a call in flight is its caller's; here only its end matters.
+    await delivering?.catch(() => undefined);
+    requireOwned();
+    return sender.committed();
+  };
+  const reader = createReader(options, committed);
+
+  const assigned: AssignedPartition = {
+    ...location,
+    committed: () => owned(committed),
+    bounds: () => owned(() => options.bounds(location)),
+    seek: (position) => {
+      requireOwned();
+      reader.seek(offsetAt(position));
+    },
+    poll: (budget, signal) => owned(() => reader.poll(budget, signal)),
+    deliver: async (outputs, checkpoint) => {
+      requireOwned();
+      if (delivering !== undefined) throw overlap('deliver', location);
+      delivering = deliver(options, sender, requireOwned, outputs, checkpoint);
+      try {
+        await delivering;
+      } finally {
+        delivering = undefined;
+      }
+    },
+  };
+  return {
+    assigned,
+    revoke: () => {
+      if (revoked) return;
+      revoked = true;
+      reader.close(revocation(location, owner.group));
+    },
+    settled: async () => {
+      await delivering?.catch(() => undefined);
+      await sender.close();
+    },
+  };
+}
+
+function revocation({ topic, partition }: TopicPartition, group: string): Error {
+  return pipelineError('LS_TRANSPORT_REVOKED', `Partition ${String(partition)} of ${topic} no longer belongs to this member of group ${group}.`, {
+    topic,
+    partition,
+    group,
+  });
+}
+
+function overlap(call: string, { topic, partition }: TopicPartition): Error {
+  const text = `${call} was called while another was in flight for partition ${String(partition)} of ${topic}.`;
+  return pipelineError('LS_TRANSPORT_CALL_OVERLAP', text, { topic, partition });
+}
+
+type Sender = {
+  readonly committed: () => Promise<Checkpoint | undefined>;
+  readonly deliver: (outputs: readonly OutputRecord[], checkpoint: Checkpoint) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+async function deliver(
+  { checkRecords }: OwnedPartitionOptions,
+  sender: Sender,
+  requireOwned: () => void,
+  outputs: readonly OutputRecord[],
+  checkpoint: Checkpoint,
+): Promise<void> {
+  // Before anything is sent.
+  offsetAt(checkpoint.position);
+  await checkRecords(outputs);
+  requireOwned();
+  await sender.deliver(outputs, checkpoint);
+}
+
+function createSender({ location, owner, send, readCommitted }: OwnedPartitionOptions, requireOwned: () => void): Sender {
+  return {
+    committed: () => readCommitted(owner.group, location),
+    deliver: async (outputs, checkpoint) => {
+      if (outputs.length > 0) await send(outputs);
+      requireOwned();
+      await owner.commit(location, offsetAt(checkpoint.position), checkpointMetadata(checkpoint));
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** `stands`: the committed checkpoint, known since the producer was opened or a transaction of it was committed. */
+type Settled = { readonly producer: TransactionalProducer; stands: { readonly checkpoint: Checkpoint | undefined } };
+
+function createTransactor({ location, owner, producers, readCommitted }: OwnedPartitionOptions, requireOwned: () => void): Sender {
+  const { group } = owner;
+  const { topic, partition } = location;
+  const transactionalId = `${group}-${topic}-${String(partition)}`;
+  let settled: Settled | undefined;
+  let settling: Promise<Settled> | undefined;
+  let closed = false;
+
+  const settle = async (): Promise<Settled> => {
+    // Who is no member any more must not fence the one that is.
+    await owner.confirm();
+    requireOwned();
+    const producer = await producers.openTransactional(transactionalId);
+    try {
+      requireOwned();
+      const checkpoint = await readCommitted(group, location);
+      requireOwned();
+      settled = { producer, stands: { checkpoint } };
+      return settled;
+    } catch (error) {
+      await closeQuietly(producer);
+      throw error;
+    }
+  };
+  const settledOnce = async (): Promise<Settled> => {
+    if (settled !== undefined) return settled;
+    settling ??= settle()
+      .catch((error: unknown) => explainFencing(error))
+      .finally(() => (settling = undefined));
+    return settling;
+  };
+  /** A fenced producer is either a former owner's, or this one's, after a transaction that took too long or a zombie that woke. */
+  const explainFencing = async (error: unknown): Promise<never> => {
+    if (codeOf(error) !== 'LS_TRANSPORT_FENCED') throw error;
+    await owner.confirm();
+    throw kafkaError(
+      'LS_KAFKA_REQUEST',
+      `The producer of partition ${String(partition)} of ${topic} was fenced although group ${group} gives it to this member.`,
+      { topic, partition, group, transactionalId },
+      { cause: error },
+    );
+  };
+
+  return {
+    committed: async () => (await settledOnce()).stands.checkpoint,
+    deliver: async (outputs, checkpoint) => {
+      const wasSettled = settled !== undefined;
+      const current = await settledOnce();
+      // What was in doubt has happened: to send it again would double it.
+      if (!wasSettled && isSame(current.stands.checkpoint, checkpoint)) return;
+      requireOwned();
+      const offset = { group, topic, partition, offset: offsetAt(checkpoint.position), metadata: checkpointMetadata(checkpoint) };
+      try {
+        await current.producer.transact(outputs, offset);
+      } catch (error) {
+        settled = undefined;
+        await closeQuietly(current.producer);
+        return explainFencing(error);
+      }
+      current.stands = { checkpoint };
+    },
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      await settling?.catch(() => undefined);
+      if (settled !== undefined) await closeQuietly(settled.producer);
+      settled = undefined;
+    },
+  };
+}
+
+/** What it held is settled by whoever opens the next one. */
+async function closeQuietly(producer: TransactionalProducer): Promise<void> {
+  await producer.close().catch(() => undefined);
+}
+
+function isSame(left: Checkpoint | undefined, right: Checkpoint): boolean {
+  return left?.position === right.position && left.sequence === right.sequence && left.outputsSent === right.outputsSent;
+}
+
+type Reader = Pick<PartitionReader, 'poll' | 'seek' | 'close'>;
+
+/** Opened where it is first sought or, without that, where the group stands: never anywhere that a driver chooses. */
+function createReader({ location, fetcher, bounds }: OwnedPartitionOptions, committed: () => Promise<Checkpoint | undefined>): Reader {
+  let reader: PartitionReader | undefined;
+  let polling = false;
+  let ended: Error | undefined;
+  const over = new AbortController();
+
+  const startingOffset = async (): Promise<bigint> => {
+    const position = (await committed())?.position ?? (await bounds(location)).start.position;
+    return offsetAt(position);
+  };
+  return {
+    seek: (offset) => {
+      if (reader === undefined) reader = fetcher.open(location, offset);
+      else reader.seek(offset);
+    },
+    poll: async (budget, signal) => {
+      if (polling) throw overlap('poll', location);
+      polling = true;
+      try {
+        if (reader === undefined) {
+          const offset = await unlessAborted(startingOffset(), AbortSignal.any([signal, over.signal]));
+          if (ended !== undefined) throw ended;
+          if (offset === undefined) return [];
+          // Whoever sought meanwhile knows better.
+          reader ??= fetcher.open(location, offset);
+        }
+        return await reader.poll(budget, signal);
+      } finally {
+        polling = false;
+      }
+    },
+    close: (reason) => {
+      ended = reason;
+      over.abort();
+      reader?.close(reason);
+    },
+  };
+}
