@@ -37,6 +37,12 @@ export const kafkaErrors = {
     summary: 'Kafka refused a request, and would refuse it again.',
     remedy: 'See what Kafka answered in the message; the versions supported are 2.4 to 4.x.',
   },
+  LS_KAFKA_RECORDS_UNREADABLE: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'A record batch of a topic is damaged, or written in a form that is not read here.',
+    remedy: 'Write with a client that speaks the record format of Kafka 0.11 or later; where the batch is damaged, set the group behind it.',
+  },
   LS_KAFKA_COMPRESSION: {
     cause: 'configuration',
     retryable: false,

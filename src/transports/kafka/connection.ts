@@ -6,7 +6,7 @@
  * waits long opens a cluster of its own.
  */
 import { Admin as ProtocolAdmin, type BaseOptions } from '@platformatic/kafka';
-import { Kafka, logLevel, type Admin, type Broker, type Cluster, type KafkaConfig, type logCreator, type Logger, type SASLOptions } from 'kafkajs';
+import { Kafka, logLevel, type Admin, type Cluster, type KafkaConfig, type logCreator, type Logger, type SASLOptions } from 'kafkajs';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -167,33 +167,6 @@ const topicTroubles: readonly unknown[] = ['UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_
 
 function isTopicTrouble(error: unknown): boolean {
   return error instanceof Error && 'type' in error && topicTroubles.includes(error.type);
-}
-
-/** Of a broker, kafkajs' own way to send it any request; `response` makes of the bytes what the promise resolves with. */
-export async function sendTo<Answer>(broker: Broker, request: object, decode: (payload: Buffer) => Promise<Answer>): Promise<Answer> {
-  if (!hasPool(broker)) throw new Error('kafkajs is not the version that this was written for.');
-  let answer: Answer | undefined;
-  const response = {
-    decode: async (payload: Buffer) => {
-      answer = await decode(payload);
-      return {};
-    },
-    parse: (decoded: object) => Promise.resolve(decoded),
-  };
-  try {
-    await broker.connectionPool.send({ request, response });
-  } catch (error) {
-    if (error instanceof Error && error.name === 'KafkaJSConnectionClosedError') await broker.disconnect();
-    throw error;
-  }
-  if (answer === undefined) throw new Error('a request was answered without an answer');
-  return answer;
-}
-
-type WithPool = Broker & { readonly connectionPool: { readonly send: (request: object) => Promise<object> } };
-
-function hasPool(broker: Broker): broker is WithPool {
-  return 'connectionPool' in broker;
 }
 
 let patched = false;

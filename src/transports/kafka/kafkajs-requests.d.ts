@@ -7,6 +7,11 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
   }
 }
 
+declare module 'kafkajs/src/protocol/error.js' {
+  /** A KafkaJSProtocolError. */
+  export function createErrorFromCode(code: number): Error;
+}
+
 declare module 'kafkajs/src/protocol/requests/fetch/v11/request.js' {
   const fetchRequest: (options: {
     readonly replicaId: number;

@@ -1,0 +1,69 @@
+/** Requests to the leader of a partition: who leads is asked when it is not known, and asked anew when a request fails in a way that may pass. */
+import type { Broker } from 'kafkajs';
+import { LabelstreamError } from '../../core/errors/error.ts';
+import { pipelineError } from '../../core/errors/pipeline.ts';
+import type { TopicPartition } from '../../core/records.ts';
+import { refreshMetadata, type KafkaCluster } from './connection.ts';
+import { protocolError } from './fetch-request.ts';
+import { asKafkaError, type KafkaCall } from './kafka-errors.ts';
+import type { KafkaOptions } from './kafka-options.ts';
+
+export type Leaders = {
+  /** The node id of the leader, where it is known already. */
+  readonly knownNode: (topicPartition: TopicPartition) => string | undefined;
+  /** Rejects with LS_TRANSPORT_TOPIC_MISSING, and with what may pass where nobody leads. */
+  readonly nodeOf: (topicPartition: TopicPartition) => Promise<string>;
+  readonly broker: (nodeId: string) => Promise<Broker>;
+  readonly refresh: () => Promise<void>;
+  /** Tries the action until it succeeds, for about two seconds where its failures may pass; rejects with a LabelstreamError. */
+  readonly attempt: <Result>(call: KafkaCall & TopicPartition, action: (broker: Broker) => Promise<Result>) => Promise<Result>;
+};
+
+const attemptsMax = 6;
+const delayMs = 25;
+const leaderNotAvailable = 5;
+
+export function createLeaders(cluster: KafkaCluster, { clock }: KafkaOptions, closing: AbortSignal): Leaders {
+  const knownNode = ({ topic, partition }: TopicPartition): string | undefined => {
+    if (!cluster.isConnected() || !cluster.targetTopics.has(topic)) return undefined;
+    const leader = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition)?.leader;
+    return leader === undefined || leader < 0 ? undefined : String(leader);
+  };
+  const nodeOf = async ({ topic, partition }: TopicPartition): Promise<string> => {
+    if (!cluster.isConnected()) await cluster.connect();
+    if (!cluster.targetTopics.has(topic)) await cluster.addTargetTopic(topic);
+    const nodeId = knownNode({ topic, partition });
+    if (nodeId !== undefined) return nodeId;
+    if (cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition)) throw protocolError(leaderNotAvailable);
+    throw pipelineError('LS_TRANSPORT_TOPIC_MISSING', `There is no partition ${partition} of topic "${topic}".`, { topic, partition });
+  };
+  const broker = (nodeId: string): Promise<Broker> => cluster.findBroker({ nodeId });
+  const refresh = async (): Promise<void> => {
+    if (!cluster.isConnected()) await cluster.connect();
+    await refreshMetadata(cluster);
+  };
+  return {
+    knownNode,
+    nodeOf,
+    broker,
+    refresh,
+    attempt: async (call, action) => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await action(await broker(await nodeOf(call)));
+        } catch (thrown) {
+          const error = asKafkaError(thrown, call);
+          if (closing.aborted || attempt === attemptsMax || !mayPass(error)) throw error;
+          await clock.sleep(delayMs * 2 ** attempt, closing);
+          // What hinders this hinders the next attempt, which tells it.
+          await refresh().catch(() => undefined);
+        }
+      }
+    },
+  };
+}
+
+/** A topic that was just made is not known everywhere. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof LabelstreamError && (error.retryable || error.code === 'LS_TRANSPORT_TOPIC_MISSING');
+}
