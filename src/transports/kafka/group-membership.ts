@@ -20,7 +20,7 @@ import type { Checkpoint, PartitionBounds, SubscribeOptions, Subscription, Topic
 import { asCoordinator, createGeneration, type Generation, type GenerationEnd } from './group-generation.ts';
 import { asKafkaError } from './kafka-errors.ts';
 import type { KafkaOptions } from './kafka-options.ts';
-import { ownPartition, type OwnedPartition } from './owned-partition.ts';
+import { ownPartition, type OwnedPartition, type PartitionLocation } from './owned-partition.ts';
 import type { Fetcher } from './partition-reader.ts';
 import type { Producers } from './producers/producer-port.ts';
 import { shareProducer, type SharedProducer } from './shared-producer.ts';
@@ -34,7 +34,7 @@ export type GroupContext = {
   readonly options: KafkaOptions;
   readonly fetcher: Pick<Fetcher, 'open'>;
   readonly producers: Producers;
-  readonly bounds: (topicPartition: TopicPartition) => Promise<PartitionBounds>;
+  readonly bounds: (location: PartitionLocation) => Promise<PartitionBounds>;
   /** The group's checkpoint as the broker has it. */
   readonly readCommitted: (group: string, topicPartition: TopicPartition) => Promise<Checkpoint | undefined>;
   /** Asked of the broker, not of a memory. */

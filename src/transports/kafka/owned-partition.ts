@@ -40,7 +40,7 @@ export type OwnedPartitionOptions = {
   readonly producers: Pick<Producers, 'openTransactional'>;
   /** Shared by the partitions of a subscription. */
   readonly send: (records: readonly OutputRecord[]) => Promise<void>;
-  readonly bounds: (location: TopicPartition) => Promise<PartitionBounds>;
+  readonly bounds: (location: PartitionLocation) => Promise<PartitionBounds>;
   readonly readCommitted: (group: string, location: TopicPartition) => Promise<Checkpoint | undefined>;
   readonly checkRecords: (records: readonly OutputRecord[]) => Promise<void>;
 };
