@@ -46,6 +46,7 @@ async function startParts(configuration: Configuration, context: ProcessContext,
   const access = await openAccess(configuration, context, 'owner-required');
   started.push(access.close);
   const url = await startHttp(configuration, context, started);
+  await access.codec.prepareEncode({ signal });
   const models = await startModels(access);
   started.push(models.close);
   const events = startMetricEvents({ ...access, ...context, intervalMs: configuration.metrics.intervalMs });

@@ -101,6 +101,7 @@ async function label(view: ClusterView, id: string, name: string, output: Output
   const { value: cluster } = view.cluster(id);
   if (cluster === undefined) throw notFound(id);
   const { family, collection, clusterId } = cluster;
+  await access.codec.prepareEncode();
   await access.transport.append([labelRecord(access.codec, access.partitionCount, family, { collection, clusterId, name })]);
   if (output.json) output.object({ id: clusterId, collection, name });
   else output.line(name === '' ? `${clusterId} has no name any more` : `${clusterId} is called "${name}"`);

@@ -2,11 +2,11 @@
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
 import type { Access } from '../compose.ts';
 import { cliError } from '../core/errors/cli.ts';
-import { LabelstreamError } from '../core/errors/error.ts';
 import type { ConsumedRecord, Position } from '../core/records.ts';
 import { headerNames } from '../pipeline/headers.ts';
 import { allTopics } from '../core/topics.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
+import { shownContent } from './decoded.ts';
 import { eventText } from './event-text.ts';
 import { withExamples } from './help.ts';
 import { clipped, type Output } from './output.ts';
@@ -77,20 +77,18 @@ async function tailPartition(
     for (const record of records) {
       if (untilEnd === true && record.sequence >= end.sequence) return;
       if (encoded === true) output.object({ ...placeOf(record), value: record.value });
-      else print(record, codec, output);
+      else await print(record, codec, output, signal);
       ({ nextPosition: position, sequence } = record);
     }
   }
 }
 
-type Decoder = Access['codec'];
-
-function print(record: ConsumedRecord, codec: Decoder, output: Output): void {
-  const event = eventOf(record, codec);
+async function print(record: ConsumedRecord, codec: Access['codec'], output: Output, signal: AbortSignal): Promise<void> {
+  const { event, note } = await shownContent(codec, record.value, signal);
   if (!output.json) {
     const code = record.headers.get(headerNames.errorCode)?.toString();
     const reason = record.headers.get(headerNames.errorMessage)?.toString() ?? '';
-    const content = event === undefined ? `${record.value.length} bytes that are no event` : eventText(event);
+    const content = event === undefined ? note : eventText(event);
     const text = code === undefined ? content : `${reason} | ${content}`;
     output.line(`${new Date(record.appendTimeMs).toISOString()}  ${record.partition}:${record.sequence}  ${clipped(code === undefined ? text : `${code}  ${text}`, lineLength)}`);
     return;
@@ -108,14 +106,4 @@ function placeOf(record: ConsumedRecord): Readonly<Record<string, unknown>> {
     key: record.key?.toString() ?? null,
     headers: Object.fromEntries([...record.headers].map(([name, value]) => [name, value.toString()])),
   };
-}
-
-/** Undefined for what is no event, such as a dead letter of garbage. */
-function eventOf(record: ConsumedRecord, codec: Decoder): ReturnType<Decoder['decode']> | undefined {
-  try {
-    return codec.decode(record.value);
-  } catch (error) {
-    if (error instanceof LabelstreamError) return undefined;
-    throw error;
-  }
 }

@@ -1,9 +1,8 @@
-/** The way from an event to the bytes of an Avro single-object. Equal events give equal bytes: ids and comparisons rest on it. */
+/** The way from an event to its bytes behind a header. Equal events give equal bytes: ids and comparisons rest on it. */
 import type { Type } from 'avsc';
 import { codecError } from '../core/errors/codec.ts';
 import type { LabelstreamError } from '../core/errors/error.ts';
 import type { Guard } from './avro-guard.ts';
-import { singleObjectHeaderBytes, writeSingleObjectHeader } from './wire-format.ts';
 
 export type Encoder = (event: unknown) => Buffer;
 
@@ -14,21 +13,22 @@ const scratch = Buffer.allocUnsafeSlow(64 * 1024);
  * Throws LS_CODEC_INVALID_EVENT (details.path names the field) where the event does not fit the schema, and LS_CODEC_LIMIT where nobody
  * would decode it: the guard that admits what is read also checks what is written.
  */
-export function compileEncoder(name: string, type: Type, fingerprint: bigint, guard: Guard): Encoder {
+export function compileEncoder(name: string, type: Type, header: Buffer, guard: Guard): Encoder {
+  const bodyOffset = header.length;
   return (event) => {
     let target = scratch;
     try {
-      let end = type.encode(event, target, singleObjectHeaderBytes);
+      let end = type.encode(event, target, bodyOffset);
       if (end < 0) {
         target = Buffer.allocUnsafeSlow(target.length - end);
-        end = type.encode(event, target, singleObjectHeaderBytes);
+        end = type.encode(event, target, bodyOffset);
       }
       target = target === scratch ? Buffer.from(scratch.subarray(0, end)) : target;
     } catch (error) {
       throw invalidEvent(name, type, event, error);
     }
-    writeSingleObjectHeader(target, fingerprint);
-    guard(target, singleObjectHeaderBytes);
+    header.copy(target);
+    guard(target, bodyOffset);
     return target;
   };
 }

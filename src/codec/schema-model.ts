@@ -2,7 +2,7 @@
  * Avro schemas as this program holds them: parsed from JSON into a graph in which every name is full and every reference is the node it
  * refers to. The canonical form, the guard and avsc's types are all made from this one reading, so that they cannot disagree about it.
  *
- * Schemas may come from elsewhere one day (a registry), so parsing is strict and bounded.
+ * Schemas may come from elsewhere (a registry), so parsing is strict and bounded.
  */
 import { codecError } from '../core/errors/codec.ts';
 
@@ -10,8 +10,9 @@ const primitiveKinds = ['null', 'boolean', 'int', 'long', 'float', 'double', 'by
 type PrimitiveKind = (typeof primitiveKinds)[number];
 
 type PrimitiveNode = { readonly kind: PrimitiveKind; readonly timestamp: boolean };
-type FixedNode = { readonly kind: 'fixed'; readonly name: string; readonly aliases: readonly string[]; readonly size: number };
-type EnumNode = {
+type Documented = { readonly doc?: string };
+type FixedNode = Documented & { readonly kind: 'fixed'; readonly name: string; readonly aliases: readonly string[]; readonly size: number };
+type EnumNode = Documented & {
   readonly kind: 'enum';
   readonly name: string;
   readonly aliases: readonly string[];
@@ -21,14 +22,14 @@ type EnumNode = {
 type ArrayNode = { readonly kind: 'array'; readonly items: SchemaNode };
 type MapNode = { readonly kind: 'map'; readonly values: SchemaNode };
 export type UnionNode = { readonly kind: 'union'; readonly branches: readonly SchemaNode[] };
-type FieldNode = {
+type FieldNode = Documented & {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly type: SchemaNode;
   /** As in the schema's JSON; absent where the field has none. */
   readonly default?: unknown;
 };
-export type RecordNode = {
+export type RecordNode = Documented & {
   readonly kind: 'record';
   readonly name: string;
   readonly aliases: readonly string[];
@@ -102,13 +103,13 @@ function parseUnion(json: readonly unknown[], scope: Scope, parsing: Parsing): U
 function parseRecord(json: Json, scope: Scope, parsing: Parsing): RecordNode {
   const identity = identityOf(json, scope.namespace);
   const fields: FieldNode[] = [];
-  const node: RecordNode = { kind: 'record', name: identity.name, aliases: identity.aliases, fields };
+  const node: RecordNode = { kind: 'record', name: identity.name, aliases: identity.aliases, fields, ...docOf(json) };
   define(node, parsing);
   if (!Array.isArray(json['fields'])) throw invalid(`the record ${node.name} has no fields`);
   for (const field of json['fields'] as readonly unknown[]) {
     if (!isObject(field)) throw invalid(`a field of ${node.name} is no object`);
     const type = parse(field['type'], { namespace: identity.namespace, nesting: scope.nesting }, parsing);
-    const named = { name: simpleName(field['name']), aliases: strings(field['aliases']).map(simpleName), type };
+    const named = { name: simpleName(field['name']), aliases: strings(field['aliases']).map(simpleName), type, ...docOf(field) };
     fields.push('default' in field ? { ...named, default: field['default'] } : named);
   }
   rejectDuplicates(fields.map((field) => field.name), `field of ${node.name}`);
@@ -121,14 +122,14 @@ function parseEnum(json: Json, scope: Scope, parsing: Parsing): EnumNode {
   rejectDuplicates(symbols, `symbol of ${name}`);
   const byDefault = json['default'];
   if (byDefault !== undefined && !symbols.some((symbol) => symbol === byDefault)) throw invalid(`the default of ${name} is no symbol of it`);
-  return define({ kind: 'enum', name, aliases, symbols, default: typeof byDefault === 'string' ? byDefault : undefined }, parsing);
+  return define({ kind: 'enum', name, aliases, symbols, default: typeof byDefault === 'string' ? byDefault : undefined, ...docOf(json) }, parsing);
 }
 
 function parseFixed(json: Json, scope: Scope, parsing: Parsing): FixedNode {
   const { name, aliases } = identityOf(json, scope.namespace);
   const size = json['size'];
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > 0x7fff_ffff) throw invalid(`the size of ${name} is no size`);
-  return define({ kind: 'fixed', name, aliases, size }, parsing);
+  return define({ kind: 'fixed', name, aliases, size, ...docOf(json) }, parsing);
 }
 
 function define<Node extends NamedNode>(node: Node, parsing: Parsing): Node {
@@ -170,8 +171,13 @@ function strings(value: unknown): readonly string[] {
 }
 
 function rejectDuplicates(names: readonly string[], what: string): void {
-  const duplicate = names.find((name, index) => names.indexOf(name) !== index);
+  const seen = new Set<string>();
+  const duplicate = names.find((name) => seen.size === seen.add(name).size);
   if (duplicate !== undefined) throw invalid(`${duplicate} is twice a ${what}`);
+}
+
+function docOf({ doc }: Json): Documented {
+  return typeof doc === 'string' ? { doc } : {};
 }
 
 function isObject(value: unknown): value is Json {

@@ -2,6 +2,7 @@
 import { orderSteps, type Route } from '../core/routes.ts';
 import { compileTemplate, foldName, stepsOf, type Template } from '../core/templates.ts';
 import type { SettingPath, UnlocatedMistake } from './mistakes.ts';
+import { checkRegistry } from './registry-checks.ts';
 import type { Settings } from './settings.ts';
 
 /** The kinds of task, as the configuration needs to know them. */
@@ -19,6 +20,7 @@ export function checkRoutes(configuration: Settings, tasks: readonly KnownTask[]
   reportRepeated(configuration.collections.map((collection) => collection.name), ['collections'], report);
   const routes = configuration.routes.map((route, index) => checkRoute(route, ['routes', index], configuration, tasks, report));
   checkCollections(configuration, report);
+  checkRegistry(configuration.registry, report);
   return { routes, mistakes };
 }
 

@@ -46,8 +46,6 @@ export function createMetrics(version: string): Metrics {
   const logBytes = new Counter({ name: `${prefix}log_written_bytes_total`, help: 'Bytes of records written to the embedded log.', registers: [registry] });
   const logRecords = new Counter({ name: `${prefix}log_written_records_total`, help: 'Records written to the embedded log.', registers: [registry] });
   const dropped = new Counter({ name: `${prefix}metric_events_dropped_total`, help: 'MetricEvents that could not be published.', registers: [registry] });
-  const registryAway = new Gauge({ name: `${prefix}schema_registry_unavailable`, help: '1 while what needs the schema registry waits for it.', registers: [registry] });
-  const registryFailures = new Counter({ name: `${prefix}schema_registry_failures_total`, help: 'Attempts at the schema registry that failed.', registers: [registry] });
   const runner = createRunnerMetrics(registry);
   return {
     registry,
@@ -63,10 +61,7 @@ export function createMetrics(version: string): Metrics {
     },
     kafka: (clock) => createKafkaMetrics(registry, prefix, clock),
     metricEventDropped: () => dropped.inc(),
-    schemaRegistry: (state) => {
-      registryAway.set(state === 'available' ? 0 : 1);
-      if (state === 'unavailable') registryFailures.inc();
-    },
+    schemaRegistry: schemaRegistryMetrics(registry),
     mainLoopStall: (longestMs) => {
       new Gauge({
         name: `${prefix}main_loop_stall_max_seconds`,
@@ -115,6 +110,15 @@ function metricsIn(registry: Registry) {
       new Gauge({ name: prefix + name, help, labelNames, registers: [registry] }),
     histogram: <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
       new Histogram({ name: prefix + name, help, labelNames, buckets: durationBuckets, registers: [registry] }),
+  };
+}
+
+function schemaRegistryMetrics(registry: Registry): Metrics['schemaRegistry'] {
+  const away = new Gauge({ name: `${prefix}schema_registry_unavailable`, help: '1 while what needs the schema registry waits for it.', registers: [registry] });
+  const failures = new Counter({ name: `${prefix}schema_registry_failures_total`, help: 'Attempts at the schema registry that failed.', registers: [registry] });
+  return (state) => {
+    away.set(state === 'available' ? 0 : 1);
+    if (state === 'unavailable') failures.inc();
   };
 }
 

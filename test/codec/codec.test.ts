@@ -34,13 +34,22 @@ describe('what is no Avro single-object', () => {
     ['a header cut short', header.subarray(0, 9)],
     ['JSON', Buffer.from('{"id": "doc-1", "text": "A text."}')],
     ['another version of the marker', concat(Buffer.from('c302', 'hex'), header.subarray(2), textBody())],
-    ['a Confluent header', concat(Buffer.from('0000000001', 'hex'), textBody())],
+    ['a Confluent header cut short', Buffer.from('00000000', 'hex')],
+    ['a Confluent header with a negative id', concat(Buffer.from('00ffffffff', 'hex'), textBody())],
   ])('%s', (_, bytes) => {
     expect(refusalOf(() => codec.decode(bytes))?.code).toBe('LS_CODEC_FORMAT');
     expect(refusalOf(() => codec.decodeAs('TextEvent', bytes))?.code).toBe('LS_CODEC_FORMAT');
     expect(codec.schemaIdOf(bytes)).toBeUndefined();
     expect(codec.peekSchema(bytes)).toBeUndefined();
   });
+});
+
+test("a value in Confluent's format where no registry is configured", () => {
+  const bytes = concat(Buffer.from('0000000001', 'hex'), textBody());
+  expect(codec.prepareDecode(bytes)).toBeUndefined();
+  expect(refusalOf(() => codec.decode(bytes))).toMatchObject({ code: 'LS_REGISTRY_NOT_CONFIGURED', details: { schemaId: 1 } });
+  expect(codec.schemaIdOf(bytes)).toBe('registry:1');
+  expect(codec.peekSchema(bytes)).toBeUndefined();
 });
 
 test('another event than the expected one', () => {

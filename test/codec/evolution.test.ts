@@ -8,7 +8,7 @@ import { compileDecoder, compileReader } from '../../src/codec/decoder.ts';
 import { schemaFingerprint } from '../../src/codec/fingerprint.ts';
 import { parseSchema } from '../../src/codec/schema-model.ts';
 import { ownSchemaDirectory } from '../../src/codec/schemas.ts';
-import { writeSingleObjectHeader } from '../../src/codec/wire-format.ts';
+import { singleObjectHeader } from '../../src/codec/wire-format.ts';
 import { concat, double, long, string, yes, zero } from './avro-bytes.ts';
 import { refusalOf } from './refusal.ts';
 
@@ -100,8 +100,7 @@ describe('schema directories', () => {
     await put('record-event.2023', older);
     await put('x.Legacy', legacy);
     const codec = await openCodec({ schemaDirectories: [directory] });
-    const header = Buffer.alloc(10);
-    writeSingleObjectHeader(header, schemaFingerprint(parseSchema(older, () => legacy)));
+    const header = singleObjectHeader(schemaFingerprint(parseSchema(older, () => legacy)));
     const bytes = concat(header, string('r1'), yes, string('tests'), long(5), zero);
     expect(codec.peekSchema(bytes)).toBe('RecordEvent');
     expect(structuredClone(codec.decodeAs('RecordEvent', bytes))).toEqual({

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { canonicalForm, rabinFingerprint, schemaFingerprint } from '../../src/codec/fingerprint.ts';
 import { parseSchema } from '../../src/codec/schema-model.ts';
-import { schemaIdOfFingerprint } from '../../src/codec/wire-format.ts';
+import { schemaIdOf } from '../../src/codec/wire-format.ts';
 
 const vectors: readonly (readonly [json: string, canonical: string, fingerprint: bigint])[] = [
   ['"null"', '"null"', 7195948357588979594n],
@@ -93,5 +93,5 @@ test('names inside a record take its namespace, also where its name brings it, a
 });
 
 test('a schema id is the bytes of the wire', () => {
-  expect(schemaIdOfFingerprint(0x0102030405060708n)).toBe('0807060504030201');
+  expect(schemaIdOf({ kind: 'single-object', fingerprint: 0x0102030405060708n, bodyOffset: 10 })).toBe('0807060504030201');
 });

@@ -25,7 +25,7 @@ if (mode === 'avsc') {
   const { hostileMessages } = await import('./hostile-messages.ts');
   let refused = 0;
   for (const { bytes } of hostileMessages(Number(seed), Number(count))) {
-    if (refusalOf(() => codec.decode(bytes))?.code.startsWith('LS_CODEC_')) refused++;
+    if (refusalOf(() => codec.decode(bytes))?.description.cause === 'input') refused++;
   }
   console.log(refused);
 }

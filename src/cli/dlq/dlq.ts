@@ -95,8 +95,8 @@ function withoutContent(known: KnownLetter): KnownLetter {
 async function show(access: Access, id: string, output: Output, signal: AbortSignal): Promise<void> {
   for await (const known of knownLetters(access, signal, undefined)) {
     if (!namesOf(known.letter).includes(id)) continue;
-    if (output.json) output.object({ ...letterObject(known), ...recordObject(access, known) });
-    else for (const line of letterLines(access, known)) output.line(line);
+    if (output.json) output.object({ ...letterObject(known), ...(await recordObject(access, known, signal)) });
+    else for (const line of await letterLines(access, known, signal)) output.line(line);
     return;
   }
   throw cliError('LS_CLI_NOT_FOUND', `there is no dead letter ${id}; \`labelstream dlq list\` names those that there are`, { id });

@@ -18,7 +18,7 @@ export async function findInput(access: Access, letter: DeadLetter, signal: Abor
     return { kind: 'found', redriven: { input: record, routeSteps, results } };
   }
   if (letter.stage !== 'cluster') return { kind: 'refused', reason: `it was written by no stage of labelstream (its stage is "${letter.stage.slice(0, 100)}")` };
-  const feature = featureOf(access, letter.record);
+  const feature = await featureOf(access, letter.record, signal);
   if (feature === undefined) return { kind: 'refused', reason: 'it holds no feature event: a control record, or what another program wrote to the topic features' };
   const input = await inputAt(access, feature.origin, signal);
   if (input === undefined) {

@@ -3,7 +3,6 @@
  * it failed again; and the committed position of EXTRACT says whether the record was handled at all.
  */
 import type { Access } from '../../compose.ts';
-import { LabelstreamError } from '../../core/errors/error.ts';
 import type { FeatureEvent } from '../../core/events.generated.ts';
 import type { ConsumedRecord, TopicPartition } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
@@ -11,6 +10,7 @@ import { headerNames } from '../../pipeline/headers.ts';
 import { readRange } from '../../pipeline/read-range.ts';
 import { readDeadLetter, type DeadLetter } from '../../pipeline/redrive.ts';
 import type { Landmark } from '../../pipeline/transport.ts';
+import { eventIn } from '../decoded.ts';
 
 /**
  * `open`: never redriven. `redriven`: EXTRACT has not come to it yet. `failed`: it failed again, and a newer dead letter is open in its place.
@@ -43,7 +43,7 @@ export async function* knownLetters(access: Access, signal: AbortSignal, from: L
   const history = await readHistory(access, signal);
   for await (const letter of deadLetters(access, signal, from)) {
     const redrive = history.redrives.get(letter.id);
-    yield { letter, item: itemOf(access, letter), redrive, state: redrive === undefined ? 'open' : stateOf(redrive, history) };
+    yield { letter, item: await itemOf(access, letter, signal), redrive, state: redrive === undefined ? 'open' : stateOf(redrive, history) };
   }
 }
 
@@ -59,8 +59,8 @@ export async function* deadLetters(access: Access, signal: AbortSignal, from?: L
 }
 
 /** Inputs are keyed by item, features by family. */
-function itemOf(access: Access, { stage, record }: DeadLetter): string | undefined {
-  return stage === 'cluster' ? featureOf(access, record)?.itemId : record.key?.toString();
+async function itemOf(access: Access, { stage, record }: DeadLetter, signal: AbortSignal): Promise<string | undefined> {
+  return stage === 'cluster' ? (await featureOf(access, record, signal))?.itemId : record.key?.toString();
 }
 
 function stateOf({ partition, sequence }: Redrive, { failed, handled }: History): LetterState {
@@ -87,7 +87,7 @@ async function readHistory(access: Access, signal: AbortSignal): Promise<History
     for await (const record of recordsOf(access, topics.deadLetters, signal)) {
       const read = readDeadLetter(record).read;
       // What CLUSTER refused it read from `features`; the feature itself says which record EXTRACT made it of.
-      const cause = read?.topic === topics.features ? featureOf(access, record)?.read : read;
+      const cause = read?.topic === topics.features ? (await featureOf(access, record, signal))?.read : read;
       if (cause?.incarnation === incarnation) failed.add(placeOf(cause));
     }
   }
@@ -99,14 +99,9 @@ function placeOf({ partition, sequence }: { readonly partition: number; readonly
 }
 
 /** Undefined where the value holds none. */
-export function featureOf({ codec }: Pick<Access, 'codec'>, { value }: Pick<ConsumedRecord, 'value'>): FeatureEvent | undefined {
-  try {
-    const decoded = codec.decode(value);
-    return decoded.schema === 'FeatureEvent' ? decoded.event : undefined;
-  } catch (error) {
-    if (error instanceof LabelstreamError) return undefined;
-    throw error;
-  }
+export async function featureOf({ codec }: Pick<Access, 'codec'>, { value }: Pick<ConsumedRecord, 'value'>, signal: AbortSignal): Promise<FeatureEvent | undefined> {
+  const decoded = await eventIn(codec, value, signal);
+  return decoded?.schema === 'FeatureEvent' ? decoded.event : undefined;
 }
 
 async function* recordsOf({ transport }: Access, topic: string, signal: AbortSignal, from?: Landmark): AsyncGenerator<ConsumedRecord> {

@@ -1,6 +1,6 @@
 /** How dead letters are shown: to programs in full, to people in short. */
 import type { Access } from '../../compose.ts';
-import { LabelstreamError } from '../../core/errors/error.ts';
+import { shownContent } from '../decoded.ts';
 import { eventText } from '../event-text.ts';
 import { clipped } from '../output.ts';
 import type { KnownLetter } from './history.ts';
@@ -49,8 +49,8 @@ export function letterRow({ letter, item, state }: KnownLetter): readonly (strin
 }
 
 /** The record with its headers: decoded where it is an event, otherwise its bytes. */
-export function recordObject({ codec }: Access, { letter: { record } }: KnownLetter): Readonly<Record<string, unknown>> {
-  const event = eventOf(codec, record.value);
+export async function recordObject({ codec }: Access, { letter: { record } }: KnownLetter, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
+  const { event } = await shownContent(codec, record.value, signal);
   return {
     headers: Object.fromEntries([...record.headers].map(([name, value]) => [name, value.toString()])),
     schema: event?.schema ?? null,
@@ -58,10 +58,10 @@ export function recordObject({ codec }: Access, { letter: { record } }: KnownLet
   };
 }
 
-export function letterLines({ codec }: Access, known: KnownLetter): readonly string[] {
+export async function letterLines({ codec }: Access, known: KnownLetter, signal: AbortSignal): Promise<readonly string[]> {
   const { letter, item, state, redrive } = known;
   const { id, code, message, stage, task, attempts, routeSteps, results, origin, read, record } = letter;
-  const event = eventOf(codec, record.value);
+  const { event, note } = await shownContent(codec, record.value, signal);
   const redriven = redrive === undefined ? undefined : `${redrive.times === 1 ? 'once' : `${redrive.times} times`}, last at ${timeText(redrive.appendTimeMs)} as ${redrive.partition}:${redrive.sequence}`;
   const entries: readonly (readonly [string, string | undefined])[] = [
     ['id', `${id} (${record.partition}:${record.sequence} of dead-letters)`],
@@ -75,16 +75,7 @@ export function letterLines({ codec }: Access, known: KnownLetter): readonly str
     ['origin', origin === undefined ? undefined : `${origin.partition}:${origin.sequence} of ${origin.topic}, appended ${timeText(origin.appendTime)}`],
     ['read', read === undefined ? undefined : `${read.partition}:${read.sequence} of ${read.topic}`],
     ['redriven', redriven],
-    ['content', event === undefined ? `${record.value.length} bytes that are no event` : clipped(eventText(event), 1_000)],
+    ['content', event === undefined ? note : clipped(eventText(event), 1_000)],
   ];
   return entries.flatMap(([name, text]) => (text === undefined ? [] : [`${name.padEnd(9)} ${text}`]));
-}
-
-function eventOf(codec: Access['codec'], value: Buffer): ReturnType<Access['codec']['decode']> | undefined {
-  try {
-    return codec.decode(value);
-  } catch (error) {
-    if (error instanceof LabelstreamError) return undefined;
-    throw error;
-  }
 }

@@ -55,6 +55,7 @@ type Asked = Pick<ImagesOptions, 'reference' | 'delete' | 'dryRun'> & { readonly
 
 async function publishImages(access: Access, { images, passedOver }: ImageFiles, asked: Asked, output: Output, signal: AbortSignal): Promise<void> {
   const { eventOptions, reference = false, delete: deleting = false, dryRun = false } = asked;
+  await access.codec.prepareEncode({ signal });
   const deletedAtMs = access.context.clock.nowMs();
   const deletions = deleting ? images.map((image) => deletionOf(access, { ...image, modifiedAtMs: deletedAtMs }, eventOptions)) : [];
   if (!deleting) await requirePublishable(access, images, eventOptions, reference);

@@ -54,6 +54,7 @@ function addKind(command: Command, kind: Kind, commandLine: CommandLine): Comman
       const rowOptions = rowOptionsOf(options);
       const files = await Promise.all(paths.map(inputFile));
       await withAccess(options, commandLine, async (access) => {
+        await access.codec.prepareEncode(commandLine);
         const input = rowsOf(access, kind, files, { ...rowOptions, nowMs: access.context.clock.nowMs });
         const published = await publishRecords(access, input, output, commandLine.signal);
         if (output.json) output.object({ published, topic: topicOf[kind] });

@@ -6,16 +6,16 @@ import { chosenSteps, routeMatches, routeStepName, type EventKind, type Route } 
 export type StepFilter = { readonly routes: readonly string[]; readonly tasks: readonly string[] };
 
 /** As `route/step`; none: the event is not concerned. Without a filter: undefined, for all that EXTRACT finds. */
-export type ChooseSteps = (decode: () => DecodedEvent | undefined) => readonly string[] | undefined;
+export type ChooseSteps = (decode: () => Promise<DecodedEvent | undefined>) => Promise<readonly string[] | undefined>;
 
 /** Throws LS_CLI_USAGE where no route or step of the configuration has such a name. */
 export function stepChooser(routes: readonly Route[], filter: StepFilter): ChooseSteps {
   requireKnown('--route', filter.routes, routes.map(({ name }) => name));
   requireKnown('--task', filter.tasks, routes.flatMap(({ steps }) => steps.map(({ task }) => task)));
-  if (filter.routes.length === 0 && filter.tasks.length === 0) return () => undefined;
+  if (filter.routes.length === 0 && filter.tasks.length === 0) return () => Promise.resolve(undefined);
   const concerned = filter.routes.length === 0 ? routes : routes.filter(({ name }) => filter.routes.includes(name));
-  return (decode) => {
-    const event = decode();
+  return async (decode) => {
+    const event = await decode();
     return event === undefined ? [] : stepsOf(event, concerned, filter.tasks);
   };
 }

@@ -2,14 +2,13 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Access } from '../../compose.ts';
 import { cliError } from '../../core/errors/cli.ts';
-import { LabelstreamError } from '../../core/errors/error.ts';
-import type { ConsumedRecord } from '../../core/records.ts';
 import { eventTopics, topics } from '../../core/topics.ts';
 import { readRange } from '../../pipeline/read-range.ts';
 import { replayRecord } from '../../pipeline/redrive.ts';
 import { createBatchAppender, progressOf } from '../append-batches.ts';
 import { collected } from '../collect.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
+import { eventIn } from '../decoded.ts';
 import { withExamples } from '../help.ts';
 import { tableText, type Output } from '../output.ts';
 import { parsedLandmark } from '../time-option.ts';
@@ -85,7 +84,7 @@ async function replay(access: Access, ranges: readonly Range[], { choose, dryRun
       all.push(done);
       for await (const records of readRange(access.transport, range, range, signal)) {
         for (const record of records) {
-          const steps = choose(() => decoded(access, record));
+          const steps = await choose(() => eventIn(access.codec, record.value, signal));
           if (steps?.length === 0) {
             done.skipped += 1;
             continue;
@@ -107,15 +106,6 @@ async function replay(access: Access, ranges: readonly Range[], { choose, dryRun
   }
   if (appender.appended() === 0) throw cliError('LS_CLI_RANGE_EMPTY', `none of the ${seen} records in the range has a step that was asked for`);
   tell(output, all, appender.appended(), dryRun);
-}
-
-function decoded({ codec }: Access, { value }: ConsumedRecord): ReturnType<Access['codec']['decode']> | undefined {
-  try {
-    return codec.decode(value);
-  } catch (error) {
-    if (error instanceof LabelstreamError) return undefined;
-    throw error;
-  }
 }
 
 function tell(output: Output, all: readonly Done[], replayed: number, dryRun: boolean): void {

@@ -12,6 +12,7 @@ import { mediaErrors } from './media.ts';
 import { modelErrors } from './model.ts';
 import { taskErrors } from './task.ts';
 import { pipelineErrors } from './pipeline.ts';
+import { registryErrors } from './registry.ts';
 import { serverErrors } from './server.ts';
 import { stateErrors } from './state.ts';
 
@@ -29,6 +30,7 @@ export const errorCatalogue = {
   ...logErrors,
   ...mediaErrors,
   ...pipelineErrors,
+  ...registryErrors,
   ...stateErrors,
   ...taskErrors,
   ...modelErrors,

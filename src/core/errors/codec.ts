@@ -4,7 +4,7 @@ export const codecErrors = {
   LS_CODEC_FORMAT: {
     cause: 'input',
     retryable: false,
-    summary: 'The value is not an Avro single-object: it does not begin with the marker C3 01 and an 8-byte schema fingerprint.',
+    summary: "The value does not say what wrote it: it begins neither as an Avro single-object (C3 01 and an 8-byte schema fingerprint) nor in Confluent's format (00 and a schema id).",
     remedy: 'Publish with `labelstream publish`, or encode as the Avro specification describes under "Single-object encoding".',
   },
   LS_CODEC_SCHEMA_UNKNOWN: {

@@ -48,6 +48,8 @@ function openPartition({ codec, partitionCounts, observer = {} }: ClusterStageOp
     fold: async (records) => {
       const outputs: (readonly OutputRecord[])[] = [];
       for (const record of records) {
+        // A schema that only a registry knows is waited for, as the log is: a record cannot be passed over.
+        for (let wait = codec.prepareDecode(record.value); wait !== undefined; wait = codec.prepareDecode(record.value)) await wait;
         outputs.push(foldRecord(context, state, record));
         await turnOfTheLoop();
       }

@@ -79,12 +79,15 @@ function checkRecord(context: FoldContext, state: PartitionState, record: Consum
   }
 }
 
+/** What a registry says of an id may change, and whether there is one, too: no pure check of the record, so the partition stops (rule 19). */
+const undecided: ReadonlySet<string> = new Set(['LS_REGISTRY_SCHEMA_UNKNOWN', 'LS_REGISTRY_NOT_CONFIGURED']);
+
 /** The event, or why the record holds none. Throws what is not the record's fault. */
 function decode({ codec }: FoldContext, record: ConsumedRecord): DecodedEvent | LabelstreamError {
   try {
     return codec.decode(record.value);
   } catch (error) {
-    if (error instanceof LabelstreamError && error.description.cause === 'input') return error;
+    if (error instanceof LabelstreamError && error.description.cause === 'input' && !undecided.has(error.code)) return error;
     throw error;
   }
 }

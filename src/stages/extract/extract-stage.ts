@@ -39,6 +39,8 @@ async function processRecord(
   const origin = outputs.originOf(record);
   const rerun = rerunOf(record);
   let input: InputEvent;
+  // Again, because what was fetched for it may have made room for others meanwhile.
+  for (let wait = options.codec.prepareDecode(record.value, context); wait !== undefined; wait = options.codec.prepareDecode(record.value, context)) await wait;
   try {
     // What a topic takes is asked of the one that the event came in first.
     input = readInputEvent(options.codec, { ...record, topic: origin.topic });

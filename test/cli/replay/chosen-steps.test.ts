@@ -15,32 +15,32 @@ const routes: readonly Route[] = [
   { name: 'notes', from: 'record', where: {}, steps: [{ ...topic, name: 'predict', task: 'record-prediction' }] },
 ];
 
-function chosen(filter: Partial<StepFilter>, fields: Partial<TextEvent> = {}): readonly string[] | undefined {
+function chosen(filter: Partial<StepFilter>, fields: Partial<TextEvent> = {}): Promise<readonly string[] | undefined> {
   const event: TextEvent = { id: 'a', source: 's', occurredAt: 0, text: 't', language: null, collection: null, attributes: {}, tasks: [], deleted: false, ...fields };
-  return stepChooser(routes, { routes: [], tasks: [], ...filter })(() => ({ schema: 'TextEvent', event }) satisfies DecodedEvent);
+  return stepChooser(routes, { routes: [], tasks: [], ...filter })(() => Promise.resolve<DecodedEvent>({ schema: 'TextEvent', event }));
 }
 
-test('without a filter nothing is chosen for EXTRACT, and nothing is decoded', () => {
-  expect(stepChooser(routes, { routes: [], tasks: [] })(() => { throw new Error('decoded'); })).toBeUndefined();
+test('without a filter nothing is chosen for EXTRACT, and nothing is decoded', async () => {
+  expect(await stepChooser(routes, { routes: [], tasks: [] })(() => Promise.reject(new Error('decoded')))).toBeUndefined();
 });
 
-test('the steps of the routes that take the event, by task and by what the event asks for', () => {
-  expect(chosen({ tasks: ['text-classification'] })).toEqual(['texts/topic']);
-  expect(chosen({ tasks: ['text-classification'] }, { source: 'news' })).toEqual(['texts/topic', 'news/topic']);
-  expect(chosen({ routes: ['texts'] }, { source: 'news' })).toEqual(['texts/topic', 'texts/embed']);
-  expect(chosen({ routes: ['news'] })).toEqual([]);
-  expect(chosen({ tasks: ['record-prediction'] })).toEqual([]);
-  expect(chosen({ routes: ['texts'], tasks: ['text-features'] })).toEqual(['texts/embed']);
-  expect(chosen({ routes: ['texts'] }, { tasks: ['text-classification'] })).toEqual(['texts/topic']);
-  expect(chosen({ tasks: ['text-features'] }, { tasks: ['text-classification'] })).toEqual([]);
+test('the steps of the routes that take the event, by task and by what the event asks for', async () => {
+  expect(await chosen({ tasks: ['text-classification'] })).toEqual(['texts/topic']);
+  expect(await chosen({ tasks: ['text-classification'] }, { source: 'news' })).toEqual(['texts/topic', 'news/topic']);
+  expect(await chosen({ routes: ['texts'] }, { source: 'news' })).toEqual(['texts/topic', 'texts/embed']);
+  expect(await chosen({ routes: ['news'] })).toEqual([]);
+  expect(await chosen({ tasks: ['record-prediction'] })).toEqual([]);
+  expect(await chosen({ routes: ['texts'], tasks: ['text-features'] })).toEqual(['texts/embed']);
+  expect(await chosen({ routes: ['texts'] }, { tasks: ['text-classification'] })).toEqual(['texts/topic']);
+  expect(await chosen({ tasks: ['text-features'] }, { tasks: ['text-classification'] })).toEqual([]);
 });
 
-test('a deletion goes to the families of the chosen steps whatever tasks it asks for', () => {
-  expect(chosen({ tasks: ['text-features'] }, { tasks: ['text-classification'], deleted: true })).toEqual(['texts/embed']);
+test('a deletion goes to the families of the chosen steps whatever tasks it asks for', async () => {
+  expect(await chosen({ tasks: ['text-features'] }, { tasks: ['text-classification'], deleted: true })).toEqual(['texts/embed']);
 });
 
-test('what is no event is not concerned', () => {
-  expect(stepChooser(routes, { routes: ['texts'], tasks: [] })(() => undefined)).toEqual([]);
+test('what is no event is not concerned', async () => {
+  expect(await stepChooser(routes, { routes: ['texts'], tasks: [] })(() => Promise.resolve(undefined))).toEqual([]);
 });
 
 test('names that the configuration does not have are refused', () => {

@@ -1,0 +1,54 @@
+/** A schema as JSON again, self-contained and with all that it was read with: defaults, aliases, documentation. What a registry is given. */
+import type { SchemaNode } from './schema-model.ts';
+
+export function schemaText(schema: SchemaNode): string {
+  return JSON.stringify(jsonOf(schema, new Set()));
+}
+
+function jsonOf(schema: SchemaNode, defined: Set<string>): unknown {
+  if ('name' in schema) {
+    if (defined.has(schema.name)) return schema.name;
+    defined.add(schema.name);
+  }
+  switch (schema.kind) {
+    case 'record': {
+      const fields = schema.fields.map((field) => ({
+        name: field.name,
+        type: jsonOf(field.type, defined),
+        ...extrasOf(field),
+        ...('default' in field ? { default: field.default } : {}),
+      }));
+      return { type: 'record', ...namesOf(schema.name), ...extrasOf(schema), fields };
+    }
+    case 'enum':
+      return { type: 'enum', ...namesOf(schema.name), ...extrasOf(schema), symbols: schema.symbols, ...(schema.default === undefined ? {} : { default: schema.default }) };
+    case 'fixed':
+      return { type: 'fixed', ...namesOf(schema.name), ...extrasOf(schema), size: schema.size };
+    case 'array':
+      return { type: 'array', items: jsonOf(schema.items, defined) };
+    case 'map':
+      return { type: 'map', values: jsonOf(schema.values, defined) };
+    case 'union':
+      return schema.branches.map((branch) => jsonOf(branch, defined));
+    case 'long':
+      return schema.timestamp ? { type: 'long', logicalType: 'timestamp-millis' } : 'long';
+    case 'null':
+    case 'boolean':
+    case 'int':
+    case 'float':
+    case 'double':
+    case 'bytes':
+    case 'string':
+      return schema.kind;
+  }
+}
+
+/** The namespace is always said: a nested type would take that around it. */
+function namesOf(fullName: string): { readonly name: string; readonly namespace: string } {
+  const dot = fullName.lastIndexOf('.');
+  return { name: fullName.slice(dot + 1), namespace: fullName.slice(0, Math.max(0, dot)) };
+}
+
+function extrasOf({ aliases, doc }: { readonly aliases: readonly string[]; readonly doc?: string }): Readonly<Record<string, unknown>> {
+  return { ...(doc === undefined ? {} : { doc }), ...(aliases.length === 0 ? {} : { aliases }) };
+}
