@@ -182,9 +182,9 @@ function transport(code: TransportCode, error: DriverError, call: KafkaCall, thr
   return weighed(pipelineError(code, sentenceOf(error, call), detailsOf(error, call), { cause: thrown }));
 }
 
-/** A refusal decides over what passes; an answer over a connection that broke before or after it. */
+/** A refusal decides over what passes, one that has a code of its own over others; an answer over a connection that broke before or after it. */
 function weighed(error: LabelstreamError): Verdict {
-  if (!error.retryable) return { error, weight: 2 };
+  if (!error.retryable) return { error, weight: error.code === 'LS_KAFKA_REFUSED' ? 2 : 3 };
   return { error, weight: error.code === 'LS_KAFKA_UNREACHABLE' ? 0 : 1 };
 }
 

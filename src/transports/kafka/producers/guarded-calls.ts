@@ -11,7 +11,11 @@ import { pipelineError } from '../../../core/errors/pipeline.ts';
 import { asKafkaError, type KafkaCall } from '../kafka-errors.ts';
 
 export type GuardedCalls = {
+  /** The first call: what fails in it is closed. */
+  readonly open: <Result>(work: () => Promise<Result>) => Promise<Result>;
   readonly run: (work: () => Promise<void>) => Promise<void>;
+  /** Refuses, LS_TRANSPORT_CALL_OVERLAP, while another is running. */
+  readonly runAlone: (work: () => Promise<void>) => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -22,35 +26,56 @@ export function guardCalls(call: KafkaCall, clock: Clock, disconnect: () => Prom
   let ended: Error | undefined;
   const closing = Promise.withResolvers<never>();
   // Nobody may be waiting when it is closed.
-  closing.promise.catch(() => undefined);
+  closing.promise.catch(nothing);
   let closed: Promise<void> | undefined;
 
+  const run = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    if (ended !== undefined) throw refusal(ended, call);
+    const running = work();
+    try {
+      return await Promise.race([running, closing.promise]);
+    } catch (error) {
+      ended ??= asKafkaError(error, call);
+      // The driver may be trying still: what it connects to meanwhile has to end too.
+      void running.then(nothing, nothing).then(() => (closed === undefined ? undefined : disconnect().catch(nothing)));
+      throw asKafkaError(error, call);
+    }
+  };
+
+  const close = async () => {
+    const error = pipelineError('LS_TRANSPORT_CLOSED', `The producer was closed: could not ${call.operation}.`);
+    ended ??= error;
+    closing.reject(error);
+    const patience = new AbortController();
+    await Promise.race([disconnect().catch(nothing), clock.sleep(disconnectMsMax, patience.signal)]);
+    patience.abort();
+  };
+
+  let isAlone = true;
   return {
-    run: async (work) => {
-      if (ended !== undefined) throw refusal(ended, call);
-      const running = work();
+    open: async (work) => {
       try {
-        await Promise.race([running, closing.promise]);
+        return await run(work);
       } catch (error) {
-        ended ??= asKafkaError(error, call);
-        // The driver may be trying still: what it connects to meanwhile has to end too.
-        void running.then(undefined, () => undefined).then(() => (closed === undefined ? undefined : disconnect().catch(() => undefined)));
-        throw asKafkaError(error, call);
+        await (closed ??= close());
+        throw error;
       }
     },
-    close: () => {
-      closed ??= (async () => {
-        const error = pipelineError('LS_TRANSPORT_CLOSED', `The producer was closed: could not ${call.operation}.`);
-        ended ??= error;
-        closing.reject(error);
-        const patience = new AbortController();
-        await Promise.race([disconnect().catch(() => undefined), clock.sleep(disconnectMsMax, patience.signal)]);
-        patience.abort();
-      })();
-      return closed;
+    run,
+    runAlone: async (work) => {
+      if (!isAlone) throw pipelineError('LS_TRANSPORT_CALL_OVERLAP', `Could not ${call.operation} while the call before had not ended.`);
+      isAlone = false;
+      try {
+        await run(work);
+      } finally {
+        isAlone = true;
+      }
     },
+    close: () => (closed ??= close()),
   };
 }
+
+const nothing = () => undefined;
 
 function refusal(ended: Error, call: KafkaCall): Error {
   const final = ended instanceof LabelstreamError && (ended.code === 'LS_TRANSPORT_FENCED' || ended.code === 'LS_TRANSPORT_CLOSED');

@@ -1,9 +1,10 @@
 /**
  * Producing with kafkajs.
  *
- * The plain producer is not idempotent and never repeats a request by itself: kafkajs' idempotent one sets its sequence numbers back when a request
- * fails, so that of two calls in flight the second may be sent under the numbers of the first, and be dropped as its repetition. Without numbers
- * and without repetitions each call awaits its sends one after the other, which keeps the order inside the call; who failed sends again.
+ * The plain producer is not idempotent: kafkajs' idempotent one sets its sequence numbers back when a request fails, so that of two calls in flight
+ * the second may be sent under the numbers of the first, and be dropped as its repetition. Without numbers each call awaits its sends one after the
+ * other, which keeps the order inside the call. A request is repeated only where the broker answered that it does not lead the partition (yet);
+ * after any other failure the caller sends again, with another producer.
  *
  * The transactional producer makes one send at a time. It repeats what the broker answered with "not yet", after milliseconds: most of all the
  * first request of a transaction, while the markers of the one before are being written. kafkajs makes EndTxn once and never repeats a
@@ -11,30 +12,30 @@
  */
 import { FindCoordinatorKeyTypes, findCoordinatorV3 } from '@platformatic/kafka';
 import { CompressionTypes, type IHeaders, type Producer, type RecordMetadata, type TopicMessages, type Transaction } from 'kafkajs';
+import type { Clock } from '../../../core/clock.ts';
 import type { OutputRecord } from '../../../core/records.ts';
 import { kafkaError } from '../../../core/errors/kafka.ts';
 import { pipelineError } from '../../../core/errors/pipeline.ts';
 import type { KafkaConnection } from '../connection.ts';
-import { asKafkaError, protocolCodeOf } from '../kafka-errors.ts';
+import { asKafkaError } from '../kafka-errors.ts';
 import type { KafkaOptions } from '../kafka-options.ts';
 import { recordSends } from '../record-batches.ts';
 import { guardCalls } from './guarded-calls.ts';
 import type { GroupOffset, PlainProducer, Producers, TransactionalProducer } from './producer-port.ts';
+import { coordinatorNotYet, leaderNotYet, repeatAnswered } from './repeat-answered.ts';
 
 /** 5 ms, 10, 20 and so on, about two seconds together. */
 const transactionRetry = { initialRetryTime: 5, maxRetryTime: 500, factor: 0.2, multiplier: 2, retries: 10 } as const;
 const noRetry = { retries: 0 } as const;
 const allReplicas = -1;
 
-type SendBatch = Pick<Producer, 'sendBatch'>;
-
 /** @throws LS_KAFKA_COMPRESSION for what kafkajs has no codec of. */
 export function kafkajsProducers(options: KafkaOptions, connection: KafkaConnection): Producers {
   const compression = compressionOf(options);
-  const sendAll = async (producer: SendBatch, records: readonly OutputRecord[]) => {
+  const sendAll = async (sendBatch: Producer['sendBatch'], records: readonly OutputRecord[]) => {
     for (const send of recordSends(records)) {
       const topicMessages = messagesOf(send);
-      const answers = await producer.sendBatch({ acks: allReplicas, timeout: options.requestTimeoutMs, compression, topicMessages });
+      const answers = await sendBatch({ acks: allReplicas, timeout: options.requestTimeoutMs, compression, topicMessages });
       checkAnswered(send, answers);
     }
   };
@@ -44,14 +45,16 @@ export function kafkajsProducers(options: KafkaOptions, connection: KafkaConnect
   };
 }
 
-type SendAll = (producer: SendBatch, records: readonly OutputRecord[]) => Promise<void>;
+type SendAll = (sendBatch: Producer['sendBatch'], records: readonly OutputRecord[]) => Promise<void>;
 
 async function openPlain(options: KafkaOptions, connection: KafkaConnection, sendAll: SendAll): Promise<PlainProducer> {
   const producer = connection.kafka.producer({ allowAutoTopicCreation: false, createPartitioner: partitionOfMessage, retry: noRetry });
   const call = { operation: 'produce' };
   const calls = guardCalls(call, options.clock, () => producer.disconnect());
-  await connected(calls, () => producer.connect());
-  return { send: (records) => calls.run(() => sendAll(producer, records)), close: calls.close };
+  await calls.open(() => producer.connect());
+  // kafkajs asks for the leaders anew after such an answer.
+  const sendBatch: Producer['sendBatch'] = (batch) => repeatAnswered(leaderNotYet, options.clock, () => producer.sendBatch(batch));
+  return { send: (records) => calls.run(() => sendAll(sendBatch, records)), close: calls.close };
 }
 
 async function openTransactional(
@@ -65,62 +68,29 @@ async function openTransactional(
   const producer = connection.kafka.producer({ ...settings, transactionalId, transactionTimeout: transactionTimeoutMs });
   const calls = guardCalls({ operation: 'produce in a transaction', transactionalId }, clock, () => producer.disconnect());
   // kafkajs initialises with the first transaction; one in which nothing was sent is not known to the broker.
-  let begun: Transaction | undefined;
-  await connected(calls, async () => {
+  let begun: Transaction | undefined = await calls.open(async () => {
     await producer.connect();
-    begun = await producer.transaction().catch((error: unknown) => tellWhyNoCoordinator(connection, transactionalId, error));
+    return producer.transaction().catch((error: unknown) => tellWhyNoCoordinator(connection, transactionalId, error));
   });
 
   const transact = async (records: readonly OutputRecord[], offset: GroupOffset | undefined) => {
     const transaction = begun ?? (await producer.transaction());
     begun = transaction;
     if (records.length === 0 && offset === undefined) return;
-    await sendAll(transaction, records);
-    if (offset !== undefined) await sendOffset(transaction, offset, options);
+    await sendAll((batch) => transaction.sendBatch(batch), records);
+    if (offset !== undefined) await sendOffset(transaction, offset, clock);
     begun = undefined;
     await transaction.commit();
   };
-  let transacting = false;
-  return {
-    transact: async (records, offset) => {
-      if (transacting) throw pipelineError('LS_TRANSPORT_CALL_OVERLAP', 'A transaction was asked for while the one before had not ended.');
-      transacting = true;
-      try {
-        await calls.run(() => transact(records, offset));
-      } finally {
-        transacting = false;
-      }
-    },
-    close: calls.close,
-  };
+  return { transact: (records, offset) => calls.runAlone(() => transact(records, offset)), close: calls.close };
 }
 
-async function connected(calls: { readonly run: (work: () => Promise<void>) => Promise<void>; readonly close: () => Promise<void> }, connect: () => Promise<void>) {
-  try {
-    await calls.run(connect);
-  } catch (error) {
-    await calls.close();
-    throw error;
-  }
-}
-
-/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR, CONCURRENT_TRANSACTIONS: nothing was done. */
-const notYet: readonly (number | undefined)[] = [14, 15, 16, 51];
-
-async function sendOffset(transaction: Transaction, { group, topic, partition, offset, metadata }: GroupOffset, { clock }: KafkaOptions): Promise<void> {
+async function sendOffset(transaction: Transaction, { group, topic, partition, offset, metadata }: GroupOffset, clock: Clock): Promise<void> {
   const topics = [{ topic, partitions: [{ partition, offset: String(offset), metadata }] }];
-  let waitMs: number = transactionRetry.initialRetryTime;
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      await transaction.sendOffsets({ consumerGroupId: group, topics });
-      return;
-    } catch (error) {
-      if (attempt === transactionRetry.retries || !notYet.includes(protocolCodeOf(error))) {
-        throw asKafkaError(error, { operation: 'commit an offset in a transaction', topic, partition, group });
-      }
-    }
-    await clock.sleep(waitMs);
-    waitMs = Math.min(waitMs * transactionRetry.multiplier, transactionRetry.maxRetryTime);
+  try {
+    await repeatAnswered(coordinatorNotYet, clock, () => transaction.sendOffsets({ consumerGroupId: group, topics }));
+  } catch (error) {
+    throw asKafkaError(error, { operation: 'commit an offset in a transaction', topic, partition, group });
   }
 }
 
