@@ -1,7 +1,6 @@
 /**
  * The only file that knows every concrete part and puts them together: what a configuration becomes in a running process.
  */
-import { join } from 'node:path';
 import { openCodec, type Codec } from './codec/codec.ts';
 import type { Configuration } from './config/load.ts';
 import { SettingsRefused, type UnlocatedMistake } from './config/mistakes.ts';
@@ -11,12 +10,13 @@ import { partitionForKey } from './core/partitioning.ts';
 import type { OutputRecord, TopicPartition } from './core/records.ts';
 import { allTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
+import { openRegistry } from './open-registry.ts';
+import { openStateStore } from './open-state-store.ts';
 import { openTransport } from './open-transport.ts';
 import type { ProcessContext } from './process-context.ts';
-import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
+import { combineObservers, createLogObserver } from './observation/log-observer.ts';
 import { rejectionOf } from './pipeline/abort.ts';
 import { createCondition } from './pipeline/condition.ts';
-import { createDirectoryStateStore } from './pipeline/directory-state-store.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
 import { createNodeFileSystem } from './pipeline/node-file-system.ts';
 import { silentObserver, type RunnerObserver } from './pipeline/observe.ts';
@@ -28,6 +28,8 @@ import { createClusterStage, type ClusterPartition, type ClusterStage } from './
 import { followClusters } from './stages/cluster/cluster-follower.ts';
 import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts';
 import type { ClusterView } from './stages/cluster/view.ts';
+import { clusterStageName } from './stages/cluster/fold-record.ts';
+import type { FeaturesPartition } from './stages/cluster/state.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
 import { createMediaContent } from './stages/extract/media-content.ts';
 import { tasks } from './tasks/registry.ts';
@@ -45,24 +47,35 @@ export type Access = {
 
 /** @param role `owner-required` for what processes; `any` for what reads and publishes beside it. */
 export async function openAccess(configuration: Configuration, context: ProcessContext, role: 'owner-required' | 'any'): Promise<Access> {
-  const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories });
   const fileSystem = createNodeFileSystem();
   const { partitionCount } = configuration.transport;
-  const transport = await openTransport(configuration, context, fileSystem, role);
+  const closing = new AbortController();
+  const registry = configuration.registry && openRegistry(configuration.registry, context, role === 'any' ? 'once' : 'unbounded', closing.signal);
+  const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories, ...(registry === undefined ? {} : { registry }) });
+  const stateStore = await openStateStore(configuration, context, fileSystem, closing.signal);
+  const neededFrom = (partition: FeaturesPartition): Promise<bigint | undefined> => featuresNeededFrom(stateStore, partition);
+  const transport = await openTransport(configuration, context, { fileSystem, role, neededFrom });
   try {
     await transport.createTopics(allTopics.map((topic) => ({ topic, partitionCount })));
   } catch (error) {
     await transport.close();
     throw error;
   }
-  const stateStore = createDirectoryStateStore({
-    directory: join(configuration.dataDirectory, 'state'),
-    fileSystem,
-    snapshotCorrupt: (error) => {
-      context.logger.error(errorFields(error), 'snapshot passed over; an older one serves');
-    },
-  });
-  return { context, configuration, codec, transport, stateStore, partitionCount, close: () => transport.close() };
+  const close = (): Promise<void> => {
+    closing.abort();
+    return transport.close();
+  };
+  return { context, configuration, codec, transport, stateStore, partitionCount, close };
+}
+
+/**
+ * What a restore may have to read again, from the oldest of the snapshots kept on: retention removes nothing of that, whatever the age
+ * (SEMANTICS.md, rule 17). So it cannot outrun the snapshots, and there is nothing to refuse at start-up.
+ */
+async function featuresNeededFrom(stateStore: Pick<StateStore, 'list'>, { topic, partition, incarnation }: FeaturesPartition): Promise<bigint | undefined> {
+  if (topic !== topics.features) return undefined;
+  const kept = await stateStore.list({ stage: clusterStageName, topic, incarnation, partition });
+  return (kept.at(-1) ?? -1n) + 1n;
 }
 
 /** The clusters as of now, by reading: beside a live `run` or without one (SEMANTICS.md, rule 25). */
@@ -79,6 +92,7 @@ export async function forgetItems(access: Access, itemIds: readonly string[]): P
       return { incarnation, partition, endSequence: sequence };
     }),
   );
+  await codec.prepareEncode();
   await transport.append(forgetRecords(codec, partitionCount, itemIds, through));
 }
 

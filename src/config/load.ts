@@ -74,10 +74,36 @@ function resolvePaths(configuration: Configuration, base: string): Configuration
     ...configuration,
     dataDirectory: resolve(base, configuration.dataDirectory),
     schemaDirectories: configuration.schemaDirectories.map((directory) => resolve(base, directory)),
+    registry: configuration.registry && registryPaths(configuration.registry, base),
+    state: statePaths(configuration.state, base),
     media: { ...configuration.media, directories: configuration.media.directories.map((directory) => resolve(base, directory)) },
     models: Object.fromEntries(
       Object.entries(configuration.models).map(([name, model]) => [name, { ...model, directory: resolve(base, model.directory) }]),
     ),
+  };
+}
+
+function registryPaths(registry: NonNullable<Settings['registry']>, base: string): NonNullable<Settings['registry']> {
+  const file = <Name extends string>(name: Name, path: string | undefined): Partial<Record<Name, string>> =>
+    path === undefined ? {} : ({ [name]: resolve(base, path) } as Record<Name, string>);
+  const { auth, tls } = registry;
+  return {
+    ...registry,
+    auth: {
+      ...(auth.basic === undefined ? {} : { basic: { ...auth.basic, ...file('passwordFile', auth.basic.passwordFile) } }),
+      ...(auth.bearer === undefined ? {} : { bearer: { ...auth.bearer, ...file('tokenFile', auth.bearer.tokenFile) } }),
+    },
+    tls: { ...file('caFile', tls.caFile), ...file('certificateFile', tls.certificateFile), ...file('keyFile', tls.keyFile) },
+  };
+}
+
+function statePaths(state: Settings['state'], base: string): Settings['state'] {
+  if (state.kind === 'directory') return state;
+  const { sasTokenFile, connectionStringFile } = state;
+  return {
+    ...state,
+    ...(sasTokenFile === undefined ? {} : { sasTokenFile: resolve(base, sasTokenFile) }),
+    ...(connectionStringFile === undefined ? {} : { connectionStringFile: resolve(base, connectionStringFile) }),
   };
 }
 

@@ -3,11 +3,31 @@
  * (docs/configuration.schema.json) and the reference page (docs/configuration.md). Units stand last in the names.
  */
 import { z } from 'zod';
+import { topics } from '../core/topics.ts';
+import { schemaRegistry } from './registry-settings.ts';
 
 const positiveInteger = z.number().int().positive();
 /** For what events carry as an Avro int. */
 const positiveInt32 = positiveInteger.max(2 ** 31 - 1);
 const name = z.string().regex(/^[a-z0-9._-]{1,100}$/, 'a name is 1 to 100 of a-z 0-9 . _ -');
+
+const retentionLimit = z
+  .number()
+  .int()
+  .min(-1)
+  .refine((value) => value !== 0, 'a positive number, or -1 for no limit');
+const retentionMs = retentionLimit.optional().describe('A segment goes when its last record is older; no record is kept for more than about twice that. -1: no limit, as without it.');
+const retentionBytes = retentionLimit.optional().describe('The oldest segments of a partition go while those that stay hold at least so much. -1: no limit, as without it.');
+
+const retention = z.strictObject({
+  ms: retentionMs,
+  bytes: retentionBytes,
+  topics: z
+    .partialRecord(z.enum(Object.values(topics)), z.strictObject({ ms: retentionMs, bytes: retentionBytes }))
+    .default({})
+    .describe('Other limits for single topics, by their names.'),
+  checkIntervalMs: positiveInteger.default(300_000).describe('How often `run` looks for what is to go; it also looks whenever a segment is full.'),
+});
 
 const logTransport = z
   .strictObject({
@@ -17,6 +37,9 @@ const logTransport = z
     segmentBytes: positiveInteger.min(4096).default(64 * 1024 * 1024).describe('Size at which a partition starts a new segment file.'),
     journalBytes: positiveInteger.min(4096).default(8 * 1024 * 1024).describe('Size at which the commit journal starts a new file.'),
     recordBytesMax: positiveInteger.min(1024).max(256 * 1024 * 1024).default(8 * 1024 * 1024).describe('Largest input record that is accepted: key, value and headers, with 64 bytes for the record and for each header.'),
+    retention: retention
+      .prefault({})
+      .describe('What is removed, by whole segments, as with Kafka. Without limits nothing is. Of `features` nothing is removed that the oldest of the snapshots kept does not hold.'),
   })
   .describe('The embedded log.');
 
@@ -53,6 +76,34 @@ const kafkaTransport = z
     recordBytesMax: positiveInteger.min(1024).max(256 * 1024 * 1024).default(1_000_000).describe('Largest input record that is accepted: key, value and headers, with 64 bytes for the record and for each header.'),
   })
   .describe('Apache Kafka.');
+
+const directoryState = z
+  .strictObject({
+    // Optional, too: only so does the union below recognise it where it is left out.
+    kind: z.literal('directory').optional().default('directory').describe('In `state`, below `dataDirectory`.'),
+  })
+  .describe('In a directory.');
+
+const blobState = z
+  .strictObject({
+    kind: z.literal('blob').describe('In a container of Azure Blob Storage: another instance restores from it, on an empty disk. The container has to be there.'),
+    containerUrl: z
+      .string()
+      .regex(/^https?:\/\/[^/?#@\s]+(\/[^?#\s]+)+$/, 'https://ACCOUNT.blob.core.windows.net/CONTAINER, without a query')
+      .optional()
+      .describe("The container: https://ACCOUNT.blob.core.windows.net/CONTAINER. Without a SAS token the process's own identity is used: AZURE_ variables, a workload's or a managed identity."),
+    sasToken: z.string().min(1).optional().describe('Access to `containerUrl` by a shared access signature. Better in the environment or in a file.'),
+    sasTokenFile: z.string().min(1).optional().describe('A file that holds the SAS token. Relative to the configuration file.'),
+    connectionString: z.string().min(1).optional().describe('Instead of `containerUrl`: the connection string of the account. Better in the environment or in a file.'),
+    connectionStringFile: z.string().min(1).optional().describe('A file that holds the connection string. Relative to the configuration file.'),
+    container: z
+      .string()
+      .regex(/^[a-z0-9](-?[a-z0-9]){2,62}$/, 'a container has 3 to 63 of a-z 0-9 and single -')
+      .optional()
+      .describe('The name of the container, with a connection string.'),
+    prefix: z.string().regex(/^([\w.-]+(\/[\w.-]+)*\/?)?$/, 'names between slashes, of a-z A-Z 0-9 . _ -').default('').describe('What the names of all blobs begin with: one for each group that shares the container.'),
+  })
+  .describe('In a blob container.');
 
 const model = z.strictObject({
   directory: z.string().min(1).describe('The directory of the model, with its manifest.json. Relative to the configuration file.'),
@@ -103,7 +154,7 @@ const collection = z.strictObject({
 });
 
 export const settings = z.strictObject({
-  dataDirectory: z.string().min(1).default('.labelstream').describe('Where the embedded log and the snapshots live. Relative to the configuration file.'),
+  dataDirectory: z.string().min(1).default('.labelstream').describe('Where the embedded log and, unless `state` says otherwise, the snapshots live. Relative to the configuration file.'),
   delivery: z
     .enum(['at-least-once', 'exactly-once'])
     .default('at-least-once')
@@ -111,10 +162,12 @@ export const settings = z.strictObject({
   group: name.default('labelstream').describe('Consumer group; each stage appends its name.'),
   startAt: z.enum(['earliest', 'latest']).default('earliest').describe('Where a group without a position begins.'),
   transport: z.discriminatedUnion('kind', [logTransport, kafkaTransport]).prefault({}).describe('What carries the events.'),
+  state: z.discriminatedUnion('kind', [directoryState, blobState]).prefault({}).describe('Where the snapshots of the clusters live.'),
   schemaDirectories: z
     .array(z.string().min(1))
     .default([])
     .describe("Directories with writers' Avro schemas beside the current ones: older or newer versions of the events."),
+  registry: schemaRegistry.optional().describe("A schema registry that speaks Confluent's API, for values in Confluent's format."),
   models: z.record(name, model).default({}).describe('The models, by the names that steps use.'),
   routes: z.array(route).default([]).describe('Which events go through which steps.'),
   collections: z.array(collection).default([]).describe('The clusterings.'),

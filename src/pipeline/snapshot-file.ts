@@ -22,7 +22,7 @@ const endBytes = 4 + 32;
 const pieceBytes = 256 * 1024;
 
 /** Writes all of it from offset 0; neither synchronises nor closes. Lets others run between pieces. */
-export async function writeSnapshotFile(file: FileHandle, header: SnapshotHeader, chunks: Iterable<Buffer>): Promise<void> {
+export async function writeSnapshotFile(file: Pick<FileHandle, 'write'>, header: SnapshotHeader, chunks: Iterable<Buffer>): Promise<void> {
   const hash = createHash('sha256');
   let pending: Buffer[] = [];
   let pendingBytes = 0;
@@ -63,7 +63,7 @@ function frameOf(payload: Buffer): Buffer {
 }
 
 /** The frames, the header's first. Rejects with LS_STATE_SNAPSHOT_CORRUPT where the file is not what was written, at its end at the latest. */
-export async function* readSnapshotFile(file: FileHandle, path: string): AsyncGenerator<Buffer> {
+export async function* readSnapshotFile(file: Pick<FileHandle, 'size' | 'read'>, path: string): AsyncGenerator<Buffer> {
   const size = await file.size();
   const take = createReader(file, size, path);
   const hash = createHash('sha256');
@@ -89,7 +89,7 @@ export function corrupt(path: string, reason: string, cause?: unknown): Error {
 type Take = (length: number) => Promise<Buffer>;
 
 /** Reads ahead in pieces; a length that the file cannot hold is refused before memory is taken for it. */
-function createReader(file: FileHandle, size: number, path: string): Take {
+function createReader(file: Pick<FileHandle, 'read'>, size: number, path: string): Take {
   let buffered: Buffer = Buffer.alloc(0);
   let offset = 0;
   return async (length) => {

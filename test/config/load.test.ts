@@ -42,6 +42,15 @@ describe('a valid configuration', () => {
     expect(Object.isFrozen(configuration?.server)).toBe(true);
   });
 
+  test('has its snapshots in a directory, or in a blob container with its secrets in files beside it', () => {
+    expect(parse(valid).configuration?.state).toEqual({ kind: 'directory' });
+    const state = 'state: { kind: blob, containerUrl: "https://account.blob.core.windows.net/snapshots", sasTokenFile: secrets/sas, prefix: eu/news }';
+    expect(parse(`${state}\n${valid}`).configuration?.state).toMatchObject({ kind: 'blob', sasTokenFile: '/etc/labelstream/secrets/sas', prefix: 'eu/news' });
+    for (const mistaken of ['containerUrl: "https://account/container?sig=x"', 'containerUrl: "https://account"', 'container: Upper', 'prefix: /x', 'prefix: a//b', 'sasToken: ""']) {
+      expect(mistakes(`state: { kind: blob, ${mistaken} }`).join('\n'), mistaken).toContain('LS_CONFIG_VALUE');
+    }
+  });
+
   test('an empty file is the default configuration', () => {
     expect(parse('').configuration).toMatchObject({ group: 'labelstream', routes: [] });
   });
@@ -158,6 +167,13 @@ describe('every mistake is told at once, with its line', () => {
     ['a collection that is not defined', (text: string) => text.replace(/- name: "news[^"]*"\n/, '- name: other\n'), 'no collection is named'],
     ['a collection that nobody uses', (text: string) => `${text}  - { name: idle, eps: 1, minPoints: 2 }\n`, 'no step sends features to "idle"'],
     ['a name that is not folded', (text: string) => `${text}  - { name: Big News, eps: 1, minPoints: 2 }\n`, 'is not a collection name'],
+    ['a blob container that nothing leads to', (text: string) => `state: { kind: blob }\n${text}`, 'nothing says where the container is'],
+    ['two ways to a blob container', (text: string) => `state: { kind: blob, containerUrl: "https://a/b", connectionString: x, container: abc }\n${text}`, 'two ways to a container'],
+    ['a connection string alone', (text: string) => `state: { kind: blob, connectionString: x }\n${text}`, 'does not name the container'],
+    ['a container alone', (text: string) => `state: { kind: blob, container: abc }\n${text}`, 'container goes with a connection string'],
+    ['a secret and its file', (text: string) => `state: { kind: blob, container: abc, connectionString: x, connectionStringFile: y }\n${text}`, 'are both there'],
+    ['two SAS tokens', (text: string) => `state: { kind: blob, containerUrl: "https://a/b", sasToken: x, sasTokenFile: y }\n${text}`, 'are both there'],
+    ['an identity without encryption', (text: string) => `state: { kind: blob, containerUrl: "http://a/b" }\n${text}`, 'never shown without encryption'],
     ['an eps beyond the metric', (text: string) => text.replace('eps: 0.3', 'eps: 2.5'), 'no cosine distance is above 2'],
   ])('of combinations: %s', (_name, change, message) => {
     const found = parse(change(valid)).mistakes;

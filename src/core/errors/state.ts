@@ -11,19 +11,44 @@ export const stateErrors = {
     cause: 'environment',
     retryable: true,
     summary: 'A snapshot could not be written. The stage goes on and tries again later; until then a restart takes longer.',
-    remedy: 'Make room on the disk of the state directory, or repair its permissions.',
+    remedy: 'Make room on the disk of the state directory, or repair its permissions; of a container, see the reason in the message.',
   },
   LS_STATE_DISCARD_FAILED: {
     cause: 'environment',
     retryable: false,
     summary: 'Snapshots above the committed position, which belong to a history that the log does not have, could not be removed.',
-    remedy: 'Make the state directory writable, or remove the named snapshots yourself, and start again: kept, one could be taken for the state later.',
+    remedy: 'Make the state directory or the container writable, or remove the named snapshots yourself, and start again: kept, one could be taken for the state later.',
   },
   LS_STATE_SNAPSHOT_CORRUPT: {
     cause: 'environment',
     retryable: false,
     summary: 'The checksum or the form of a snapshot does not hold. It is passed over for the one before.',
-    remedy: 'Check the disk of the state directory; remove the file once its cause is known.',
+    remedy: 'Check the disk of the state directory; remove the file, or the blob, once its cause is known.',
+  },
+  LS_STATE_CONTAINER_UNREACHABLE: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'The blob container does not answer, or answers that it cannot serve now. A restore waits for it; a snapshot is tried again later.',
+    remedy: 'Check the address under state, the network and the state of the storage account.',
+  },
+  LS_STATE_CONTAINER_MISSING: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'The storage account has no such container. Containers are never made by this program.',
+    remedy: 'Make the container, or correct its name under state.',
+  },
+  LS_STATE_CONTAINER_REFUSED: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'The blob container refuses what is asked of it, and would again.',
+    remedy: 'See the reason in the message. The container has to take block blobs, and must not be under a policy that keeps blobs from being removed.',
+  },
+  LS_STATE_CREDENTIALS: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'The credentials for the blob container are malformed, wrong, expired or without a right, or none were found.',
+    remedy:
+      'Correct connectionString or sasToken under state, or the managed identity or AZURE_ variables of the process. Needed are the rights to read, add, create, write, delete and list (the role Storage Blob Data Contributor).',
   },
 } as const satisfies ErrorArea;
 

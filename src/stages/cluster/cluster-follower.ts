@@ -4,6 +4,7 @@
  */
 import { stateError } from '../../core/errors/state.ts';
 import { topics } from '../../core/topics.ts';
+import { rejectionOf } from '../../pipeline/abort.ts';
 import type { StateStore } from '../../pipeline/state-store.ts';
 import type { ReadBudget, Transport } from '../../pipeline/transport.ts';
 import type { ClusterStage } from './cluster-stage.ts';
@@ -36,14 +37,16 @@ async function followPartition(options: FollowerOptions, features: FeaturesParti
   const { start, end } = await transport.bounds(features);
   const { topic, partition, incarnation } = features;
   const lastSequence = end.sequence - 1n;
-  const snapshot = await stateStore.newest({ stage: stage.name, topic, incarnation, partition }, lastSequence);
+  // A store that cannot be reached waits; whoever asks need not.
+  const unlessEnded = <Result>(promise: Promise<Result>): Promise<Result> => Promise.race([promise, rejectionOf(signal)]);
+  const snapshot = await unlessEnded(stateStore.newest({ stage: stage.name, topic, incarnation, partition }, lastSequence));
   if (start.sequence > (snapshot?.header.sequence ?? -1n) + 1n) {
     const reached = snapshot === undefined ? 'there is no snapshot' : `the newest snapshot stands at ${String(snapshot.header.sequence)}`;
     const message = `Partition ${partition} of ${topic} begins at sequence ${String(start.sequence)}, and ${reached}.`;
     throw stateError('LS_STATE_LOG_TRUNCATED', message, { stage: stage.name, topic, partition, startSequence: start.sequence });
   }
   const folded = stage.open(features);
-  if (snapshot !== undefined) await folded.restore(snapshot.chunks());
+  if (snapshot !== undefined) await unlessEnded(folded.restore(snapshot.chunks()));
   let sequence = snapshot?.header.sequence;
   let position = snapshot?.header.position;
   while (position !== end.position && (sequence ?? start.sequence - 1n) < lastSequence) {

@@ -1,0 +1,240 @@
+/**
+ * Snapshots as blobs: `<prefix><stage>/<topic>-<incarnation>/<partition>/<20-digit sequence>.snapshot`, in the form of snapshot files.
+ *
+ * A snapshot is uploaded block by block and appears under its name in one step, when it is whole. It is never overwritten, and it is checked
+ * from beginning to end before anything of it is handed out. What is held of it at once are a few blocks, whatever its size.
+ *
+ * While the container cannot be reached, reading and discarding wait (SEMANTICS.md, rule 22): without an answer nobody knows what the state is.
+ * Writing gives up after some attempts, and after one where the snapshot before failed: the stage stands still while it is written, and a
+ * missing snapshot costs only a longer restart.
+ */
+import type { Clock, Random } from '../core/clock.ts';
+import { LabelstreamError } from '../core/errors/error.ts';
+import { stateError } from '../core/errors/state.ts';
+import { timerOver } from '../pipeline/abort.ts';
+import { createRetry } from '../pipeline/retry.ts';
+import { corrupt, headerText, parseHeader, readSnapshotFile, writeSnapshotFile } from '../pipeline/snapshot-file.ts';
+import type { SnapshotHeader, SnapshotKey, StateStore, StoredSnapshot } from '../pipeline/state-store.ts';
+import type { BlobContainer, StoredBlob } from './blob-container.ts';
+import { createBlobReader } from './blob-reader.ts';
+import { createBlockUpload } from './block-upload.ts';
+
+export type BlobStateStoreOptions = {
+  readonly container: BlobContainer;
+  /** Before every name; empty, or ends with a slash. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborted when the store is not needed any more: ends every request and every wait. */
+  readonly signal: AbortSignal;
+  readonly limits?: Partial<BlobStoreLimits>;
+  /** Told of every snapshot that is passed over, with LS_STATE_SNAPSHOT_CORRUPT. */
+  readonly snapshotCorrupt?: (error: Error) => void;
+  /** Told of every attempt after which another is made. */
+  readonly retried?: (attempt: number, error: unknown) => void;
+};
+
+export type BlobStoreLimits = {
+  /** Of an upload, and of what is read at once. */
+  readonly blockBytes: number;
+  readonly blocksInFlightMax: number;
+  readonly requestTimeoutMs: number;
+  readonly writeAttemptsMax: number;
+};
+
+const defaultLimits: BlobStoreLimits = { blockBytes: 4 * 1024 * 1024, blocksInFlightMax: 4, requestTimeoutMs: 15_000, writeAttemptsMax: 3 };
+const backOff = { baseMs: 250, capMs: 10_000, waitedForCodes: new Set<string>() };
+const snapshotsKept = 3;
+const namePattern = /^(\d{20})\.snapshot$/;
+
+/** What a store does with its container, with the time-out and the attempts of each request. */
+type Requests = {
+  readonly patient: <Result>(request: (signal: AbortSignal) => Promise<Result>) => Promise<Result>;
+  readonly bounded: <Result>(request: (signal: AbortSignal) => Promise<Result>) => Promise<Result>;
+};
+type Store = Requests & { readonly options: BlobStateStoreOptions; readonly limits: BlobStoreLimits };
+type Found = { readonly blob: StoredBlob; readonly sequence: bigint };
+
+/** The blob was removed since it was listed: its partition's owner wrote newer ones. */
+class Gone extends Error {}
+
+/** `write` rejects with LS_STATE_WRITE_FAILED and with what iterating over the chunks throws, `newest` with what no waiting can help. */
+export function createBlobStateStore(options: BlobStateStoreOptions): StateStore {
+  const limits = { ...defaultLimits, ...options.limits };
+  const attempts = { some: requester(options, limits, limits.writeAttemptsMax), one: requester(options, limits, 1) };
+  let lastWriteFailed = false;
+  const bounded: Requests['bounded'] = (request) => (lastWriteFailed ? attempts.one : attempts.some)(request);
+  const store: Store = { options, limits, patient: requester(options, limits, Infinity), bounded };
+  return {
+    write: async (header, chunks) => {
+      let stageFailure: unknown;
+      const watched = watch(chunks, (error) => (stageFailure = error));
+      try {
+        await write(store, header, watched);
+        lastWriteFailed = false;
+      } catch (cause) {
+        if (stageFailure !== undefined && cause === stageFailure) throw cause;
+        lastWriteFailed = true;
+        throw failed('LS_STATE_WRITE_FAILED', `The snapshot of ${placeOf(header)} at ${header.sequence} could not be written`, header, header.sequence, cause);
+      }
+    },
+    newest: (key, sequence) => newest(store, key, sequence),
+    list: async (key) => (await found(store, key, store.patient)).map((each) => each.sequence),
+    discardAbove: async (key, sequence) => {
+      try {
+        const discarded = (await found(store, key, store.patient)).filter((each) => each.sequence > sequence);
+        for (const { blob } of discarded) await store.patient((signal) => options.container.remove(blob, signal));
+        return discarded.map((each) => each.sequence);
+      } catch (cause) {
+        throw failed('LS_STATE_DISCARD_FAILED', `The snapshots of ${placeOf(key)} above ${sequence} could not be removed`, key, sequence, cause);
+      }
+    },
+  };
+}
+
+function requester({ clock, random, signal, retried }: BlobStateStoreOptions, { requestTimeoutMs }: BlobStoreLimits, attemptsMax: number): Requests['patient'] {
+  const retry = createRetry({ policy: { ...backOff, attemptsMax }, clock, random, signal, ...(retried === undefined ? {} : { retried }) });
+  return (request) =>
+    retry(async () => {
+      signal.throwIfAborted();
+      const done = new AbortController();
+      const timeout = new AbortController();
+      void clock.sleep(requestTimeoutMs, done.signal).then(() => {
+        if (!done.signal.aborted) timeout.abort();
+      });
+      try {
+        return await request(AbortSignal.any([signal, timeout.signal]));
+      } finally {
+        done.abort(timerOver);
+      }
+    });
+}
+
+async function write(store: Store, header: SnapshotHeader, chunks: Iterable<Buffer>): Promise<void> {
+  const { options, limits, bounded } = store;
+  const { container } = options;
+  const there = (await found(store, header, bounded)).find(({ sequence }) => sequence === header.sequence);
+  if (there !== undefined) {
+    if (!((await checked(store, there, header, bounded)) instanceof Error)) return;
+    await bounded((signal) => container.remove(there.blob, signal));
+  }
+  const name = leafOf(options.prefix, header) + nameOf(header.sequence);
+  const upload = createBlockUpload({ ...limits, stage: (blockId, data) => bounded((signal) => container.stage(name, blockId, data, signal)) });
+  await writeSnapshotFile(upload, header, chunks);
+  const blockIds = await upload.finish();
+  // There may be one by now: the first attempt at this very commit, whose answer was lost, or the same state by another hand.
+  if ((await bounded((signal) => container.commit(name, blockIds, signal))) === 'exists') await requireWhole(store, header);
+  await removeOld(store, header);
+}
+
+async function requireWhole(store: Store, header: SnapshotHeader): Promise<void> {
+  const there = (await found(store, header, store.bounded)).find(({ sequence }) => sequence === header.sequence);
+  const outcome = there && (await checked(store, there, header, store.bounded));
+  if (outcome instanceof Error) throw outcome;
+}
+
+/** A snapshot that was just written is durable: old ones that cannot be removed now are tried again after the next. */
+async function removeOld({ options, bounded, ...store }: Store, key: SnapshotKey): Promise<void> {
+  try {
+    const old = (await found({ options, bounded, ...store }, key, bounded)).slice(snapshotsKept);
+    for (const { blob } of old) await bounded((signal) => options.container.remove(blob, signal));
+  } catch {
+    return;
+  }
+}
+
+async function newest(store: Store, key: SnapshotKey, sequence: bigint): Promise<StoredSnapshot | undefined> {
+  for (;;) {
+    try {
+      for (const candidate of await found(store, key, store.patient)) {
+        if (candidate.sequence > sequence) continue;
+        const outcome = await checked(store, candidate, key, store.patient);
+        if (!(outcome instanceof Error)) return outcome;
+        store.options.snapshotCorrupt?.(outcome);
+      }
+      return undefined;
+    } catch (error) {
+      // Others are there instead.
+      if (!(error instanceof Gone)) throw error;
+    }
+  }
+}
+
+/** Reads all of it. What the bytes say counts as corruption; that they cannot be had does not, and is thrown. */
+async function checked(store: Store, candidate: Found, key: SnapshotKey, request: Requests['patient']): Promise<StoredSnapshot | Error> {
+  const path = store.options.container.describe(candidate.blob.name);
+  try {
+    let header: SnapshotHeader | undefined;
+    for await (const frame of framesOf(store, candidate.blob, request)) header ??= expectHeader(path, frame, key, candidate.sequence);
+    if (header === undefined) return corrupt(path, 'it has no header');
+    return { header, chunks: () => chunksOf(store, candidate.blob) };
+  } catch (error) {
+    if (error instanceof LabelstreamError && error.code === 'LS_STATE_SNAPSHOT_CORRUPT') return error;
+    throw error;
+  }
+}
+
+function expectHeader(path: string, frame: Buffer, { stage, topic, incarnation, partition }: SnapshotKey, sequence: bigint): SnapshotHeader {
+  const header = parseHeader(frame);
+  if (header !== undefined && headerText(header) === headerText({ ...header, stage, topic, incarnation, partition, sequence })) return header;
+  throw corrupt(path, 'its header is not that of its name');
+}
+
+function framesOf({ options, limits }: Store, blob: StoredBlob, request: Requests['patient']): AsyncGenerator<Buffer> {
+  const { container } = options;
+  const reader = createBlobReader(blob.bytes, limits.blockBytes, async (offset, length) => {
+    const bytes = await request((signal) => container.read(blob, offset, length, signal));
+    if (bytes === 'gone') throw new Gone(`${container.describe(blob.name)} was removed`);
+    return bytes;
+  });
+  return readSnapshotFile(reader, container.describe(blob.name));
+}
+
+async function* chunksOf(store: Store, blob: StoredBlob): AsyncGenerator<Buffer> {
+  const frames = framesOf(store, blob, store.patient);
+  try {
+    await frames.next();
+    yield* frames;
+  } catch (error) {
+    if (error instanceof Gone) throw corrupt(store.options.container.describe(blob.name), 'it was removed while it was read', error);
+    throw error;
+  }
+}
+
+/** Of one partition, from newest to oldest. */
+async function found({ options }: Store, key: SnapshotKey, request: Requests['patient']): Promise<readonly Found[]> {
+  const leaf = leafOf(options.prefix, key);
+  const blobs = await request((signal) => options.container.list(leaf, signal));
+  return blobs
+    .flatMap((blob) => {
+      const digits = namePattern.exec(blob.name.slice(leaf.length))?.[1];
+      return digits === undefined ? [] : [{ blob, sequence: BigInt(digits) }];
+    })
+    .sort((left, right) => (left.sequence < right.sequence ? 1 : -1));
+}
+
+function leafOf(prefix: string, { stage, topic, incarnation, partition }: SnapshotKey): string {
+  return `${prefix}${encodeURIComponent(stage)}/${encodeURIComponent(`${topic}-${incarnation}`)}/${partition}/`;
+}
+
+function nameOf(sequence: bigint): string {
+  return `${String(sequence).padStart(20, '0')}.snapshot`;
+}
+
+function placeOf({ stage, topic, partition }: SnapshotKey): string {
+  return `${stage} for partition ${partition} of ${topic}`;
+}
+
+function failed(code: 'LS_STATE_WRITE_FAILED' | 'LS_STATE_DISCARD_FAILED', message: string, { stage, topic, partition }: SnapshotKey, sequence: bigint, cause: unknown): Error {
+  const reason = cause instanceof LabelstreamError ? `${cause.message} (${cause.code})` : cause instanceof Error ? cause.message : String(cause);
+  return stateError(code, `${message}: ${reason}`, { stage, topic, partition, sequence }, { cause });
+}
+
+function* watch(chunks: Iterable<Buffer>, failedWith: (error: unknown) => void): Generator<Buffer> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    failedWith(error);
+    throw error;
+  }
+}

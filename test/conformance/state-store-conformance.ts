@@ -1,0 +1,152 @@
+/** What every store of snapshots has to do, wherever it keeps them. */
+import { expect, it } from 'vitest';
+import type { SnapshotHeader, SnapshotKey, StateStore } from '../../src/pipeline/state-store.ts';
+
+export type StateStoreHarness = {
+  /** As a new process would. */
+  readonly open: () => StateStore;
+  /** What was passed over. */
+  readonly corrupted: readonly Error[];
+  /** Of the snapshots of `conformanceKey` that anybody can see, in their order. */
+  readonly names: () => Promise<readonly string[]>;
+  readonly pathOf: (name: string) => string;
+  readonly read: (name: string) => Promise<Buffer>;
+  /** Puts bytes in the place of a snapshot, behind the store's back. */
+  readonly replace: (name: string, bytes: Buffer) => Promise<void>;
+};
+
+export const conformanceKey: SnapshotKey = { stage: 'cluster', topic: 'features', incarnation: 'a/b', partition: 2 };
+export const headerAt = (sequence: bigint): SnapshotHeader => ({ ...conformanceKey, sequence, position: `position ${sequence}` });
+export const chunksAt = (sequence: bigint): Buffer[] => [Buffer.from(`state at ${sequence}`), Buffer.alloc(0), Buffer.alloc(700_000, Number(sequence % 251n))];
+export const snapshotName = (sequence: number): string => `${String(sequence).padStart(20, '0')}.snapshot`;
+
+export async function restored(store: StateStore, sequence: bigint): Promise<{ header: SnapshotHeader; chunks: Buffer[] } | undefined> {
+  const found = await store.newest(conformanceKey, sequence);
+  return found && { header: found.header, chunks: await Array.fromAsync(found.chunks()) };
+}
+
+/** @param damagedEvery in how many of the bytes of a snapshot damage is tried: 1, of all. */
+export function testStateStore(harness: () => StateStoreHarness, { damagedEvery }: { readonly damagedEvery: number }): void {
+  testKeeping(harness);
+  testWriting(harness);
+  testDamage(harness, damagedEvery);
+}
+
+function testKeeping(harness: () => StateStoreHarness): void {
+  it('gives back the newest at or below a sequence, header and chunks as they were', async () => {
+    const store = harness().open();
+    expect(await restored(store, 100n)).toBeUndefined();
+    for (const sequence of [5n, 9n]) await store.write(headerAt(sequence), chunksAt(sequence));
+    expect(await restored(harness().open(), 4n)).toBeUndefined();
+    for (const [asked, sequence] of [[8n, 5n], [9n, 9n]] as const) {
+      const found = await restored(harness().open(), asked);
+      expect(found?.header).toEqual(headerAt(sequence));
+      expect(found?.chunks.map((chunk) => chunk.length)).toEqual(chunksAt(sequence).map((chunk) => chunk.length));
+      // Comparing so many bytes through the matcher takes seconds.
+      expect(Buffer.concat(found?.chunks ?? []).equals(Buffer.concat(chunksAt(sequence)))).toBe(true);
+    }
+    expect(await store.newest({ ...conformanceKey, partition: 3 }, 100n)).toBeUndefined();
+    expect(await store.newest({ ...conformanceKey, incarnation: 'c' }, 100n)).toBeUndefined();
+  });
+
+  it('keeps the newest three, sorted by number, and lists them', async () => {
+    const store = harness().open();
+    expect(await store.list(conformanceKey)).toEqual([]);
+    for (const sequence of [1n, 20n, 3n, 100n, 99n]) await store.write(headerAt(sequence), [Buffer.from('x')]);
+    expect(await harness().names()).toEqual([20, 99, 100].map(snapshotName));
+    expect(await store.list(conformanceKey)).toEqual([100n, 99n, 20n]);
+    expect(await store.list({ ...conformanceKey, partition: 3 })).toEqual([]);
+  });
+
+  it('removes what stands above a sequence, of that partition alone, and writes and keeps as if it had never been', async () => {
+    const store = harness().open();
+    const other = { ...headerAt(90n), partition: 3 };
+    const ofSimilarName = { ...headerAt(90n), partition: 20 };
+    expect(await store.discardAbove(conformanceKey, 4n), 'nothing there yet').toEqual([]);
+    for (const header of [other, ofSimilarName]) await store.write(header, [Buffer.from('of another partition')]);
+    for (const sequence of [5n, 9n, 20n]) await store.write(headerAt(sequence), [Buffer.from(`lost ${sequence}`)]);
+    expect(await harness().open().discardAbove(conformanceKey, 5n)).toEqual([20n, 9n]);
+    expect(await harness().open().discardAbove(conformanceKey, 5n)).toEqual([]);
+    for (const sequence of [7n, 9n]) await store.write(headerAt(sequence), [Buffer.from(`new ${sequence}`)]);
+    expect((await restored(store, 8n))?.chunks.map(String)).toEqual(['new 7']);
+    expect((await restored(store, 100n))?.chunks.map(String)).toEqual(['new 9']);
+    expect((await restored(store, 5n))?.chunks.map(String)).toEqual(['lost 5']);
+    expect((await store.newest(other, 100n))?.header).toEqual(other);
+    expect((await store.newest(ofSimilarName, 100n))?.header).toEqual(ofSimilarName);
+  });
+}
+
+function testWriting(harness: () => StateStoreHarness): void {
+  it('copies chunks: the stage may fill one buffer again and again', async () => {
+    const store = harness().open();
+    const buffer = Buffer.alloc(4);
+    const chunks = function* () {
+      for (let value = 0; value < 5; value += 1) yield buffer.fill(value);
+    };
+    await store.write(headerAt(5n), chunks());
+    expect((await restored(store, 5n))?.chunks).toEqual([0, 1, 2, 3, 4].map((value) => Buffer.alloc(4, value)));
+  });
+
+  it('lets through what the stage throws while it is being written, and leaves nothing under the name', async () => {
+    const error = new TypeError('a defect of the stage');
+    const chunks = function* (): Generator<Buffer> {
+      yield Buffer.alloc(5_000_000);
+      throw error;
+    };
+    const store = harness().open();
+    await expect(store.write(headerAt(5n), chunks())).rejects.toBe(error);
+    expect(await harness().names()).toEqual([]);
+    await store.write(headerAt(5n), [Buffer.from('whole')]);
+    expect((await restored(store, 5n))?.chunks.map(String)).toEqual(['whole']);
+  });
+
+  it('has one of two that two write at once under one name, whole', async () => {
+    const texts = ['left', 'right'];
+    const outcomes = await Promise.allSettled(texts.map((text) => harness().open().write(headerAt(5n), Array.from({ length: 20 }, () => Buffer.alloc(500_000, text)))));
+    expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
+    const found = await restored(harness().open(), 5n);
+    expect(found?.chunks.length).toBe(20);
+    expect(texts.some((text) => found?.chunks.every((chunk) => chunk.equals(Buffer.alloc(500_000, text))))).toBe(true);
+  });
+
+  it('lets others run while it writes', async () => {
+    let turns = 0;
+    const counting = setInterval(() => (turns += 1), 0);
+    await harness().open().write(headerAt(5n), Array.from({ length: 40 }, () => Buffer.alloc(300_000)));
+    clearInterval(counting);
+    expect(turns).toBeGreaterThan(3);
+  });
+}
+
+function testDamage(harness: () => StateStoreHarness, damagedEvery: number): void {
+  it('never overwrites one that is whole, and replaces one that is not', async () => {
+    const store = harness().open();
+    await store.write(headerAt(5n), [Buffer.from('first')]);
+    await store.write(headerAt(5n), [Buffer.from('second')]);
+    expect((await restored(store, 5n))?.chunks).toEqual([Buffer.from('first')]);
+    const whole = await harness().read(snapshotName(5));
+    await harness().replace(snapshotName(5), whole.subarray(0, 40));
+    await store.write(headerAt(5n), [Buffer.from('third')]);
+    expect((await restored(store, 5n))?.chunks).toEqual([Buffer.from('third')]);
+  });
+
+  it('passes over a snapshot in which any byte was changed, or that ends early, and reports it', async () => {
+    const { open, read, replace, corrupted, pathOf } = harness();
+    const store = open();
+    await store.write(headerAt(5n), [Buffer.from('older')]);
+    await store.write(headerAt(9n), [Buffer.from('newer'), Buffer.from('state')]);
+    const whole = await read(snapshotName(9));
+    for (let offset = 0; offset < whole.length; offset += damagedEvery) {
+      for (const damaged of [Buffer.from(whole).fill((whole[offset] ?? 0) ^ 0x41, offset, offset + 1), whole.subarray(0, offset)]) {
+        await replace(snapshotName(9), damaged);
+        const before = corrupted.length;
+        expect((await restored(store, 9n))?.header.sequence, `offset ${offset}`).toBe(5n);
+        expect(corrupted.slice(before)).toEqual([expect.objectContaining({ code: 'LS_STATE_SNAPSHOT_CORRUPT', details: { path: pathOf(snapshotName(9)) } })]);
+      }
+    }
+    await replace(snapshotName(9), whole);
+    expect((await restored(store, 9n))?.header.sequence).toBe(9n);
+    await replace(snapshotName(10), whole);
+    expect((await restored(store, 10n))?.header.sequence, 'one under another name').toBe(9n);
+  });
+}

@@ -1,0 +1,237 @@
+import { describe, expect, it } from 'vitest';
+import { stateError } from '../../src/core/errors/state.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import type { StateStore } from '../../src/pipeline/state-store.ts';
+import { createBlobStateStore, type BlobStoreLimits } from '../../src/stores/blob-state-store.ts';
+import { chunksAt, conformanceKey as key, headerAt, restored, snapshotName } from '../conformance/state-store-conformance.ts';
+import { createVirtualClock, integerIn, type VirtualClock } from '../pipeline/virtual-clock.ts';
+import { createMemoryContainer, type ContainerRequest, type MemoryContainer } from './memory-container.ts';
+
+const full = process.env['LABELSTREAM_TEST_SCALE'] === 'full';
+const leaf = 'cluster/features-a%2Fb/2/';
+const away = (): Error => stateError('LS_STATE_CONTAINER_UNREACHABLE', 'away');
+
+type Fixture = {
+  readonly container: MemoryContainer;
+  readonly clock: VirtualClock;
+  readonly store: StateStore;
+  readonly open: () => StateStore;
+  readonly retried: unknown[];
+  readonly corrupted: Error[];
+  readonly end: () => void;
+};
+
+function fixture(limits: Partial<BlobStoreLimits> = { blockBytes: 100_000 }): Fixture {
+  const container = createMemoryContainer();
+  const clock = createVirtualClock();
+  const ending = new AbortController();
+  const [retried, corrupted]: [unknown[], Error[]] = [[], []];
+  const open = (): StateStore =>
+    createBlobStateStore({
+      container, prefix: '', clock, random: () => 0.5, signal: ending.signal, limits,
+      retried: (_attempt, error) => retried.push(error), snapshotCorrupt: (error) => corrupted.push(error),
+    });
+  return { container, clock, store: open(), open, retried, corrupted, end: () => ending.abort() };
+}
+
+/** The first `count` requests of a kind fail. */
+function failing(container: MemoryContainer, kind: ContainerRequest, count: number, late = false): void {
+  let left = count;
+  container.fault = (request) => {
+    if (request !== kind || left === 0) return Promise.resolve(undefined);
+    left -= 1;
+    return Promise.resolve({ error: away(), late });
+  };
+}
+
+const untilAborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(away()), { once: true });
+  });
+
+describe('a container that is away', () => {
+  it.each(['list', 'read'] as const)('is waited for by a restore, however long: %s', async (kind) => {
+    const { container, clock, store, retried } = fixture();
+    await clock.drive(store.write(headerAt(5n), chunksAt(5n)));
+    failing(container, kind, 500);
+    const before = clock.elapsedMs();
+    const found = await clock.drive(restored(store, 5n));
+    expect(Buffer.concat(found?.chunks ?? []).equals(Buffer.concat(chunksAt(5n)))).toBe(true);
+    expect(retried.length).toBe(500);
+    expect(clock.elapsedMs() - before).toBeGreaterThan(20 * 60_000);
+  });
+
+  it('is waited for in the middle of a state that is being restored', async () => {
+    const { container, clock, store } = fixture();
+    await clock.drive(store.write(headerAt(5n), chunksAt(5n)));
+    const found = await clock.drive(store.newest(key, 5n));
+    const chunks: Buffer[] = [];
+    const read = async (): Promise<void> => {
+      for await (const chunk of found?.chunks() ?? []) {
+        chunks.push(chunk);
+        if (chunks.length === 1) failing(container, 'read', 50);
+      }
+    };
+    await clock.drive(read());
+    expect(Buffer.concat(chunks).equals(Buffer.concat(chunksAt(5n)))).toBe(true);
+  });
+
+  it('is waited for before anything is discarded, and told what it discarded', async () => {
+    const { container, clock, store, retried } = fixture();
+    for (const sequence of [5n, 9n]) await clock.drive(store.write(headerAt(sequence), [Buffer.from('x')]));
+    failing(container, 'remove', 30);
+    expect(await clock.drive(store.discardAbove(key, 5n))).toEqual([9n]);
+    expect(retried.length).toBe(30);
+  });
+
+  it.each(['list', 'stage', 'commit'] as const)('costs a snapshot, not the stage: %s', async (kind) => {
+    const { container, clock, store, open } = fixture();
+    failing(container, kind, Infinity);
+    const before = clock.elapsedMs();
+    await expect(clock.drive(store.write(headerAt(5n), chunksAt(5n)))).rejects.toMatchObject({
+      code: 'LS_STATE_WRITE_FAILED', retryable: true, cause: expect.objectContaining({ code: 'LS_STATE_CONTAINER_UNREACHABLE' }) as unknown,
+    });
+    expect(clock.elapsedMs() - before).toBeLessThan(20_000);
+    failing(container, kind, 0);
+    expect(await clock.drive(open().newest(key, 100n)), 'torn uploads are nothing').toBeUndefined();
+    await clock.drive(store.write(headerAt(7n), chunksAt(7n)));
+    expect((await clock.drive(restored(store, 100n)))?.header).toEqual(headerAt(7n));
+  });
+
+  it('is asked once for the next snapshot after one that failed, and does not hold the stage up for long', async () => {
+    const { container, clock, store } = fixture();
+    let requests = 0;
+    container.fault = (_request, signal) => {
+      requests += 1;
+      return untilAborted(signal);
+    };
+    await expect(clock.drive(store.write(headerAt(5n), chunksAt(5n)))).rejects.toMatchObject({ code: 'LS_STATE_WRITE_FAILED' });
+    expect(requests).toBe(3);
+    const before = clock.elapsedMs();
+    await expect(clock.drive(store.write(headerAt(7n), chunksAt(7n)))).rejects.toMatchObject({ code: 'LS_STATE_WRITE_FAILED' });
+    expect(requests).toBe(4);
+    expect(clock.elapsedMs() - before).toBe(15_000);
+  });
+
+  it('is not waited for once nobody needs the store', async () => {
+    const { container, clock, store, end } = fixture();
+    container.fault = (_request, signal) => untilAborted(signal);
+    const asked = store.newest(key, 5n);
+    await clock.pass(60_000);
+    end();
+    await expect(clock.drive(asked)).rejects.toThrow();
+  });
+});
+
+describe('what is not repeated', () => {
+  it.each(['LS_STATE_CREDENTIALS', 'LS_STATE_CONTAINER_MISSING', 'LS_STATE_CONTAINER_REFUSED'] as const)('%s', async (code) => {
+    const { container, clock, store, retried } = fixture();
+    container.fault = () => Promise.resolve({ error: stateError(code, 'no') });
+    await expect(clock.drive(store.newest(key, 5n))).rejects.toMatchObject({ code, retryable: false });
+    await expect(clock.drive(store.discardAbove(key, 5n))).rejects.toMatchObject({ code: 'LS_STATE_DISCARD_FAILED', message: expect.stringContaining(code) as unknown });
+    await expect(clock.drive(store.write(headerAt(5n), chunksAt(5n)))).rejects.toMatchObject({ code: 'LS_STATE_WRITE_FAILED', message: expect.stringContaining(code) as unknown });
+    expect(retried).toEqual([]);
+  });
+});
+
+describe('an answer that was lost', () => {
+  it('to the commit: the snapshot is there, once', async () => {
+    const { container, clock, store } = fixture();
+    failing(container, 'commit', 1, true);
+    await clock.drive(store.write(headerAt(5n), chunksAt(5n)));
+    expect([...container.blobs.keys()]).toEqual([leaf + snapshotName(5)]);
+    expect((await clock.drive(restored(store, 5n)))?.header).toEqual(headerAt(5n));
+  });
+
+  it('is no success where something else stands under the name', async () => {
+    const { container, clock, store } = fixture();
+    container.fault = (request) => {
+      if (request === 'commit') container.put(leaf + snapshotName(5), Buffer.from('no snapshot'));
+      return Promise.resolve(undefined);
+    };
+    await expect(clock.drive(store.write(headerAt(5n), chunksAt(5n)))).rejects.toMatchObject({ code: 'LS_STATE_WRITE_FAILED', cause: expect.objectContaining({ code: 'LS_STATE_SNAPSHOT_CORRUPT' }) as unknown });
+  });
+
+  it('leaves old snapshots that cannot be removed to the next', async () => {
+    const { container, clock, store } = fixture();
+    for (const sequence of [1n, 2n, 3n]) await clock.drive(store.write(headerAt(sequence), [Buffer.from('x')]));
+    failing(container, 'remove', 3);
+    await clock.drive(store.write(headerAt(4n), [Buffer.from('x')]));
+    expect(container.blobs.size).toBe(4);
+    await clock.drive(store.write(headerAt(5n), [Buffer.from('x')]));
+    expect(await store.list(key)).toEqual([5n, 4n, 3n]);
+  });
+});
+
+describe('a snapshot that the owner removes while a follower reads it', () => {
+  it('is no corruption while it is checked: a newer one serves', async () => {
+    const { container, clock, store, corrupted } = fixture();
+    await clock.drive(store.write(headerAt(5n), chunksAt(5n)));
+    let reads = 0;
+    container.fault = async (request) => {
+      if (request === 'read' && (reads += 1) === 2) {
+        await store.write(headerAt(9n), chunksAt(9n));
+        container.blobs.delete(leaf + snapshotName(5));
+      }
+      return undefined;
+    };
+    expect((await clock.drive(restored(store, 100n)))?.header.sequence).toBe(9n);
+    expect(corrupted).toEqual([]);
+  });
+
+  it('fails with a code while it is restored', async () => {
+    const { container, clock, store } = fixture();
+    await clock.drive(store.write(headerAt(5n), chunksAt(5n)));
+    const found = await clock.drive(store.newest(key, 5n));
+    container.blobs.clear();
+    await expect(Array.fromAsync(found?.chunks() ?? [])).rejects.toMatchObject({ code: 'LS_STATE_SNAPSHOT_CORRUPT', message: expect.stringContaining('removed') as unknown });
+  });
+});
+
+describe('any size', () => {
+  const seeds = full ? 2_000 : 60;
+  it(`comes back as it was written, in blocks and windows of any size (${seeds} seeds)`, async () => {
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const random = seededRandom(seed);
+      const { clock, store, container } = fixture({ blockBytes: integerIn(random, 1, 3_000), blocksInFlightMax: integerIn(random, 1, 5) });
+      container.fault = () => Promise.resolve(random() < 0.02 ? { error: away() } : undefined);
+      const chunks = Array.from({ length: integerIn(random, 0, 6) }, () => Buffer.alloc(integerIn(random, 0, 5_000), integerIn(random, 0, 255)));
+      while (await clock.drive(store.write(headerAt(5n), chunks).then(() => false, () => true)));
+      const found = await clock.drive(restored(store, 5n));
+      expect(found?.chunks.length, `seed ${seed}`).toBe(chunks.length);
+      expect(found?.chunks.every((chunk, index) => chunk.equals(chunks[index] ?? Buffer.alloc(0))), `seed ${seed}`).toBe(true);
+    }
+  });
+
+  it('is never held whole: 200 MB pass through a few blocks', async () => {
+    const container = createMemoryContainer();
+    const [chunkBytes, chunkCount, blockBytes, blocksInFlightMax] = [64 * 1024, 3_200, 1024 * 1024, 3];
+    let [made, received, blockMax] = [0, 0, 0];
+    const sizes: number[] = [];
+    const counting = {
+      ...container,
+      list: () => Promise.resolve(sizes.length === 0 ? [] : [{ name: leaf + snapshotName(5), bytes: received, etag: '1' }]),
+      stage: async (_name: string, _blockId: string, data: Buffer): Promise<void> => {
+        await new Promise((resolve) => setImmediate(resolve));
+        received += data.length;
+        blockMax = Math.max(blockMax, data.length);
+      },
+      commit: (_name: string, blockIds: readonly string[]) => Promise.resolve(sizes.push(blockIds.length) > 0 ? ('committed' as const) : ('exists' as const)),
+    };
+    const store = createBlobStateStore({ container: counting, prefix: '', clock: createVirtualClock(), random: Math.random, signal: new AbortController().signal, limits: { blockBytes, blocksInFlightMax } });
+    let aheadMax = 0;
+    const chunks = function* (): Generator<Buffer> {
+      for (let index = 0; index < chunkCount; index += 1) {
+        made += chunkBytes;
+        aheadMax = Math.max(aheadMax, made - received);
+        yield Buffer.alloc(chunkBytes, index % 251);
+      }
+    };
+    await store.write(headerAt(5n), chunks());
+    expect(made).toBe(chunkBytes * chunkCount);
+    expect(received).toBeGreaterThan(made);
+    expect(blockMax).toBeLessThanOrEqual(blockBytes);
+    expect(aheadMax).toBeLessThanOrEqual((blocksInFlightMax + 2) * blockBytes);
+    expect(sizes).toEqual([Math.ceil(received / blockBytes)]);
+  });
+});
