@@ -10,7 +10,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { makeCertificates, type Certificates } from './certificates.ts';
 import { fetchKafkaJars, javaCommand } from './kafka-jars.ts';
+import { brokerProperties, propertiesText, securedProperties } from './kafka-configuration.ts';
 import { probeBroker } from './kafka-wire.ts';
 import { claimPorts } from './ports.ts';
 
@@ -19,11 +21,24 @@ export type KafkaBrokerOptions = {
   readonly configuration?: Readonly<Record<string, string>>;
   /** Arguments of the JVM: small and quick to start by default; a bench gives its own. */
   readonly jvmArguments?: readonly string[];
+  /** Adds a SASL_SSL listener (SCRAM-SHA-512) with generated certificates, and ACLs: see `grant`. Needs openssl. */
+  readonly security?: KafkaSecurity;
+};
+
+export type KafkaSecurity = {
+  /** Name to password. */
+  readonly users: Readonly<Record<string, string>>;
+  /** The users that no ACL binds. */
+  readonly superUsers?: readonly string[];
 };
 
 export type KafkaBroker = {
   /** host:port of the plaintext listener, where everyone may do everything. */
   readonly brokers: string;
+  /** host:port of the SASL_SSL listener, and the certificates of this broker. Throws for a broker without `security`. */
+  readonly secured: () => { readonly brokers: string; readonly certificates: Certificates };
+  /** For `startProxy`: where clients are told to connect when they come through the proxy, and where the broker listens for them. */
+  readonly proxyPorts: { readonly listen: number; readonly target: number };
   /** Of the process that runs now. */
   readonly pid: () => number;
   /** SIGKILL; resolves when the process is gone. */
@@ -54,8 +69,12 @@ export async function startKafka(options: KafkaBrokerOptions = {}): Promise<Kafk
   const jars = await fetchKafkaJars();
   const block = await claimPorts();
   const directory = await mkdtemp(join(tmpdir(), 'labelstream-kafka-'));
-  const [plaintext, controller] = block.ports as [number, number];
-  let configuration = { ...defaultConfiguration(directory, plaintext, controller), ...options.configuration };
+  const [plaintext, controller, proxied, proxy, secured] = block.ports as [number, number, number, number, number];
+  const ports = { plaintext, controller, proxied, proxy, secured };
+  const { security } = options;
+  let configuration = brokerProperties(directory, ports);
+  let certificates: Certificates | undefined;
+  const propertiesPath = join(directory, 'server.properties');
   const logPath = join(directory, 'broker.log');
   let running: RunningBroker | undefined;
 
@@ -70,7 +89,7 @@ export async function startKafka(options: KafkaBrokerOptions = {}): Promise<Kafk
     await block.release();
   };
   const start = async (): Promise<void> => {
-    const propertiesPath = await writeProperties(directory, configuration);
+    await writeFile(propertiesPath, propertiesText(configuration));
     running = await launch([...(options.jvmArguments ?? SMALL_JVM), ...LOG_JVM, '-cp', join(jars, '*'), 'kafka.Kafka', propertiesPath], directory, logPath);
     await untilServing(running.process, plaintext, Number(configuration['offsets.topic.num.partitions'])).catch(async (error: unknown) => {
       throw new Error(`Kafka did not start: ${String(error)}\n${await logTail()}`, { cause: error });
@@ -84,7 +103,13 @@ export async function startKafka(options: KafkaBrokerOptions = {}): Promise<Kafk
   };
 
   try {
-    await format(jars, await writeProperties(directory, configuration));
+    if (security !== undefined) {
+      certificates = await makeCertificates(directory);
+      configuration = { ...configuration, ...(await securedProperties(directory, ports, certificates, security.superUsers ?? [])) };
+    }
+    configuration = { ...configuration, ...options.configuration };
+    await writeFile(propertiesPath, propertiesText(configuration));
+    await format(jars, propertiesPath, security?.users ?? {});
     await start();
   } catch (error) {
     await close();
@@ -92,6 +117,13 @@ export async function startKafka(options: KafkaBrokerOptions = {}): Promise<Kafk
   }
   return {
     brokers: `127.0.0.1:${plaintext}`,
+    secured: () => {
+      if (certificates === undefined) {
+        throw new Error('the broker was started without security');
+      }
+      return { brokers: `localhost:${secured}`, certificates };
+    },
+    proxyPorts: { listen: proxy, target: proxied },
     pid: () => process().pid!,
     kill,
     shutDown: async () => {
@@ -110,46 +142,11 @@ export async function startKafka(options: KafkaBrokerOptions = {}): Promise<Kafk
   };
 }
 
-function defaultConfiguration(directory: string, plaintext: number, controller: number): Readonly<Record<string, string>> {
-  const listeners = `PLAINTEXT://127.0.0.1:${plaintext},CONTROLLER://127.0.0.1:${controller}`;
-  return {
-    'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.bootstrap.servers': `127.0.0.1:${controller}`,
-    listeners,
-    'advertised.listeners': listeners,
-    'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    'log.dirs': join(directory, 'data'),
-    'auto.create.topics.enable': 'false',
-    'group.initial.rebalance.delay.ms': '0',
-    // After SIGKILL the controller takes the broker back only when the session of its former life is over.
-    'broker.session.timeout.ms': '3000',
-    'broker.heartbeat.interval.ms': '500',
-    // A broker alone; few partitions of the internal topics make it start, and start again, much sooner.
-    'offsets.topic.replication.factor': '1',
-    'offsets.topic.num.partitions': '4',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
-    'transaction.state.log.num.partitions': '4',
-    'share.coordinator.state.topic.replication.factor': '1',
-    'share.coordinator.state.topic.min.isr': '1',
-    // A quarter of the small heap by default.
-    'log.cleaner.dedupe.buffer.size': String(16 * 1024 * 1024),
-  };
-}
-
-async function writeProperties(directory: string, configuration: Readonly<Record<string, string>>): Promise<string> {
-  const path = join(directory, 'server.properties');
-  await writeFile(path, Object.entries(configuration).map(([key, value]) => `${key}=${value}\n`).join(''));
-  return path;
-}
-
-async function format(jars: string, propertiesPath: string): Promise<void> {
+async function format(jars: string, propertiesPath: string, users: Readonly<Record<string, string>>): Promise<void> {
   const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
   const tool = ['-cp', join(jars, '*'), 'kafka.tools.StorageTool', 'format', '--standalone', '-t', clusterId, '-c', propertiesPath];
-  await run(javaCommand(), [...FORMAT_JVM, ...tool]);
+  const credentials = Object.entries(users).flatMap(([name, password]) => ['--add-scram', `SCRAM-SHA-512=[name=${name},password=${password}]`]);
+  await run(javaCommand(), [...FORMAT_JVM, ...tool, ...credentials]);
 }
 
 type RunningBroker = { readonly process: ChildProcess; readonly end: (signal: 'SIGKILL' | 'SIGTERM') => Promise<void> };

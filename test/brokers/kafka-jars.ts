@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-export const KAFKA_VERSION = '4.1.2';
+const KAFKA_VERSION = '4.1.2';
 const SLF4J_VERSION = '1.7.36';
 const JAVA_VERSION_MIN = 17;
 
@@ -35,6 +35,7 @@ export async function fetchKafkaJars(): Promise<string> {
   return folder;
 }
 
+/** Where tests keep what they fetch; outside the repository. */
 export function testCacheFolder(): string {
   return process.env['LABELSTREAM_TEST_CACHE'] ?? join(homedir(), '.cache', 'labelstream-test');
 }
