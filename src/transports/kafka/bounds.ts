@@ -1,19 +1,18 @@
 /**
- * Where a partition begins and ends, where a place in it is, and where a group stands.
+ * Where a partition begins and ends, and where a place in it is.
  *
  * The end is one above the last VISIBLE record, not the last stable offset: markers and aborted records stand in between, and whoever waits for the
  * end must be able to reach it by reading. It is found by looking back from the last stable offset, further each time.
  */
 import { LabelstreamError } from '../../core/errors/error.ts';
 import type { TopicPartition } from '../../core/records.ts';
-import type { Bound, Checkpoint, Landmark, PartitionBounds } from '../../pipeline/transport.ts';
-import type { KafkaCluster, KafkaConnection } from './connection.ts';
+import type { Bound, Landmark, PartitionBounds } from '../../pipeline/transport.ts';
+import type { KafkaCluster } from './connection.ts';
 import { fetchFrom, protocolError } from './fetch-request.ts';
 import { readBatch, visibleBatches, type RecordSource, type VisibleBatches } from './fetched-records.ts';
-import { asKafkaError } from './kafka-errors.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 import type { Leaders } from './leaders.ts';
-import { boundOf, checkpointOf } from './positions.ts';
+import { boundOf } from './positions.ts';
 
 export type BoundsReader = {
   /** `start` is the first offset kept: a visible record may come later. */
@@ -121,29 +120,4 @@ async function whileRetained<Result>(action: () => Promise<Result>): Promise<Res
       if (!(error instanceof LabelstreamError) || error.code !== 'LS_TRANSPORT_POSITION_LOST' || attempt === retentionAttemptsMax) throw error;
     }
   }
-}
-
-const stableAttemptsMax = 2;
-
-/**
- * The group's checkpoint. While a transaction that moves it is being ended, the end is waited for (for some seconds: the transaction of a dead
- * process is ended by its time-out alone); then what was committed before it is told.
- */
-export async function readCommitted({ protocolAdmin }: KafkaConnection, group: string, { topic, partition }: TopicPartition): Promise<Checkpoint | undefined> {
-  const groups = [{ groupId: group, topics: [{ name: topic, partitionIndexes: [partition] }] }];
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const [answer] = await protocolAdmin.listConsumerGroupOffsets({ groups, requireStable: attempt < stableAttemptsMax });
-      const committed = answer?.topics.find(({ name }) => name === topic)?.partitions.find(({ partitionIndex }) => partitionIndex === partition);
-      if (committed === undefined || committed.committedOffset < 0n) return undefined;
-      return checkpointOf(committed.committedOffset, committed.metadata ?? '');
-    } catch (thrown) {
-      const error = asKafkaError(thrown, { operation: 'read the offsets of', group, topic, partition });
-      if (attempt === stableAttemptsMax || !isUnstable(error)) throw error;
-    }
-  }
-}
-
-function isUnstable(error: Error): boolean {
-  return error instanceof LabelstreamError && error.details['answer'] === 'UNSTABLE_OFFSET_COMMIT';
 }

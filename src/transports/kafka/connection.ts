@@ -35,7 +35,8 @@ const keepAliveMs = 60_000;
 export function openConnection(options: KafkaOptions): KafkaConnection {
   scheduleOnlyWhatIsPending();
   const sockets = new Set<Socket>();
-  const kafka = new Kafka(kafkajsConfig(options, sockets));
+  let isClosed = false;
+  const kafka = new Kafka({ ...kafkajsConfig(options, sockets), logCreator: logTo(options.observer, () => isClosed) });
   const protocolAdmin = new ProtocolAdmin(protocolOptions(options));
   const admin = kafka.admin();
   let adminConnected: Promise<void> | undefined;
@@ -53,7 +54,9 @@ export function openConnection(options: KafkaOptions): KafkaConnection {
     },
     protocolAdmin,
     close: async () => {
-      for (const socket of sockets) socket.destroy();
+      isClosed = true;
+      // kafkajs ends what is in flight, and its timers, when a connection fails, but not when it is closed.
+      for (const socket of sockets) socket.destroy(new Error('the transport is closed'));
       await protocolAdmin.close();
     },
   };
@@ -86,7 +89,7 @@ function tlsOptions({ ca, certificate, key }: NonNullable<KafkaOptions['tls']>):
 }
 
 function kafkajsConfig(options: KafkaOptions, sockets: Set<Socket>): KafkaConfig {
-  const { brokers, clientId, tls, sasl, requestTimeoutMs, observer } = options;
+  const { brokers, clientId, tls, sasl, requestTimeoutMs } = options;
   const connectionTimeout = Math.min(connectMsMax, requestTimeoutMs);
   return {
     brokers: [...brokers],
@@ -105,7 +108,6 @@ function kafkajsConfig(options: KafkaOptions, sockets: Set<Socket>): KafkaConfig
       return socket.setKeepAlive(true, keepAliveMs);
     },
     logLevel: logLevel.INFO,
-    logCreator: logTo(observer),
   };
 }
 
@@ -116,8 +118,9 @@ function mechanismOf({ mechanism, username, password }: NonNullable<KafkaOptions
 }
 
 /** What kafkajs calls an error it mostly tries again by itself; what becomes of a call is told by its rejection. */
-function logTo(observer: KafkaObserver): logCreator {
+function logTo(observer: KafkaObserver, isClosed: () => boolean): logCreator {
   return () => ({ namespace, level, log: { message, ...details } }) => {
+    if (isClosed()) return;
     const told = level <= logLevel.WARN ? 'warn' : level === logLevel.INFO ? 'info' : 'debug';
     observer.message(told, `${namespace}: ${message}`, details);
   };

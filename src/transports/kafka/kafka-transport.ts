@@ -1,6 +1,178 @@
+/**
+ * The transport port on Kafka. It puts the parts together: topics.ts knows the topics, fetcher.ts reads, producers/ write, group-membership.ts is a
+ * member of consumer groups, bounds.ts knows where partitions begin and end; and it refuses, before anything is sent, what the brokers would not take.
+ */
+import { LabelstreamError } from '../../core/errors/error.ts';
+import { pipelineError } from '../../core/errors/pipeline.ts';
+import { recordBytes, type OutputRecord } from '../../core/records.ts';
 import type { Transport } from '../../pipeline/transport.ts';
+import { createBoundsReader, type BoundsReader } from './bounds.ts';
+import { openConnection } from './connection.ts';
+import { createFetcher } from './fetcher.ts';
+import type { RecordSource } from './fetched-records.ts';
+import { joinGroup, type GroupContext, type GroupMembership } from './group-membership.ts';
+import { readCommitted, resetGroup } from './group-offsets.ts';
+import { asKafkaError } from './kafka-errors.ts';
 import type { KafkaOptions } from './kafka-options.ts';
+import { createLeaders } from './leaders.ts';
+import { offsetAt } from './positions.ts';
+import { kafkajsProducers } from './producers/kafkajs-producer.ts';
+import { platformaticProducers } from './producers/platformatic-producer.ts';
+import { shareProducer } from './shared-producer.ts';
+import { createSingleReads } from './single-reads.ts';
+import { claimTopic } from './topic-claim.ts';
+import { judgeTopics } from './topic-check.ts';
+import { createTopicCatalogue, type TopicReport, type Topics } from './topics.ts';
 
-export function openKafkaTransport(options: KafkaOptions): Promise<Transport> {
-  return Promise.reject(new Error(`not yet ${options.clientId}`));
+export type KafkaTransport = Transport & {
+  /** For whoever judges whether the topics are fit for their use. */
+  readonly describeTopicSettings: (topics: readonly string[]) => Promise<TopicReport>;
+};
+
+/**
+ * Resolves when a broker was reached; rejects with LS_KAFKA_UNREACHABLE after some seconds, and with what else the brokers refuse. `close` ends
+ * every subscription (their `revoked` is awaited) and then every connection.
+ */
+export async function openKafkaTransport(options: KafkaOptions): Promise<KafkaTransport> {
+  const connection = openConnection(options);
+  const closing = new AbortController();
+  const cluster = connection.openCluster();
+  try {
+    await cluster.connect();
+  } catch (error) {
+    await connection.close();
+    throw asKafkaError(error, { operation: 'connect to the brokers' });
+  }
+  const topics = createTopicCatalogue(connection, options, closing.signal);
+  const leaders = createLeaders(cluster, options, closing.signal);
+  const bounds = createBoundsReader(cluster, leaders, options);
+  const fetcher = createFetcher({ connection, options, leaders, lostPosition: (source, offset) => lostPosition(topics, bounds, source, offset) });
+  const producers = (options.producer === 'kafkajs' ? kafkajsProducers : platformaticProducers)(options, connection);
+  const appender = shareProducer(producers);
+  const reads = createSingleReads(fetcher);
+  const checkRecords = recordCheck(topics, options);
+  const subscriptions = new Set<GroupMembership>();
+  let closed: Promise<void> | undefined;
+
+  const requireOpen = (): void => {
+    if (closing.signal.aborted) throw pipelineError('LS_TRANSPORT_CLOSED', 'The Kafka transport is closed.');
+  };
+  /** What a call that was in flight while the transport closed rejects with says only that. */
+  const open = async <Result>(call: () => Promise<Result>): Promise<Result> => {
+    requireOpen();
+    try {
+      return await call();
+    } catch (error) {
+      requireOpen();
+      throw error;
+    }
+  };
+  const group: GroupContext = {
+    openCluster: connection.openCluster,
+    logger: connection.logger,
+    options,
+    fetcher,
+    producers,
+    bounds: bounds.bounds,
+    readCommitted: (name, topicPartition) => readCommitted(connection, name, topicPartition),
+    describeTopic: topics.describe,
+    checkRecords,
+  };
+
+  return {
+    capabilities: { transactions: true, fencing: true },
+    createTopics: (wanted) => open(() => topics.create(wanted)),
+    checkTopics: (expectations) =>
+      open(async () => {
+        const { settings } = await topics.settings(expectations.topics.map(({ topic }) => topic));
+        return judgeTopics({ expectations, settings, limits: options.limits });
+      }),
+    describeTopic: (topic) => open(() => topics.describe(topic)),
+    describeTopicSettings: (names) => open(() => topics.settings(names)),
+    bounds: (topicPartition) => open(async () => bounds.bounds(await topics.locate(topicPartition))),
+    boundAt: (topicPartition, landmark) => open(async () => bounds.boundAt(await topics.locate(topicPartition), landmark)),
+    read: (topicPartition, from, budget, signal) =>
+      open(async () => {
+        const source = await topics.locate(topicPartition);
+        const offset = from === undefined ? (await bounds.offsets(source)).start : offsetAt(from);
+        return reads.read(source, offset, budget, signal);
+      }),
+    append: (records) =>
+      open(async () => {
+        await checkRecords(records);
+        if (records.length > 0) await appender.send(records);
+      }),
+    claim: (topic) =>
+      open(async () => {
+        await topics.describe(topic);
+        return claimTopic(producers, topic, (records) => open(() => checkRecords(records)));
+      }),
+    committed: (name, topicPartition) => open(async () => readCommitted(connection, name, await topics.locate(topicPartition))),
+    resetGroup: (name, places) =>
+      open(async () => {
+        for (const place of places) await topics.locate(place);
+        await resetGroup(cluster, name, places);
+      }),
+    subscribe: (subscription) =>
+      open(async () => {
+        await Promise.all([...new Set(subscription.topics)].map(topics.describe));
+        requireOpen();
+        const membership = joinGroup(group, subscription);
+        subscriptions.add(membership);
+        await membership.joined;
+        return {
+          close: async () => {
+            await membership.close();
+            subscriptions.delete(membership);
+          },
+        };
+      }),
+    close: () => {
+      closing.abort();
+      return (closed ??= closeAll());
+    },
+  };
+
+  async function closeAll(): Promise<void> {
+    reads.close();
+    await Promise.all([...subscriptions].map((membership) => membership.close()));
+    await fetcher.close();
+    await appender.close();
+    await connection.close();
+  }
+}
+
+/** Of a broker that does not know the place: what the others say of it. */
+async function lostPosition(topics: Topics, bounds: BoundsReader, source: RecordSource, offset: bigint): Promise<Error | undefined> {
+  const { topic, partition, incarnation } = source;
+  try {
+    const description = await topics.describe(topic);
+    const where = { topic, partition, position: offset };
+    if (description.incarnation !== incarnation) {
+      return pipelineError('LS_TRANSPORT_POSITION_LOST', `Topic "${topic}" was deleted and made anew: its records are others.`, where);
+    }
+    const { start, stable } = await bounds.offsets(source);
+    if (offset >= start && offset <= stable) return undefined;
+    const message = `Partition ${partition} of ${topic} holds the offsets ${start.toString()} to before ${stable.toString()}; the position to read from is ${offset.toString()}.`;
+    return pipelineError('LS_TRANSPORT_POSITION_LOST', message, { ...where, startSequence: start, endSequence: stable });
+  } catch (error) {
+    if (error instanceof LabelstreamError && error.code === 'LS_TRANSPORT_TOPIC_MISSING') return error;
+    throw error;
+  }
+}
+
+function recordCheck(topics: Topics, { limits }: KafkaOptions): (records: readonly OutputRecord[]) => Promise<void> {
+  return async (records) => {
+    for (const [index, record] of records.entries()) {
+      const bytes = recordBytes(record);
+      const recordBytesMax = limits.bytesMax(record.topic);
+      if (bytes > recordBytesMax) throw tooLarge(record, index, bytes, recordBytesMax);
+      if (!topics.isKnown(record)) await topics.locate(record);
+    }
+  };
+}
+
+function tooLarge({ topic, partition }: OutputRecord, index: number, bytes: number, recordBytesMax: number): Error {
+  const message = `Record ${index} for partition ${partition} of ${topic} is ${bytes} bytes; the configuration allows up to ${recordBytesMax}.`;
+  return pipelineError('LS_TRANSPORT_RECORD_TOO_LARGE', message, { topic, partition, index, bytes, recordBytesMax });
 }

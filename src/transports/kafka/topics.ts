@@ -1,5 +1,5 @@
 /** Topics: made, described, and their settings told to whoever judges them. The incarnation of a topic is Kafka's topic id. */
-import { ConfigResourceTypes, type Admin, type ITopicConfig } from 'kafkajs';
+import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import type { TopicPartition } from '../../core/records.ts';
 import type { TopicDescription } from '../../pipeline/transport.ts';
@@ -20,8 +20,8 @@ export type TopicSettings = TopicDescription & {
   readonly cleanupPolicy: string;
 };
 
-/** The smallest `message.max.bytes` among the brokers; undefined where this user may not see it. */
-export type TopicReport = { readonly topics: readonly TopicSettings[]; readonly brokerMessageBytesMax: number | undefined };
+/** By topic, those that exist; and the smallest `message.max.bytes` among the brokers, undefined where this user may not see it. */
+export type TopicReport = { readonly settings: ReadonlyMap<string, TopicSettings>; readonly brokerMessageBytesMax: number | undefined };
 
 export type Topics = {
   /** Makes those that are missing; all are checked before any is made. */
@@ -30,7 +30,8 @@ export type Topics = {
   readonly describe: (topic: string) => Promise<TopicDescription>;
   /** From memory where it is there. Rejects with LS_TRANSPORT_TOPIC_MISSING also for a partition. */
   readonly locate: (topicPartition: TopicPartition) => Promise<TopicPartition & { readonly incarnation: string }>;
-  /** Rejects with LS_TRANSPORT_TOPIC_MISSING. */
+  /** Whether `locate` would find it without asking. */
+  readonly isKnown: (topicPartition: TopicPartition) => boolean;
   readonly settings: (topics: readonly string[]) => Promise<TopicReport>;
 };
 
@@ -57,21 +58,24 @@ export function createTopicCatalogue(connection: KafkaConnection, options: Kafka
     throw pipelineError('LS_TRANSPORT_TOPIC_MISSING', `There is no topic "${topic}" on the brokers.`, { topic });
   };
   const locate: Topics['locate'] = async ({ topic, partition }) => {
-    const holds = (description: TopicDescription): boolean => Number.isInteger(partition) && partition >= 0 && partition < description.partitionCount;
     let description = known.get(topic) ?? (await describe(topic));
     // Partitions may have been added.
-    if (!holds(description)) description = await describe(topic);
-    if (holds(description)) return { topic, partition, incarnation: description.incarnation };
+    if (!holds(description, partition)) description = await describe(topic);
+    if (holds(description, partition)) return { topic, partition, incarnation: description.incarnation };
     const message = `Topic "${topic}" has the partitions 0 to ${description.partitionCount - 1}; there is no ${partition}.`;
     throw pipelineError('LS_TRANSPORT_TOPIC_MISSING', message, { topic, partition, partitionCount: description.partitionCount });
   };
   return {
     describe,
     locate,
+    isKnown: ({ topic, partition }) => {
+      const description = known.get(topic);
+      return description !== undefined && holds(description, partition);
+    },
     settings: async (topics) => {
-      const descriptions = await Promise.all(topics.map(describe));
+      const descriptions = (await Promise.all(topics.map(find))).filter((description) => description !== undefined);
       return withAdmin(connection, 'describe the settings of topics', async (admin) => ({
-        topics: await topicSettings(admin, descriptions),
+        settings: await topicSettings(admin, descriptions),
         brokerMessageBytesMax: await brokerMessageBytesMax(admin).catch(() => undefined),
       }));
     },
@@ -91,6 +95,10 @@ export function createTopicCatalogue(connection: KafkaConnection, options: Kafka
       }
     },
   };
+}
+
+function holds({ partitionCount }: TopicDescription, partition: number): boolean {
+  return Number.isInteger(partition) && partition >= 0 && partition < partitionCount;
 }
 
 /** Undefined where it is missing. A name that no topic can have is missing too. */
@@ -175,12 +183,13 @@ export function messageBytes(recordBytesMax: number): number {
   return recordBytesMax + batchBytes + Math.ceil(recordBytesMax / 128);
 }
 
-async function topicSettings(admin: Admin, descriptions: readonly TopicDescription[]): Promise<readonly TopicSettings[]> {
+async function topicSettings(admin: Admin, descriptions: readonly TopicDescription[]): Promise<ReadonlyMap<string, TopicSettings>> {
+  if (descriptions.length === 0) return new Map();
   const { resources } = await admin.describeConfigs({
-    resources: descriptions.map(({ topic }) => ({ type: ConfigResourceTypes.TOPIC, name: topic })),
+    resources: descriptions.map(({ topic }) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic })),
     includeSynonyms: false,
   });
-  return descriptions.map((description) => {
+  const settings = descriptions.map((description): TopicSettings => {
     const entries = resources.find(({ resourceName }) => resourceName === description.topic)?.configEntries ?? [];
     const valueOf = (name: string): string => entries.find(({ configName }) => configName === name)?.configValue ?? '';
     return {
@@ -192,12 +201,13 @@ async function topicSettings(admin: Admin, descriptions: readonly TopicDescripti
       cleanupPolicy: valueOf('cleanup.policy'),
     };
   });
+  return new Map(settings.map((setting) => [setting.topic, setting]));
 }
 
 async function brokerMessageBytesMax(admin: Admin): Promise<number | undefined> {
   const { brokers } = await admin.describeCluster();
   const { resources } = await admin.describeConfigs({
-    resources: brokers.map(({ nodeId }) => ({ type: ConfigResourceTypes.BROKER, name: String(nodeId), configNames: ['message.max.bytes'] })),
+    resources: brokers.map(({ nodeId }) => ({ type: kafkajs.ConfigResourceTypes.BROKER, name: String(nodeId), configNames: ['message.max.bytes'] })),
     includeSynonyms: false,
   });
   const limits = resources.flatMap(({ configEntries }) => configEntries.map(({ configValue }) => Number(configValue)));

@@ -1,0 +1,58 @@
+/** Where consumer groups stand, asked and set from outside of them. */
+import { LabelstreamError } from '../../core/errors/error.ts';
+import { pipelineError } from '../../core/errors/pipeline.ts';
+import type { TopicPartition } from '../../core/records.ts';
+import type { Checkpoint, GroupPlace } from '../../pipeline/transport.ts';
+import type { KafkaCluster, KafkaConnection } from './connection.ts';
+import { asKafkaError, protocolCodeOf } from './kafka-errors.ts';
+import { checkpointMetadata, checkpointOf, offsetAt } from './positions.ts';
+
+const stableAttemptsMax = 2;
+
+/**
+ * The group's checkpoint. While a transaction that moves it is being ended, the end is waited for (for some seconds: the transaction of a dead
+ * process is ended by its time-out alone); then what was committed before it is told.
+ */
+export async function readCommitted({ protocolAdmin }: KafkaConnection, group: string, { topic, partition }: TopicPartition): Promise<Checkpoint | undefined> {
+  const groups = [{ groupId: group, topics: [{ name: topic, partitionIndexes: [partition] }] }];
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const [answer] = await protocolAdmin.listConsumerGroupOffsets({ groups, requireStable: attempt < stableAttemptsMax });
+      const committed = answer?.topics.find(({ name }) => name === topic)?.partitions.find(({ partitionIndex }) => partitionIndex === partition);
+      if (committed === undefined || committed.committedOffset < 0n) return undefined;
+      return checkpointOf(committed.committedOffset, committed.metadata ?? '');
+    } catch (thrown) {
+      const error = asKafkaError(thrown, { operation: 'read the offsets of', group, topic, partition });
+      if (attempt === stableAttemptsMax || !isUnstable(error)) throw error;
+    }
+  }
+}
+
+function isUnstable(error: Error): boolean {
+  return error instanceof LabelstreamError && error.details['answer'] === 'UNSTABLE_OFFSET_COMMIT';
+}
+
+const noGeneration = -1;
+/** UNKNOWN_MEMBER_ID: the group has members, and the request came from none of them. */
+const unknownMember = 25;
+
+/** All or nothing per broker answer; rejects with LS_TRANSPORT_GROUP_ACTIVE while the group has members. */
+export async function resetGroup(cluster: KafkaCluster, group: string, places: readonly GroupPlace[]): Promise<void> {
+  const byTopic = Map.groupBy(places, ({ topic }) => topic);
+  const topics = [...byTopic].map(([topic, ofTopic]) => ({
+    topic,
+    partitions: ofTopic.map(({ partition, checkpoint }) => ({
+      partition,
+      offset: offsetAt(checkpoint.position).toString(),
+      metadata: checkpointMetadata(checkpoint),
+    })),
+  }));
+  if (topics.length === 0) return;
+  try {
+    const coordinator = await cluster.findGroupCoordinator({ groupId: group });
+    await coordinator.offsetCommit({ groupId: group, groupGenerationId: noGeneration, memberId: '', topics });
+  } catch (error) {
+    if (protocolCodeOf(error) !== unknownMember) throw asKafkaError(error, { operation: 'set the offsets of', group });
+    throw pipelineError('LS_TRANSPORT_GROUP_ACTIVE', `Group ${group} has members: they would go on from where they are.`, { group }, { cause: error });
+  }
+}
