@@ -1,9 +1,9 @@
-import { rm, mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogStore } from '../../src/transports/log/log-store.ts';
 import { createLogTransport } from '../../src/transports/log/log-transport.ts';
-import { openSegmentLogStore } from '../../src/transports/log/segment-log-store.ts';
+import { defaultLogLimits, openSegmentLogStore, type SegmentLogStore } from '../../src/transports/log/segment-log-store.ts';
 import { connectToOwner } from '../../src/transports/log/socket-log-store.ts';
 import { serveLog } from '../../src/transports/log/socket-server.ts';
 import { crashingLogStore } from '../transports/log/crashing-log-store.ts';
@@ -42,6 +42,38 @@ function removingFrom(memory: MemoryLogStore): Pick<TransportHarness, 'removeFir
   };
 }
 
+type DiskHarness = { readonly store: SegmentLogStore; readonly reopened: () => Promise<LogStore>; readonly removeFirst: NonNullable<TransportHarness['removeFirst']>; readonly close: () => Promise<void> };
+
+/** A segment for each record, so that retention, which removes whole segments, can be told to leave so many of them. */
+async function segmentPerRecord(directory: string): Promise<DiskHarness> {
+  let keptBytes: number | undefined;
+  const retention = { limitsOf: () => ({ ms: undefined, bytes: keptBytes }), neededFrom: () => Promise.resolve(undefined) };
+  const options = { ...storeOptions(directory), limits: { ...defaultLogLimits, segmentBytes: 1 }, retention };
+  const stores = [await openSegmentLogStore(options)];
+  return {
+    store: stores[0]!,
+    reopened: async () => {
+      await stores.at(-1)!.close();
+      stores.push(await openSegmentLogStore(options));
+      return stores.at(-1)!;
+    },
+    removeFirst: async ({ topic, partition }, count) => {
+      const store = stores.at(-1)!;
+      const { incarnation } = (await store.topics()).find((description) => description.topic === topic)!;
+      const folder = join(directory, 'topics', `${topic}-${incarnation}`, String(partition));
+      const names = (await readdir(folder)).filter((name) => name.endsWith('.log')).sort();
+      const sizes = await Promise.all(names.slice(count).map(async (name) => (await stat(join(folder, name))).size));
+      keptBytes = sizes.reduce((sum, size) => sum + size, 0);
+      await store.retain();
+      keptBytes = undefined;
+    },
+    close: async () => {
+      await stores.at(-1)!.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
 async function served(store: LogStore, directory: string): Promise<{ readonly client: LogStore; readonly close: () => Promise<void> }> {
   const path = join(directory, 'owner.sock');
   const server = await serveLog(store, { path, keeps: true, onYield: () => undefined, closeMsMax: 1_000 });
@@ -70,6 +102,23 @@ describeTransport('the log transport on a store in memory, over the socket', asy
 });
 
 describeTransport('the log transport on a store on disk', async () => {
+  const { store, reopened, removeFirst, close } = await segmentPerRecord(await temporaryDirectory());
+  return { ...harness(store, reopened, close), removeFirst };
+});
+
+describeTransport('the log transport on a store on disk, over the socket', async () => {
+  const directory = await temporaryDirectory();
+  const { store, removeFirst, close: closeStore } = await segmentPerRecord(directory);
+  const { client, close } = await served(store, directory);
+  const closeAll = async (): Promise<void> => {
+    await client.close();
+    await close();
+    await closeStore();
+  };
+  return { ...harness(client, () => Promise.resolve(client), closeAll), removeFirst };
+});
+
+describeTransport('the log transport on a store on disk, with segments as they are', async () => {
   const directory = await temporaryDirectory();
   const stores = [await openSegmentLogStore(storeOptions(directory))];
   const reopened = async (): Promise<LogStore> => {
@@ -79,18 +128,6 @@ describeTransport('the log transport on a store on disk', async () => {
   };
   return harness(stores[0]!, reopened, async () => {
     await stores.at(-1)!.close();
-    await rm(directory, { recursive: true });
-  });
-});
-
-describeTransport('the log transport on a store on disk, over the socket', async () => {
-  const directory = await temporaryDirectory();
-  const store = await openSegmentLogStore(storeOptions(directory));
-  const { client, close } = await served(store, directory);
-  return harness(client, () => Promise.resolve(client), async () => {
-    await client.close();
-    await close();
-    await store.close();
     await rm(directory, { recursive: true });
   });
 });

@@ -26,6 +26,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     })),
   'the journal names records before they are synchronised': journalBeforeRecords,
   'the old journal is removed before the new one is durable': oldJournalFirst,
+  'segments are removed before the journal that says so is synchronised': removalUnsynchronised,
   'a segment that became full within a commit is not synchronised': fullSegmentsUnsynchronised,
   'a failed synchronisation is repeated as if nothing had happened': (fileSystem) =>
     withHandles(fileSystem, (handle) => ({ ...handle, dataSync: () => handle.dataSync().catch(() => handle.dataSync()) })),
@@ -86,4 +87,19 @@ function oldJournalFirst(fileSystem: FileSystem): FileSystem {
       return fileSystem.open(path, options);
     },
   };
+}
+
+function removalUnsynchronised(fileSystem: FileSystem): FileSystem {
+  return withHandles(fileSystem, (handle, path) => {
+    if (!path.endsWith('.journal')) return handle;
+    let removal = false;
+    return {
+      ...handle,
+      write: (data, offset) => {
+        removal = data.includes('"removals"');
+        return handle.write(data, offset);
+      },
+      dataSync: () => (removal ? Promise.resolve() : handle.dataSync()),
+    };
+  });
 }

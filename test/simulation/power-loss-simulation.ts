@@ -6,8 +6,9 @@ import type { FileSystem } from '../../src/pipeline/file-system.ts';
 import { LabelstreamError } from '../../src/core/errors/error.ts';
 import type { TopicDescription } from '../../src/pipeline/transport.ts';
 import type { AppendRecord, GroupCheckpoint, LogStore, LogTransaction } from '../../src/transports/log/log-store.ts';
-import { openSegmentLogStore, type LogLimits } from '../../src/transports/log/segment-log-store.ts';
+import { openSegmentLogStore, type LogLimits, type SegmentLogStore } from '../../src/transports/log/segment-log-store.ts';
 import { seededRandom } from '../../src/core/seeded-random.ts';
+import { createRetentionModel, type RetentionModel } from './retention-model.ts';
 import { createSimulatedDisk, systemError, type DiskOperation, type SimulatedDisk } from './simulated-disk.ts';
 import { createTransactionModel, valueOf, Violation, type TransactionModel } from './transaction-model.ts';
 
@@ -26,6 +27,8 @@ export type SimulationResult = {
   readonly transactions: number;
   readonly survivedUnacknowledged: number;
   readonly lost: number;
+  /** Records that retention removed. */
+  readonly removed: number;
   /** Undefined where the log kept its promises. */
   readonly violation: string | undefined;
 };
@@ -50,6 +53,7 @@ type World = {
   readonly topics: Map<string, TopicDescription>;
   /** Chance that the disk refuses a write or synchronisation. */
   readonly refusalChance: number;
+  readonly retention: RetentionModel;
   crashes: number;
   refusals: number;
   incarnations: number;
@@ -58,7 +62,7 @@ type World = {
 export async function simulatePowerLoss(options: SimulationOptions): Promise<SimulationResult> {
   const random = seededRandom(options.seed);
   const places = new Map<string, number>();
-  const total = { crashes: 0, refusals: 0, transactions: 0, survivedUnacknowledged: 0, lost: 0 };
+  const total = { crashes: 0, refusals: 0, transactions: 0, survivedUnacknowledged: 0, lost: 0, removed: 0 };
   let violation: string | undefined;
   while (total.crashes < options.crashes && violation === undefined) {
     const world = createWorld(options, random, places);
@@ -69,6 +73,7 @@ export async function simulatePowerLoss(options: SimulationOptions): Promise<Sim
     total.transactions += counts.transactions;
     total.survivedUnacknowledged += counts.survivedUnacknowledged;
     total.lost += counts.lost;
+    total.removed += Number(world.retention.removed());
   }
   return { ...total, places, violation };
 }
@@ -88,6 +93,7 @@ function createWorld(options: SimulationOptions, random: Chance, places: Map<str
     },
     places,
     topics: new Map(),
+    retention: createRetentionModel(random),
     refusalChance: random() < 0.25 ? 0.01 : 0,
     crashes: 0,
     refusals: 0,
@@ -114,6 +120,7 @@ async function verify(world: World, store: LogStore): Promise<void> {
     if (topic?.incarnation !== incarnation || topic.partitionCount !== partitionCount) throw new Violation(`topic ${name} is gone or another`);
   }
   await world.model.verify(store);
+  await world.retention.verify(store);
 }
 
 /** One process: opens the log, compares, commits, until it ends. */
@@ -146,9 +153,10 @@ async function session(world: World): Promise<void> {
     },
   };
 
-  let store: LogStore;
+  let store: SegmentLogStore;
+  const fileSystem = disk.startProcess(hooks);
   try {
-    store = await openLog(world, disk.startProcess(hooks));
+    store = await openLog(world, fileSystem);
   } catch (error) {
     if (fate.ended.signal.aborted) return;
     const refused = error instanceof LabelstreamError && (error.code === 'LS_LOG_UNREADABLE' || error.code === 'LS_LOG_FAILED');
@@ -160,6 +168,7 @@ async function session(world: World): Promise<void> {
   fate.opening = false;
   fate.verifying = true;
   await verify(world, store);
+  await world.retention.verifyFiles(store, fileSystem, directory);
   fate.verifying = false;
   await useLog(world, store, fate.ended.signal);
   if (random() < 0.5) await store.close().catch(() => undefined);
@@ -175,6 +184,7 @@ const refusable = new Set<DiskOperation['kind']>(['write', 'data-sync', 'directo
 
 function placeOf(operation: DiskOperation, journalAtStart: boolean): string {
   const { kind, path } = operation;
+  if (kind === 'remove' && /\.(log|index)$/.test(path)) return 'retention';
   if (path.endsWith('.index')) return 'index';
   if (path.endsWith('.journal')) return (kind === 'write' || kind === 'data-sync') && !journalAtStart ? 'journal write' : 'journal roll';
   if (path.endsWith('/journal')) return 'journal roll';
@@ -185,29 +195,31 @@ function placeOf(operation: DiskOperation, journalAtStart: boolean): string {
   return kind === 'directory-sync' && /\/\d+$/.test(path) ? 'segment roll' : 'topic creation';
 }
 
-function openLog(world: World, fileSystem: FileSystem): Promise<LogStore> {
+function openLog(world: World, fileSystem: FileSystem): Promise<SegmentLogStore> {
   return openSegmentLogStore({
     directory,
     fileSystem: world.options.mutate?.(fileSystem) ?? fileSystem,
     // It jumps, also backwards.
-    clock: { nowMs: () => 1_000_000 + Math.floor(world.random() * 1000), elapsedMs: () => 0, sleep: () => Promise.resolve() },
+    clock: { nowMs: () => world.retention.nowMs() + Math.floor(world.random() * 1000), elapsedMs: () => 0, sleep: () => Promise.resolve() },
     newIncarnation: () => `i${(world.incarnations += 1)}`,
     limits: world.limits,
+    retention: world.retention.retention,
   });
 }
 
-function openCalm(world: World): Promise<LogStore> {
+function openCalm(world: World): Promise<SegmentLogStore> {
   return openLog(world, world.disk.startProcess({ operation: () => undefined }));
 }
 
-async function useLog(world: World, store: LogStore, ended: AbortSignal): Promise<void> {
+async function useLog(world: World, store: SegmentLogStore, ended: AbortSignal): Promise<void> {
   for (const [topic, partitionCount] of firstTopics) if (!(await createTopic(world, store, topic, partitionCount, ended))) return;
   const done = new AbortController();
   const readers = [reader(world, store, AbortSignal.any([ended, done.signal]))];
   const further = world.random() < 0.6 ? [createTopic(world, store, `further-${world.crashes}`, 1 + Math.floor(world.random() * 3), ended)] : [];
+  const retaining = world.retention.run(store, AbortSignal.any([ended, done.signal]), (error) => requireExpected(world, error, ended));
   await Promise.all([...further, ...['a', 'b', 'c', 'd'].map((client) => commitLoop(world, store, client, ended))]);
   done.abort();
-  await Promise.all(readers);
+  await Promise.all([...readers, retaining]);
 }
 
 async function createTopic(world: World, store: LogStore, topic: string, partitionCount: number, ended: AbortSignal): Promise<boolean> {

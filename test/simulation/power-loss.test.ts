@@ -11,12 +11,13 @@ describe('power loss', () => {
     const result = await simulatePowerLoss({ seed, crashes });
     console.log(`power loss, seed ${seed}:`, JSON.stringify({ ...result, places: Object.fromEntries(result.places) }));
     expect(result.violation, `seed ${seed}`).toBeUndefined();
-    for (const place of ['append', 'segment roll', 'journal write', 'journal roll', 'recovery', 'topic creation']) {
+    for (const place of ['append', 'segment roll', 'journal write', 'journal roll', 'recovery', 'topic creation', 'retention']) {
       expect(result.places.get(place), `crashes in ${place}, seed ${seed}`).toBeGreaterThanOrEqual(full ? 100 : 1);
     }
     // Otherwise the crashes would not have hit anything in flight.
     expect(result.lost).toBeGreaterThan(crashes / 10);
     expect(result.survivedUnacknowledged).toBeGreaterThan(0);
+    expect(result.removed).toBeGreaterThan(0);
   });
 
   test.each(Object.entries(mutants))('catches the mutant: %s', { timeout: 600_000 }, async (name, mutate) => {

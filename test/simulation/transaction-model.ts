@@ -1,6 +1,9 @@
 /**
  * What a log must hold after a crash, given what its clients were told before. Transactions are numbered in the order in which `commit` was
  * called; a record's value names its transaction and its place in it.
+ *
+ * Retention may have removed the first records of a partition: those before its first one that is there, if it does not begin at 0. Only what was
+ * acknowledged can have gone so, because a segment is removed in a later round than it was filled.
  */
 import type { AppendRecord, GroupCheckpoint, LogStore, LogTransaction, StoredRecord } from '../../src/transports/log/log-store.ts';
 
@@ -25,6 +28,8 @@ export type TransactionModel = {
 export class Violation extends Error {}
 
 type Found = { readonly place: string; readonly record: StoredRecord };
+/** `removed`: whether retention may have taken this record. */
+type Contents = { readonly found: ReadonlyMap<number, readonly Found[]>; readonly removed: (record: AppendRecord) => boolean };
 
 export function createTransactionModel(): TransactionModel {
   const settled = new Map<number, ModelTransaction>();
@@ -33,10 +38,10 @@ export function createTransactionModel(): TransactionModel {
   let survivedUnacknowledged = 0;
   let lost = 0;
 
-  const settle = (found: ReadonlyMap<number, readonly Found[]>): void => {
+  const settle = ({ found, removed }: Contents): void => {
     let missing: number | undefined;
     for (const entry of open) {
-      const present = found.has(entry.number);
+      const present = found.has(entry.number) || (entry.outcome === 'acknowledged' && entry.transaction.records.every(removed));
       if (!present && entry.outcome === 'acknowledged') throw new Violation(`transaction ${entry.number} was acknowledged and is gone`);
       if (!present && entry.seen) throw new Violation(`transaction ${entry.number} was read and is gone`);
       if (present && entry.outcome === 'not-committed') throw new Violation(`transaction ${entry.number} was said not to be committed and is there`);
@@ -64,49 +69,65 @@ export function createTransactionModel(): TransactionModel {
       entry.seen = true;
     },
     verify: async (store) => {
-      const found = await readEverything(store);
-      settle(found);
+      const contents = await readEverything(store);
+      const { found, removed } = contents;
+      settle(contents);
       for (const number of found.keys()) if (!settled.has(number)) throw new Violation(`transaction ${number} was lost before and is there again`);
-      for (const entry of settled.values()) compareRecords(entry, found.get(entry.number) ?? []);
+      for (const entry of settled.values()) compareRecords(entry, found.get(entry.number) ?? [], removed);
       await compareCheckpoints(store, [...settled.values()]);
     },
     counts: () => ({ transactions: next, survivedUnacknowledged, lost }),
   };
 }
 
-async function readEverything(store: LogStore): Promise<Map<number, Found[]>> {
+async function readEverything(store: LogStore): Promise<Contents> {
   const found = new Map<number, Found[]>();
+  /** Of partitions that do not begin at 0; undefined where nothing is left. */
+  const firsts = new Map<string, StoredRecord | undefined>();
   for (const { topic, partitionCount } of await store.topics()) {
     for (let partition = 0; partition < partitionCount; partition += 1) {
       const place = `${topic}/${partition}`;
-      for (const record of await readInOrder(store, topic, partition)) {
+      const { startSequence } = await store.bounds({ topic, partition });
+      const records = await readInOrder(store, topic, partition);
+      if (startSequence > 0n) firsts.set(place, records[0]);
+      for (const record of records) {
         const number = transactionOf(record);
-        const records = found.get(number);
-        if (records === undefined) found.set(number, [{ place, record }]);
-        else records.push({ place, record });
+        const known = found.get(number);
+        if (known === undefined) found.set(number, [{ place, record }]);
+        else known.push({ place, record });
       }
     }
   }
-  return found;
+  const removed = (record: AppendRecord): boolean => {
+    const place = `${record.topic}/${record.partition}`;
+    const first = firsts.get(place);
+    return firsts.has(place) && (first === undefined || isBefore(record, first));
+  };
+  return { found, removed };
+}
+
+function isBefore(left: Pick<StoredRecord, 'value'>, right: Pick<StoredRecord, 'value'>): boolean {
+  const [number, other] = [transactionOf(left), transactionOf(right)];
+  return number < other || (number === other && placeOf(left) < placeOf(right));
 }
 
 async function readInOrder(store: LogStore, topic: string, partition: number): Promise<readonly StoredRecord[]> {
-  const { endSequence } = await store.bounds({ topic, partition });
+  const { startSequence, endSequence } = await store.bounds({ topic, partition });
   const all: StoredRecord[] = [];
-  while (BigInt(all.length) < endSequence) {
-    const records = await store.read({ topic, partition }, BigInt(all.length), { records: 50, bytes: 5000 });
-    if (records.length === 0) throw new Violation(`${topic}/${partition} ends at ${all.length} instead of ${endSequence.toString()}`);
+  const sequenceAt = (place: number): bigint => startSequence + BigInt(place);
+  while (sequenceAt(all.length) < endSequence) {
+    const records = await store.read({ topic, partition }, sequenceAt(all.length), { records: 50, bytes: 5000 });
+    if (records.length === 0) throw new Violation(`${topic}/${partition} ends at ${sequenceAt(all.length).toString()} instead of ${endSequence.toString()}`);
     all.push(...records);
   }
   for (const [place, record] of all.entries()) {
     const before = all[place - 1];
-    if (record.sequence !== BigInt(place)) throw new Violation(`${topic}/${partition} has sequence ${record.sequence.toString()} at ${place}`);
+    if (record.sequence !== sequenceAt(place)) throw new Violation(`${topic}/${partition} has sequence ${record.sequence.toString()} at ${place}`);
     if (before === undefined) continue;
     if (before.appendTimeMs > record.appendTimeMs) throw new Violation(`${topic}/${partition} goes back in time at ${place}`);
     // Strictly rising numbers, then places: in the order of the calls, and nothing twice.
-    const [number, numberBefore] = [transactionOf(record), transactionOf(before)];
-    if (number < numberBefore || (number === numberBefore && placeOf(record) <= placeOf(before))) {
-      throw new Violation(`${topic}/${partition} is out of order at ${place}: transaction ${number} after ${numberBefore}`);
+    if (!isBefore(before, record)) {
+      throw new Violation(`${topic}/${partition} is out of order at ${place}: transaction ${transactionOf(record)} after ${transactionOf(before)}`);
     }
   }
   return all;
@@ -124,9 +145,9 @@ function placeOf(record: Pick<StoredRecord, 'value'>): number {
   return Number(record.value.toString().split('/')[1]);
 }
 
-function compareRecords(entry: ModelTransaction, found: readonly Found[]): void {
+function compareRecords(entry: ModelTransaction, found: readonly Found[], removed: (record: AppendRecord) => boolean): void {
   const expected = entry.transaction.records;
-  if (found.length !== expected.length) throw new Violation(`transaction ${entry.number} is there with ${found.length} of ${expected.length} records`);
+  if (found.length !== expected.filter((record) => !removed(record)).length) throw new Violation(`transaction ${entry.number} is there with ${found.length} of ${expected.length} records`);
   for (const { place, record } of found) {
     const original = expected[placeOf(record)];
     if (original === undefined || `${original.topic}/${original.partition}` !== place || describeRecord(original) !== describeRecord(record)) {

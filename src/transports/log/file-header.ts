@@ -8,7 +8,8 @@ import { logError } from '../../core/errors/log.ts';
 import type { LabelstreamError } from '../../core/errors/error.ts';
 
 export const fileHeaderBytes = 24;
-const formatVersion = 1;
+/** Written; those before it are read, too. Journals of format 2 tell of segments that were removed. */
+const formatVersions = { segment: 1, index: 1, journal: 2 } as const satisfies Record<FileKind, number>;
 
 export type FileKind = 'segment' | 'index' | 'journal';
 
@@ -21,7 +22,7 @@ const magics = {
 export function encodeFileHeader(kind: FileKind, number: bigint): Buffer {
   const header = Buffer.alloc(fileHeaderBytes);
   magics[kind].copy(header);
-  header.writeUInt32BE(formatVersion, 8);
+  header.writeUInt32BE(formatVersions[kind], 8);
   header.writeBigUInt64BE(number, 12);
   header.writeUInt32BE(crc32(header.subarray(0, 20)), 20);
   return header;
@@ -33,7 +34,8 @@ export type HeaderCheck = 'valid' | 'invalid' | 'other-format';
 export function checkFileHeader(kind: FileKind, number: bigint, header: Buffer): HeaderCheck {
   if (header.length < fileHeaderBytes || !header.subarray(0, 8).equals(magics[kind])) return 'invalid';
   if (header.readUInt32BE(20) !== crc32(header.subarray(0, 20))) return 'invalid';
-  if (header.readUInt32BE(8) !== formatVersion) return 'other-format';
+  const format = header.readUInt32BE(8);
+  if (format < 1 || format > formatVersions[kind]) return 'other-format';
   return header.readBigUInt64BE(12) === number ? 'valid' : 'invalid';
 }
 

@@ -16,17 +16,20 @@ export type JournalFrame = {
   readonly change: LogChange;
 };
 
-/** The text's shape: sequences as decimal strings, segments as [base sequence, length]. */
+/** The text's shape: sequences as decimal strings, segments as [base sequence, length, append time of the last record]. */
 type FrameText = {
   readonly frame: number;
   readonly topics: readonly TopicDescription[];
   readonly partitions: readonly {
     readonly topic: string;
     readonly partition: number;
-    readonly segments: readonly (readonly [string, number])[];
+    /** Without the time in a journal of format 1. */
+    readonly segments: readonly (readonly [string, number, number?])[];
     readonly nextSequence: string;
     readonly appendTimeMs: number;
   }[];
+  /** Not in a journal of format 1. */
+  readonly removals?: readonly { readonly topic: string; readonly partition: number; readonly before: string }[];
   readonly checkpoints: readonly {
     readonly group: string;
     readonly topic: string;
@@ -43,10 +46,13 @@ export function encodeJournalFrame({ number, change }: JournalFrame): Buffer {
     partitions: change.partitions.map(({ topic, partition, segments, nextSequence, appendTimeMs }) => ({
       topic,
       partition,
-      segments: segments.map((segment) => [segment.baseSequence.toString(), segment.lengthBytes] as const),
+      segments: segments.map((segment) => [segment.baseSequence.toString(), segment.lengthBytes, segment.lastAppendTimeMs] as const),
       nextSequence: nextSequence.toString(),
       appendTimeMs,
     })),
+    ...(change.removals.length === 0
+      ? {}
+      : { removals: change.removals.map(({ topic, partition, before }) => ({ topic, partition, before: before.toString() })) }),
     checkpoints: change.checkpoints.map(({ group, topic, partition, nextSequence, metadata }) => ({
       group,
       topic,
@@ -79,9 +85,14 @@ function changeOf(text: FrameText): LogChange {
     topics: text.topics,
     partitions: text.partitions.map((partition) => ({
       ...partition,
-      segments: partition.segments.map(([baseSequence, lengthBytes]) => ({ baseSequence: BigInt(baseSequence), lengthBytes })),
+      segments: partition.segments.map(([baseSequence, lengthBytes, lastAppendTimeMs = partition.appendTimeMs]) => ({
+        baseSequence: BigInt(baseSequence),
+        lengthBytes,
+        lastAppendTimeMs,
+      })),
       nextSequence: BigInt(partition.nextSequence),
     })),
+    removals: (text.removals ?? []).map((removal) => ({ ...removal, before: BigInt(removal.before) })),
     checkpoints: text.checkpoints.map((checkpoint) => ({ ...checkpoint, nextSequence: BigInt(checkpoint.nextSequence) })),
   };
 }

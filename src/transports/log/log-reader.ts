@@ -2,11 +2,12 @@
  * Reading a partition of the log as the transport port wants it: wait for at least one record, and never pass over records that are gone
  * (SEMANTICS.md, rule 23).
  */
+import { LabelstreamError } from '../../core/errors/error.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
-import type { ConsumedRecord, TopicPartition } from '../../core/records.ts';
+import type { ConsumedRecord, Position, TopicPartition } from '../../core/records.ts';
 import type { ReadBudget } from '../../pipeline/transport.ts';
 import type { LogStore, StoredRecord } from './log-store.ts';
-import { positionOf } from './positions.ts';
+import { positionOf, sequenceAt } from './positions.ts';
 
 export type PartitionLocation = TopicPartition & { readonly incarnation: string };
 
@@ -26,6 +27,25 @@ export async function readWaiting(
     await store.waitForRecords(location, fromSequence, signal);
   }
   return [];
+}
+
+/** @param from undefined: the first record kept, whatever retention removes meanwhile. */
+export async function readFrom(
+  store: LogStore,
+  location: PartitionLocation,
+  from: Position | undefined,
+  budget: ReadBudget,
+  signal: AbortSignal,
+): Promise<readonly ConsumedRecord[]> {
+  if (from !== undefined) return readWaiting(store, location, sequenceAt(from), budget, signal);
+  for (;;) {
+    const { startSequence } = await store.bounds(location);
+    try {
+      return await readWaiting(store, location, startSequence, budget, signal);
+    } catch (error) {
+      if (!(error instanceof LabelstreamError && error.code === 'LS_TRANSPORT_POSITION_LOST')) throw error;
+    }
+  }
 }
 
 async function requirePosition(store: LogStore, location: PartitionLocation, sequence: bigint): Promise<void> {

@@ -8,8 +8,8 @@ import { logError } from '../../core/errors/log.ts';
 import type { FileSystem } from '../../pipeline/file-system.ts';
 import { corruptFile, numberInName } from './file-header.ts';
 import { recoverJournal, startJournal, type Journal } from './journal.ts';
-import { emptyLogState, topicDirectory, type LogState, type PartitionState, type TopicState } from './log-state.ts';
-import { openSegmentFile, scanIndex, segmentExtension, segmentPath, type OpenSegment, type SegmentPaths } from './segment-file.ts';
+import { emptyLogState, startSequenceOf, topicDirectory, type LogState, type PartitionState, type TopicState } from './log-state.ts';
+import { indexExtension, openSegmentFile, scanIndex, segmentExtension, segmentPath, type OpenSegment, type SegmentPaths } from './segment-file.ts';
 
 /** What opening removed: bytes that no commit vouched for. */
 export type TailCut = { readonly file: string; readonly bytes: number };
@@ -86,8 +86,12 @@ async function recoverTopic(options: RecoveryOptions, topic: TopicState): Promis
 async function recoverPartition(options: RecoveryOptions, partition: PartitionState): Promise<void> {
   const directory = join(options.directory, partition.directory);
   const names = new Set(await options.fileSystem.list(directory));
+  const startSequence = startSequenceOf(partition);
   for (const name of names) {
     const baseSequence = numberInName(name, segmentExtension);
+    const leftOver = (baseSequence ?? numberInName(name, indexExtension) ?? startSequence) < startSequence;
+    // Removed by retention, as the journal says, but for the file.
+    if (leftOver) await writing(() => options.fileSystem.remove(join(directory, name)));
     if (baseSequence !== undefined && baseSequence >= partition.nextSequence) {
       // Begun by a commit that did not get through. Files with other names are not ours.
       await removeSegment(options, join(directory, name));

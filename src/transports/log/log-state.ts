@@ -8,13 +8,18 @@ import type { TopicDescription } from '../../pipeline/transport.ts';
 import type { GroupCheckpoint } from './log-store.ts';
 
 /** `lengthBytes` is how far it is committed; whatever lies beyond in the file does not exist. */
-export type Segment = { readonly baseSequence: bigint; lengthBytes: number };
+export type Segment = {
+  readonly baseSequence: bigint;
+  lengthBytes: number;
+  /** Of its last record, or later: older journals told it of the partition alone. */
+  lastAppendTimeMs: number;
+};
 
 export type PartitionState = TopicPartition & {
   /** Relative to the log's directory. */
   readonly directory: string;
-  /** In order; the last one is the active one. */
-  readonly segments: Segment[];
+  /** In order; the last one is the active one. None before the first record, and where everything was removed. Grows in place; removal replaces it. */
+  segments: Segment[];
   nextSequence: bigint;
   /** Of the last record: the next one's is not below it. */
   appendTimeMs: number;
@@ -31,10 +36,15 @@ export type PartitionChange = TopicPartition & {
   readonly appendTimeMs: number;
 };
 
+/** Everything below `before` is gone; a segment begins there, or the log ends. */
+export type Removal = TopicPartition & { readonly before: bigint };
+
 /** One group commit, or (first in a journal file) everything that holds so far. */
 export type LogChange = {
   readonly topics: readonly TopicDescription[];
   readonly partitions: readonly PartitionChange[];
+  /** To be applied after the growth of the partitions. */
+  readonly removals: readonly Removal[];
   readonly checkpoints: readonly GroupCheckpoint[];
 };
 
@@ -65,19 +75,33 @@ export function applyChange(state: LogState, change: LogChange): void {
     state.topics.set(description.topic, { description, partitions });
   }
   for (const changed of change.partitions) applyPartitionChange(state, changed);
+  for (const removal of change.removals) {
+    const partition = partitionOf(state, removal);
+    partition.segments = partition.segments.filter((segment) => segment.baseSequence >= removal.before);
+  }
   for (const checkpoint of change.checkpoints) state.checkpoints.set(checkpointKey(checkpoint.group, checkpoint), checkpoint);
 }
 
+function partitionOf(state: LogState, { topic, partition }: TopicPartition): PartitionState {
+  const found = state.topics.get(topic)?.partitions[partition];
+  if (found === undefined) throw new Error(`it names partition ${partition} of ${topic}, which does not exist`);
+  return found;
+}
+
 function applyPartitionChange(state: LogState, change: PartitionChange): void {
-  const partition = state.topics.get(change.topic)?.partitions[change.partition];
-  if (partition === undefined) throw new Error(`it names partition ${change.partition} of ${change.topic}, which does not exist`);
-  for (const segment of change.segments) {
+  const partition = partitionOf(state, change);
+  for (const { baseSequence, lengthBytes, lastAppendTimeMs } of change.segments) {
     const last = partition.segments.at(-1);
-    if (last?.baseSequence === segment.baseSequence) last.lengthBytes = segment.lengthBytes;
-    else partition.segments.push({ ...segment });
+    if (last?.baseSequence === baseSequence) [last.lengthBytes, last.lastAppendTimeMs] = [lengthBytes, lastAppendTimeMs];
+    else partition.segments.push({ baseSequence, lengthBytes, lastAppendTimeMs });
   }
   partition.nextSequence = change.nextSequence;
   partition.appendTimeMs = change.appendTimeMs;
+}
+
+/** Of the first record kept, or the next one. */
+export function startSequenceOf({ segments, nextSequence }: PartitionState): bigint {
+  return segments[0]?.baseSequence ?? nextSequence;
 }
 
 /** The change that makes `state` out of an empty one. */
@@ -85,7 +109,8 @@ export function wholeState(state: LogState): LogChange {
   const topics = [...state.topics.values()];
   return {
     topics: topics.map((topic) => topic.description),
-    partitions: topics.flatMap((topic) => topic.partitions).filter((partition) => partition.segments.length > 0),
+    partitions: topics.flatMap((topic) => topic.partitions).filter((partition) => partition.nextSequence > 0n),
+    removals: [],
     checkpoints: [...state.checkpoints.values()],
   };
 }

@@ -15,6 +15,7 @@ import { LabelstreamError } from '../../core/errors/error.ts';
 import { logError } from '../../core/errors/log.ts';
 import { acquireOwnerLock, type OwnerLock } from './owner-lock.ts';
 import type { LogStore } from './log-store.ts';
+import { startRetentionLoop, type RetentionLoop } from './retention-loop.ts';
 import { openSegmentLogStore, type SegmentLogStoreOptions } from './segment-log-store.ts';
 import { shareLogStore, type LogSession, type SessionEnd } from './shared-log-store.ts';
 import { connectToOwner, type SocketLogStore } from './socket-log-store.ts';
@@ -24,6 +25,10 @@ import { serveLog } from './socket-server.ts';
 export type OpenLogOptions = SegmentLogStoreOptions & {
   readonly role: 'owner-required' | 'any';
   readonly random: Random;
+  /** How often the owner looks for what is beyond retention; left out: never, whatever the retention. */
+  readonly retentionCheckMs?: number;
+  /** Told of a look that failed; the next one comes. */
+  readonly retentionFailed?: (error: unknown) => void;
   /** How long to wait for an owner to answer or to hand over; 10 s unless told. */
   readonly waitMsMax?: number;
   /** Told once when there is something to wait for, so that a person knows. */
@@ -105,11 +110,12 @@ async function ownedSession(options: OpenLogOptions, lock: OwnerLock): Promise<L
   const ended = Promise.withResolvers<SessionEnd>();
   let closing: Promise<void> | undefined;
   try {
-    const store = await openSegmentLogStore(options);
+    const { store, stopRetention } = await openRetaining(options);
     const end = (how: 'yielded' | 'closed'): Promise<void> => {
       ending.abort();
       closing ??= server
         .close(how)
+        .then(stopRetention)
         .then(() => store.close())
         .finally(() => {
           lock.release();
@@ -124,6 +130,7 @@ async function ownedSession(options: OpenLogOptions, lock: OwnerLock): Promise<L
       onYield: () => void end('yielded').catch(() => undefined),
       closeMsMax,
     }).catch(async (error: unknown) => {
+      await stopRetention();
       await store.close();
       throw error;
     });
@@ -132,4 +139,16 @@ async function ownedSession(options: OpenLogOptions, lock: OwnerLock): Promise<L
     lock.release();
     throw error;
   }
+}
+
+async function openRetaining(options: OpenLogOptions): Promise<{ readonly store: LogStore; readonly stopRetention: () => Promise<void> }> {
+  const { clock, retentionCheckMs: intervalMs, retentionFailed: failed = () => undefined, observer = {} } = options;
+  let loop: RetentionLoop | undefined;
+  const segmentRolled = (path: string): void => {
+    observer.segmentRolled?.(path);
+    loop?.wake();
+  };
+  const store = await openSegmentLogStore({ ...options, observer: { ...observer, segmentRolled } });
+  if (intervalMs !== undefined) loop = startRetentionLoop({ clock, intervalMs, retain: store.retain, failed });
+  return { store, stopRetention: () => loop?.stop() ?? Promise.resolve() };
 }

@@ -5,7 +5,8 @@
 import { join } from 'node:path';
 import type { FileHandle } from '../../pipeline/file-system.ts';
 import { encodeFileHeader, fileHeaderBytes } from './file-header.ts';
-import type { PartitionChange, PartitionState } from './log-state.ts';
+import type { PartitionChange, PartitionState, Segment } from './log-state.ts';
+import type { LogRetention, RetentionLimits } from './retention.ts';
 import { encodeRecordFrame, recordFrameBytes, type RecordContent } from './record-frame.ts';
 import type { SegmentCache } from './segment-cache.ts';
 import { segmentPath, type OpenSegment, type SegmentPaths } from './segment-file.ts';
@@ -24,15 +25,17 @@ export type PartitionWrite = {
   readonly segments: readonly WrittenSegment[];
 };
 
-type WrittenSegment = { readonly open: OpenSegment; readonly baseSequence: bigint; lengthBytes: number };
+type WrittenSegment = { readonly open: OpenSegment } & Segment;
 
 export type PartitionWriter = {
   /** The active segment, undefined before the first record. */
   readonly recover: (partition: PartitionState, active: OpenSegment) => void;
+  /** Its segments were all removed: the next record begins a new one. */
+  readonly release: (partition: PartitionState) => void;
   readonly write: (partition: PartitionState, records: readonly RecordContent[], appendTimeMs: number) => Promise<PartitionWrite>;
 };
 
-export type PartitionWriterOptions = SegmentPaths & { readonly cache: SegmentCache; readonly segmentBytes: number };
+export type PartitionWriterOptions = SegmentPaths & { readonly cache: SegmentCache; readonly segmentBytes: number; readonly retention: LogRetention };
 
 export function createPartitionWriter(options: PartitionWriterOptions): PartitionWriter {
   const actives = new Map<PartitionState, OpenSegment>();
@@ -41,12 +44,13 @@ export function createPartitionWriter(options: PartitionWriterOptions): Partitio
       options.cache.pin(active);
       actives.set(partition, active);
     },
+    release: (partition) => void actives.delete(partition),
     write: async (partition, records, nowMs) => {
       const appendTimeMs = Math.max(nowMs, partition.appendTimeMs);
       const written = lastSegment(partition, actives.get(partition));
       const before = written.length;
       let sequence = partition.nextSequence;
-      for (const piece of pieces(records, written, options.segmentBytes)) {
+      for (const piece of pieces(records, lengthToGoOnAt(written, options.retention.limitsOf(partition.topic), nowMs), options.segmentBytes)) {
         if (piece.newSegment) {
           const created = await createSegment(options, partition, sequence);
           actives.set(partition, created.open);
@@ -61,7 +65,7 @@ export function createPartitionWriter(options: PartitionWriterOptions): Partitio
         change: {
           topic: partition.topic,
           partition: partition.partition,
-          segments: written.map(({ baseSequence, lengthBytes }) => ({ baseSequence, lengthBytes })),
+          segments: written.map(({ baseSequence, lengthBytes, lastAppendTimeMs }) => ({ baseSequence, lengthBytes, lastAppendTimeMs })),
           nextSequence: sequence,
           appendTimeMs,
         },
@@ -78,11 +82,18 @@ function lastSegment(partition: PartitionState, open: OpenSegment | undefined): 
   return last === undefined || open === undefined ? [] : [{ open, ...last }];
 }
 
+/** Undefined where a new segment is due: there is none, or what it holds is to go while the new records stay. */
+function lengthToGoOnAt(written: readonly WrittenSegment[], { ms }: RetentionLimits, nowMs: number): number | undefined {
+  const last = written.at(-1);
+  const firstMs = last?.open.index.appendTimesMs[0];
+  return ms !== undefined && firstMs !== undefined && nowMs - firstMs > ms ? undefined : last?.lengthBytes;
+}
+
 type Piece = { readonly newSegment: boolean; readonly records: readonly RecordContent[]; readonly bytes: number };
 
 /** Cuts the records where a write is large enough, and where a segment is full; a segment takes its first record whatever its size. */
-function* pieces(records: readonly RecordContent[], written: readonly WrittenSegment[], segmentBytes: number): Generator<Piece> {
-  let length = written.at(-1)?.lengthBytes;
+function* pieces(records: readonly RecordContent[], lengthBytes: number | undefined, segmentBytes: number): Generator<Piece> {
+  let length = lengthBytes;
   let newSegment = length === undefined;
   length ??= fileHeaderBytes;
   let piece: RecordContent[] = [];
@@ -108,7 +119,7 @@ async function createSegment(options: PartitionWriterOptions, partition: Partiti
   const open = { path, handle, index: createSparseIndex() };
   options.cache.pin(open);
   await handle.write(encodeFileHeader('segment', baseSequence), 0);
-  return { open, baseSequence, lengthBytes: fileHeaderBytes };
+  return { open, baseSequence, lengthBytes: fileHeaderBytes, lastAppendTimeMs: 0 };
 }
 
 async function writePiece(segment: WrittenSegment, piece: Piece, firstSequence: bigint, appendTimeMs: number): Promise<void> {
@@ -122,4 +133,5 @@ async function writePiece(segment: WrittenSegment, piece: Piece, firstSequence: 
   }
   await segment.open.handle.write(encoded, segment.lengthBytes);
   segment.lengthBytes += piece.bytes;
+  segment.lastAppendTimeMs = appendTimeMs;
 }

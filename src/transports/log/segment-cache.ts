@@ -11,12 +11,14 @@ export type SegmentCache = {
   readonly pin: (segment: OpenSegment) => void;
   /** From now on it is a closed segment like others. */
   readonly unpin: (path: string) => Promise<void>;
+  /** Its file was removed: it is closed as soon as nobody uses it. */
+  readonly forget: (path: string) => Promise<void>;
   readonly openCount: () => number;
   /** To be called when no task runs any more. */
   readonly close: () => Promise<void>;
 };
 
-type Entry = { readonly opening: Promise<OpenSegment>; users: number; pinned: boolean };
+type Entry = { readonly opening: Promise<OpenSegment>; users: number; pinned: boolean; forgotten: boolean };
 
 export function createSegmentCache(closedMax: number): SegmentCache {
   // In the order of use: the first is the least recently used.
@@ -43,21 +45,29 @@ export function createSegmentCache(closedMax: number): SegmentCache {
 
   return {
     use: async (path, open, task) => {
-      const entry = entries.get(path) ?? { opening: open(), users: 0, pinned: false };
+      const entry = entries.get(path) ?? { opening: open(), users: 0, pinned: false, forgotten: false };
       touch(path, entry);
       entry.users += 1;
       try {
         return await task(await opened(entries, path, entry));
       } finally {
         entry.users -= 1;
+        if (entry.forgotten && entry.users === 0) await closeEntry(entry);
         await evict();
       }
     },
-    pin: (segment) => touch(segment.path, { opening: Promise.resolve(segment), users: 0, pinned: true }),
+    pin: (segment) => touch(segment.path, { opening: Promise.resolve(segment), users: 0, pinned: true, forgotten: false }),
     unpin: async (path) => {
       const entry = entries.get(path);
       if (entry !== undefined) entry.pinned = false;
       await evict();
+    },
+    forget: async (path) => {
+      const entry = entries.get(path);
+      if (entry === undefined) return;
+      entries.delete(path);
+      entry.forgotten = true;
+      if (entry.users === 0) await closeEntry(entry);
     },
     openCount: () => entries.size,
     close: async () => {
@@ -78,8 +88,7 @@ async function opened(entries: Map<string, Entry>, path: string, entry: Entry): 
   }
 }
 
-/** What was written was synchronised before, so that a failure to close loses nothing. */
+/** What was written was synchronised before, so that a failure to close loses nothing; what could not be opened needs no closing. */
 async function closeEntry(entry: Entry): Promise<void> {
-  const segment = await entry.opening;
-  await segment.handle.close().catch(() => undefined);
+  await entry.opening.then(({ handle }) => handle.close()).catch(() => undefined);
 }

@@ -11,7 +11,7 @@ import { decodeRecordFrame } from './record-frame.ts';
 import { createSparseIndex, decodeIndex, encodeIndex, noteRecord, type SparseIndex } from './sparse-index.ts';
 
 export const segmentExtension = 'log';
-const indexExtension = 'index';
+export const indexExtension = 'index';
 
 /** What is read at a time, of large records more (segment-reader.ts): bounds the work of one turn of the event loop to few milliseconds. */
 export const readChunkBytes = 256 * 1024;

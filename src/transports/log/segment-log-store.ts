@@ -18,11 +18,12 @@ import { createCommitQueue, type CommitQueue, type CommitSize, type GroupCommitL
 import { createAdmission } from './expected-position.ts';
 import { createCommitter, type CommitItem, type CommitObserver } from './log-committer.ts';
 import { recoverLog, type TailCut } from './log-recovery.ts';
-import { checkpointKey, type LogState, type PartitionState } from './log-state.ts';
+import { checkpointKey, startSequenceOf, type LogState, type PartitionState } from './log-state.ts';
 import type { LogStore, LogTransaction } from './log-store.ts';
 import { createPartitionWriter } from './partition-writer.ts';
 import { recordFrameBytes } from './record-frame.ts';
 import { createRecordWaiters } from './record-waiters.ts';
+import { expiredBefore, keepEverything, type Expiry, type LogRetention } from './retention.ts';
 import { createSegmentCache } from './segment-cache.ts';
 import { readRecords } from './segment-reader.ts';
 
@@ -60,19 +61,26 @@ export type SegmentLogStoreOptions = {
   /** Identity of a new topic: unique, of the characters a-z, A-Z, 0-9, "_" and "-", at most 60. */
   readonly newIncarnation: () => string;
   readonly limits: LogLimits;
+  /** Left out: everything is kept. */
+  readonly retention?: LogRetention;
   readonly observer?: Partial<LogObserver>;
+};
+
+export type SegmentLogStore = LogStore & {
+  /** Removes what is beyond retention now; its files are gone soon after. Rejects as `commit` does, and with what `neededFrom` rejects with. */
+  readonly retain: () => Promise<void>;
 };
 
 /**
  * Rejects with LS_LOG_CORRUPT, LS_LOG_FORMAT, LS_LOG_UNREADABLE or LS_LOG_FAILED. A commit rejects with LS_LOG_FAILED once the disk refused,
  * `outcome` in its details being `not-committed` or `unknown`; its records' buffers are not to be changed before it settles.
  */
-export async function openSegmentLogStore(options: SegmentLogStoreOptions): Promise<LogStore> {
-  const { directory, fileSystem, clock, limits } = options;
+export async function openSegmentLogStore(options: SegmentLogStoreOptions): Promise<SegmentLogStore> {
+  const { directory, fileSystem, clock, limits, retention = keepEverything } = options;
   const observer = { ...silentObserver, ...options.observer };
   const cache = createSegmentCache(limits.openClosedSegments);
   const paths = { fileSystem, directory };
-  const writer = createPartitionWriter({ ...paths, cache, segmentBytes: limits.segmentBytes });
+  const writer = createPartitionWriter({ ...paths, cache, segmentBytes: limits.segmentBytes, retention });
   const recovery = { ...paths, journalBytes: limits.journalBytes, activeOpened: writer.recover, tailCut: observer.tailCut };
   const { state, journal } = await recoverLog(recovery).catch(async (error: unknown) => {
     await cache.close();
@@ -123,14 +131,31 @@ export async function openSegmentLogStore(options: SegmentLogStoreOptions): Prom
     }),
     bounds: open((location) => {
       const partition = requirePartition(state, location);
-      return { startSequence: partition.segments[0]?.baseSequence ?? partition.nextSequence, endSequence: partition.nextSequence };
+      return { startSequence: startSequenceOf(partition), endSequence: partition.nextSequence };
     }),
     checkpoint: open((group, location) => {
       requirePartition(state, location);
       return state.checkpoints.get(checkpointKey(group, location));
     }),
     waitForRecords: open((location, endSequence, signal) => waiters.wait(requirePartition(state, location), endSequence, signal)),
+    retain: open(retentionPass(state, queue, retention, clock)),
     close: () => (closing ??= close()),
+  };
+}
+
+function retentionPass(state: LogState, queue: CommitQueue<CommitItem>, retention: LogRetention, clock: Clock): () => Promise<void> {
+  return async () => {
+    const expiries = new Map<PartitionState, Expiry>();
+    for (const { description, partitions } of state.topics.values()) {
+      const limits = retention.limitsOf(description.topic);
+      for (const partition of partitions) {
+        if (expiredBefore(partition, { limits, neededFrom: undefined }, clock.nowMs(), true) === undefined) continue;
+        const { topic, partition: number } = partition;
+        const neededFrom = await retention.neededFrom({ topic, partition: number, incarnation: description.incarnation });
+        expiries.set(partition, { limits, neededFrom });
+      }
+    }
+    if (expiries.size > 0) await queue.submit({ kind: 'retention', expiries, records: 0, bytes: 0 });
   };
 }
 
@@ -139,6 +164,8 @@ const silentObserver: LogObserver = {
   commitDone: nothing,
   segmentRolled: nothing,
   journalRolled: nothing,
+  segmentsRemoved: nothing,
+  removalFailed: nothing,
   failed: nothing,
   tailCut: nothing,
   indexRebuilt: nothing,

@@ -2,7 +2,7 @@
 import { recordBytes } from '../../core/records.ts';
 import type { ReadBudget } from '../../pipeline/transport.ts';
 import type { StoredRecord } from './log-store.ts';
-import type { PartitionState, Segment } from './log-state.ts';
+import { startSequenceOf, type PartitionState, type Segment } from './log-state.ts';
 import type { SegmentCache } from './segment-cache.ts';
 import {
   indexPath,
@@ -44,14 +44,16 @@ export async function readRecords(
     return !taken.full;
   };
   const chunkBytes = Math.min(Math.max(budget.bytes, smallestChunkBytes), readChunkBytes);
-  for (let place = firstSegment(partition, fromSequence); place < partition.segments.length && !taken.full; place += 1) {
-    const segment = partition.segments[place];
+  // Those of now: segments may be removed meanwhile.
+  const { segments } = partition;
+  for (let place = firstSegment(segments, fromSequence); place < segments.length && !taken.full; place += 1) {
+    const segment = segments[place];
     if (segment === undefined || segment.baseSequence >= end) break;
     // The length now: it may grow while this waits, and the index does not vouch for what lies beyond.
     const committed = { ...segment };
-    const nextSequence = partition.segments[place + 1]?.baseSequence ?? end;
+    const nextSequence = segments[place + 1]?.baseSequence ?? end;
     const open = (): Promise<OpenSegment> => openClosed(options, partition, committed, nextSequence);
-    await options.cache.use(segmentPath(options, partition, segment.baseSequence), open, (opened) => {
+    const read = options.cache.use(segmentPath(options, partition, segment.baseSequence), open, (opened) => {
       const from = relativeTo(segment.baseSequence, fromSequence);
       const start = findStart(opened.index, from);
       const range = {
@@ -62,6 +64,13 @@ export async function readRecords(
       };
       return scanFrames(opened, range, take);
     });
+    try {
+      await read;
+    } catch (error) {
+      // Removed since: what is read instead begins later, which the caller sees.
+      if (segment.baseSequence >= startSequenceOf(partition)) throw error;
+      if (records.length > 0) break;
+    }
   }
   return records;
 }
@@ -82,12 +91,12 @@ function relativeTo(baseSequence: bigint, sequence: bigint): number {
 }
 
 /** The last segment that begins at or before the sequence. */
-function firstSegment(partition: PartitionState, sequence: bigint): number {
+function firstSegment(segments: readonly Segment[], sequence: bigint): number {
   let low = 0;
-  let high = partition.segments.length;
+  let high = segments.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const base = partition.segments[middle]?.baseSequence ?? 0n;
+    const base = segments[middle]?.baseSequence ?? 0n;
     if (base <= sequence) low = middle + 1;
     else high = middle;
   }

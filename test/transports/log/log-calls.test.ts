@@ -208,7 +208,9 @@ describe('topics and limits', () => {
 
   test('file handles stay few, however many segments are read at once', async () => {
     const fileSystem = createRefusingFileSystem();
-    const store = await openStore(await temporaryDirectory(), { fileSystem, limits: { ...smallLimits, segmentBytes: 300 } });
+    // A journal that rolls has two files open for a moment.
+    const limits = { ...smallLimits, segmentBytes: 300, journalBytes: 1_000_000 };
+    const store = await openStore(await temporaryDirectory(), { fileSystem, limits });
     await store.createTopic('labels', 1);
     for (let value = 0; value < 40; value += 1) await append(store, 'labels', 0, `${value} ${'x'.repeat(280)}`);
     const read = async (from: number): Promise<string | undefined> =>

@@ -295,7 +295,7 @@ describe('damage stops with file and position', () => {
     const { directory } = await writtenLog(2);
     const [path] = (await files(join(directory, folder), '')).filter((name) => /\.(log|journal)$/.test(name));
     const content = await readFile(path ?? '');
-    content.writeUInt32BE(2, 8);
+    content.writeUInt32BE(3, 8);
     content.writeUInt32BE(crc32(content.subarray(0, 20)), 20);
     await writeFile(path ?? '', content);
     await expect(openStore(directory)).rejects.toMatchObject({ code: 'LS_LOG_FORMAT', details: { file: path } });

@@ -7,7 +7,7 @@ import type { Clock } from '../../../src/core/clock.ts';
 import { noHeaders, type TopicPartition } from '../../../src/core/records.ts';
 import { createNodeFileSystem } from '../../../src/pipeline/node-file-system.ts';
 import type { AppendRecord, LogStore, StoredRecord } from '../../../src/transports/log/log-store.ts';
-import { defaultLogLimits, openSegmentLogStore, type LogLimits, type SegmentLogStoreOptions } from '../../../src/transports/log/segment-log-store.ts';
+import { defaultLogLimits, openSegmentLogStore, type LogLimits, type SegmentLogStore, type SegmentLogStoreOptions } from '../../../src/transports/log/segment-log-store.ts';
 
 export const smallLimits: LogLimits = { ...defaultLogLimits, segmentBytes: 2000, journalBytes: 2000, recordBytes: 1_000_000, openClosedSegments: 3 };
 
@@ -33,7 +33,7 @@ function countingIds(): () => string {
   return () => `id${(count += 1)}`;
 }
 
-export function openStore(directory: string, options: Partial<SegmentLogStoreOptions> = {}): Promise<LogStore> {
+export function openStore(directory: string, options: Partial<SegmentLogStoreOptions> = {}): Promise<SegmentLogStore> {
   return openSegmentLogStore({
     directory,
     fileSystem: createNodeFileSystem(),
