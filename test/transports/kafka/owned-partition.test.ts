@@ -1,0 +1,273 @@
+/** The order of calls, with producers, readers and a coordinator that note what is asked of them. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { kafkaError } from '../../../src/core/errors/kafka.ts';
+import { pipelineError } from '../../../src/core/errors/pipeline.ts';
+import type { Checkpoint, Delivery } from '../../../src/pipeline/transport.ts';
+import { ownPartition, type OwnedPartition, type OwnedPartitionOptions } from '../../../src/transports/kafka/owned-partition.ts';
+import type { PartitionReader } from '../../../src/transports/kafka/partition-reader.ts';
+import { code, never, output, roomy } from './group-fixture.ts';
+
+const location = { topic: 'in', partition: 3, incarnation: 'life' };
+const at = (offset: bigint, outputsSent = 0): Checkpoint => ({ position: offset.toString(), sequence: offset - 1n, outputsSent });
+const unreachable = (): Error => kafkaError('LS_KAFKA_UNREACHABLE', 'gone');
+const revoked = (): Error => pipelineError('LS_TRANSPORT_REVOKED', 'not a member');
+const fenced = (): Error => pipelineError('LS_TRANSPORT_FENCED', 'fenced');
+
+type World = {
+  readonly calls: string[];
+  /** What the broker has. */
+  committed: Checkpoint | undefined;
+  alive: boolean;
+  /** Failures in order, by call; `after` takes effect and then fails. */
+  readonly fail: Map<string, (Error | { readonly after: Error })[]>;
+  readonly gates: Map<string, Promise<unknown>>;
+};
+
+function setUp(delivery: Delivery): { readonly world: World; readonly owned: OwnedPartition } {
+  const world: World = { calls: [], committed: undefined, alive: true, fail: new Map(), gates: new Map() };
+  const call = async (name: string, detail = '', effect: () => void = () => undefined): Promise<void> => {
+    world.calls.push(`${name}${detail}`);
+    await world.gates.get(name);
+    const failure = world.fail.get(name)?.shift();
+    if (failure instanceof Error) throw failure;
+    effect();
+    if (failure !== undefined) throw failure.after;
+  };
+  const options: OwnedPartitionOptions = {
+    location,
+    delivery,
+    owner: {
+      group: 'g',
+      isAlive: () => world.alive,
+      confirm: () => call('confirm'),
+      commit: (_location, offset, metadata) =>
+        call('commit', ` ${String(offset)} ${metadata}`, () => (world.committed = at(offset))),
+    },
+    fetcher: { open: (_location, offset) => readerOf(world, offset) },
+    producers: {
+      openTransactional: async (id) => {
+        await call('open', ` ${id}`);
+        return {
+          transact: (records, offset) =>
+            call('transact', ` ${records.map(({ value }) => value.toString()).join()} ${String(offset?.offset)}`, () => {
+              world.committed = at(offset!.offset);
+            }),
+          close: () => call('close'),
+        };
+      },
+    },
+    send: (records) => call('send', ` ${records.map(({ value }) => value.toString()).join()}`),
+    bounds: async () => {
+      await call('bounds');
+      return { start: { position: '2', sequence: 2n }, end: { position: '9', sequence: 9n } };
+    },
+    readCommitted: async () => {
+      await call('readCommitted');
+      return world.committed;
+    },
+    checkRecords: () => call('check'),
+  };
+  return { world, owned: ownPartition(options) };
+}
+
+function readerOf(world: World, from: bigint): PartitionReader {
+  const ended = Promise.withResolvers<never>();
+  ended.promise.catch(() => undefined);
+  let next = from;
+  world.calls.push(`read from ${String(from)}`);
+  return {
+    seek: (offset) => {
+      next = offset;
+      world.calls.push(`seek ${String(offset)}`);
+    },
+    poll: async (budget) => {
+      world.calls.push(`poll ${String(next)}`);
+      if (budget.records === 0) return ended.promise;
+      await world.gates.get('poll');
+      return [];
+    },
+    close: (reason) => ended.reject(reason),
+  };
+}
+
+test('at least once: checks, sends, and commits when that is durable', async () => {
+  const { world, owned } = setUp('at-least-once');
+  await owned.assigned.deliver([output('out', 'a'), output('out', 'b')], at(5n, 2));
+  expect(world.calls).toEqual(['check', 'send a,b', 'commit 5 1:4:2']);
+  await owned.assigned.deliver([], at(6n));
+  expect(world.calls.slice(3)).toEqual(['check', 'commit 6 1:5:0']);
+});
+
+test('at least once: what was not sent is not committed', async () => {
+  const { world, owned } = setUp('at-least-once');
+  world.fail.set('send', [unreachable()]);
+  expect(await code(owned.assigned.deliver([output('out', 'a')], at(5n)))).toBe('LS_KAFKA_UNREACHABLE');
+  expect(world.calls).toEqual(['check', 'send a']);
+});
+
+test.each(['at-least-once', 'exactly-once'] as const)('%s: sends nothing of what the broker does not take', async (delivery) => {
+  const { world, owned } = setUp(delivery);
+  world.fail.set('check', [pipelineError('LS_TRANSPORT_TOPIC_MISSING', 'missing')]);
+  expect(await code(owned.assigned.deliver([output('out', 'a')], at(5n)))).toBe('LS_TRANSPORT_TOPIC_MISSING');
+  expect(await code(owned.assigned.deliver([], { position: 'x', sequence: 1n, outputsSent: 0 }))).toBe('LS_TRANSPORT_POSITION_INVALID');
+  expect(world.calls).toEqual(['check']);
+});
+
+test('exactly once: fences before it reads where the group stands, and remembers from there on', async () => {
+  const { world, owned } = setUp('exactly-once');
+  world.committed = at(4n);
+  expect(await Promise.all([owned.assigned.committed(), owned.assigned.committed()])).toEqual([at(4n), at(4n)]);
+  expect(world.calls).toEqual(['confirm', 'open g-in-3', 'readCommitted']);
+  await owned.assigned.deliver([output('out', 'a')], at(5n));
+  expect(await owned.assigned.committed()).toEqual(at(5n));
+  expect(world.calls.slice(3)).toEqual(['check', 'transact a 5']);
+});
+
+test.each([
+  { outcome: 'did not happen', failure: unreachable(), sentAgain: true },
+  { outcome: 'happened', failure: { after: unreachable() }, sentAgain: false },
+])('exactly once: a transaction in doubt that $outcome is settled before anything is sent again', async ({ failure, sentAgain }) => {
+  const { world, owned } = setUp('exactly-once');
+  await owned.assigned.committed();
+  world.fail.set('transact', [failure]);
+  expect(await code(owned.assigned.deliver([output('out', 'a')], at(5n)))).toBe('LS_KAFKA_UNREACHABLE');
+  expect(world.calls.slice(3)).toEqual(['check', 'transact a 5', 'close']);
+  // Also where the caller does not ask first.
+  await owned.assigned.deliver([output('out', 'a')], at(5n));
+  expect(world.calls.slice(6)).toEqual(['check', 'confirm', 'open g-in-3', 'readCommitted', ...(sentAgain ? ['transact a 5'] : [])]);
+  expect(await owned.assigned.committed()).toEqual(at(5n));
+});
+
+test('exactly once: a failure to open or to read is tried again from the beginning', async () => {
+  const { world, owned } = setUp('exactly-once');
+  world.fail.set('open', [unreachable()]);
+  world.fail.set('readCommitted', [unreachable()]);
+  expect(await code(owned.assigned.committed())).toBe('LS_KAFKA_UNREACHABLE');
+  expect(await code(owned.assigned.committed())).toBe('LS_KAFKA_UNREACHABLE');
+  expect(await owned.assigned.committed()).toBeUndefined();
+  const whole = ['confirm', 'open g-in-3', 'readCommitted'];
+  expect(world.calls).toEqual(['confirm', 'open g-in-3', ...whole, 'close', ...whole]);
+});
+
+test('exactly once: who was fenced asks whether it is the owner, and waits or gives up by the answer', async () => {
+  const { world, owned } = setUp('exactly-once');
+  await owned.assigned.committed();
+  world.fail.set('transact', [fenced()]);
+  const zombies = await owned.assigned.deliver([output('out', 'a')], at(5n)).catch((error: unknown) => error);
+  expect(zombies).toMatchObject({ code: 'LS_KAFKA_REQUEST', retryable: true });
+  world.fail.set('transact', [fenced()]);
+  await owned.assigned.committed();
+  world.fail.set('confirm', [revoked()]);
+  expect(await code(owned.assigned.deliver([output('out', 'a')], at(5n)))).toBe('LS_TRANSPORT_REVOKED');
+});
+
+test('exactly once: who is no member does not fence the one that is', async () => {
+  const { world, owned } = setUp('exactly-once');
+  world.fail.set('confirm', [revoked()]);
+  expect(await code(owned.assigned.committed())).toBe('LS_TRANSPORT_REVOKED');
+  expect(world.calls).toEqual(['confirm']);
+});
+
+test.each(['at-least-once', 'exactly-once'] as const)('%s: whose session ended during a step takes no further one', async (delivery) => {
+  const { world, owned } = setUp(delivery);
+  await owned.assigned.committed();
+  const gate = Promise.withResolvers<undefined>();
+  const first = delivery === 'exactly-once' ? 'check' : 'send';
+  world.gates.set(first, gate.promise);
+  const delivering = code(owned.assigned.deliver([output('out', 'a')], at(5n)));
+  await nextTurn();
+  world.alive = false;
+  gate.resolve(undefined);
+  expect(await delivering).toBe('LS_TRANSPORT_REVOKED');
+  expect(world.calls.at(-1)).toMatch(new RegExp(`^${first}`));
+  for (const call of [() => owned.assigned.poll(roomy, never), () => owned.assigned.bounds(), () => owned.assigned.committed()]) {
+    expect(await code(call())).toBe('LS_TRANSPORT_REVOKED');
+  }
+});
+
+test('a poll that was answered while the process was stopped is not handed out', async () => {
+  const { world, owned } = setUp('at-least-once');
+  owned.assigned.seek('4');
+  const gate = Promise.withResolvers<undefined>();
+  world.gates.set('poll', gate.promise);
+  const polling = code(owned.assigned.poll(roomy, never));
+  await nextTurn();
+  world.alive = false;
+  gate.resolve(undefined);
+  expect(await polling).toBe('LS_TRANSPORT_REVOKED');
+});
+
+// Faust #216 and #217: a consumer that was resumed before it was sought read on from where the driver stood.
+test.each([
+  { stands: at(7n), from: 7 },
+  { stands: undefined, from: 2 },
+])('a poll before the first seek reads from where the group stands ($from)', async ({ stands, from }) => {
+  const { world, owned } = setUp('exactly-once');
+  world.committed = stands;
+  await owned.assigned.poll(roomy, never);
+  const bounds = stands === undefined ? ['bounds'] : [];
+  expect(world.calls).toEqual(['confirm', 'open g-in-3', 'readCommitted', ...bounds, `read from ${String(from)}`, `poll ${String(from)}`]);
+});
+
+test('a seek under a poll that has not begun to read decides', async () => {
+  const { world, owned } = setUp('at-least-once');
+  world.committed = at(7n);
+  const polling = owned.assigned.poll(roomy, never);
+  owned.assigned.seek('5');
+  await polling;
+  expect(world.calls.filter((call) => call !== 'readCommitted')).toEqual(['read from 5', 'poll 5']);
+  owned.assigned.seek('6');
+  expect(world.calls.at(-1)).toBe('seek 6');
+});
+
+test('one poll, and one delivery, at a time', async () => {
+  const { world, owned } = setUp('at-least-once');
+  const gate = Promise.withResolvers<undefined>();
+  world.gates.set('poll', gate.promise);
+  world.gates.set('commit', gate.promise);
+  owned.assigned.seek('5');
+  const first = [owned.assigned.poll(roomy, never), owned.assigned.deliver([], at(5n))];
+  expect(await code(owned.assigned.poll(roomy, never))).toBe('LS_TRANSPORT_CALL_OVERLAP');
+  expect(await code(owned.assigned.deliver([], at(5n)))).toBe('LS_TRANSPORT_CALL_OVERLAP');
+  gate.resolve(undefined);
+  await Promise.all(first);
+  await owned.assigned.deliver([], at(6n));
+});
+
+test('revocation ends a poll that waits and one that looks for its start; the delivery in flight is waited for, its producer closed', async () => {
+  const { world, owned } = setUp('exactly-once');
+  await owned.assigned.committed();
+  owned.assigned.seek('5');
+  const waiting = code(owned.assigned.poll({ records: 0, bytes: 0 }, never));
+  const gate = Promise.withResolvers<undefined>();
+  world.gates.set('transact', gate.promise);
+  const delivering = owned.assigned.deliver([output('out', 'a')], at(5n));
+  await nextTurn();
+  owned.revoke();
+  expect(await waiting).toBe('LS_TRANSPORT_REVOKED');
+  expect(await code(owned.assigned.deliver([], at(6n)))).toBe('LS_TRANSPORT_REVOKED');
+  const settled = owned.settled().then(() => world.calls.push('settled'));
+  await nextTurn();
+  gate.resolve(undefined);
+  await delivering;
+  await settled;
+  expect(world.calls.slice(-3)).toEqual(['transact a 5', 'close', 'settled']);
+
+  const starting = setUp('at-least-once');
+  starting.world.gates.set('readCommitted', new Promise(() => undefined));
+  const looking = code(starting.owned.assigned.poll(roomy, never));
+  await nextTurn();
+  starting.owned.revoke();
+  expect(await looking).toBe('LS_TRANSPORT_REVOKED');
+});
+
+test('a poll that looks for its start ends with none when the signal aborts', async () => {
+  const { world, owned } = setUp('at-least-once');
+  world.gates.set('readCommitted', new Promise(() => undefined));
+  const abort = new AbortController();
+  const polling = owned.assigned.poll(roomy, abort.signal);
+  await nextTurn();
+  abort.abort();
+  expect(await polling).toEqual([]);
+});
