@@ -52,8 +52,23 @@ export function createAvailability({ clock, random, backOffBaseMs, backOffCapMs,
     observer.unavailable(error, failures, waitMs);
   }
 
+  /** A place among the probes, or among the requests where nothing has failed by the time that there is one. */
+  async function take(signal: AbortSignal): Promise<() => void> {
+    if (failures === 0) {
+      const leave = await requests.take(1, signal);
+      if (isUp()) return leave;
+      leave();
+    }
+    return probes.take(1, signal);
+  }
+
+  /** A function, because what a variable was before a wait the type checker believes for ever. */
+  function isUp(): boolean {
+    return failures === 0;
+  }
+
   async function attemptOnce<Result>(attempt: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
-    const leave = await (failures > 0 ? probes : requests).take(1, signal);
+    const leave = await take(signal);
     try {
       if (failures > 0 && patience === 'once' && clock.elapsedMs() < probeAtMs) throw lastFailure;
       if (failures > 0) await clock.sleep(probeAtMs - clock.elapsedMs(), signal);
