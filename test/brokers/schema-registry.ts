@@ -1,193 +1,245 @@
 /**
- * A schema registry for tests, by Confluent's published API: schemas/ids, subjects with versions, their errors with codes, in memory. It can be
- * told to fail in every way that a network and a proxy know, to be away and to come back at the same address.
+ * A schema registry for tests: an HTTP server that follows Confluent's published API as far as a client uses it, with authentication, TLS, and faults on
+ * demand. It keeps its port while it is stopped, so that a test can take it away and give it back.
  */
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Certificates } from './certificates.ts';
+import { claimPorts } from './ports.ts';
+import { RegistryError, registrySubjects, type RegisteredSchema, type RegistryAnswer, type RegistrySubjects, type SchemaReference } from './registry-subjects.ts';
 
-export type RegistryRequest = {
-  readonly method: string;
-  /** With the query. */
-  readonly path: string;
-  readonly authorization: string | undefined;
-  readonly body: unknown;
-};
-
-export type Reference = { readonly name: string; readonly subject: string; readonly version: number };
-
-/** What happens in place of the answer. `hang`: nothing ever; `cut`: half of it. */
-export type Fault = 'hang' | 'reset' | 'cut' | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body: string };
-
-export type TestRegistryOptions = {
-  /** Values of the Authorization header that are let in; none: everybody is. */
-  readonly authorizations?: readonly string[];
-  readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string; readonly requestCert?: boolean };
-  /** Under which the API lies. */
+export type RegistryOptions = {
+  readonly authentication?: { readonly basic: { readonly username: string; readonly password: string } } | { readonly bearer: string };
+  /** Under which the API lies, as in `/apis/ccompat/v7`. */
   readonly pathPrefix?: string;
+  readonly tls?: { readonly certificates: Certificates; readonly clientCertificateRequired?: boolean };
 };
 
-export type TestRegistry = {
+export type RegistryFault = (
+  | { readonly kind: 'slow'; readonly delayMs: number }
+  /** Never answers. */
+  | { readonly kind: 'silent' }
+  /** By default with the error body that a registry gives: 50001 for 500, 50003 for 503; a proxy's page with `page`. */
+  | { readonly kind: 'status'; readonly status: number; readonly retryAfterSeconds?: number; readonly page?: string }
+  | { readonly kind: 'cut' }
+  /** Announces the whole body, sends half of it and cuts. */
+  | { readonly kind: 'cut-body' }
+  /** Answers 200 with this body. */
+  | { readonly kind: 'body'; readonly body: string }
+) & {
+  /** How many requests it is for; all by default. */
+  readonly times?: number;
+  /** Of which method and path, as in `GET /schemas/ids/1`; all by default. */
+  readonly on?: RegExp;
+};
+
+export type RegistryRequest = { readonly method: string; readonly path: string; readonly headers: Readonly<Record<string, string | readonly string[] | undefined>> };
+
+export type SchemaRegistry = {
   readonly url: string;
-  /** In the order in which they came, those that failed included. */
-  readonly requests: readonly RegistryRequest[];
-  /** Under a subject, as a client would; the id. */
-  readonly register: (subject: string, schema: string, references?: readonly Reference[], schemaType?: string) => number;
-  /** Subjects with the texts of their versions. */
-  readonly subjects: () => ReadonlyMap<string, readonly string[]>;
-  readonly schemaText: (id: number) => string | undefined;
-  /** Decides for every request; undefined: it is answered. */
-  fault: (request: RegistryRequest) => Fault | undefined;
-  authorizations: readonly string[] | undefined;
-  /** Refuses connections, and breaks those that there are. */
+  /** What it knows: tests register schemas here without a client. */
+  readonly subjects: RegistrySubjects;
+  /** Every request so far. */
+  readonly requests: () => readonly RegistryRequest[];
+  /** Answers the function that ends the fault. */
+  readonly fail: (fault: RegistryFault) => () => void;
+  /** Connections are refused from here on; what it knows stays. */
   readonly stop: () => Promise<void>;
-  /** At the same address. */
   readonly start: () => Promise<void>;
+  readonly close: () => Promise<void>;
 };
 
-type Stored = { readonly id: number; readonly schema: string; readonly schemaType: string; readonly references: readonly Reference[] };
-type Answer = { readonly status: number; readonly body: unknown };
+const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json';
+const ACCEPTED = [CONTENT_TYPE, 'application/vnd.schemaregistry+json', 'application/json'];
 
-const mediaType = 'application/vnd.schemaregistry.v1+json';
-
-export async function startTestRegistry({ tls, pathPrefix = '', authorizations }: TestRegistryOptions = {}): Promise<TestRegistry> {
-  const store = createStore();
+export async function startSchemaRegistry(options: RegistryOptions = {}): Promise<SchemaRegistry> {
+  const block = await claimPorts();
+  const port = block.ports[0]!;
+  const subjects = registrySubjects();
   const requests: RegistryRequest[] = [];
-  let server: Server | undefined;
-  let port = 0;
-  const registry: TestRegistry = {
-    get url() {
-      return `${tls === undefined ? 'http' : 'https'}://localhost:${port}${pathPrefix}`;
-    },
-    requests,
-    register: (subject, schema, references, schemaType) => store.register(subject, schema, references, schemaType).id,
-    subjects: store.texts,
-    schemaText: (id) => store.byId.get(id)?.schema,
-    fault: () => undefined,
-    authorizations,
-    stop: async () => {
-      const stopping = server;
-      server = undefined;
-      if (stopping === undefined) return;
-      const closed = new Promise((resolve) => stopping.close(resolve));
-      stopping.closeAllConnections();
-      await closed;
-    },
-    start: async () => {
-      const handle = (request: IncomingMessage, response: ServerResponse): void => void serve(request, response);
-      const started = tls === undefined ? createServer(handle) : createTlsServer({ ...tls, rejectUnauthorized: tls.requestCert ?? false }, handle);
-      await new Promise<void>((resolve, reject) => {
-        started.on('error', reject).listen(port, 'localhost', resolve);
-      });
-      port = (started.address() as AddressInfo).port;
-      server = started;
-    },
+  const faults = new Set<{ readonly fault: RegistryFault; left: number }>();
+  const stopped = new AbortController();
+
+  const takeFault = (request: string): RegistryFault | undefined => {
+    for (const entry of faults) {
+      if (entry.left > 0 && (entry.fault.on?.test(request) ?? true)) {
+        entry.left -= 1;
+        return entry.fault;
+      }
+    }
+    return undefined;
+  };
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const method = request.method ?? '';
+    const path = (request.url ?? '').slice((options.pathPrefix ?? '').length);
+    requests.push({ method, path, headers: request.headers });
+    const body = await text(request);
+    const fault = takeFault(`${method} ${path}`);
+    if (fault?.kind === 'slow') {
+      await delay(fault.delayMs, undefined, { signal: stopped.signal });
+    }
+    const { status, body: answered } = answerTo(request, options, () => route(subjects, method, path, body));
+    const json = JSON.stringify(answered);
+    sendWithFault(response, fault, status, json);
   };
 
-  async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const request = await readRequest(incoming, pathPrefix);
-    requests.push(request);
-    const fault = registry.fault(request);
-    if (fault === 'hang') return;
-    if (fault === 'reset') {
-      incoming.socket.resetAndDestroy();
-      return;
+  let server = newServer(options, answer);
+  const start = async (): Promise<void> => {
+    server = newServer(options, answer);
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  };
+  const stop = async (): Promise<void> => {
+    if (server.listening) {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
     }
-    if (typeof fault === 'object') {
-      response.writeHead(fault.status, fault.headers).end(fault.body);
+  };
+  await start();
+  return {
+    url: `${options.tls === undefined ? 'http' : 'https'}://localhost:${port}${options.pathPrefix ?? ''}`,
+    subjects,
+    requests: () => requests,
+    fail: (fault) => {
+      const entry = { fault, left: fault.times ?? Infinity };
+      faults.add(entry);
+      return () => faults.delete(entry);
+    },
+    stop,
+    start,
+    close: async () => {
+      stopped.abort();
+      await stop();
+      await block.release();
+    },
+  };
+}
+
+function newServer(options: RegistryOptions, answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Server {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    // A client that went away, or a registry that was stopped, needs no answer.
+    answer(request, response).catch(() => response.destroy());
+  };
+  if (options.tls === undefined) {
+    return createServer(listener);
+  }
+  const { certificates, clientCertificateRequired = false } = options.tls;
+  const { server, authority } = certificates;
+  const client = { requestCert: clientCertificateRequired, rejectUnauthorized: clientCertificateRequired };
+  return createTlsServer({ key: server.key, cert: server.certificate, ca: authority.certificate, ...client }, listener);
+}
+
+function sendWithFault(response: ServerResponse, fault: RegistryFault | undefined, status: number, json: string): void {
+  switch (fault?.kind) {
+    case 'silent':
       return;
-    }
-    const allowed = registry.authorizations === undefined || registry.authorizations.includes(request.authorization ?? '');
-    const { status, body } = allowed ? store.answer(request) : { status: 401, body: { error_code: 401, message: 'Unauthorized' } };
-    const text = Buffer.from(JSON.stringify(body));
-    response.writeHead(status, { 'content-type': mediaType, 'content-length': text.length });
-    if (fault === 'cut') response.write(text.subarray(0, text.length / 2), () => incoming.socket.destroy());
-    else response.end(text);
+    case 'cut':
+      response.destroy();
+      return;
+    case 'cut-body':
+      response.writeHead(status, { 'content-type': CONTENT_TYPE, 'content-length': Buffer.byteLength(json) });
+      response.write(json.slice(0, json.length / 2), () => response.destroy());
+      return;
+    case 'body':
+      response.writeHead(200, { 'content-type': CONTENT_TYPE }).end(fault.body);
+      return;
+    case 'status':
+      sendStatus(response, fault);
+      return;
+    case 'slow':
+    case undefined:
+      response.writeHead(status, { 'content-type': CONTENT_TYPE }).end(json);
   }
-
-  await registry.start();
-  return registry;
 }
 
-async function readRequest(incoming: IncomingMessage, pathPrefix: string): Promise<RegistryRequest> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString();
-  const path = (incoming.url ?? '').slice(pathPrefix.length);
-  return { method: incoming.method ?? '', path, authorization: incoming.headers.authorization, body: text === '' ? undefined : (JSON.parse(text) as unknown) };
+function sendStatus(response: ServerResponse, fault: RegistryFault & { readonly kind: 'status' }): void {
+  const { status, retryAfterSeconds, page } = fault;
+  const retryAfter = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
+  if (page !== undefined) {
+    response.writeHead(status, { 'content-type': 'text/html', ...retryAfter }).end(page);
+    return;
+  }
+  const errorCodes: Readonly<Record<number, number>> = { 500: 50001, 503: 50003 };
+  const body = { error_code: errorCodes[status] ?? status, message: status === 500 ? 'Error in the backend data store' : `HTTP ${status}` };
+  response.writeHead(status, { 'content-type': CONTENT_TYPE, ...retryAfter }).end(JSON.stringify(body));
 }
 
-function createStore() {
-  const byId = new Map<number, Stored>();
-  const versions = new Map<string, Stored[]>();
-
-  /** The same content has the same id under every subject. */
-  function register(subject: string, schema: string, references: readonly Reference[] = [], schemaType = 'AVRO'): Stored {
-    const same = (stored: Stored): boolean => sameSchema(stored, { schema, references });
-    const stored = [...byId.values()].find(same) ?? { id: byId.size + 1, schema, references, schemaType };
-    byId.set(stored.id, stored);
-    const known = versions.get(subject) ?? [];
-    if (!known.some(same)) versions.set(subject, [...known, stored]);
-    return stored;
+function answerTo(request: IncomingMessage, { authentication }: RegistryOptions, route: () => RegistryAnswer): RegistryAnswer {
+  if (authentication !== undefined && request.headers.authorization !== expectedAuthorization(authentication)) {
+    return { status: 401, body: { error_code: 401, message: 'Unauthorized' } };
   }
-
-  function answer({ method, path, body }: RegistryRequest): Answer {
-    const { pathname } = new URL(path, 'http://registry');
-    const parts = pathname.split('/').slice(1).map(decodeURIComponent);
-    const [resource, subject = '', section, version = ''] = parts;
-    if (method === 'GET' && resource === 'schemas' && subject === 'ids') return schemaById(Number(section));
-    if (resource === 'subjects' && method === 'GET' && subject === '') return { status: 200, body: [...versions.keys()] };
-    if (resource === 'subjects' && method === 'GET' && section === 'versions') return schemaByVersion(subject, version);
-    if (resource === 'subjects' && method === 'POST') return posted(subject, section === 'versions', body as Partial<Stored>);
-    return refusal(404, 404, 'HTTP 404 Not Found');
+  const contentType = request.headers['content-type']?.split(';')[0]?.trim();
+  if (request.method !== 'GET' && !ACCEPTED.includes(contentType ?? '')) {
+    return { status: 415, body: { error_code: 415, message: 'HTTP 415 Unsupported Media Type' } };
   }
-
-  function schemaById(id: number): Answer {
-    const stored = byId.get(id);
-    return stored === undefined ? refusal(404, 40_403, `Schema ${id} not found`) : { status: 200, body: described(stored) };
-  }
-
-  function schemaByVersion(subject: string, version: string): Answer {
-    const known = versions.get(subject);
-    if (known === undefined) return refusal(404, 40_401, `Subject '${subject}' not found.`);
-    if (version === '') return { status: 200, body: known.map((_, index) => index + 1) };
-    const stored = version === 'latest' ? known.at(-1) : known[Number(version) - 1];
-    if (stored === undefined) return refusal(404, 40_402, `Version ${version} not found.`);
-    return { status: 200, body: { subject, id: stored.id, version: known.indexOf(stored) + 1, ...described(stored) } };
-  }
-
-  function posted(subject: string, registering: boolean, { schema = '', references = [], schemaType }: Partial<Stored>): Answer {
-    if (!isJson(schema)) return refusal(422, 42_201, 'Invalid schema');
-    if (registering) return { status: 200, body: { id: register(subject, schema, references, schemaType).id } };
-    const known = versions.get(subject);
-    if (known === undefined) return refusal(404, 40_401, `Subject '${subject}' not found.`);
-    const index = known.findIndex((stored) => sameSchema(stored, { schema, references }));
-    const stored = known[index];
-    if (stored === undefined) return refusal(404, 40_403, 'Schema not found');
-    return { status: 200, body: { subject, id: stored.id, version: index + 1, ...described(stored) } };
-  }
-
-  return { byId, register, answer, texts: () => new Map([...versions].map(([subject, known]) => [subject, known.map(({ schema }) => schema)])) };
-}
-
-/** As Confluent's does, it leaves out what is the default. */
-function described({ schema, schemaType, references }: Stored): object {
-  return { schema, ...(schemaType === 'AVRO' ? {} : { schemaType }), ...(references.length === 0 ? {} : { references }) };
-}
-
-function sameSchema(left: Pick<Stored, 'schema' | 'references'>, right: Pick<Stored, 'schema' | 'references'>): boolean {
-  return left.schema === right.schema && JSON.stringify(left.references) === JSON.stringify(right.references);
-}
-
-function isJson(text: string): boolean {
   try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
+    return route();
+  } catch (error) {
+    if (error instanceof RegistryError) {
+      return error.answer;
+    }
+    return { status: 500, body: { error_code: 50001, message: String(error) } };
   }
 }
 
-function refusal(status: number, errorCode: number, message: string): Answer {
-  return { status, body: { error_code: errorCode, message } };
+function expectedAuthorization(authentication: NonNullable<RegistryOptions['authentication']>): string {
+  if ('bearer' in authentication) {
+    return `Bearer ${authentication.bearer}`;
+  }
+  const { username, password } = authentication.basic;
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+type Route = readonly [method: string, path: RegExp, answer: (subjects: RegistrySubjects, parts: readonly string[], body: string) => unknown];
+
+const ROUTES: readonly Route[] = [
+  ['GET', /^\/schemas\/ids\/([^/]+)$/u, (subjects, [id = '']) => subjects.schemaOf(Number(id))],
+  ['GET', /^\/schemas\/types$/u, () => ['AVRO']],
+  ['GET', /^\/subjects$/u, (subjects) => subjects.names()],
+  ['POST', /^\/subjects\/([^/]+)$/u, (subjects, [subject = ''], body) => subjects.lookUp(subject, schemaIn(body))],
+  ['GET', /^\/subjects\/([^/]+)\/versions$/u, (subjects, [subject = '']) => subjects.versionsOf(subject)],
+  ['POST', /^\/subjects\/([^/]+)\/versions$/u, (subjects, [subject = ''], body) => subjects.register(subject, schemaIn(body))],
+  ['GET', /^\/subjects\/([^/]+)\/versions\/([^/]+)$/u, (subjects, [subject = '', version = '']) => subjects.version(subject, version)],
+  ['GET', /^\/config$/u, (subjects) => ({ compatibilityLevel: subjects.compatibility() })],
+  ['PUT', /^\/config$/u, (subjects, _, body) => ({ compatibility: subjects.setCompatibility(levelIn(body)) })],
+  ['GET', /^\/config\/([^/]+)$/u, (subjects, [subject = '']) => ({ compatibilityLevel: subjects.compatibility(subject) })],
+  ['PUT', /^\/config\/([^/]+)$/u, (subjects, [subject = ''], body) => ({ compatibility: subjects.setCompatibility(levelIn(body), subject) })],
+];
+
+function route(subjects: RegistrySubjects, method: string, path: string, body: string): RegistryAnswer {
+  const { pathname } = new URL(path, 'http://registry');
+  const matching = ROUTES.filter(([, pattern]) => pattern.test(pathname));
+  const found = matching.find(([routeMethod]) => routeMethod === method);
+  if (found === undefined) {
+    const status = matching.length === 0 ? 404 : 405;
+    throw new RegistryError(status, status, status === 404 ? 'HTTP 404 Not Found' : 'HTTP 405 Method Not Allowed');
+  }
+  const [, pattern, answer] = found;
+  const parts = (pattern.exec(pathname) ?? []).slice(1).map(decodeURIComponent);
+  return { status: 200, body: answer(subjects, parts, body) };
+}
+
+function schemaIn(body: string): RegisteredSchema {
+  const { schema, schemaType, references } = parseBody(body);
+  if (typeof schema !== 'string') {
+    throw new RegistryError(422, 42201, 'Empty schema');
+  }
+  const type = typeof schemaType === 'string' ? { schemaType } : {};
+  return { schema, ...type, ...(Array.isArray(references) ? { references: references as readonly SchemaReference[] } : {}) };
+}
+
+function levelIn(body: string): string {
+  return String(parseBody(body)['compatibility']);
+}
+
+function parseBody(body: string): Readonly<Record<string, unknown>> {
+  try {
+    return Object(JSON.parse(body)) as Readonly<Record<string, unknown>>;
+  } catch {
+    throw new RegistryError(400, 400, 'HTTP 400 Bad Request');
+  }
 }
