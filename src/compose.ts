@@ -13,10 +13,12 @@ import { startModelServer, type ModelServer } from './models/model-server.ts';
 import { openRegistry } from './open-registry.ts';
 import { openStateStore } from './open-state-store.ts';
 import { openTransport } from './open-transport.ts';
+import { prepareTopics } from './prepare-topics.ts';
 import type { ProcessContext } from './process-context.ts';
 import { combineObservers, createLogObserver } from './observation/log-observer.ts';
 import { rejectionOf } from './pipeline/abort.ts';
 import { createCondition } from './pipeline/condition.ts';
+import { cloudEventSourceOf } from './pipeline/event-headers.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
 import { createNodeFileSystem } from './pipeline/node-file-system.ts';
 import { silentObserver, type RunnerObserver } from './pipeline/observe.ts';
@@ -28,6 +30,7 @@ import { createClusterStage, type ClusterPartition, type ClusterStage } from './
 import { followClusters } from './stages/cluster/cluster-follower.ts';
 import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts';
 import type { ClusterView } from './stages/cluster/view.ts';
+import { keptSnapshots, type KeptSnapshot } from './stages/cluster/kept-snapshots.ts';
 import { clusterStageName } from './stages/cluster/fold-record.ts';
 import type { FeaturesPartition } from './stages/cluster/state.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
@@ -56,7 +59,7 @@ export async function openAccess(configuration: Configuration, context: ProcessC
   const neededFrom = (partition: FeaturesPartition): Promise<bigint | undefined> => featuresNeededFrom(stateStore, partition);
   const transport = await openTransport(configuration, context, { fileSystem, role, neededFrom });
   try {
-    await transport.createTopics(allTopics.map((topic) => ({ topic, partitionCount })));
+    await prepareTopics(transport, configuration, context, role);
   } catch (error) {
     await transport.close();
     throw error;
@@ -83,6 +86,11 @@ export function clustersOf(access: Access, signal: AbortSignal): Promise<Cluster
   return followClusters({ transport: access.transport, stateStore: access.stateStore, stage: clusterStageOf(access) }, signal);
 }
 
+/** Every snapshot of the clusters that is kept, one after the other in memory. */
+export function snapshotsOf(access: Access, signal: AbortSignal): AsyncGenerator<KeptSnapshot> {
+  return keptSnapshots({ transport: access.transport, stateStore: access.stateStore, stage: clusterStageOf(access) }, signal);
+}
+
 /** Takes the items out of every collection: what was published of them up to now, and nothing later (SEMANTICS.md, rule 21). */
 export async function forgetItems(access: Access, itemIds: readonly string[]): Promise<void> {
   const { transport, codec, partitionCount } = access;
@@ -96,8 +104,9 @@ export async function forgetItems(access: Access, itemIds: readonly string[]): P
   await transport.append(forgetRecords(codec, partitionCount, itemIds, through));
 }
 
-function clusterStageOf({ codec, partitionCount }: Access): ClusterStage {
-  return createClusterStage({ codec, partitionCounts: { labels: partitionCount, clusterEvents: partitionCount, deadLetters: partitionCount } });
+function clusterStageOf({ codec, partitionCount, configuration }: Access): ClusterStage {
+  const partitionCounts = { labels: partitionCount, clusterEvents: partitionCount, deadLetters: partitionCount };
+  return createClusterStage({ codec, partitionCounts, cloudEventSource: cloudEventSource(configuration) });
 }
 
 export type Stages = {
@@ -235,8 +244,13 @@ function extractStageOf({ configuration, codec, partitionCount }: Access, models
     partitionCounts: new Map(allTopics.map((topic) => [topic, partitionCount])),
     previewLengthMax: configuration.extract.previewLengthMax,
     recordBytesMax: configuration.transport.recordBytesMax,
+    cloudEventSource: cloudEventSource(configuration),
     unrouted: configuration.extract.unrouted,
   });
+}
+
+function cloudEventSource({ output, group }: Configuration): string | undefined {
+  return output.cloudEvents ? cloudEventSourceOf(group) : undefined;
 }
 
 function startStage({ configuration, transport, stateStore, context }: Access, stage: Stage, observer: RunnerObserver = silentObserver): Promise<Runner> {

@@ -11,6 +11,7 @@ import { addDemoCommand } from './demo/demo.ts';
 import { addDlqCommand } from './dlq/dlq.ts';
 import { exitCodeOf, exitCodes, failureText, type ExitCode } from './failure.ts';
 import { addForgetCommand } from './forget.ts';
+import { addGroupsCommand } from './groups.ts';
 import { addHelpCommand, withExamples, withManualPages } from './help.ts';
 import { addLagCommand } from './lag.ts';
 import { addModelsCommand } from './models.ts';
@@ -20,6 +21,7 @@ import { addPublishCommand } from './publish/publish.ts';
 import { addReplayCommand } from './replay/replay.ts';
 import { addRunCommand } from './run.ts';
 import { addTailCommand } from './tail.ts';
+import { addTopicsCommand } from './topics.ts';
 import { addValidateCommand } from './validate.ts';
 
 /** @param parameters what stands after the program's name. */
@@ -63,6 +65,8 @@ export async function createProgram(commandLine: CommandLine): Promise<Command> 
   addDlqCommand(program, commandLine);
   addReplayCommand(program, commandLine);
   addLagCommand(program, commandLine);
+  addGroupsCommand(program, commandLine);
+  addTopicsCommand(program, commandLine);
   addValidateCommand(program, commandLine);
   addModelsCommand(program, commandLine);
   addCompletionCommand(program, commandLine);

@@ -5,6 +5,7 @@ import type { SettingPath, UnlocatedMistake } from './mistakes.ts';
 import { checkRegistry } from './registry-checks.ts';
 import type { Settings } from './settings.ts';
 import { checkState } from './state-checks.ts';
+import { checkTransport } from './transport-checks.ts';
 
 /** The kinds of task, as the configuration needs to know them. */
 export type KnownTask = { readonly name: string; readonly accepts: readonly string[]; readonly produces: 'features' | 'label' };
@@ -21,6 +22,7 @@ export function checkRoutes(configuration: Settings, tasks: readonly KnownTask[]
   reportRepeated(configuration.collections.map((collection) => collection.name), ['collections'], report);
   const routes = configuration.routes.map((route, index) => checkRoute(route, ['routes', index], configuration, tasks, report));
   checkCollections(configuration, report);
+  checkTransport(configuration.transport, report);
   checkRegistry(configuration.registry, report);
   checkState(configuration.state, report);
   return { routes, mistakes };

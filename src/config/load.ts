@@ -6,6 +6,7 @@ import { configErrors, type ConfigErrorCode } from '../core/errors/config.ts';
 import type { Route } from '../core/routes.ts';
 import { checkRoutes, type KnownTask } from './checks.ts';
 import { parseConfigurationDocument } from './document.ts';
+import { withResolvedPaths } from './file-paths.ts';
 import { inFileOrder, located, pathText, type ConfigurationMistake, type LineOf, type SettingPath, type UnlocatedMistake } from './mistakes.ts';
 import { applyOverrides, type Overrides } from './overrides.ts';
 import { repairedSettings } from './repair.ts';
@@ -43,7 +44,7 @@ export function parseConfiguration(text: string, options: LoadOptions): LoadedCo
   const checked = checkRoutes(parsed.data, options.tasks);
   const mistakes = [...document.mistakes, ...overrideMistakes, ...located(checked.mistakes, document.lineOf)];
   if (mistakes.length > 0) return refused(mistakes);
-  const configuration = freeze(resolvePaths({ ...parsed.data, routes: checked.routes }, dirname(resolve(options.file))));
+  const configuration = freeze(withResolvedPaths({ ...parsed.data, routes: checked.routes }, dirname(resolve(options.file))));
   return { configuration, mistakes: [], lineOf: document.lineOf };
 }
 
@@ -67,44 +68,6 @@ function refused(mistakes: readonly ConfigurationMistake[]): LoadedConfiguration
 
 function isTree(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function resolvePaths(configuration: Configuration, base: string): Configuration {
-  return {
-    ...configuration,
-    dataDirectory: resolve(base, configuration.dataDirectory),
-    schemaDirectories: configuration.schemaDirectories.map((directory) => resolve(base, directory)),
-    registry: configuration.registry && registryPaths(configuration.registry, base),
-    state: statePaths(configuration.state, base),
-    media: { ...configuration.media, directories: configuration.media.directories.map((directory) => resolve(base, directory)) },
-    models: Object.fromEntries(
-      Object.entries(configuration.models).map(([name, model]) => [name, { ...model, directory: resolve(base, model.directory) }]),
-    ),
-  };
-}
-
-function registryPaths(registry: NonNullable<Settings['registry']>, base: string): NonNullable<Settings['registry']> {
-  const file = <Name extends string>(name: Name, path: string | undefined): Partial<Record<Name, string>> =>
-    path === undefined ? {} : ({ [name]: resolve(base, path) } as Record<Name, string>);
-  const { auth, tls } = registry;
-  return {
-    ...registry,
-    auth: {
-      ...(auth.basic === undefined ? {} : { basic: { ...auth.basic, ...file('passwordFile', auth.basic.passwordFile) } }),
-      ...(auth.bearer === undefined ? {} : { bearer: { ...auth.bearer, ...file('tokenFile', auth.bearer.tokenFile) } }),
-    },
-    tls: { ...file('caFile', tls.caFile), ...file('certificateFile', tls.certificateFile), ...file('keyFile', tls.keyFile) },
-  };
-}
-
-function statePaths(state: Settings['state'], base: string): Settings['state'] {
-  if (state.kind === 'directory') return state;
-  const { sasTokenFile, connectionStringFile } = state;
-  return {
-    ...state,
-    ...(sasTokenFile === undefined ? {} : { sasTokenFile: resolve(base, sasTokenFile) }),
-    ...(connectionStringFile === undefined ? {} : { connectionStringFile: resolve(base, connectionStringFile) }),
-  };
 }
 
 function freeze<Value>(value: Value): Value {

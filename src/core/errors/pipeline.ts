@@ -41,7 +41,13 @@ export const pipelineErrors = {
     cause: 'configuration',
     retryable: false,
     summary: 'A topic, or a partition of it, does not exist.',
-    remedy: 'Create it first (`run` creates the topics of its configuration), or correct its name.',
+    remedy: 'Create it first (`labelstream topics create`; on the embedded log `run` does it), or correct its name.',
+  },
+  LS_TRANSPORT_TOPIC_SETTINGS: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'Topics are missing, or have settings with which records would be lost, refused or misdated.',
+    remedy: 'Mend what is listed (`labelstream topics check` lists it again), or make what is missing with `labelstream topics create`.',
   },
   LS_TRANSPORT_TOPIC_INVALID: {
     cause: 'configuration',

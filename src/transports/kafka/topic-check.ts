@@ -1,0 +1,105 @@
+/**
+ * What must be true of topics before a stage may read and write them, judged from their settings: who finds out later finds out by losing
+ * records (SEMANTICS.md, rules 11, 13, 17 and 22). Pure.
+ */
+import { eventTopics, isRerunTopic, topics } from '../../core/topics.ts';
+import type { RecordLimits } from '../../pipeline/record-limits.ts';
+import type { TopicExpectations, TopicFinding } from '../../pipeline/transport.ts';
+import { messageBytes, type TopicSettings } from './topics.ts';
+
+export type TopicSituation = {
+  readonly expectations: TopicExpectations;
+  /** Those that exist. */
+  readonly settings: ReadonlyMap<string, TopicSettings>;
+  readonly limits: RecordLimits;
+};
+
+type Judge = (found: TopicSettings, situation: TopicSituation, partitionCount: number) => TopicFinding | undefined;
+
+export function judgeTopics(situation: TopicSituation): readonly TopicFinding[] {
+  return situation.expectations.topics.flatMap(({ topic, partitionCount }) => {
+    const found = situation.settings.get(topic);
+    if (found === undefined) return [missing(topic)];
+    return judges.flatMap((judge) => judge(found, situation, partitionCount) ?? []);
+  });
+}
+
+const missing = (topic: string): TopicFinding => ({
+  topic, setting: 'topic', severity: 'error', message: 'the topic does not exist, or may not be seen by this user',
+  remedy: 'make it: labelstream topics create -c FILE; or grant Describe on it',
+});
+
+const judges: readonly Judge[] = [partitions, timestamps, compaction, messageLimit, deadLetterLimit, retention, retentionBytes];
+
+function partitions({ topic, partitionCount }: TopicSettings, _situation: TopicSituation, expected: number): TopicFinding | undefined {
+  if (partitionCount === expected) return undefined;
+  return {
+    topic, setting: 'partitions', severity: 'error', message: `${partitionCount} partitions, where transport.partitionCount says ${expected}`,
+    remedy: 'set transport.partitionCount to what the topics have; adding partitions moves keys, so a topic keeps its number',
+  };
+}
+
+function timestamps({ topic, timestampType }: TopicSettings): TopicFinding | undefined {
+  if (timestampType === 'LogAppendTime') return undefined;
+  return {
+    topic, setting: 'message.timestamp.type', severity: 'error', message: `${timestampType}: records have the time that their producer says`,
+    remedy: `kafka-configs.sh --alter --topic ${topic} --add-config message.timestamp.type=LogAppendTime`,
+  };
+}
+
+function compaction({ topic, cleanupPolicy }: TopicSettings): TopicFinding | undefined {
+  if (!cleanupPolicy.split(',').includes('compact')) return undefined;
+  return {
+    topic, setting: 'cleanup.policy', severity: 'error', message: `${cleanupPolicy}: compaction removes records that are still needed`,
+    remedy: `kafka-configs.sh --alter --topic ${topic} --add-config cleanup.policy=delete`,
+  };
+}
+
+/** Of inputs it only says how large a record can be published at all. */
+function messageLimit({ topic, messageBytesMax }: TopicSettings, { limits }: TopicSituation): TopicFinding | undefined {
+  const needed = messageBytes(limits.bytesMax(topic));
+  if (messageBytesMax >= needed) return undefined;
+  return {
+    topic, setting: 'max.message.bytes', severity: isWrittenByUs(topic) ? 'error' : 'warning',
+    message: `${messageBytesMax}, where a record may take ${needed} by transport.recordBytesMax`,
+    remedy: `kafka-configs.sh --alter --topic ${topic} --add-config max.message.bytes=${needed}; or lower transport.recordBytesMax`,
+  };
+}
+
+/** A dead letter holds its input whole: what an input topic takes, the topic of dead letters must take, too. */
+function deadLetterLimit({ topic, messageBytesMax }: TopicSettings, { settings, limits }: TopicSituation): TopicFinding | undefined {
+  if (topic !== topics.deadLetters) return undefined;
+  const extra = limits.bytesMax(topics.deadLetters) - limits.bytesMax(topics.media);
+  const largest = Math.max(...eventTopics.map((name) => settings.get(name)?.messageBytesMax ?? 0));
+  if (messageBytesMax >= largest + extra) return undefined;
+  return {
+    topic, setting: 'max.message.bytes', severity: 'error',
+    message: `${messageBytesMax}, where an input topic takes records of ${largest}: one that cannot be processed could not become a dead letter`,
+    remedy: `kafka-configs.sh --alter --topic ${topic} --add-config max.message.bytes=${largest + extra}`,
+  };
+}
+
+/** The newest three snapshots are kept: until the oldest of them is replaced its records may be asked for. */
+const snapshotsCovered = 4;
+
+function retention({ topic, retentionMs }: TopicSettings, { expectations }: TopicSituation): TopicFinding | undefined {
+  if (topic !== topics.features || retentionMs < 0) return undefined;
+  const needed = snapshotsCovered * expectations.snapshotIntervalMs;
+  if (retentionMs >= needed) return undefined;
+  return {
+    topic, setting: 'retention.ms', severity: 'error', message: `${retentionMs} ms: clusters could not be restored, since snapshots are up to ${expectations.snapshotIntervalMs} ms apart`,
+    remedy: `kafka-configs.sh --alter --topic ${topic} --add-config retention.ms=${Math.max(needed, 604_800_000)}; or shorten cluster.snapshotIntervalMs`,
+  };
+}
+
+function retentionBytes({ topic, retentionBytes: bytes }: TopicSettings): TopicFinding | undefined {
+  if (topic !== topics.features || bytes < 0) return undefined;
+  return {
+    topic, setting: 'retention.bytes', severity: 'warning', message: `${bytes}: under load records could go before a snapshot holds them`,
+    remedy: `kafka-configs.sh --alter --topic ${topic} --add-config retention.bytes=-1, and bound it by retention.ms`,
+  };
+}
+
+function isWrittenByUs(topic: string): boolean {
+  return isRerunTopic(topic) || !eventTopics.some((name) => name === topic);
+}

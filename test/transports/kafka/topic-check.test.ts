@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { allTopics, topics } from '../../../src/core/topics.ts';
+import { recordLimits } from '../../../src/pipeline/record-limits.ts';
+import { judgeTopics } from '../../../src/transports/kafka/topic-check.ts';
+import { messageBytes, type TopicSettings } from '../../../src/transports/kafka/topics.ts';
+
+const limits = recordLimits(1_000_000);
+const expectations = { topics: allTopics.map((topic) => ({ topic, partitionCount: 4 })), snapshotIntervalMs: 60_000 };
+
+function good(topic: string): TopicSettings {
+  return {
+    topic, incarnation: 'x', partitionCount: 4, timestampType: 'LogAppendTime', messageBytesMax: messageBytes(limits.bytesMax(topic)),
+    retentionMs: 604_800_000, retentionBytes: -1, cleanupPolicy: 'delete',
+  };
+}
+
+function findings(changes: Readonly<Record<string, Partial<TopicSettings> | null>>): readonly string[] {
+  const settings = new Map(allTopics.flatMap((topic) => (changes[topic] === null ? [] : [[topic, { ...good(topic), ...changes[topic] }]])));
+  return judgeTopics({ expectations, settings, limits }).map(({ topic, setting, severity }) => `${severity} ${topic} ${setting}`);
+}
+
+test('topics as they are made are as they must be', () => {
+  expect(findings({})).toEqual([]);
+});
+
+test.for([
+  ['a missing topic', { labels: null }, ['error labels topic']],
+  ['another partition count', { labels: { partitionCount: 6 } }, ['error labels partitions']],
+  ['timestamps of producers', { 'text.events': { timestampType: 'CreateTime' } }, ['error text.events message.timestamp.type']],
+  ['compaction', { features: { cleanupPolicy: 'compact,delete' } }, ['error features cleanup.policy']],
+  ['an output that would not fit', { labels: { messageBytesMax: 1_000_000 } }, ['error labels max.message.bytes']],
+  ['an input that can only be small', { 'text.events': { messageBytesMax: 100_000 } }, ['warning text.events max.message.bytes']],
+  ['inputs that would not fit into a dead letter', { 'text.events': { messageBytesMax: 5_000_000 } }, ['error dead-letters max.message.bytes']],
+  ['features that go before a snapshot holds them', { features: { retentionMs: 200_000 } }, ['error features retention.ms']],
+  ['features that are kept for ever', { features: { retentionMs: -1 } }, []],
+  ['features that go by size', { features: { retentionBytes: 1_000_000 } }, ['warning features retention.bytes']],
+  ['retention of another topic', { labels: { retentionMs: 1_000, retentionBytes: 1_000 } }, []],
+] as const)('%s', ([, changes, expected]) => {
+  expect(findings(changes)).toEqual(expected);
+});
+
+test('what is wrong with several topics is told in their order, each with a remedy that names it', () => {
+  const settings = new Map([[topics.text, { ...good(topics.text), timestampType: 'CreateTime', cleanupPolicy: 'compact' }]]);
+  const told = judgeTopics({ expectations, settings, limits });
+  expect(new Set(told.map(({ topic }) => topic)).size).toBe(allTopics.length);
+  expect(told.filter(({ topic }) => topic === topics.text)).toHaveLength(2);
+  for (const { remedy, topic, setting } of told) expect(remedy).toMatch(setting === 'topic' ? /topics create/ : new RegExp(`--topic ${topic} `));
+});
