@@ -4,6 +4,7 @@
  */
 import { topics } from '../core/topics.ts';
 import { deadLetterHeaderBytesMax } from './dead-letter.ts';
+import { eventHeaderBytesMax } from './event-headers.ts';
 
 export type RecordLimits = {
   readonly bytesMax: (topic: string) => number;
@@ -15,7 +16,8 @@ const kibibyte = 1024;
 /**
  * What is written for a stage to read again. `parked`: an input and its origin, below 2 KiB. `redrive`: a dead letter, its headers under other
  * names. `replay`: an input with its origin and the steps to run. `features`: of a deleted input ids alone (of 2 KiB
- * each) with names from the configuration, which need room where the setting is small; a result keeps to the setting itself.
+ * each) with names from the configuration, which need room where the setting is small; a result keeps to the setting itself, without
+ * its headers.
  */
 const readAgainBytes = 32 * kibibyte;
 /** Of whatever a stage reads, with the headers that say why. */
@@ -31,6 +33,8 @@ export function recordLimits(inputBytesMax: number): RecordLimits {
   if (readAgain + deadLetterHeaderBytesMax > deadLetters) throw new Error('the largest record that a stage reads does not fit into a dead letter');
   // The id of the dead letter, and the steps, need no more than the reason that they take the place of.
   if (deadLetterHeaderBytesMax > readAgainBytes) throw new Error('a dead letter does not fit into the topic that it is redriven to');
+  // Of a deleted input the ids and names are the other half.
+  if (eventHeaderBytesMax > readAgainBytes / 2) throw new Error('the headers of an event do not fit beside it');
   const ofStages = new Map<string, number>([
     [topics.parked, readAgain],
     [topics.redrive, readAgain],

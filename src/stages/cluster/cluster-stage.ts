@@ -7,6 +7,7 @@ import type { Define } from '../../core/events.generated.ts';
 import { hashId } from '../../core/ids.ts';
 import { noHeaders, type OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
+import { createEventHeaders } from '../../pipeline/event-headers.ts';
 import type { FoldPartition, FoldStage } from '../../pipeline/stage.ts';
 import { canonicalDefinition, checkDefinition, type DefinitionVerdict } from './definitions.ts';
 import { clusterStageName, foldRecord, type ClusterObserver } from './fold-record.ts';
@@ -21,6 +22,8 @@ export type ClusterStageOptions = {
   /** Of the topics that the stage writes to. */
   readonly partitionCounts: PartitionCounts;
   readonly observer?: ClusterObserver;
+  /** The `ce_source` of what it makes; absent: no CloudEvents. */
+  readonly cloudEventSource?: string | undefined;
 };
 
 export type ClusterPartition = FoldPartition & {
@@ -41,9 +44,9 @@ export function createClusterStage(options: ClusterStageOptions): ClusterStage {
   };
 }
 
-function openPartition({ codec, partitionCounts, observer = {} }: ClusterStageOptions, partition: FeaturesPartition): ClusterPartition {
+function openPartition({ codec, partitionCounts, observer = {}, cloudEventSource }: ClusterStageOptions, partition: FeaturesPartition): ClusterPartition {
   const state = emptyState(partition);
-  const context = { codec, partitionCounts, observer };
+  const context = { codec, partitionCounts, observer, eventHeaders: createEventHeaders(cloudEventSource) };
   return {
     fold: async (records) => {
       const outputs: (readonly OutputRecord[])[] = [];

@@ -10,6 +10,7 @@ import type { Origin } from '../../core/events.generated.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import type { ConsumedRecord, OutputRecord } from '../../core/records.ts';
 import { deadLetter } from '../../pipeline/dead-letter.ts';
+import type { EventHeaders } from '../../pipeline/event-headers.ts';
 import { headerNames } from '../../pipeline/headers.ts';
 import { checkControl } from './fold-control.ts';
 import { applyFeature, checkFeature, type DropReason } from './fold-feature.ts';
@@ -29,6 +30,7 @@ export type ClusterObserver = {
 export type FoldContext = {
   readonly codec: Pick<Codec, 'encode' | 'decode' | 'schemaIdOf'>;
   readonly partitionCounts: PartitionCounts;
+  readonly eventHeaders: EventHeaders;
   readonly observer: ClusterObserver;
 };
 
@@ -46,9 +48,8 @@ export function foldRecord(context: FoldContext, state: PartitionState, record: 
   const changes: RecordChanges = { state, sequence: record.sequence, timeMs, ...causesOf(verdict), byCollection: new Map() };
   verdict.apply(changes);
   enforceWindows(changes);
-  return inCollectionOrder(changes).flatMap((noted) =>
-    collectionOutputs(context, state, record.sequence, settleCollection(changes, noted)),
-  );
+  const cause = { sequence: record.sequence, headers: record.headers, itemId: verdict.isFeature === true ? verdict.cause : undefined };
+  return inCollectionOrder(changes).flatMap((noted) => collectionOutputs(context, state, cause, settleCollection(changes, noted)));
 }
 
 /** The cause of what a record lets expire in collections that it does not concern is not its item. */

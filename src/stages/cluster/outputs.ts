@@ -3,8 +3,9 @@ import type { Codec } from '../../codec/codec.ts';
 import { clusterEventId, collectionIdentity, labelEventId } from '../../core/ids.ts';
 import type { ClusterEvent, LabelEvent } from '../../core/events.generated.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
-import { noHeaders, type OutputRecord } from '../../core/records.ts';
+import { noHeaders, type Headers, type OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
+import type { EventHeaders } from '../../pipeline/event-headers.ts';
 import type { PartitionState } from './state.ts';
 import type { ClusterChange, SettledCollection } from './settle.ts';
 
@@ -13,28 +14,34 @@ const assignmentTask = 'cluster-assignment';
 
 export type PartitionCounts = { readonly labels: number; readonly clusterEvents: number; readonly deadLetters: number };
 
-export type Publisher = { readonly codec: Pick<Codec, 'encode'>; readonly partitionCounts: PartitionCounts };
+export type Publisher = { readonly codec: Pick<Codec, 'encode'>; readonly partitionCounts: PartitionCounts; readonly eventHeaders: EventHeaders };
 
-/** The collection's cluster events, then its assignments. */
-export function collectionOutputs(
-  publisher: Publisher,
-  state: PartitionState,
-  sequence: bigint,
-  settled: SettledCollection,
-): readonly OutputRecord[] {
+/** The record that is folded. `itemId`: of the item that it is about, where it is about one. */
+export type FoldedCause = { readonly sequence: bigint; readonly headers: Headers; readonly itemId: string | undefined };
+
+/**
+ * The collection's cluster events, then its assignments. What is told of the record's own item, and of clusters because of it, belongs to its
+ * trace; what other items are told because of it does not: their traces are others.
+ */
+export function collectionOutputs(publisher: Publisher, state: PartitionState, record: FoldedCause, settled: SettledCollection): readonly OutputRecord[] {
+  const { codec, partitionCounts, eventHeaders } = publisher;
+  const { sequence } = record;
+  const traceOf = (itemId: string): Headers => (itemId === record.itemId ? record.headers : noHeaders);
   const events = settled.clusterChanges.map((change, index) => {
     const event = clusterEvent(state, sequence, settled, change, index);
-    return output(topics.clusterEvents, event.collection, publisher.partitionCounts.clusterEvents, publisher.codec.encode('ClusterEvent', event));
+    const headers = eventHeaders('ClusterEvent', event.id, traceOf(settled.cause));
+    return output(topics.clusterEvents, event.collection, partitionCounts.clusterEvents, codec.encode('ClusterEvent', event), headers);
   });
   const labels = settled.assignments.map((told) => {
     const event = labelEvent(state, sequence, settled, told);
-    return output(topics.labels, event.inputId, publisher.partitionCounts.labels, publisher.codec.encode('LabelEvent', event));
+    const headers = eventHeaders('LabelEvent', event.id, traceOf(event.itemId));
+    return output(topics.labels, event.inputId, partitionCounts.labels, codec.encode('LabelEvent', event), headers);
   });
   return [...events, ...labels];
 }
 
-function output(topic: string, key: string, partitionCount: number, value: Buffer): OutputRecord {
-  return { topic, partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value, headers: noHeaders };
+function output(topic: string, key: string, partitionCount: number, value: Buffer, headers: Headers): OutputRecord {
+  return { topic, partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value, headers };
 }
 
 function clusterEvent(

@@ -17,5 +17,7 @@ export type ExtractOptions = {
   readonly partitionCounts: ReadonlyMap<string, number>;
   readonly previewLengthMax: number;
   readonly recordBytesMax: number;
+  /** The `ce_source` of what it makes; absent: no CloudEvents. */
+  readonly cloudEventSource?: string | undefined;
   readonly unrouted: 'dead-letter' | 'drop';
 };

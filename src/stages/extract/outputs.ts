@@ -4,10 +4,11 @@ import { extractError } from '../../core/errors/extract.ts';
 import type { FeatureEvent, LabelEvent, Origin } from '../../core/events.generated.ts';
 import { featureEventId, itemIdOf, labelEventId } from '../../core/ids.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
-import { noHeaders, recordBytes, type ConsumedRecord, type OutputRecord } from '../../core/records.ts';
+import { noHeaders, recordBytes, type ConsumedRecord, type Headers, type OutputRecord } from '../../core/records.ts';
 import { routeStepName, type Route, type RouteStep } from '../../core/routes.ts';
 import { isRerunTopic, topics } from '../../core/topics.ts';
 import { deadLetter } from '../../pipeline/dead-letter.ts';
+import { createEventHeaders } from '../../pipeline/event-headers.ts';
 import { encodeOrigin, headerNames, originOf } from '../../pipeline/headers.ts';
 import type { InputEvent } from './input-event.ts';
 import type { ExtractOptions } from './options.ts';
@@ -26,17 +27,25 @@ export type ExtractOutputs = ReturnType<typeof createExtractOutputs>;
 
 export function createExtractOutputs(options: ExtractOptions) {
   const partitionOf = (topic: string, key: string | Buffer | null): number => partitionForKey(key ?? '', options.partitionCounts.get(topic) ?? 1);
-  const keyed = (topic: string, key: string, value: Buffer): OutputRecord => ({
-    topic, partition: partitionOf(topic, key), key: Buffer.from(key), value, headers: noHeaders,
+  const eventHeaders = createEventHeaders(options.cloudEventSource);
+  const keyed = (topic: string, key: string, value: Buffer, headers: Headers): OutputRecord => ({
+    topic, partition: partitionOf(topic, key), key: Buffer.from(key), value, headers,
   });
 
+  function label(record: ConsumedRecord, context: ResultContext, result: LabelEvent['result']): OutputRecord {
+    const event = labelEvent(options, context, result);
+    return keyed(topics.labels, event.itemId, options.codec.encode('LabelEvent', event), eventHeaders('LabelEvent', event.id, record.headers));
+  }
+
   /** CLUSTER may refuse it, and is then to tell the attempts before, too, and what it comes of. */
-  function feature(record: ConsumedRecord, family: string, index: number, value: Buffer): OutputRecord {
+  function feature(record: ConsumedRecord, event: FeatureEvent): OutputRecord {
     const { attempts, redriveCause } = rerunOf(record);
-    const headers = new Map<string, Buffer>();
-    if (attempts > 0) headers.set(headerNames.runAttempts, Buffer.from(String(attempts)));
-    if (redriveCause !== undefined) headers.set(headerNames.redriveCause, Buffer.from(`${redriveCause} ${index}`));
-    return { ...keyed(topics.features, family, value), headers };
+    const ofEvent = eventHeaders('FeatureEvent', event.id, record.headers);
+    const ofRerun: [string, Buffer][] = [];
+    if (attempts > 0) ofRerun.push([headerNames.runAttempts, Buffer.from(String(attempts))]);
+    if (redriveCause !== undefined) ofRerun.push([headerNames.redriveCause, Buffer.from(`${redriveCause} ${event.read.index}`)]);
+    const headers = ofRerun.length === 0 ? ofEvent : new Map([...ofRerun, ...ofEvent]);
+    return keyed(topics.features, event.family, options.codec.encode('FeatureEvent', event), headers);
   }
 
   function dead(record: ConsumedRecord, thrown: unknown, failed?: Partial<Omit<FailedSteps, 'error'>>): OutputRecord {
@@ -68,10 +77,12 @@ export function createExtractOutputs(options: ExtractOptions) {
     result: (record: ConsumedRecord, context: ResultContext, done: StepResult): OutputRecord => {
       const output =
         done.result.kind === 'label'
-          ? keyed(topics.labels, itemIdOf(context.input.event), labelValue(options, context, done.result.result))
-          : feature(record, familyOf(context.step), context.index, featureValue(options, record, context, done, done.result.vector));
-      if (recordBytes(output) <= options.recordBytesMax) return output;
-      const message = `the result of ${context.routeStep} has ${recordBytes(output)} bytes; at most ${options.recordBytesMax} are allowed`;
+          ? label(record, context, done.result.result)
+          : feature(record, resultFeature(options, record, context, done, done.result.vector));
+      // The headers of events have room of their own (record-limits.ts): whoever sends a trace along loses no result by that.
+      const bytes = recordBytes({ ...output, headers: noHeaders });
+      if (bytes <= options.recordBytesMax) return output;
+      const message = `the result of ${context.routeStep} has ${bytes} bytes; at most ${options.recordBytesMax} are allowed`;
       const error = extractError('LS_EXTRACT_OUTPUT_TOO_LARGE', message, { routeStep: context.routeStep });
       return dead(record, error, { task: context.step.task, attempt: 1, routeSteps: [context.routeStep], results: {} });
     },
@@ -83,7 +94,7 @@ export function createExtractOutputs(options: ExtractOptions) {
       }
       return [...steps].map(([family, routeStep], index) => {
         const event = featureEvent(record, { input, origin, routeStep, family, index });
-        return feature(record, family, index, options.codec.encode('FeatureEvent', { ...event, attributes: {}, deleted: true }));
+        return feature(record, { ...event, attributes: {}, deleted: true });
       });
     },
   };
@@ -103,11 +114,11 @@ function familyOf(step: RouteStep): string {
   return step.collection?.text ?? '';
 }
 
-function labelValue(options: ExtractOptions, context: ResultContext, result: LabelEvent['result']): Buffer {
+function labelEvent(options: ExtractOptions, context: ResultContext, result: LabelEvent['result']): LabelEvent {
   const model = options.models.describe(context.step.model);
   const revision = { epoch: 0, number: BigInt(options.revisions.get(context.step.model) ?? 1) };
   const itemId = itemIdOf(context.input.event);
-  return options.codec.encode('LabelEvent', {
+  return {
     id: labelEventId(context.origin, context.routeStep, '', '', revision),
     inputId: itemId,
     itemId,
@@ -118,12 +129,12 @@ function labelValue(options: ExtractOptions, context: ResultContext, result: Lab
     modelVersion: model.version,
     revision,
     result,
-  });
+  };
 }
 
-function featureValue(options: ExtractOptions, record: ConsumedRecord, context: ResultContext, done: StepResult, vector: Float32Array): Buffer {
+function resultFeature(options: ExtractOptions, record: ConsumedRecord, context: ResultContext, done: StepResult, vector: Float32Array): FeatureEvent {
   const model = options.models.describe(context.step.model);
-  return options.codec.encode('FeatureEvent', {
+  return {
     ...featureEvent(record, { ...context, family: familyOf(context.step) }),
     collection: done.collection ?? '',
     model: model.model,
@@ -131,7 +142,7 @@ function featureValue(options: ExtractOptions, record: ConsumedRecord, context: 
     vector: littleEndianBytes(vector),
     dimensions: vector.length,
     preview: previewOf(context.input, options.previewLengthMax),
-  });
+  };
 }
 
 /** What a person recognises the item by: the start of a text, the path of a file where its producer tells it. */

@@ -2,8 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
 import { partitionForKey } from '../../../src/core/partitioning.ts';
+import type { OutputRecord } from '../../../src/core/records.ts';
+import { createClusterStage } from '../../../src/stages/cluster/cluster-stage.ts';
 import {
-  assignmentIn, assignmentsIn, codesOf, define, feature, openFold, openWithItems, originAt, partitionCounts, recordAt,
+  assignmentIn, assignmentsIn, codec, codesOf, decodeOutputs, define, feature, features, openFold, openWithItems, originAt, partitionCounts, recordAt,
 } from './fold-harness.ts';
 
 const line = [[0, 0], [0.5, 0], [1, 0]];
@@ -44,6 +46,28 @@ describe('features', () => {
       expect(partition).toBe(partitionForKey(key!, count));
       expect(topic === 'labels' || key!.toString() === 'news-en').toBe(true);
     }
+  });
+
+  it('bring their trace to what is told of their item and of clusters because of it, and to no other item', async () => {
+    const traceparent = Buffer.from('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01');
+    const stage = createClusterStage({ codec, partitionCounts, cloudEventSource: '/labelstream/g' });
+    const fold = async (): Promise<readonly OutputRecord[]> => {
+      const partition = stage.open(features);
+      const events = [define(), ...line.map((at, index) => feature({ item: 'abc'.charAt(index), at, origin: index }))];
+      const records = events.map((event, sequence) => recordAt(sequence, { event }));
+      const last = { ...records[3]!, headers: new Map([['traceparent', traceparent], ['other', Buffer.from('x')]]) };
+      return (await partition.fold([...records.slice(0, 3), last])).at(-1)!;
+    };
+    const outputs = await fold();
+    const { labels, clusterEvents } = decodeOutputs(outputs);
+    const told = outputs.map(({ headers }) => [headers.get('ce_id')?.toString(), headers.get('ce_type')?.toString(), headers.get('traceparent')]);
+    expect(told).toEqual([
+      [clusterEvents[0]!.id, 'labelstream.v1.ClusterEvent', traceparent],
+      ...labels.map(({ id, itemId }) => [id, 'labelstream.v1.LabelEvent', itemId === 'test/c' ? traceparent : undefined]),
+    ]);
+    expect(labels.map(({ itemId }) => itemId)).toEqual(['test/a', 'test/b', 'test/c']);
+    expect(outputs.some(({ headers }) => headers.has('other'))).toBe(false);
+    expect(await fold(), 'once more').toEqual(outputs);
   });
 
   it('of one read coordinate count once', async () => {

@@ -2,11 +2,12 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { openCodec, type Codec } from '../../../src/codec/codec.ts';
 import type { FeatureEvent, LabelEvent, RecordEvent, TextEvent } from '../../../src/core/events.generated.ts';
 import { LabelstreamError } from '../../../src/core/errors/error.ts';
-import type { ConsumedRecord, OutputRecord } from '../../../src/core/records.ts';
+import { recordBytes, type ConsumedRecord, type OutputRecord } from '../../../src/core/records.ts';
 import { orderSteps, type Route } from '../../../src/core/routes.ts';
 import { compileTemplate } from '../../../src/core/templates.ts';
 import type { ModelInput, ModelOutput, Models } from '../../../src/models/model-port.ts';
 import { encodeOrigin, headerNames } from '../../../src/pipeline/headers.ts';
+import { recordLimits } from '../../../src/pipeline/record-limits.ts';
 import type { Processed } from '../../../src/pipeline/stage.ts';
 import { createExtractStage } from '../../../src/stages/extract/extract-stage.ts';
 import { createMediaContent } from '../../../src/stages/extract/media-content.ts';
@@ -270,6 +271,36 @@ describe('failures', () => {
     const controller = new AbortController();
     controller.abort(new Error('parked'));
     await expect(process(consumed(codec.encode('TextEvent', text())), {}, controller.signal)).rejects.toThrow('parked');
+  });
+});
+
+describe('the headers of an input', () => {
+  const trace = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', tracestate: `a=${'x'.repeat(255)},b=${'x'.repeat(252)}` };
+  const sent = { ...trace, ce_id: 'theirs', ce_type: 'com.example.note', 'content-type': 'avro/binary' };
+  const traced = (fields: Partial<ConsumedRecord> = {}, event = text()): ConsumedRecord =>
+    consumed(codec.encode('TextEvent', event), { headers: new Map(Object.entries(sent).map(([name, value]) => [name, Buffer.from(value)])), ...fields });
+  const texts = (output: OutputRecord | undefined): object => Object.fromEntries([...(output?.headers ?? [])].map(([name, value]) => [name, value.toString()]));
+
+  test('that name its trace go with all that comes of it; others stay with its own bytes', async () => {
+    const { outputs } = await process(traced());
+    expect(outputs.map(texts)).toEqual([trace, trace]);
+    expect((await process(traced())).outputs).toEqual(outputs);
+    const [deleted] = (await process(traced({}, text({ deleted: true })))).outputs;
+    expect(texts(deleted)).toEqual(trace);
+    expect(texts((await process(traced({ value: Buffer.from('poison') }))).outputs[0])).toMatchObject(sent);
+    const [again] = (await process(traced({ topic: 'replay', headers: new Map([...traced().headers, [headerNames.runAttempts, Buffer.from('2')]]) }))).outputs.slice(-1);
+    expect(texts(again)).toEqual({ [headerNames.runAttempts]: '2', ...trace });
+  });
+
+  test('push no result over its limit', async () => {
+    const bare = (await process(consumed(traced().value))).outputs;
+    const recordBytesMax = Math.max(...bare.map(recordBytes));
+    const { outputs } = await process(traced(), { recordBytesMax, cloudEventSource: '/labelstream/g' });
+    expect(outputs.map(({ topic }) => topic)).toEqual(['labels', 'features']);
+    expect(outputs.map(({ value }) => value)).toEqual(bare.map(({ value }) => value));
+    for (const output of outputs) expect(recordBytes(output)).toBeLessThanOrEqual(recordLimits(recordBytesMax).bytesMax(output.topic));
+    expect(texts(outputs[0])).toEqual({ ...trace, ce_specversion: '1.0', ce_id: labelOf(outputs[0]).id, ce_source: '/labelstream/g', ce_type: 'labelstream.v1.LabelEvent', 'content-type': 'application/avro' });
+    expect(texts(outputs[1])).toMatchObject({ ...trace, ce_id: featureOf(outputs[1]).id, ce_type: 'labelstream.v1.FeatureEvent' });
   });
 });
 
