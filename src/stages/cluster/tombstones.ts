@@ -52,6 +52,27 @@ export function isBuried(
   });
 }
 
+/** A tombstone that holds at a time of the partition. */
+export type TombstoneDescription = {
+  /** null: every family of the partition. */
+  readonly family: string | null;
+  /** Times of the partition: those of its records. */
+  readonly setAtMs: number;
+  /** null: for ever. */
+  readonly untilMs: number | null;
+  readonly through: readonly InputPosition[];
+};
+
+export function tombstonesOf(tombstones: Tombstones, retentionMsOf: RetentionMsOf, itemHash: string, timeMs: number): readonly TombstoneDescription[] {
+  return [...tombstones].flatMap(([family, scope]) => {
+    const tombstone = scope.get(itemHash);
+    const retentionMs = retentionMsOf(family);
+    if (tombstone === undefined || hasPassed(tombstone, retentionMs, timeMs)) return [];
+    const { setAtMs, through } = tombstone;
+    return [{ family, setAtMs, untilMs: retentionMs === null ? null : setAtMs + Number(retentionMs), through: [...through.values()] }];
+  });
+}
+
 /** Adds to what is already dropped of the item; the retention starts anew. */
 export function bury(
   tombstones: Tombstones,

@@ -4,8 +4,10 @@
  */
 import type { Role } from '../../clustering/clustering.ts';
 import type { Origin } from '../../core/events.generated.ts';
+import { itemHashOf } from '../../core/ids.ts';
 import { nearestToMean } from './samples.ts';
-import { compareText, liveItem, sortedByKey, type CollectionState, type FamilyState, type PartitionState } from './state.ts';
+import { compareText, liveItem, sortedByKey, tombstoneRetentionOf, type CollectionState, type FamilyState, type PartitionState } from './state.ts';
+import { tombstonesOf, type TombstoneDescription } from './tombstones.ts';
 
 type CollectionDescription = {
   readonly family: string;
@@ -64,6 +66,8 @@ export type PartitionView = {
   readonly cluster: (clusterId: string) => ClusterDetail | undefined;
   /** Where the item is: once for each family that holds it. */
   readonly item: (itemId: string) => readonly ItemPlace[];
+  /** What keeps earlier versions of it from coming back, as of the partition's time. */
+  readonly tombstones: (itemId: string) => readonly TombstoneDescription[];
 };
 
 const samplesDefault = 3;
@@ -91,6 +95,7 @@ export function createPartitionView(state: PartitionState): PartitionView {
       return undefined;
     },
     item: (itemId) => sortedByKey(state.families).flatMap(([, family]) => placeIn(family, itemId)),
+    tombstones: (itemId) => tombstonesOf(state.tombstones, tombstoneRetentionOf(state), itemHashOf(itemId), state.timeMs),
   };
 }
 
@@ -162,6 +167,8 @@ export type ClusterView = {
   readonly clusters: (filter?: ClusterFilter) => Answer<readonly ClusterDescription[]>;
   readonly cluster: (clusterId: string) => Answer<ClusterDetail | undefined>;
   readonly item: (itemId: string) => Answer<readonly ItemPlace[]>;
+  /** Of every partition that has one. */
+  readonly tombstones: (itemId: string) => Answer<readonly (TombstoneDescription & { readonly partition: number })[]>;
 };
 
 export type StandingView = { readonly view: PartitionView; readonly standing: () => PartitionStanding };
@@ -176,5 +183,7 @@ export function combineViews(partitions: readonly StandingView[]): ClusterView {
     cluster: (clusterId) =>
       answer(partitions.map(({ view }) => view.cluster(clusterId)).find((candidate) => candidate !== undefined)),
     item: (itemId) => answer(partitions.flatMap(({ view }) => view.item(itemId)).sort(byName)),
+    tombstones: (itemId) =>
+      answer(partitions.flatMap(({ view, standing }) => view.tombstones(itemId).map((tombstone) => ({ ...tombstone, partition: standing().partition })))),
   };
 }

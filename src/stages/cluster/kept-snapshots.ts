@@ -1,0 +1,43 @@
+/** Looks into every snapshot that is kept, beside a live owner that writes new ones and removes old ones. */
+import { topics } from '../../core/topics.ts';
+import type { StateStore } from '../../pipeline/state-store.ts';
+import type { Transport } from '../../pipeline/transport.ts';
+import type { ClusterStage } from './cluster-stage.ts';
+import type { PartitionView } from './view.ts';
+
+export type KeptSnapshot = {
+  readonly partition: number;
+  readonly incarnation: string;
+  readonly sequence: bigint;
+  /** Undefined where it is there, but cannot be read. */
+  readonly view: PartitionView | undefined;
+};
+
+export type KeptSnapshotsOptions = {
+  readonly transport: Pick<Transport, 'describeTopic'>;
+  readonly stateStore: Pick<StateStore, 'list' | 'newest'>;
+  readonly stage: Pick<ClusterStage, 'name' | 'open'>;
+};
+
+/** Throws the signal's reason. */
+export async function* keptSnapshots({ transport, stateStore, stage }: KeptSnapshotsOptions, signal: AbortSignal): AsyncGenerator<KeptSnapshot> {
+  const { topic, incarnation, partitionCount } = await transport.describeTopic(topics.features);
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const key = { stage: stage.name, topic, incarnation, partition };
+    for (const sequence of await stateStore.list(key)) {
+      signal.throwIfAborted();
+      const opened = stage.open({ topic, partition, incarnation });
+      const isRead = await restored(opened, await stateStore.newest(key, sequence), sequence);
+      // One that was removed meanwhile holds nothing any more.
+      if (isRead || (await stateStore.list(key)).includes(sequence)) yield { partition, incarnation, sequence, view: isRead ? opened.view : undefined };
+    }
+  }
+}
+
+async function restored(opened: ReturnType<ClusterStage['open']>, snapshot: Awaited<ReturnType<StateStore['newest']>>, sequence: bigint): Promise<boolean> {
+  if (snapshot?.header.sequence !== sequence) return false;
+  return opened.restore(snapshot.chunks()).then(
+    () => true,
+    () => false,
+  );
+}
