@@ -10,6 +10,7 @@ import { recordLimits } from './pipeline/record-limits.ts';
 import type { Transport } from './pipeline/transport.ts';
 import type { KafkaOptions } from './transports/kafka/kafka-options.ts';
 import { openKafkaTransport } from './transports/kafka/kafka-transport.ts';
+import { withNamePrefix } from './transports/kafka/name-prefix.ts';
 import { createLogTransport } from './transports/log/log-transport.ts';
 import { openLog } from './transports/log/open-log.ts';
 import type { LogRetention, RetentionLimits } from './transports/log/retention.ts';
@@ -28,7 +29,7 @@ export type TransportUse = {
 
 export async function openTransport(configuration: Configuration, context: ProcessContext, use: TransportUse): Promise<Transport> {
   const { transport } = configuration;
-  if (transport.kind === 'kafka') return openKafkaTransport(await kafkaOptions(transport, context));
+  if (transport.kind === 'kafka') return withNamePrefix(await openKafkaTransport(await kafkaOptions(transport, context)), transport.namePrefix);
   return openLogTransport(transport, configuration.dataDirectory, context, use);
 }
 

@@ -61,6 +61,11 @@ const kafkaTransport = z
   .strictObject({
     kind: z.literal('kafka').describe('Apache Kafka, or what speaks its protocol.'),
     brokers: z.array(z.string().regex(/^.+:\d{1,5}$/, 'host:port')).min(1).describe('Where to ask first: host:port.'),
+    namePrefix: z
+      .string()
+      .regex(/^[a-zA-Z0-9._-]{0,100}$/, 'up to 100 of a-z A-Z 0-9 . _ -')
+      .default('')
+      .describe('Put before the names of topics, groups and transactional ids on the brokers, such as `shop.`: for clusters that others use, too.'),
     clientId: z.string().min(1).default('labelstream').describe('How the brokers know this client, for quotas and logs.'),
     tls: tls.prefault({}).describe('Encryption.'),
     sasl: secret.optional().describe('Who this client is.'),

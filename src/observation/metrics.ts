@@ -47,6 +47,7 @@ export function createMetrics(version: string): Metrics {
   const logRecords = new Counter({ name: `${prefix}log_written_records_total`, help: 'Records written to the embedded log.', registers: [registry] });
   const dropped = new Counter({ name: `${prefix}metric_events_dropped_total`, help: 'MetricEvents that could not be published.', registers: [registry] });
   const runner = createRunnerMetrics(registry);
+  let kafka: KafkaMetrics | undefined;
   return {
     registry,
     runnerObserver: runner,
@@ -59,7 +60,7 @@ export function createMetrics(version: string): Metrics {
       logBytes.inc(bytes);
       commitSeconds.observe(durationMs / 1000);
     },
-    kafka: (clock) => createKafkaMetrics(registry, prefix, clock),
+    kafka: (clock) => (kafka ??= createKafkaMetrics(registry, prefix, clock)),
     metricEventDropped: () => dropped.inc(),
     schemaRegistry: schemaRegistryMetrics(registry),
     mainLoopStall: (longestMs) => {

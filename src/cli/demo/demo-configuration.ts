@@ -1,4 +1,5 @@
-/** The demo's configuration: the bundled models on an embedded log that lives as long as the demo. */
+/** The demo's configuration: the bundled models on an embedded log that lives as long as the demo, or on a Kafka that is there. */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { packageDirectory } from '../../process-context.ts';
 import { parseConfiguration, type Configuration } from '../../config/load.ts';
@@ -36,10 +37,18 @@ collections:
   - { name: images, eps: 0.4, minPoints: 3 }
 `;
 
-/** @param dataDirectory where log and state live. */
-export function demoConfiguration(dataDirectory: string): Configuration {
+/**
+ * @param dataDirectory where log and state live.
+ * @param brokers of Kafka; its topics get names of their own. Left out: the embedded log.
+ */
+export function demoConfiguration(dataDirectory: string, brokers?: string): Configuration {
   const file = join(packageDirectory, 'demo.yaml');
-  const loaded = parseConfiguration(text, { file, environment: { DIRECTORY: dataDirectory }, assignments: [], tasks: [...tasks.values()] });
+  const loaded = parseConfiguration(text + (brokers === undefined ? '' : kafkaText(brokers)), { file, environment: { DIRECTORY: dataDirectory }, assignments: [], tasks: [...tasks.values()] });
   if (loaded.configuration === undefined) throw new ConfigurationMistakes(file, loaded.mistakes);
   return loaded.configuration;
+}
+
+function kafkaText(brokers: string): string {
+  const namePrefix = `labelstream-demo-${randomBytes(4).toString('hex')}.`;
+  return `transport: ${JSON.stringify({ kind: 'kafka', brokers: brokers.split(','), namePrefix, producer: 'platformatic', partitionCount: 2 })}\n`;
 }

@@ -3,8 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { type Access } from '../../compose.ts';
-import { createProcessContext } from '../../process-context.ts';
+import { openAccess, type Access } from '../../compose.ts';
+import type { Configuration } from '../../config/load.ts';
+import { topicExpectations } from '../../prepare-topics.ts';
+import { createProcessContext, type ProcessContext } from '../../process-context.ts';
 import { itemIdOf } from '../../core/ids.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import { noHeaders, type OutputRecord } from '../../core/records.ts';
@@ -31,21 +33,23 @@ export function addDemoCommand(program: Command, commandLine: CommandLine): void
     .command('demo')
     .summary('see the whole pipeline at work')
     .description('run several hundred generated events through the whole pipeline, in a temporary directory, and tell what came out: clusters, labels and dead letters')
+    .option('--brokers <list>', 'over Kafka (host:port,host:port) instead of the embedded log; its topics get names of their own, and stay')
     .option('--json', 'the summary as one JSON object')
-    .action(async ({ json }: { readonly json?: boolean }) => {
+    .action(async ({ json, brokers }: { readonly json?: boolean; readonly brokers?: string }) => {
       const output = outputOf(commandLine, json);
-      const summary = await runDemo(output, commandLine);
+      const summary = await runDemo(output, commandLine, brokers);
       if (output.json) output.object(summary);
       else for (const lines of summaryLines(summary)) output.lines(lines);
     });
-  withExamples(command, 'labelstream demo', 'labelstream demo --json');
+  withExamples(command, 'labelstream demo', 'labelstream demo --json', 'labelstream demo --brokers 127.0.0.1:9092');
 }
 
-async function runDemo(output: Output, commandLine: CommandLine): Promise<DemoSummary> {
+async function runDemo(output: Output, commandLine: CommandLine, brokers: string | undefined): Promise<DemoSummary> {
   const directory = await mkdtemp(join(tmpdir(), 'labelstream-demo-'));
   try {
-    const configuration = demoConfiguration(directory);
+    const configuration = demoConfiguration(directory, brokers);
     const context = await createProcessContext(createLogger(configuration.log.level, commandLine));
+    if (brokers !== undefined) await createTopicsOf(configuration, context);
     const service = await startService(configuration, context, commandLine.signal);
     try {
       return await throughPipeline(service, output, commandLine.signal);
@@ -55,6 +59,11 @@ async function runDemo(output: Output, commandLine: CommandLine): Promise<DemoSu
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+async function createTopicsOf(configuration: Configuration, context: ProcessContext): Promise<void> {
+  const { transport, close } = await openAccess(configuration, context, 'any');
+  await transport.createTopics(topicExpectations(configuration).topics).finally(close);
 }
 
 async function throughPipeline(service: Service, output: Output, signal: AbortSignal): Promise<DemoSummary> {
