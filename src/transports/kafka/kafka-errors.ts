@@ -33,6 +33,12 @@ type DriverError = Error & {
 };
 type Verdict = { readonly error: LabelstreamError; readonly weight: number };
 
+/** Of a call that concerns records: which topic of several is meant, no driver says. */
+export function callOn(operation: string, records: readonly { readonly topic: string }[]): KafkaCall {
+  const topics = new Set(records.map(({ topic }) => topic));
+  return { operation, topic: [...topics].join('" or "') };
+}
+
 export function asKafkaError(thrown: unknown, call: KafkaCall): Error {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
   if (error instanceof LabelstreamError || !isDriverError(error)) return error;

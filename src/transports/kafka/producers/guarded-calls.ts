@@ -4,54 +4,56 @@
  * repetition and drop it. So the first failure ends the producer: every later call is refused. Closing ends what is in flight, without waiting for
  * a broker that does not answer.
  */
-import type { Clock } from '../../../core/clock.ts';
 import { LabelstreamError } from '../../../core/errors/error.ts';
 import { kafkaError } from '../../../core/errors/kafka.ts';
 import { pipelineError } from '../../../core/errors/pipeline.ts';
 import { asKafkaError, type KafkaCall } from '../kafka-errors.ts';
+import type { KafkaOptions } from '../kafka-options.ts';
 
 export type GuardedCalls = {
   /** The first call: what fails in it is closed. */
   readonly open: <Result>(work: () => Promise<Result>) => Promise<Result>;
   readonly run: (work: () => Promise<void>) => Promise<void>;
-  /** Refuses, LS_TRANSPORT_CALL_OVERLAP, while another is running. */
-  readonly runAlone: (work: () => Promise<void>) => Promise<void>;
+  /** Refuses, LS_TRANSPORT_CALL_OVERLAP, while another is running; tells the observer how it ended. */
+  readonly transact: (work: () => Promise<void>) => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
 /** What a driver takes to end its connections; a broker that hangs is not waited for any longer. */
 const disconnectMsMax = 2_000;
 
-export function guardCalls(call: KafkaCall, clock: Clock, disconnect: () => Promise<void>): GuardedCalls {
+export function guardCalls(call: KafkaCall, { clock, observer }: Pick<KafkaOptions, 'clock' | 'observer'>, disconnect: () => Promise<void>): GuardedCalls {
   let ended: Error | undefined;
-  const closing = Promise.withResolvers<never>();
-  // Nobody may be waiting when it is closed.
-  closing.promise.catch(nothing);
+  const inFlight = new Set<(error: Error) => void>();
   let closed: Promise<void> | undefined;
 
   const run = async <Result>(work: () => Promise<Result>): Promise<Result> => {
     if (ended !== undefined) throw refusal(ended, call);
-    const running = work();
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    inFlight.add(reject);
+    const over = work().then(resolve, reject);
     try {
-      return await Promise.race([running, closing.promise]);
+      return await promise;
     } catch (error) {
       ended ??= asKafkaError(error, call);
       // The driver may be trying still: what it connects to meanwhile has to end too.
-      void running.then(nothing, nothing).then(() => (closed === undefined ? undefined : disconnect().catch(nothing)));
+      void over.then(() => (closed === undefined ? undefined : disconnect().catch(nothing)));
       throw asKafkaError(error, call);
+    } finally {
+      inFlight.delete(reject);
     }
   };
 
   const close = async () => {
     const error = pipelineError('LS_TRANSPORT_CLOSED', `The producer was closed: could not ${call.operation}.`);
     ended ??= error;
-    closing.reject(error);
+    for (const reject of inFlight) reject(error);
     const patience = new AbortController();
     await Promise.race([disconnect().catch(nothing), clock.sleep(disconnectMsMax, patience.signal)]);
     patience.abort();
   };
 
-  let isAlone = true;
+  let transacting = false;
   return {
     open: async (work) => {
       try {
@@ -62,13 +64,17 @@ export function guardCalls(call: KafkaCall, clock: Clock, disconnect: () => Prom
       }
     },
     run,
-    runAlone: async (work) => {
-      if (!isAlone) throw pipelineError('LS_TRANSPORT_CALL_OVERLAP', `Could not ${call.operation} while the call before had not ended.`);
-      isAlone = false;
+    transact: async (work) => {
+      if (transacting) throw pipelineError('LS_TRANSPORT_CALL_OVERLAP', `Could not ${call.operation} while the call before had not ended.`);
+      transacting = true;
+      const begunMs = clock.elapsedMs();
+      let result: 'committed' | 'failed' = 'failed';
       try {
         await run(work);
+        result = 'committed';
       } finally {
-        isAlone = true;
+        transacting = false;
+        observer.transactionDone(result, clock.elapsedMs() - begunMs);
       }
     },
     close: () => (closed ??= close()),

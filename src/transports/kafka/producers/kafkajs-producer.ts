@@ -17,7 +17,7 @@ import type { OutputRecord } from '../../../core/records.ts';
 import { kafkaError } from '../../../core/errors/kafka.ts';
 import { pipelineError } from '../../../core/errors/pipeline.ts';
 import type { KafkaConnection } from '../connection.ts';
-import { asKafkaError } from '../kafka-errors.ts';
+import { asKafkaError, callOn } from '../kafka-errors.ts';
 import type { KafkaOptions } from '../kafka-options.ts';
 import { recordSends } from '../record-batches.ts';
 import { guardCalls } from './guarded-calls.ts';
@@ -35,7 +35,9 @@ export function kafkajsProducers(options: KafkaOptions, connection: KafkaConnect
   const sendAll = async (sendBatch: Producer['sendBatch'], records: readonly OutputRecord[]) => {
     for (const send of recordSends(records)) {
       const topicMessages = messagesOf(send);
-      const answers = await sendBatch({ acks: allReplicas, timeout: options.requestTimeoutMs, compression, topicMessages });
+      const answers = await sendBatch({ acks: allReplicas, timeout: options.requestTimeoutMs, compression, topicMessages }).catch((error: unknown) => {
+        throw asKafkaError(error, callOn('produce to', send));
+      });
       checkAnswered(send, answers);
     }
   };
@@ -49,8 +51,7 @@ type SendAll = (sendBatch: Producer['sendBatch'], records: readonly OutputRecord
 
 async function openPlain(options: KafkaOptions, connection: KafkaConnection, sendAll: SendAll): Promise<PlainProducer> {
   const producer = connection.kafka.producer({ allowAutoTopicCreation: false, createPartitioner: partitionOfMessage, retry: noRetry });
-  const call = { operation: 'produce' };
-  const calls = guardCalls(call, options.clock, () => producer.disconnect());
+  const calls = guardCalls({ operation: 'produce' }, options, () => producer.disconnect());
   await calls.open(() => producer.connect());
   // kafkajs asks for the leaders anew after such an answer.
   const sendBatch: Producer['sendBatch'] = (batch) => repeatAnswered(leaderNotYet, options.clock, () => producer.sendBatch(batch));
@@ -66,7 +67,7 @@ async function openTransactional(
   const { clock, transactionTimeoutMs } = options;
   const settings = { allowAutoTopicCreation: false, createPartitioner: partitionOfMessage, retry: transactionRetry };
   const producer = connection.kafka.producer({ ...settings, transactionalId, transactionTimeout: transactionTimeoutMs });
-  const calls = guardCalls({ operation: 'produce in a transaction', transactionalId }, clock, () => producer.disconnect());
+  const calls = guardCalls({ operation: 'produce in a transaction', transactionalId }, options, () => producer.disconnect());
   // kafkajs initialises with the first transaction; one in which nothing was sent is not known to the broker.
   let begun: Transaction | undefined = await calls.open(async () => {
     await producer.connect();
@@ -82,7 +83,7 @@ async function openTransactional(
     begun = undefined;
     await transaction.commit();
   };
-  return { transact: (records, offset) => calls.runAlone(() => transact(records, offset)), close: calls.close };
+  return { transact: (records, offset) => calls.transact(() => transact(records, offset)), close: calls.close };
 }
 
 async function sendOffset(transaction: Transaction, { group, topic, partition, offset, metadata }: GroupOffset, clock: Clock): Promise<void> {

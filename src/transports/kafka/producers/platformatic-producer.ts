@@ -5,11 +5,11 @@
 import { compressionsAlgorithms, NumericMap } from '@platformatic/kafka';
 import { kafkaError } from '../../../core/errors/kafka.ts';
 import type { OutputRecord } from '../../../core/records.ts';
-import { asKafkaError } from '../kafka-errors.ts';
+import { asKafkaError, callOn, type KafkaCall } from '../kafka-errors.ts';
 import type { KafkaOptions } from '../kafka-options.ts';
 import { recordSends } from '../record-batches.ts';
 import { guardCalls } from './guarded-calls.ts';
-import { producerClient, type ProducerClient, type ProducerIdentity } from './platformatic-client.ts';
+import { producerClient, type ProducerClient } from './platformatic-client.ts';
 import type { GroupOffset, PlainProducer, Producers, TransactionalProducer } from './producer-port.ts';
 
 /** @throws LS_KAFKA_COMPRESSION for what this Node has no codec of (zstd before 22.15). */
@@ -21,17 +21,14 @@ export function platformaticProducers(options: KafkaOptions): Producers {
 
 async function openPlain(options: KafkaOptions): Promise<PlainProducer> {
   const client = producerClient(options);
-  const calls = guardCalls({ operation: 'produce' }, options.clock, client.close);
+  const calls = guardCalls({ operation: 'produce' }, options, client.close);
   await calls.open(client.checkVersions);
-  const send = async (records: readonly OutputRecord[]) => {
-    for (const part of recordSends(records)) await client.produce(part);
-  };
-  return { send: (records) => calls.run(() => send(records)), close: calls.close };
+  return { send: (records) => calls.run(() => produceAll(client, records)), close: calls.close };
 }
 
 async function openTransactional(options: KafkaOptions, transactionalId: string): Promise<TransactionalProducer> {
   const client = producerClient(options);
-  const calls = guardCalls({ operation: 'produce in a transaction', transactionalId }, options.clock, client.close);
+  const calls = guardCalls({ operation: 'produce in a transaction', transactionalId }, options, client.close);
   const sequences = new NumericMap();
   const identity = await calls.open(async () => {
     await client.checkVersions();
@@ -40,19 +37,25 @@ async function openTransactional(options: KafkaOptions, transactionalId: string)
 
   const transact = async (records: readonly OutputRecord[], offset: GroupOffset | undefined) => {
     if (records.length === 0 && offset === undefined) return;
-    if (records.length > 0) await client.addPartitions(identity, records);
-    for (const part of recordSends(records)) await client.produce(part, { identity, sequences });
-    if (offset !== undefined) await commitOffset(client, identity, offset);
+    if (records.length > 0) await told(callOn('add to a transaction', records), () => client.addPartitions(identity, records));
+    await produceAll(client, records, { identity, sequences });
+    if (offset !== undefined) {
+      const { topic, partition, group } = offset;
+      await told({ operation: 'commit an offset in a transaction', topic, partition, group }, () => client.commitOffset(identity, offset));
+    }
     await client.commit(identity);
   };
-  return { transact: (records, offset) => calls.runAlone(() => transact(records, offset)), close: calls.close };
+  return { transact: (records, offset) => calls.transact(() => transact(records, offset)), close: calls.close };
 }
 
-async function commitOffset(client: ProducerClient, identity: ProducerIdentity, offset: GroupOffset): Promise<void> {
+async function produceAll(client: ProducerClient, records: readonly OutputRecord[], as?: Parameters<ProducerClient['produce']>[1]): Promise<void> {
+  for (const part of recordSends(records)) await told(callOn('produce to', part), () => client.produce(part, as));
+}
+
+async function told(call: KafkaCall, work: () => Promise<void>): Promise<void> {
   try {
-    await client.commitOffset(identity, offset);
+    await work();
   } catch (error) {
-    const { topic, partition, group } = offset;
-    throw asKafkaError(error, { operation: 'commit an offset in a transaction', topic, partition, group });
+    throw asKafkaError(error, call);
   }
 }
