@@ -5,7 +5,7 @@
  */
 import { noHeaders, type Headers } from '../core/records.ts';
 
-export const traceHeaderNames = { parent: 'traceparent', state: 'tracestate' } as const;
+const traceHeaderNames = { parent: 'traceparent', state: 'tracestate' } as const;
 
 /** `version-traceid-parentid-flags`, which all versions begin with; 00 ends there. */
 const parentBytes = 55;
