@@ -53,7 +53,7 @@ export async function openAccess(configuration: Configuration, context: ProcessC
   const fileSystem = createNodeFileSystem();
   const { partitionCount } = configuration.transport;
   const closing = new AbortController();
-  const registry = configuration.registry && openRegistry(configuration.registry, context, role === 'any' ? 'once' : 'unbounded', closing.signal);
+  const registry = openRegistry(configuration, context, { patience: role === 'any' ? 'once' : 'unbounded', signal: closing.signal });
   const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories, ...(registry === undefined ? {} : { registry }) });
   const stateStore = await openStateStore(configuration, context, fileSystem, closing.signal);
   const neededFrom = (partition: FeaturesPartition): Promise<bigint | undefined> => featuresNeededFrom(stateStore, partition);
@@ -83,7 +83,9 @@ async function featuresNeededFrom(stateStore: Pick<StateStore, 'list'>, { topic,
 
 /** The clusters as of now, by reading: beside a live `run` or without one (SEMANTICS.md, rule 25). */
 export function clustersOf(access: Access, signal: AbortSignal): Promise<ClusterView> {
-  return followClusters({ transport: access.transport, stateStore: access.stateStore, stage: clusterStageOf(access) }, signal);
+  // What this fold gives is thrown away, so nothing has to be known of how it would be written.
+  const stage = clusterStageOf({ ...access, codec: { ...access.codec, encode: () => Buffer.alloc(0) } });
+  return followClusters({ transport: access.transport, stateStore: access.stateStore, stage }, signal);
 }
 
 /** Every snapshot of the clusters that is kept, one after the other in memory. */

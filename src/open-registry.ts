@@ -10,11 +10,15 @@ import type { ProcessContext } from './process-context.ts';
 
 type RegistrySettings = NonNullable<Configuration['registry']>;
 
+type Waiting = { readonly patience: 'unbounded' | 'once'; readonly signal: AbortSignal };
+
 /**
+ * Undefined where none is configured.
  * @param patience `once` for commands that people wait for: an outage is told, not waited for.
  * @param signal ends every wait.
  */
-export function openRegistry(settings: RegistrySettings, { clock, logger, metrics, readiness }: ProcessContext, patience: 'unbounded' | 'once', signal: AbortSignal): CodecRegistryOptions {
+export function openRegistry({ registry: settings, transport }: Configuration, { clock, logger, metrics, readiness }: ProcessContext, { patience, signal }: Waiting): CodecRegistryOptions | undefined {
+  if (settings === undefined) return undefined;
   const { urls, requestTimeoutMs, ...rest } = settings;
   const registry = createSchemaRegistry({
     urls,
@@ -38,7 +42,7 @@ export function openRegistry(settings: RegistrySettings, { clock, logger, metric
       },
     },
   });
-  return { ...rest, registry, clock };
+  return { ...rest, registry, clock, topicPrefix: transport.kind === 'kafka' ? transport.namePrefix : '' };
 }
 
 /** Rejects with LS_REGISTRY_CREDENTIALS_FILE. */

@@ -11,6 +11,7 @@ import { mediaError } from '../core/errors/media.ts';
 import { stepsOf } from '../core/templates.ts';
 import type { Manifest } from '../models/manifest.ts';
 import { loadArtefacts, readManifest } from '../models/repository.ts';
+import { readRegistryCredentials } from '../open-registry.ts';
 
 /** @param depth `contents` hashes every file of every model; `manifests` leaves that to whoever loads them. */
 export async function fileMistakes(configuration: Configuration, depth: 'manifests' | 'contents'): Promise<readonly UnlocatedMistake[]> {
@@ -27,6 +28,8 @@ export async function fileMistakes(configuration: Configuration, depth: 'manifes
   for (const [index, directory] of configuration.schemaDirectories.entries()) {
     await attempt(['schemaDirectories', index], () => openCodec({ schemaDirectories: [directory] }));
   }
+  const { registry } = configuration;
+  if (registry !== undefined) await attempt(['registry'], () => readRegistryCredentials(registry));
   for (const [index, directory] of configuration.media.directories.entries()) {
     await attempt(['media', 'directories', index], () => requireDirectory(directory));
   }

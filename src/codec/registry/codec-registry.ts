@@ -14,6 +14,8 @@ import { subjectOf, type SubjectStrategy } from './subjects.ts';
 export type CodecRegistryOptions = {
   readonly registry: SchemaRegistry;
   readonly subjectStrategy: SubjectStrategy;
+  /** Before the names of topics on the brokers. */
+  readonly topicPrefix: string;
   /** What is written. Both are read. */
   readonly encode: 'single-object' | 'confluent';
   /** Otherwise, where ids are needed, they are looked for. */
@@ -34,7 +36,7 @@ export type CodecRegistry = {
 };
 
 export function openCodecRegistry(options: CodecRegistryOptions, readers: Readers, own: ReadonlyMap<EventName, Writer>, limits: DecodeLimits): CodecRegistry {
-  const { registry, subjectStrategy, registerSchemas } = options;
+  const { registry, subjectStrategy, topicPrefix, registerSchemas } = options;
   const writers = createRegistryWriters({ ...options, compile: (id, schema) => compileRegisteredWriter(id, schema, readers, limits) });
   const encoders = new Map<EventName, Encoder>();
   const confluent = options.encode === 'confluent';
@@ -44,7 +46,7 @@ export function openCodecRegistry(options: CodecRegistryOptions, readers: Reader
       if (!confluent && !registerSchemas) return;
       const signal = waiting?.signal ?? new AbortController().signal;
       for (const [name, { schema, type }] of readers) {
-        const id = await registry.idOf(subjectOf(subjectStrategy, name), schemaText(schema), registerSchemas ? 'register' : 'find', signal);
+        const id = await registry.idOf(subjectOf(subjectStrategy, topicPrefix, name), schemaText(schema), registerSchemas ? 'register' : 'find', signal);
         const writer = own.get(name);
         if (writer === undefined) continue;
         writers.add(id, writer);

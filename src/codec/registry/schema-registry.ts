@@ -36,8 +36,8 @@ export type SchemaRegistry = {
   readonly idOf: (subject: string, schema: string, mode: 'register' | 'find', signal: AbortSignal) => Promise<number>;
 };
 
-/** Twice the text of a schema of 128 KiB, which JSON in JSON may need: a hundred times the largest of ours. */
-const answerBytesMax = 256 * 1024;
+/** Several times the largest schema of ours. The worst that so many bytes can hold take 0.2 s to compile, once. */
+const answerBytesMax = 128 * 1024;
 const referencesMax = 32;
 /** A registry's code for an id, or a schema under a subject, that it does not have; and for a subject. */
 const schemaNotFound = 40_403;

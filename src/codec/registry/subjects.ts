@@ -16,15 +16,18 @@ const topicOf: Readonly<Record<EventName, string>> = {
   MetricEvent: topics.metrics,
 };
 
-/** TopicNameStrategy gives two events of `features` one subject: the configuration refuses it where subjects matter. */
-export function subjectOf(strategy: SubjectStrategy, name: EventName): string {
+/**
+ * TopicNameStrategy gives two events of `features` one subject: the configuration refuses it where subjects matter.
+ * @param topicPrefix before the names of topics on the brokers.
+ */
+export function subjectOf(strategy: SubjectStrategy, topicPrefix: string, name: EventName): string {
   const fullName = `labelstream.v1.${name}`;
   switch (strategy) {
     case 'topic':
-      return `${topicOf[name]}-value`;
+      return `${topicPrefix}${topicOf[name]}-value`;
     case 'record':
       return fullName;
     case 'topic-record':
-      return `${topicOf[name]}-${fullName}`;
+      return `${topicPrefix}${topicOf[name]}-${fullName}`;
   }
 }
