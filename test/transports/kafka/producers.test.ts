@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openConnection, type KafkaConnection } from '../../../src/transports/kafka/connection.ts';
-import type { KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
+import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
 import { kafkajsProducers } from '../../../src/transports/kafka/producers/kafkajs-producer.ts';
 import { platformaticProducers } from '../../../src/transports/kafka/producers/platformatic-producer.ts';
 import type { GroupOffset, PlainProducer, Producers, TransactionalProducer } from '../../../src/transports/kafka/producers/producer-port.ts';
@@ -245,6 +245,42 @@ describeWith(await kafkaNeeds(), 'producers', () => {
         expect((await witness.committed(group, topic, 0)).offset).toBe('4');
       });
 
+      test('are not ended by an EndTxn of the one before that comes late', async () => {
+        const topic = await witness.createTopic();
+        const group = randomUUID();
+        const id = randomUUID();
+        const producers = producersOf({ requestTimeoutMs: 1_500 });
+        const first = await openTransactional(id, producers);
+        const late = proxy.on(apiKeys.endTxn, { action: 'delay', times: 1 });
+        expect(await outcome(first.transact([output(topic, 0, 'in doubt')], offsetOf(group, topic, 1n, '')))).toBeOneOf(retryable);
+        await first.close();
+        const second = await openTransactional(id, producers);
+        expect((await witness.committed(group, topic, 0)).offset).toBe('-1');
+        const swallowed = proxy.on(apiKeys.endTxn, { action: 'drop-request', times: 1 });
+        const transacting = outcome(second.transact([output(topic, 0, 'open')], offsetOf(group, topic, 2n, '')));
+        await swallowed.reached(1);
+        late.release();
+        expect(await transacting).toBeOneOf(retryable);
+        for (const rule of [late, swallowed]) rule.remove();
+        await second.close();
+        const third = await openTransactional(id, producers);
+        expect((await witness.committed(group, topic, 0)).offset).toBe('-1');
+        await third.transact([output(topic, 0, 'settled')], offsetOf(group, topic, 3n, ''));
+        expect(await witness.values(topic)).toEqual(['settled']);
+      });
+
+      test('tell how long they took, and how they ended', async () => {
+        const topic = await witness.createTopic();
+        const ended: string[] = [];
+        const observer = { ...silentKafkaObserver, transactionDone: (result: string, durationMs: number) => void ended.push(durationMs > 0 ? result : 'no time') };
+        const id = randomUUID();
+        const producer = await openTransactional(id, producersOf({ observer }));
+        await producer.transact(outputs(topic, 0, 0, 1), undefined);
+        await openTransactional(id);
+        expect(await outcome(producer.transact(outputs(topic, 0, 1, 1), undefined))).toBe('LS_TRANSPORT_FENCED');
+        expect(ended).toEqual(['committed', 'failed']);
+      });
+
       test('are made one at a time', async () => {
         const topic = await witness.createTopic();
         const producer = await openTransactional(randomUUID());
@@ -284,14 +320,14 @@ describeWith(await kafkaNeeds(), 'producers', () => {
       const plain = await openPlain(producers);
       await plain.send(outputs(topic, 0, 0, 1));
       const transactional = await openTransactional(randomUUID(), producers);
-      broker.stopProcess();
+      await broker.stopProcess();
       try {
         const inFlight = [outcome(plain.send(outputs(topic, 0, 1, 1))), outcome(transactional.transact(outputs(topic, 0, 2, 1), undefined))];
         await Promise.all([plain.close(), transactional.close()]);
         expect(await Promise.all(inFlight)).toEqual(['LS_TRANSPORT_CLOSED', 'LS_TRANSPORT_CLOSED']);
         expect(await outcome(plain.send(outputs(topic, 0, 3, 1)))).toBe('LS_TRANSPORT_CLOSED');
       } finally {
-        broker.continueProcess();
+        await broker.continueProcess();
       }
     });
 

@@ -125,8 +125,9 @@ const headersOf = (headers: OutputRecord['headers']): IHeaders => Object.fromEnt
 
 /** kafkajs leaves out what it has for a partition that it does not know, and says nothing of it. */
 function checkAnswered(send: readonly OutputRecord[], answers: readonly RecordMetadata[]): void {
-  const answered = new Set(answers.map(({ topicName, partition }) => `${topicName}/${String(partition)}`));
-  const missing = send.find(({ topic, partition }) => !answered.has(`${topic}/${String(partition)}`));
+  const answered = new Map<string, Set<number>>();
+  for (const { topicName, partition } of answers) answered.set(topicName, (answered.get(topicName) ?? new Set<number>()).add(partition));
+  const missing = send.find(({ topic, partition }) => answered.get(topic)?.has(partition) !== true);
   if (missing === undefined) return;
   const { topic, partition } = missing;
   throw pipelineError('LS_TRANSPORT_TOPIC_MISSING', `The topic "${topic}" has no partition ${String(partition)}.`, { topic, partition });

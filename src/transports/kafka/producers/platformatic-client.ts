@@ -56,6 +56,8 @@ type Coordinators = { readonly of: (kind: 'group' | 'transaction', key: string) 
 export function producerClient(options: KafkaOptions): ProducerClient {
   const { clock, requestTimeoutMs, transactionTimeoutMs, compression } = options;
   const client = new Base({ ...protocolOptions(options), retries: 0, metadataMaxAge: metadataAgeMsMax });
+  // A connection that failed may fail once more, in its handshake for one; an error that nobody listens to would end the process.
+  client.connections.on('connecting', ({ connection }) => connection.on('error', () => undefined));
   const coordinators = openCoordinators(client);
   const connectionTo = async (nodeId: number) => connected(await client.connectToBrokers([nodeId]), nodeId);
 
