@@ -26,7 +26,7 @@ async function doTheRest(transport: Transport, name: string): Promise<boolean> {
 export function describeClaims(current: () => TransportHarness): void {
   describe('a claim', () => {
     test('appends in order; a newer one reads what it appended, and lets it append nothing more', async ({ skip }) => {
-      const { transport, member } = current();
+      const { transport, member, settled } = current();
       if (!transport.capabilities.fencing) skip('the transport fences nobody');
       await transport.createTopics([{ topic: 'work', partitionCount: 2 }, { topic: 'other', partitionCount: 1 }]);
       const first = await transport.claim('work');
@@ -40,13 +40,14 @@ export function describeClaims(current: () => TransportHarness): void {
       // Neither other topics nor appends without a claim are any of its business.
       await elsewhere.append(outputs('other', 0, 0, 1));
       await transport.append(outputs('work', 1, 12, 1));
+      await settled?.();
       expect(values(await readAll(transport, work))).toEqual(['0', '1', '2', '3']);
       expect(values(await readAll(transport, { topic: 'work', partition: 1 }))).toEqual(['10', '11', '12']);
       for (const claim of [first, second, elsewhere]) await claim.close();
     });
 
     test('of several at once one stands', async ({ skip }) => {
-      const { transport, member } = current();
+      const { transport, member, settled } = current();
       if (!transport.capabilities.fencing) skip('the transport fences nobody');
       await transport.createTopics([{ topic: 'work', partitionCount: 1 }]);
       const members = await Promise.all(Array.from({ length: 6 }, member));
@@ -54,17 +55,19 @@ export function describeClaims(current: () => TransportHarness): void {
       const outcomes = await Promise.all(claims.map((claim, index) => code(claim.append(outputs('work', 0, index, 1)))));
       expect(outcomes.filter((outcome) => outcome === 'resolved')).toHaveLength(1);
       expect(outcomes.filter((outcome) => outcome === 'LS_TRANSPORT_FENCED')).toHaveLength(5);
+      await settled?.();
       expect(values(await readAll(transport, work))).toEqual([String(outcomes.indexOf('resolved'))]);
       await Promise.all(claims.map((claim) => claim.close()));
     });
 
     test('lets those who do whatever is not done yet meet anywhere: nothing is done twice, and the last to come does the rest', async ({ skip }) => {
-      const { transport, member } = current();
+      const { transport, member, settled } = current();
       if (!transport.capabilities.fencing) skip('the transport fences nobody');
       await transport.createTopics([{ topic: 'work', partitionCount: 1 }]);
       const members = await Promise.all(Array.from({ length: 5 }, member));
       const ended = await Promise.all(members.map((each, index) => doTheRest(each, String(index))));
       expect(ended).toContain(true);
+      await settled?.();
       const done = values(await readAll(transport, work)).map((value) => value.split(' ')[0]!);
       expect([...done].sort()).toEqual([...things].sort());
     });

@@ -21,13 +21,14 @@ export function describeDelivery(current: () => TransportHarness): void {
   describe('deliver', () => {
     test.for(['at-least-once', 'exactly-once'] as const)('%s: makes outputs and checkpoint durable, outputs in order', async (delivery, { skip }) => {
       if (!deliveries().includes(delivery)) skip('the transport has no transactions');
-      const { transport } = current();
+      const { transport, settled } = current();
       const partition = await prepared(transport, delivery);
       const records = await partition.poll({ records: 2, bytes: roomy.bytes }, never);
       const last = records.at(-1)!;
       const made = [...outputs('out', 0, 0, 3), ...outputs('out', 1, 10, 2), ...outputs('out', 0, 3, 2)];
       const checkpoint = { position: last.nextPosition, sequence: last.sequence, outputsSent: 0 };
       await partition.deliver(made, checkpoint);
+      await settled?.();
       expect(values(await readAll(transport, { topic: 'out', partition: 0 }))).toEqual(['0', '1', '2', '3', '4']);
       expect(values(await readAll(transport, { topic: 'out', partition: 1 }))).toEqual(['10', '11']);
       expect(await partition.committed()).toEqual(checkpoint);

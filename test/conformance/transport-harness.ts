@@ -16,6 +16,8 @@ export type TransportHarness = {
   readonly restart?: () => Promise<Transport>;
   /** Removes the first `count` records of a partition, as retention does. Absent where that cannot be staged. */
   readonly removeFirst?: (topicPartition: TopicPartition, count: number) => Promise<void>;
+  /** Resolves when what was committed is seen by whoever reads: some transports show a transaction a moment after it ended. Absent where it is seen at once. */
+  readonly settled?: () => Promise<void>;
   /** The largest value it takes, for the refusal of a larger one; absent where the transport does not say. */
   readonly valueBytesMax?: number;
   readonly close: () => Promise<void>;
@@ -47,11 +49,11 @@ export async function code(call: Promise<unknown>): Promise<string> {
 export async function readAll(transport: Transport, topicPartition: TopicPartition): Promise<readonly ConsumedRecord[]> {
   const { start, end } = await transport.bounds(topicPartition);
   const records: ConsumedRecord[] = [];
-  let position = start.position;
-  while (position !== end.position) {
+  let { position, sequence } = { ...start, sequence: start.sequence - 1n };
+  while (sequence + 1n < end.sequence) {
     const read = await transport.read(topicPartition, position, roomy, new AbortController().signal);
-    records.push(...read);
-    position = read.at(-1)!.nextPosition;
+    records.push(...read.filter((record) => record.sequence < end.sequence));
+    ({ nextPosition: position, sequence } = read.at(-1)!);
   }
   return records;
 }

@@ -117,12 +117,19 @@ function mechanismOf({ mechanism, username, password }: NonNullable<KafkaOptions
   return mechanism === 'scram-sha-256' ? { mechanism, username, password } : { mechanism, username, password };
 }
 
-/** What kafkajs calls an error it mostly tries again by itself; what becomes of a call is told by its rejection. */
+/**
+ * What kafkajs calls an error it mostly tries again by itself; what becomes of a call is told by its rejection. Answers with an error code are
+ * everyday life: a rebalance, or a transaction whose markers are still being written.
+ */
+function levelOf(level: logLevel, namespace: string, message: string): 'debug' | 'info' | 'warn' {
+  if (level > logLevel.INFO || namespace === 'Producer' || message.startsWith('Response ')) return 'debug';
+  return level === logLevel.INFO ? 'info' : 'warn';
+}
+
 function logTo(observer: KafkaObserver, isClosed: () => boolean): logCreator {
   return () => ({ namespace, level, log: { message, ...details } }) => {
     if (isClosed()) return;
-    const told = level <= logLevel.WARN ? 'warn' : level === logLevel.INFO ? 'info' : 'debug';
-    observer.message(told, `${namespace}: ${message}`, details);
+    observer.message(levelOf(level, namespace, message), `${namespace}: ${message}`, details);
   };
 }
 

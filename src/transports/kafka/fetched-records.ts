@@ -51,15 +51,20 @@ export async function visibleBatches(fetched: FetchedPartition, fetchOffset: big
     const batch = bytes.subarray(at, at + frameBytes + bytes.readInt32BE(at + 8));
     if (at + frameBytes + bytes.readInt32BE(at + 8) > bytes.length) break;
     at += batch.length;
-    if (batch[16] !== magicOfToday) throw unreadable(fetched, batch, `it is of version ${batch[16] ?? 'none'}`);
-    const baseOffset = batch.readBigInt64BE(0);
-    const lastOffset = baseOffset + BigInt(batch.readInt32BE(23));
-    const hidden = isAborted(batch, lastOffset);
-    const count = batch.readInt32BE(57);
-    if (lastOffset < fetchOffset) continue;
-    nextOffset = lastOffset + 1n;
-    if (hidden || count === 0) continue;
-    batches.push(await visibleBatch(fetched, batch, baseOffset, count));
+    try {
+      if (batch[16] !== magicOfToday) throw unreadable(fetched, batch, `it is of version ${batch[16] ?? 'none'}`);
+      const baseOffset = batch.readBigInt64BE(0);
+      const lastOffset = baseOffset + BigInt(batch.readInt32BE(23));
+      const hidden = isAborted(batch, lastOffset);
+      const count = batch.readInt32BE(57);
+      if (lastOffset < fetchOffset) continue;
+      if (!hidden && count > 0) batches.push(await visibleBatch(fetched, batch, baseOffset, count));
+      nextOffset = lastOffset + 1n;
+    } catch (error) {
+      // What stands before it is read first; then it is met at the beginning of a fetch.
+      if (nextOffset > fetchOffset) break;
+      throw error;
+    }
   }
   return { batches, nextOffset };
 }

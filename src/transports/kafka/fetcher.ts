@@ -44,6 +44,7 @@ const readAheadBytesMin = 512 * 1024;
 const readAheadBytesInAll = 64 * 1024 * 1024;
 /** A poll waits through this many failures before it is told. */
 const failuresMax = 2;
+const unknownServerError = -1;
 const backoffMsMin = 50;
 const backoffMsMax = 2_000;
 
@@ -64,13 +65,11 @@ type Member = {
 type Ask = PartitionFetch & { readonly members: Map<Member, FetchStart> };
 
 export function createFetcher({ connection, options, leaders, lostPosition }: FetcherOptions): KafkaFetcher {
-  const { clock, random } = options;
   const closing = new AbortController();
   const members = new Set<Member>();
   const long: Lane = { leaders: createLeaders(connection.openCluster(), options, closing.signal), waitMs: longWaitMs, busy: new Set() };
   const short: Lane = { leaders, waitMs: shortWaitMs, busy: new Set() };
   let scheduled = false;
-  let refreshing: Promise<unknown> | undefined;
   let turn = 0;
 
   const schedule = (): void => {
@@ -82,91 +81,39 @@ export function createFetcher({ connection, options, leaders, lostPosition }: Fe
       dispatch();
     });
   };
+  const failures = createFailures({ options, lanes: [long, short], lostPosition, schedule, closing: closing.signal });
   const dispatch = (): void => {
     // Each comes first in turn: the first of a request gets a batch that is larger than the limits.
     turn += 1;
-    const wanting = rotated(wantingOf(members), turn);
-    const byNode = Map.groupBy(wanting, (member) => long.leaders.knownNode(member.source));
+    const byNode = Map.groupBy(rotated(wantingOf(members), turn), ({ source }) => long.leaders.knownNode(source));
     for (const [node, wanted] of byNode) {
       if (node === undefined) {
-        for (const member of wanted) void locate(member);
+        for (const member of wanted) void locate(member).finally(schedule);
         continue;
       }
       // The long lane waits for the short one, to take in again what that has: else both would go on apart for ever.
-      if (!long.busy.has(node) && !short.busy.has(node)) void fetch(long, node, asksOf(wanted));
-      if (!short.busy.has(node)) {
-        const urgent = wanted.filter(({ buffer }) => buffer.isPolled() && buffer.isFree());
-        if (urgent.length > 0) void fetch(short, node, asksOf(urgent));
-      }
+      if (!long.busy.has(node) && !short.busy.has(node)) start(long, node, wanted);
+      if (!short.busy.has(node)) start(short, node, wanted.filter(({ buffer }) => buffer.isPolled() && buffer.isFree()));
     }
   };
   const locate = async (member: Member): Promise<void> => {
-    const start = member.buffer.begin();
-    try {
-      await long.leaders.nodeOf(member.source);
-      member.buffer.end(start);
-    } catch (error) {
-      await failed(member, start, error);
-    }
-    schedule();
+    const began = member.buffer.begin();
+    await long.leaders.nodeOf(member.source).then(
+      () => member.buffer.end(began),
+      (error: unknown) => failures.of(member, began, error),
+    );
   };
-  const fetch = async (lane: Lane, node: string, asks: readonly Ask[]): Promise<void> => {
+  const start = (lane: Lane, node: string, wanted: readonly Member[]): void => {
+    if (wanted.length === 0) return;
     lane.busy.add(node);
-    try {
-      const fetched = await fetchFrom(await lane.leaders.broker(node), asks, { waitMs: lane.waitMs, bytesMax: requestBytesMax });
-      const byName = new Map(fetched.map((partition) => [nameOf(partition), partition]));
-      for (const ask of asks) await take(ask, byName.get(nameOf(ask)));
-    } catch (error) {
-      await Promise.all(asks.map((ask) => failedAll(ask, error)));
-    } finally {
+    void fetchAll(lane, node, asksOf(wanted), failures).finally(() => {
       lane.busy.delete(node);
-      schedule();
-    }
-  };
-  const take = async (ask: Ask, fetched: FetchedPartition | undefined): Promise<void> => {
-    try {
-      if (fetched === undefined || fetched.errorCode !== 0) throw protocolError(fetched?.errorCode ?? -1);
-      const visible = await visibleBatches(fetched, ask.offset);
-      for (const [member, start] of ask.members) {
-        member.failures = 0;
-        member.buffer.add(start, visible);
-      }
-    } catch (error) {
-      await failedAll(ask, error);
-    }
-  };
-  const failedAll = async ({ members: asking }: Ask, error: unknown): Promise<void> => {
-    await Promise.all([...asking].map(([member, start]) => failed(member, start, error)));
-  };
-  const failed = async (member: Member, start: FetchStart, thrown: unknown): Promise<void> => {
-    if (closing.signal.aborted) return;
-    const { source, buffer } = member;
-    const error = asKafkaError(thrown, { operation: 'fetch from', topic: source.topic, partition: source.partition });
-    const lost = isAboutPlace(error) ? await lostPosition(source, start.offset).catch(() => undefined) : undefined;
-    if (lost !== undefined) {
-      buffer.lose(start, lost);
-      return;
-    }
-    member.failures += 1;
-    if (member.failures >= failuresMax || !isPassing(error)) buffer.fail(start, error);
-    else buffer.end(start);
-    rest(member);
-  };
-  /** What may pass is tried again after a while, with whoever leads then. */
-  const rest = (member: Member): void => {
-    const backoffMs = Math.min(backoffMsMax, backoffMsMin * 2 ** Math.min(member.failures, 10)) * (0.5 + random() / 2);
-    member.resting = true;
-    refreshing ??= Promise.allSettled([long.leaders.refresh(), short.leaders.refresh()]).finally(() => {
-      refreshing = undefined;
-    });
-    void Promise.allSettled([clock.sleep(backoffMs, closing.signal), refreshing]).then(() => {
-      member.resting = false;
       schedule();
     });
   };
   const open = (source: RecordSource, offset: bigint, readAhead: boolean): PartitionReader => {
-    const closed = (): void => void members.delete(member);
-    const buffer = openPartitionBuffer({ source, offset, nowMs: clock.nowMs, changed: schedule, closed });
+    const closed = (): boolean => members.delete(member);
+    const buffer = openPartitionBuffer({ source, offset, nowMs: options.clock.nowMs, changed: schedule, closed });
     const member: Member = { source, buffer, readAhead, failures: 0, resting: false };
     members.add(member);
     if (closing.signal.aborted) buffer.reader.close(closedError());
@@ -182,6 +129,75 @@ export function createFetcher({ connection, options, leaders, lostPosition }: Fe
       return Promise.resolve();
     },
   };
+}
+
+/** One request; whatever becomes of it is told to whoever asked. Never rejects. */
+async function fetchAll({ leaders, waitMs }: Lane, node: string, asks: readonly Ask[], failures: Failures): Promise<void> {
+  try {
+    const fetched = await fetchFrom(await leaders.broker(node), asks, { waitMs, bytesMax: requestBytesMax });
+    const byName = new Map(fetched.map((partition) => [nameOf(partition), partition]));
+    for (const ask of asks) await take(ask, byName.get(nameOf(ask)), failures);
+  } catch (error) {
+    await Promise.all(asks.map((ask) => failures.ofAll(ask, error)));
+  }
+}
+
+async function take(ask: Ask, fetched: FetchedPartition | undefined, failures: Failures): Promise<void> {
+  try {
+    if (fetched === undefined || fetched.errorCode !== 0) throw protocolError(fetched?.errorCode ?? unknownServerError);
+    const visible = await visibleBatches(fetched, ask.offset);
+    for (const [member, began] of ask.members) {
+      member.failures = 0;
+      member.buffer.add(began, visible);
+    }
+  } catch (error) {
+    await failures.ofAll(ask, error);
+  }
+}
+
+type Failures = {
+  readonly of: (member: Member, began: FetchStart, error: unknown) => Promise<void>;
+  readonly ofAll: (ask: Ask, error: unknown) => Promise<void>;
+};
+
+type FailuresOptions = {
+  readonly options: KafkaOptions;
+  readonly lanes: readonly Lane[];
+  readonly lostPosition: FetcherOptions['lostPosition'];
+  readonly schedule: () => void;
+  readonly closing: AbortSignal;
+};
+
+/** What may pass is tried again after a while, with whoever leads then; a poll hears of it when it has not passed soon. */
+function createFailures({ options, lanes, lostPosition, schedule, closing }: FailuresOptions): Failures {
+  const { clock, random } = options;
+  let refreshing: Promise<unknown> | undefined;
+  const rest = (member: Member): void => {
+    const backoffMs = Math.min(backoffMsMax, backoffMsMin * 2 ** Math.min(member.failures, 10)) * (0.5 + random() / 2);
+    member.resting = true;
+    refreshing ??= Promise.allSettled(lanes.map(({ leaders }) => leaders.refresh())).finally(() => {
+      refreshing = undefined;
+    });
+    void Promise.allSettled([clock.sleep(backoffMs, closing), refreshing]).then(() => {
+      member.resting = false;
+      schedule();
+    });
+  };
+  const of = async (member: Member, began: FetchStart, thrown: unknown): Promise<void> => {
+    if (closing.aborted) return;
+    const { source, buffer } = member;
+    const error = asKafkaError(thrown, { operation: 'fetch from', topic: source.topic, partition: source.partition });
+    const lost = isAboutPlace(error) ? await lostPosition(source, began.offset).catch(() => undefined) : undefined;
+    if (lost !== undefined) {
+      buffer.lose(began, lost);
+      return;
+    }
+    member.failures += 1;
+    if (member.failures >= failuresMax || !isPassing(error)) buffer.fail(began, error);
+    else buffer.end(began);
+    rest(member);
+  };
+  return { of, ofAll: async ({ members }, error) => { await Promise.all([...members].map(([member, began]) => of(member, began, error))); } };
 }
 
 /** Those for which something can and should be fetched now. */

@@ -34,6 +34,54 @@ export type KafkaTransport = Transport & {
  * every subscription (their `revoked` is awaited) and then every connection.
  */
 export async function openKafkaTransport(options: KafkaOptions): Promise<KafkaTransport> {
+  const parts = await openParts(options);
+  const { connection, closing, topics, fetcher, appender, reads, subscriptions } = parts;
+  let closed: Promise<void> | undefined;
+  const requireOpen = (): void => {
+    if (closing.signal.aborted) throw pipelineError('LS_TRANSPORT_CLOSED', 'The Kafka transport is closed.');
+  };
+  /** What a call that was in flight while the transport closed rejects with says only that. */
+  const open: Guard = async (call) => {
+    requireOpen();
+    try {
+      return await call();
+    } catch (error) {
+      requireOpen();
+      throw error;
+    }
+  };
+  const closeAll = async (): Promise<void> => {
+    reads.close();
+    await Promise.all([...subscriptions].map((membership) => membership.close()));
+    await fetcher.close();
+    await appender.close();
+    await connection.close();
+  };
+  return {
+    capabilities: { transactions: true, fencing: true },
+    createTopics: (wanted) => open(() => topics.create(wanted)),
+    checkTopics: (expectations) =>
+      open(async () => {
+        const { settings } = await topics.settings(expectations.topics.map(({ topic }) => topic));
+        return judgeTopics({ expectations, settings, limits: options.limits });
+      }),
+    describeTopic: (topic) => open(() => topics.describe(topic)),
+    describeTopicSettings: (names) => open(() => topics.settings(names)),
+    ...readingSide(parts, open),
+    ...writingSide(parts, open),
+    ...groupSide(parts, open, options),
+    close: () => {
+      closing.abort();
+      return (closed ??= closeAll());
+    },
+  };
+}
+
+type Guard = <Result>(call: () => Promise<Result>) => Promise<Result>;
+
+type Parts = Awaited<ReturnType<typeof openParts>>;
+
+async function openParts(options: KafkaOptions) {
   const connection = openConnection(options);
   const closing = new AbortController();
   const cluster = connection.openCluster();
@@ -50,45 +98,12 @@ export async function openKafkaTransport(options: KafkaOptions): Promise<KafkaTr
   const producers = (options.producer === 'kafkajs' ? kafkajsProducers : platformaticProducers)(options, connection);
   const appender = shareProducer(producers);
   const reads = createSingleReads(fetcher);
-  const checkRecords = recordCheck(topics, options);
   const subscriptions = new Set<GroupMembership>();
-  let closed: Promise<void> | undefined;
+  return { connection, closing, cluster, topics, bounds, fetcher, producers, appender, reads, subscriptions, checkRecords: recordCheck(topics, options) };
+}
 
-  const requireOpen = (): void => {
-    if (closing.signal.aborted) throw pipelineError('LS_TRANSPORT_CLOSED', 'The Kafka transport is closed.');
-  };
-  /** What a call that was in flight while the transport closed rejects with says only that. */
-  const open = async <Result>(call: () => Promise<Result>): Promise<Result> => {
-    requireOpen();
-    try {
-      return await call();
-    } catch (error) {
-      requireOpen();
-      throw error;
-    }
-  };
-  const group: GroupContext = {
-    openCluster: connection.openCluster,
-    logger: connection.logger,
-    options,
-    fetcher,
-    producers,
-    bounds: bounds.bounds,
-    readCommitted: (name, topicPartition) => readCommitted(connection, name, topicPartition),
-    describeTopic: topics.describe,
-    checkRecords,
-  };
-
+function readingSide({ topics, bounds, reads }: Parts, open: Guard): Pick<Transport, 'bounds' | 'boundAt' | 'read'> {
   return {
-    capabilities: { transactions: true, fencing: true },
-    createTopics: (wanted) => open(() => topics.create(wanted)),
-    checkTopics: (expectations) =>
-      open(async () => {
-        const { settings } = await topics.settings(expectations.topics.map(({ topic }) => topic));
-        return judgeTopics({ expectations, settings, limits: options.limits });
-      }),
-    describeTopic: (topic) => open(() => topics.describe(topic)),
-    describeTopicSettings: (names) => open(() => topics.settings(names)),
     bounds: (topicPartition) => open(async () => bounds.bounds(await topics.locate(topicPartition))),
     boundAt: (topicPartition, landmark) => open(async () => bounds.boundAt(await topics.locate(topicPartition), landmark)),
     read: (topicPartition, from, budget, signal) =>
@@ -97,6 +112,11 @@ export async function openKafkaTransport(options: KafkaOptions): Promise<KafkaTr
         const offset = from === undefined ? (await bounds.offsets(source)).start : offsetAt(from);
         return reads.read(source, offset, budget, signal);
       }),
+  };
+}
+
+function writingSide({ topics, producers, appender, checkRecords }: Parts, open: Guard): Pick<Transport, 'append' | 'claim'> {
+  return {
     append: (records) =>
       open(async () => {
         await checkRecords(records);
@@ -107,18 +127,36 @@ export async function openKafkaTransport(options: KafkaOptions): Promise<KafkaTr
         await topics.describe(topic);
         return claimTopic(producers, topic, (records) => open(() => checkRecords(records)));
       }),
-    committed: (name, topicPartition) => open(async () => readCommitted(connection, name, await topics.locate(topicPartition))),
-    resetGroup: (name, places) =>
+  };
+}
+
+function groupSide(parts: Parts, open: Guard, options: KafkaOptions): Pick<Transport, 'committed' | 'resetGroup' | 'subscribe'> {
+  const { connection, cluster, topics, subscriptions, closing } = parts;
+  const context: GroupContext = {
+    openCluster: connection.openCluster,
+    logger: connection.logger,
+    options,
+    fetcher: parts.fetcher,
+    producers: parts.producers,
+    bounds: parts.bounds.bounds,
+    readCommitted: (group, topicPartition) => readCommitted(connection, group, topicPartition),
+    describeTopic: topics.describe,
+    checkRecords: parts.checkRecords,
+  };
+  return {
+    committed: (group, topicPartition) => open(async () => readCommitted(connection, group, await topics.locate(topicPartition))),
+    resetGroup: (group, places) =>
       open(async () => {
         for (const place of places) await topics.locate(place);
-        await resetGroup(cluster, name, places);
+        await resetGroup(cluster, group, places);
       }),
     subscribe: (subscription) =>
       open(async () => {
         await Promise.all([...new Set(subscription.topics)].map(topics.describe));
-        requireOpen();
-        const membership = joinGroup(group, subscription);
+        const membership = joinGroup(context, subscription);
         subscriptions.add(membership);
+        // It may have been closed while the topics were asked for.
+        if (closing.signal.aborted) await membership.close();
         await membership.joined;
         return {
           close: async () => {
@@ -127,19 +165,7 @@ export async function openKafkaTransport(options: KafkaOptions): Promise<KafkaTr
           },
         };
       }),
-    close: () => {
-      closing.abort();
-      return (closed ??= closeAll());
-    },
   };
-
-  async function closeAll(): Promise<void> {
-    reads.close();
-    await Promise.all([...subscriptions].map((membership) => membership.close()));
-    await fetcher.close();
-    await appender.close();
-    await connection.close();
-  }
 }
 
 /** Of a broker that does not know the place: what the others say of it. */

@@ -1,5 +1,5 @@
 /** Requests to the leader of a partition: who leads is asked when it is not known, and asked anew when a request fails in a way that may pass. */
-import type { Broker } from 'kafkajs';
+import type { Broker, PartitionMetadata } from 'kafkajs';
 import { LabelstreamError } from '../../core/errors/error.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import type { TopicPartition } from '../../core/records.ts';
@@ -24,22 +24,32 @@ const delayMs = 25;
 const leaderNotAvailable = 5;
 
 export function createLeaders(cluster: KafkaCluster, { clock }: KafkaOptions, closing: AbortSignal): Leaders {
+  /** None while nothing is known; kafkajs throws then. */
+  const partitionsOf = (topic: string): readonly PartitionMetadata[] => {
+    try {
+      return cluster.findTopicPartitionMetadata(topic);
+    } catch {
+      return [];
+    }
+  };
   const knownNode = ({ topic, partition }: TopicPartition): string | undefined => {
-    if (!cluster.isConnected() || !cluster.targetTopics.has(topic)) return undefined;
-    const leader = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition)?.leader;
+    const leader = partitionsOf(topic).find(({ partitionId }) => partitionId === partition)?.leader;
     return leader === undefined || leader < 0 ? undefined : String(leader);
   };
+  // `connect` is awaited also where it says that it is connected: kafkajs says so before it can send anything.
   const nodeOf = async ({ topic, partition }: TopicPartition): Promise<string> => {
-    if (!cluster.isConnected()) await cluster.connect();
-    if (!cluster.targetTopics.has(topic)) await cluster.addTargetTopic(topic);
+    await cluster.connect();
+    await cluster.addTargetTopic(topic);
+    // kafkajs may have waited for an answer to a question that did not name the topic yet.
+    if (partitionsOf(topic).length === 0) await refresh();
     const nodeId = knownNode({ topic, partition });
     if (nodeId !== undefined) return nodeId;
-    if (cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition)) throw protocolError(leaderNotAvailable);
+    if (partitionsOf(topic).some(({ partitionId }) => partitionId === partition)) throw protocolError(leaderNotAvailable);
     throw pipelineError('LS_TRANSPORT_TOPIC_MISSING', `There is no partition ${partition} of topic "${topic}".`, { topic, partition });
   };
   const broker = (nodeId: string): Promise<Broker> => cluster.findBroker({ nodeId });
   const refresh = async (): Promise<void> => {
-    if (!cluster.isConnected()) await cluster.connect();
+    await cluster.connect();
     await refreshMetadata(cluster);
   };
   return {

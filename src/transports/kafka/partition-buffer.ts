@@ -35,37 +35,90 @@ export type PartitionBufferOptions = {
   readonly nowMs: () => number;
   /** There may be something to fetch now. */
   readonly changed: () => void;
-  readonly closed: () => void;
+  readonly closed: () => unknown;
 };
-
-type Waiting = { readonly wake: () => void; readonly reject: (error: Error) => void };
 
 export function openPartitionBuffer({ source, offset, nowMs, changed, closed }: PartitionBufferOptions): PartitionBuffer {
   const queue = createQueue(source, nowMs);
   let nextOffset = offset;
   let epoch = 0;
   let fetchedEpoch = -1;
-  let polling = false;
-  let waiting: Waiting | undefined;
   let lost: Error | undefined;
   let closedBy: Error | undefined;
 
   const requireReadable = (): void => {
-    if (closedBy !== undefined) throw closedBy;
-    if (lost !== undefined) throw lost;
+    const refusal = closedBy ?? lost;
+    if (refusal !== undefined) throw refusal;
   };
-  const lose = (error: Error): void => {
-    lost = error;
-    waiting?.reject(error);
+  const poller = createPoller({ source, queue, changed, requireReadable, lose: (error) => void (lost = error) });
+  const isCurrent = (began: FetchStart): boolean => {
+    if (began.epoch !== epoch) return false;
+    fetchedEpoch = -1;
+    return true;
   };
-  const take = (budget: ReadBudget): readonly ConsumedRecord[] => {
-    try {
-      return queue.take(budget);
-    } catch (error) {
-      lose(error as Error);
-      throw error;
-    }
+  return {
+    bytes: queue.bytes,
+    offset: () => nextOffset,
+    isPolled: poller.isWaiting,
+    isFree: () => fetchedEpoch !== epoch && lost === undefined && closedBy === undefined,
+    begin: () => {
+      fetchedEpoch = epoch;
+      return { offset: nextOffset, epoch };
+    },
+    add: (began, visible) => {
+      if (!isCurrent(began) || closedBy !== undefined) return;
+      queue.add(visible.batches, nextOffset);
+      nextOffset = visible.nextOffset;
+      if (visible.batches.length > 0) poller.wake();
+    },
+    end: (began) => void isCurrent(began),
+    fail: (began, error) => {
+      if (isCurrent(began)) poller.reject(error);
+    },
+    lose: (began, error) => {
+      if (!isCurrent(began)) return;
+      lost = error;
+      poller.reject(error);
+    },
+    reader: {
+      seek: (to) => {
+        epoch += 1;
+        queue.clear();
+        nextOffset = to;
+        lost = undefined;
+        changed();
+      },
+      poll: poller.poll,
+      close: (reason) => {
+        closedBy ??= reason;
+        queue.clear();
+        poller.reject(closedBy);
+        closed();
+      },
+    },
   };
+}
+
+type Poller = {
+  readonly poll: PartitionReader['poll'];
+  readonly isWaiting: () => boolean;
+  readonly wake: () => void;
+  readonly reject: (error: Error) => void;
+};
+
+type PollerOptions = {
+  readonly source: RecordSource;
+  readonly queue: Queue;
+  readonly changed: () => void;
+  readonly requireReadable: () => void;
+  /** What is in the queue cannot be decoded. */
+  readonly lose: (error: Error) => void;
+};
+
+/** One poll at a time, which waits for what the queue gets. */
+function createPoller({ source, queue, changed, requireReadable, lose }: PollerOptions): Poller {
+  let polling = false;
+  let waiting: { readonly wake: () => void; readonly reject: (error: Error) => void } | undefined;
   const untilMore = async (signal: AbortSignal): Promise<void> => {
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     const wake = (): void => resolve(undefined);
@@ -77,6 +130,14 @@ export function openPartitionBuffer({ source, offset, nowMs, changed, closed }: 
     } finally {
       waiting = undefined;
       signal.removeEventListener('abort', wake);
+    }
+  };
+  const take = (budget: ReadBudget): readonly ConsumedRecord[] => {
+    try {
+      return queue.take(budget);
+    } catch (error) {
+      lose(error as Error);
+      throw error;
     }
   };
   const poll = async (budget: ReadBudget, signal: AbortSignal): Promise<readonly ConsumedRecord[]> => {
@@ -93,58 +154,19 @@ export function openPartitionBuffer({ source, offset, nowMs, changed, closed }: 
       await untilMore(signal);
     }
   };
-  const isCurrent = (start: FetchStart): boolean => {
-    if (start.epoch !== epoch) return false;
-    fetchedEpoch = -1;
-    return true;
-  };
-
   return {
-    bytes: queue.bytes,
-    offset: () => nextOffset,
-    isPolled: () => waiting !== undefined,
-    isFree: () => fetchedEpoch !== epoch && lost === undefined && closedBy === undefined,
-    begin: () => {
-      fetchedEpoch = epoch;
-      return { offset: nextOffset, epoch };
-    },
-    add: (start, visible) => {
-      if (!isCurrent(start) || closedBy !== undefined) return;
-      queue.add(visible.batches, nextOffset);
-      nextOffset = visible.nextOffset;
-      if (visible.batches.length > 0) waiting?.wake();
-    },
-    end: (start) => void isCurrent(start),
-    fail: (start, error) => {
-      if (isCurrent(start)) waiting?.reject(error);
-    },
-    lose: (start, error) => {
-      if (isCurrent(start)) lose(error);
-    },
-    reader: {
-      seek: (to) => {
-        epoch += 1;
-        queue.clear();
-        nextOffset = to;
-        lost = undefined;
-        changed();
-      },
-      poll: async (budget, signal) => {
-        requireReadable();
-        if (polling) throw overlap(source);
-        polling = true;
-        try {
-          return await poll(budget, signal);
-        } finally {
-          polling = false;
-        }
-      },
-      close: (reason) => {
-        closedBy ??= reason;
-        queue.clear();
-        waiting?.reject(closedBy);
-        closed();
-      },
+    isWaiting: () => waiting !== undefined,
+    wake: () => waiting?.wake(),
+    reject: (error) => waiting?.reject(error),
+    poll: async (budget, signal) => {
+      requireReadable();
+      if (polling) throw overlap(source);
+      polling = true;
+      try {
+        return await poll(budget, signal);
+      } finally {
+        polling = false;
+      }
     },
   };
 }

@@ -1,0 +1,45 @@
+/** A transport in a namespace of its own on a broker that others use too: its topics and groups have a prefix that nobody sees from outside. */
+import type { TopicPartition } from '../../src/core/records.ts';
+import type { AssignedPartition, Transport } from '../../src/pipeline/transport.ts';
+
+const nameable = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/;
+
+export function prefixed(transport: Transport, prefix: string): Transport {
+  // A name that no topic can have stays one.
+  const inner = (topic: string): string => (nameable.test(topic) ? `${prefix}${topic}` : topic);
+  const outer = (topic: string): string => (topic.startsWith(prefix) ? topic.slice(prefix.length) : topic);
+  const into = <Named extends { readonly topic: string }>(named: Named): Named => ({ ...named, topic: inner(named.topic) });
+  const out = <Named extends { readonly topic: string }>(named: Named): Named => ({ ...named, topic: outer(named.topic) });
+  const assigned = (partition: AssignedPartition): AssignedPartition => ({
+    ...out(partition),
+    poll: async (budget, signal) => (await partition.poll(budget, signal)).map(out),
+    deliver: (outputs, checkpoint) => partition.deliver(outputs.map(into), checkpoint),
+  });
+  return {
+    ...transport,
+    createTopics: (topics) => transport.createTopics(topics.map(into)),
+    checkTopics: async (expectations) => (await transport.checkTopics({ ...expectations, topics: expectations.topics.map(into) })).map(out),
+    describeTopic: async (topic) => out(await transport.describeTopic(inner(topic))),
+    bounds: (topicPartition) => transport.bounds(into(topicPartition)),
+    boundAt: (topicPartition, landmark) => transport.boundAt(into(topicPartition), landmark),
+    read: async (topicPartition, from, budget, signal) => (await transport.read(into(topicPartition), from, budget, signal)).map(out),
+    append: (records) => transport.append(records.map(into)),
+    claim: async (topic) => {
+      const claim = await transport.claim(inner(topic));
+      return { ...claim, append: (records) => claim.append(records.map(into)) };
+    },
+    committed: (group, topicPartition) => transport.committed(prefix + group, into(topicPartition)),
+    resetGroup: (group, places) => transport.resetGroup(prefix + group, places.map(into)),
+    subscribe: ({ group, topics, delivery, listener }) =>
+      transport.subscribe({
+        group: prefix + group,
+        topics: topics.map(inner),
+        delivery,
+        listener: {
+          assigned: (partitions) => listener.assigned(partitions.map(assigned)),
+          revoked: (partitions: readonly TopicPartition[]) => listener.revoked(partitions.map(out)),
+          failed: listener.failed,
+        },
+      }),
+  };
+}
