@@ -1,23 +1,20 @@
 /**
- * A real Apache Kafka broker (KRaft, broker and controller in one) as a plain process that a test can kill, stop for a while and start again on the same
- * directory and ports. It ends with the test process, whatever way that ends: a watchdog holds the other end of a pipe.
+ * A real Apache Kafka broker (KRaft, broker and controller in one) that a test can kill, stop for a while and start again on the same directory and ports:
+ * a plain process, or a container where there is no Java. It ends with the test process.
  */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import type { BrokerFile, RunningBroker } from './broker-host.ts';
 import { makeCertificates, type Certificates } from './certificates.ts';
-import { fetchKafkaJars, javaCommand } from './kafka-jars.ts';
 import { brokerProperties, propertiesText, securedProperties } from './kafka-configuration.ts';
+import { openBrokerHost } from './kafka-runtime.ts';
 import { probeBroker } from './kafka-wire.ts';
 import { claimPorts } from './ports.ts';
 
 export type KafkaBrokerOptions = {
-  /** Properties of the broker, over the defaults of this file. */
+  /** Properties of the broker, over the defaults of kafka-configuration.ts. */
   readonly configuration?: Readonly<Record<string, string>>;
   /** Arguments of the JVM: small and quick to start by default; a bench gives its own. */
   readonly jvmArguments?: readonly string[];
@@ -46,8 +43,8 @@ export type KafkaBroker = {
   /** SIGTERM: a clean end; resolves when the process is gone. */
   readonly shutDown: () => Promise<void>;
   /** SIGSTOP: the broker keeps its connections and answers nothing. */
-  readonly stopProcess: () => void;
-  readonly continueProcess: () => void;
+  readonly stopProcess: () => Promise<void>;
+  readonly continueProcess: () => Promise<void>;
   /** Starts it again on the same directory and ports; kills it first where it still runs. Resolves when it serves. Further properties stay. */
   readonly restart: (configuration?: Readonly<Record<string, string>>) => Promise<void>;
   /** The last lines of the broker's log. */
@@ -57,59 +54,54 @@ export type KafkaBroker = {
 };
 
 const SMALL_JVM = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
-const FORMAT_JVM = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
-const LOG_JVM = ['-Dorg.slf4j.simpleLogger.showDateTime=true', '-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn'];
 const START_MS_MAX = 45_000;
 const PROBE_MS = 50;
 const LOG_LINES = 60;
 
-const run = promisify(execFile);
-
 export async function startKafka(options: KafkaBrokerOptions = {}): Promise<KafkaBroker> {
-  const jars = await fetchKafkaJars();
+  const { security, jvmArguments = SMALL_JVM } = options;
   const block = await claimPorts();
-  const directory = await mkdtemp(join(tmpdir(), 'labelstream-kafka-'));
   const [plaintext, controller, proxied, proxy, secured] = block.ports as [number, number, number, number, number];
   const ports = { plaintext, controller, proxied, proxy, secured };
-  const { security } = options;
-  let configuration = brokerProperties(directory, ports);
+  const host = await openBrokerHost({ jvmArguments, users: security?.users ?? {}, ports: [plaintext, proxied, secured] });
+  let configuration = brokerProperties(host, ports);
+  let files: readonly BrokerFile[] = [];
   let certificates: Certificates | undefined;
-  const propertiesPath = join(directory, 'server.properties');
-  const logPath = join(directory, 'broker.log');
   let running: RunningBroker | undefined;
 
-  const logTail = async (): Promise<string> => (await readFile(logPath, 'utf8').catch(() => '')).split('\n').slice(-LOG_LINES).join('\n');
-  const kill = async (): Promise<void> => {
-    await running?.end('SIGKILL');
+  const logTail = async (): Promise<string> => (await host.log()).split('\n').slice(-LOG_LINES).join('\n');
+  const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
+    await running?.end(signal);
     running = undefined;
   };
   const close = async (): Promise<void> => {
-    await kill();
-    await rm(directory, { recursive: true, force: true });
+    await end('SIGKILL');
+    await host.remove();
     await block.release();
   };
   const start = async (): Promise<void> => {
-    await writeFile(propertiesPath, propertiesText(configuration));
-    running = await launch([...(options.jvmArguments ?? SMALL_JVM), ...LOG_JVM, '-cp', join(jars, '*'), 'kafka.Kafka', propertiesPath], directory, logPath);
-    await untilServing(running.process, plaintext, Number(configuration['offsets.topic.num.partitions'])).catch(async (error: unknown) => {
+    try {
+      running = await host.launch([...files, { name: 'server.properties', content: propertiesText(configuration) }]);
+      await untilServing(running, plaintext, Number(configuration['offsets.topic.num.partitions']));
+    } catch (error) {
       throw new Error(`Kafka did not start: ${String(error)}\n${await logTail()}`, { cause: error });
-    });
+    }
   };
-  const process = (): ChildProcess => {
+  const theRunning = (): RunningBroker => {
     if (running === undefined) {
       throw new Error('the broker does not run');
     }
-    return running.process;
+    return running;
   };
 
   try {
     if (security !== undefined) {
-      certificates = await makeCertificates(directory);
-      configuration = { ...configuration, ...(await securedProperties(directory, ports, certificates, security.superUsers ?? [])) };
+      certificates = await makeCertificatesInMemory();
+      const added = securedProperties(host, ports, certificates, security.superUsers ?? []);
+      configuration = { ...configuration, ...added.properties };
+      files = added.files;
     }
     configuration = { ...configuration, ...options.configuration };
-    await writeFile(propertiesPath, propertiesText(configuration));
-    await format(jars, propertiesPath, security?.users ?? {});
     await start();
   } catch (error) {
     await close();
@@ -124,16 +116,13 @@ export async function startKafka(options: KafkaBrokerOptions = {}): Promise<Kafk
       return { brokers: `localhost:${secured}`, certificates };
     },
     proxyPorts: { listen: proxy, target: proxied },
-    pid: () => process().pid!,
-    kill,
-    shutDown: async () => {
-      await running?.end('SIGTERM');
-      running = undefined;
-    },
-    stopProcess: () => void process().kill('SIGSTOP'),
-    continueProcess: () => void process().kill('SIGCONT'),
+    pid: () => theRunning().pid,
+    kill: () => end('SIGKILL'),
+    shutDown: () => end('SIGTERM'),
+    stopProcess: () => theRunning().signal('SIGSTOP'),
+    continueProcess: () => theRunning().signal('SIGCONT'),
     restart: async (further = {}) => {
-      await kill();
+      await end('SIGKILL');
       configuration = { ...configuration, ...further };
       await start();
     },
@@ -142,49 +131,25 @@ export async function startKafka(options: KafkaBrokerOptions = {}): Promise<Kafk
   };
 }
 
-async function format(jars: string, propertiesPath: string, users: Readonly<Record<string, string>>): Promise<void> {
-  const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
-  const tool = ['-cp', join(jars, '*'), 'kafka.tools.StorageTool', 'format', '--standalone', '-t', clusterId, '-c', propertiesPath];
-  const credentials = Object.entries(users).flatMap(([name, password]) => ['--add-scram', `SCRAM-SHA-512=[name=${name},password=${password}]`]);
-  await run(javaCommand(), [...FORMAT_JVM, ...tool, ...credentials]);
+async function makeCertificatesInMemory(): Promise<Certificates> {
+  const folder = await mkdtemp(join(tmpdir(), 'labelstream-certificates-'));
+  try {
+    return await makeCertificates(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
-type RunningBroker = { readonly process: ChildProcess; readonly end: (signal: 'SIGKILL' | 'SIGTERM') => Promise<void> };
-
-async function launch(javaArguments: readonly string[], directory: string, logPath: string): Promise<RunningBroker> {
-  const log = await open(logPath, 'a');
-  const child = spawn(javaCommand(), javaArguments, { cwd: directory, stdio: ['ignore', log.fd, log.fd] });
-  await Promise.all([once(child, 'spawn'), log.close()]);
-  const watchdog = spawnWatchdog(child.pid!, directory);
-  const ended = once(child, 'exit');
-  return {
-    process: child,
-    end: async (signal) => {
-      // The watchdog goes first: it must not shoot at a process number that has come to mean another.
-      watchdog.kill('SIGKILL');
-      child.kill(signal);
-      await ended;
-    },
-  };
-}
-
-/** Its standard input ends when this process does; a group of its own keeps it from the terminal's signals. */
-function spawnWatchdog(pid: number, directory: string): ChildProcess {
-  const script = 'read -r _; kill -9 "$1"; sleep 1; rm -rf "$2"';
-  const watchdog = spawn('sh', ['-c', script, 'sh', String(pid), directory], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
-  watchdog.unref();
-  return watchdog;
-}
-
-async function untilServing(child: ChildProcess, port: number, groupPartitions: number): Promise<void> {
+async function untilServing(broker: RunningBroker, port: number, groupPartitions: number): Promise<void> {
   const deadlineMs = performance.now() + START_MS_MAX;
   for (;;) {
     try {
       await probeBroker(port, groupPartitions);
       return;
     } catch (error) {
-      if (child.exitCode !== null || child.signalCode !== null) {
-        throw new Error(`it ended with ${child.exitCode ?? child.signalCode}`, { cause: error });
+      const ended = await broker.ended();
+      if (ended !== undefined) {
+        throw new Error(`it ended with ${ended}`, { cause: error });
       }
       if (performance.now() > deadlineMs) {
         throw error;

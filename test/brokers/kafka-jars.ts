@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-const KAFKA_VERSION = '4.1.2';
+export const KAFKA_VERSION = '4.1.2';
 const SLF4J_VERSION = '1.7.36';
 const JAVA_VERSION_MIN = 17;
 

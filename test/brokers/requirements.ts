@@ -1,6 +1,6 @@
 /** A group of tests with needs beyond the repository: where one is missing they are skipped, loudly; with LABELSTREAM_TEST_REQUIRE=all they fail. */
 import { describe, expect, test } from 'vitest';
-import { fetchKafkaJars } from './kafka-jars.ts';
+import { chooseKafkaRuntime } from './kafka-runtime.ts';
 
 export type Needs = Readonly<Record<string, boolean>>;
 
@@ -24,7 +24,7 @@ export function describeWith(needs: Needs, name: string, body: () => void): void
 /** What a real broker needs, for `describeWith` and `testWith`. The first call on a machine fetches the jars, which takes about a minute. */
 export async function kafkaNeeds(): Promise<Needs> {
   try {
-    await fetchKafkaJars();
+    await chooseKafkaRuntime();
     return {};
   } catch (error) {
     return { [`a Kafka broker (${error instanceof Error ? error.message : String(error)})`]: false };

@@ -172,12 +172,12 @@ describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
     });
     await one.membership.joined;
     const [partition] = one.held();
-    broker.stopProcess();
+    await broker.stopProcess();
     try {
       await until(() => assignments.length === 2);
       expect(await code(partition!.deliver([output(topic, 'late')], { position: '0', sequence: -1n, outputsSent: 0 }))).toBe('LS_TRANSPORT_REVOKED');
     } finally {
-      broker.continueProcess();
+      await broker.continueProcess();
     }
     await until(() => one.held().length === 1);
     expect(assignments).toEqual(['assigned', 'revoked', 'assigned']);
