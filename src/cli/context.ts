@@ -55,15 +55,19 @@ export function outputOf(commandLine: CommandLine, json: boolean | undefined): O
   return createOutput(commandLine, json ?? false);
 }
 
-/** Runs `use` beside a live `run` or without one, and closes whatever was opened for it. Throws ConfigurationMistakes. */
+/**
+ * Runs `use` beside a live `run` or without one, and closes whatever was opened for it. Throws ConfigurationMistakes.
+ * @param role `owner-required`: not beside a live `run` on the embedded log, which is LS_LOG_OWNED.
+ */
 export async function withAccess<Result>(
   options: ConfigurationOptions,
   commandLine: CommandLine,
   use: (access: Access) => Promise<Result>,
+  role: 'owner-required' | 'any' = 'any',
 ): Promise<Result> {
   const configuration = await configurationOf(options, commandLine);
   const context = await createProcessContext(createLogger('warn', commandLine));
-  const access = await openAccess(configuration, context, 'any');
+  const access = await openAccess(configuration, context, role);
   try {
     return await use(access);
   } finally {

@@ -1,10 +1,10 @@
 /** `forget`: takes items out of every collection, and says where their vectors still are (SEMANTICS.md, rule 21). */
 import type { Command } from 'commander';
 import { clustersOf, forgetItems, type Access } from '../compose.ts';
-import { cliError } from '../core/errors/cli.ts';
 import { inputTopics, topics } from '../core/topics.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { withExamples } from './help.ts';
+import { requireItemIds } from './item-ids.ts';
 
 export function addForgetCommand(program: Command, commandLine: CommandLine): void {
   const command = withConfigurationOptions(program.command('forget'))
@@ -12,12 +12,12 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
     .summary('take items out of every collection')
     .description(
       'take items out of every collection, with what was published of them up to now; what is published of them later is new. `run` carries it out. ' +
-        'The answer says where the vectors still are',
+        'The answer says where the vectors still may be; `labelstream erasure report` looks',
     )
     .option('--json', 'one JSON object')
     .action(async (items: readonly string[], options: ConfigurationOptions & { readonly json?: boolean }) => {
       const output = outputOf(commandLine, options.json);
-      for (const item of items) if (!isItemId(item)) throw cliError('LS_CLI_USAGE', `"${item}" is no item; write it as source/id`, { item });
+      requireItemIds(items);
       await withAccess(options, commandLine, async (access) => {
         const view = await clustersOf(access, commandLine.signal);
         const kept = await topicsWithRecords(access, [...inputTopics, topics.features, topics.deadLetters]);
@@ -25,7 +25,7 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
         await forgetItems(access, items);
         const { dataDirectory } = access.configuration;
         const stillIn = [
-          { place: `those topics in ${dataDirectory} that it came through, of ${kept.length === 0 ? 'which none holds a record' : kept.join(', ')}`, until: 'the log removes old records, which is not built yet' },
+          { place: `those topics in ${dataDirectory} that it came through, of ${kept.length === 0 ? 'which none holds a record' : kept.join(', ')}`, until: 'retention removes it (transport.retention; on Kafka that of the topics)' },
           { place: `the snapshots in ${dataDirectory}, where one holds it`, until: 'three newer ones are written per partition' },
         ];
         if (output.json) output.object({ forgotten: items, inCollections, stillIn });
@@ -33,6 +33,7 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
           // An id that was misspelt shows here: it is in no collection.
           output.line(`forget sent for ${countText(items.length)}; ${inCollections.length} of them in a collection now`);
           for (const { place, until } of stillIn) output.line(`  still in ${place}, until ${until}`);
+          output.note(`once \`run\` has carried it out: labelstream erasure report --item ${items.join(' --item ')} -c ${options.config}`);
         }
       });
     });
@@ -52,9 +53,4 @@ async function topicsWithRecords({ transport }: Access, names: readonly string[]
 
 function countText(count: number): string {
   return count === 1 ? '1 item' : `${count} items`;
-}
-
-function isItemId(text: string): boolean {
-  const slash = text.indexOf('/');
-  return slash > 0 && slash < text.length - 1;
 }

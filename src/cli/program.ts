@@ -9,6 +9,7 @@ import { addCompletionCommand } from './completion.ts';
 import type { CommandLine } from './context.ts';
 import { addDemoCommand } from './demo/demo.ts';
 import { addDlqCommand } from './dlq/dlq.ts';
+import { addErasureCommand } from './erasure/erasure.ts';
 import { exitCodeOf, exitCodes, failureText, type ExitCode } from './failure.ts';
 import { addForgetCommand } from './forget.ts';
 import { addGroupsCommand } from './groups.ts';
@@ -62,6 +63,7 @@ export async function createProgram(commandLine: CommandLine): Promise<Command> 
   addTailCommand(program, commandLine);
   addClustersCommand(program, commandLine);
   addForgetCommand(program, commandLine);
+  addErasureCommand(program, commandLine);
   addDlqCommand(program, commandLine);
   addReplayCommand(program, commandLine);
   addLagCommand(program, commandLine);

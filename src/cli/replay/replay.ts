@@ -1,12 +1,12 @@
 /** `replay`: lets inputs be processed once more, with a corrected configuration or a new model. */
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { Access } from '../../compose.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { eventTopics, topics } from '../../core/topics.ts';
 import { readRange } from '../../pipeline/read-range.ts';
 import { replayRecord } from '../../pipeline/redrive.ts';
 import { createBatchAppender, progressOf } from '../append-batches.ts';
-import { collected } from '../collect.ts';
+import { collected, collectedPartition } from '../collect.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
 import { eventIn } from '../decoded.ts';
 import { withExamples } from '../help.ts';
@@ -36,7 +36,7 @@ export function addReplayCommand(program: Command, commandLine: CommandLine): vo
     .requiredOption('--from <sequence|time>', 'the first record: a sequence (with --topic), or an append time (ISO 8601)')
     .option('--until <sequence|time>', 'the first record that is not replayed; without it, the end as it is now')
     .addOption(new Option('--topic <topic>', 'only this topic; without it, all three').choices(eventTopics))
-    .option('--partition <number>', 'only this partition; may be repeated', partitionOption, [])
+    .option('--partition <number>', 'only this partition; may be repeated', collectedPartition, [])
     .option('--route <name>', 'only the steps of this route; may be repeated', collected, [])
     .option('--task <task>', 'only the steps with this task, and those that they read; may be repeated', collected, [])
     .option('--dry-run', 'tell what would be replayed, and write nothing')
@@ -60,12 +60,6 @@ export function addReplayCommand(program: Command, commandLine: CommandLine): vo
     'labelstream replay --from 2026-05-17T08:00:00Z --until 2026-05-17T09:00:00Z -c examples/news.yaml',
     'labelstream replay --topic text.events --partition 0 --from 120 --task text-classification --dry-run -c examples/news.yaml',
   );
-}
-
-function partitionOption(text: string, before: readonly number[]): readonly number[] {
-  const partition = Number(text);
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It is a whole number from 0.');
-  return [...before, partition];
 }
 
 type Done = Range & { replayed: number; skipped: number; firstMs: number | undefined; lastMs: number | undefined };

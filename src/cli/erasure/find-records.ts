@@ -1,0 +1,98 @@
+/**
+ * The records of the log that hold input bytes or vectors of items, by reading all of it: nothing else knows where an item went. Memory is that of
+ * one read, whatever the log holds.
+ */
+import type { Access } from '../../compose.ts';
+import type { DecodedEvent } from '../../codec/event-names.ts';
+import { LabelstreamError } from '../../core/errors/error.ts';
+import { itemIdOf } from '../../core/ids.ts';
+import type { ConsumedRecord, TopicPartition } from '../../core/records.ts';
+import { inputTopics, topics } from '../../core/topics.ts';
+import { readRange } from '../../pipeline/read-range.ts';
+import { eventIn } from '../decoded.ts';
+
+/** `result`: what came of an input, not its bytes. */
+export type Holding = 'input' | 'vector' | 'dead-letter' | 'result';
+
+/** The records of one partition that hold something of an item. */
+export type RecordPlace = TopicPartition & {
+  readonly item: string;
+  readonly holds: Holding;
+  records: number;
+  readonly firstSequence: bigint;
+  lastSequence: bigint;
+  lastAppendTimeMs: number;
+};
+
+const searched: readonly (readonly [topic: string, holds: Holding])[] = [
+  ...inputTopics.map((topic) => [topic, 'input'] as const),
+  [topics.features, 'vector'],
+  [topics.deadLetters, 'dead-letter'],
+  [topics.labels, 'result'],
+];
+
+/** In the order of the topics, then partitions. Throws the signal's reason, and the outage of a schema registry. */
+export async function findRecords(access: Access, items: ReadonlySet<string>, signal: AbortSignal): Promise<readonly RecordPlace[]> {
+  const places: RecordPlace[] = [];
+  for (const [topic, holds] of searched) {
+    const { partitionCount } = await access.transport.describeTopic(topic);
+    for (let partition = 0; partition < partitionCount; partition++) {
+      places.push(...(await findInPartition(access, { topic, partition, holds }, items, signal)));
+    }
+  }
+  return places;
+}
+
+type Search = TopicPartition & { readonly holds: Holding };
+
+async function findInPartition(access: Access, search: Search, items: ReadonlySet<string>, signal: AbortSignal): Promise<readonly RecordPlace[]> {
+  const { end } = await access.transport.bounds(search);
+  for (;;) {
+    const { start } = await access.transport.bounds(search);
+    try {
+      const found = new Map<string, RecordPlace>();
+      for await (const records of readRange(access.transport, search, { from: start, until: end }, signal)) {
+        for (const record of records) for (const item of await itemsHeld(access, search.holds, record, items, signal)) note(found, search, item, record);
+      }
+      return [...found.values()];
+    } catch (error) {
+      // Retention was faster: what is left begins later.
+      if (!(error instanceof LabelstreamError && error.code === 'LS_TRANSPORT_POSITION_LOST')) throw error;
+    }
+  }
+}
+
+function note(found: Map<string, RecordPlace>, { topic, partition, holds }: Search, item: string, { sequence, appendTimeMs }: ConsumedRecord): void {
+  const place = found.get(item);
+  if (place === undefined) found.set(item, { item, topic, partition, holds, records: 1, firstSequence: sequence, lastSequence: sequence, lastAppendTimeMs: appendTimeMs });
+  else [place.records, place.lastSequence, place.lastAppendTimeMs] = [place.records + 1, sequence, appendTimeMs];
+}
+
+/** Those of the items that the record holds something of. */
+async function itemsHeld({ codec }: Access, holds: Holding, { key, value }: ConsumedRecord, items: ReadonlySet<string>, signal: AbortSignal): Promise<readonly string[]> {
+  const keyed = key?.toString() ?? '';
+  // Texts lie in a value as they are, so most records need no decoding.
+  const named = [...items].filter((item) => item === keyed || value.includes(item.slice(item.indexOf('/') + 1)));
+  if (named.length === 0) return [];
+  const decoded = await eventIn(codec, value, signal);
+  // Garbage under an item's key was published as that item.
+  const item = decoded === undefined ? (holds === 'input' || holds === 'dead-letter' ? keyed : undefined) : itemHeldBy(decoded);
+  return named.filter((candidate) => candidate === item);
+}
+
+/** Undefined where an event holds nothing of an item, as the news of its deletion. */
+function itemHeldBy(decoded: DecodedEvent): string | undefined {
+  switch (decoded.schema) {
+    case 'TextEvent':
+    case 'MediaEvent':
+      return decoded.event.deleted ? undefined : itemIdOf(decoded.event);
+    case 'RecordEvent':
+      return itemIdOf(decoded.event);
+    case 'FeatureEvent':
+      return decoded.event.vector.length === 0 ? undefined : decoded.event.itemId;
+    case 'LabelEvent':
+      return decoded.event.itemId;
+    default:
+      return undefined;
+  }
+}
