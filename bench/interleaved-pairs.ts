@@ -12,8 +12,11 @@ export type Side<Output> = {
   readonly name: string;
   /** What comes before each pass and is no part of the work; not measured. */
   readonly prepare?: () => Promise<void>;
-  /** Does all of the work once; both sides of a comparison get the same items. */
-  readonly pass: () => Promise<{ readonly items: number; readonly output: Output }>;
+  /**
+   * Does all of the work once; both sides of a comparison get the same items. Where a pass holds more than the work (joining a group, another process
+   * that starts), it tells what the work alone took.
+   */
+  readonly pass: () => Promise<{ readonly items: number; readonly output: Output; readonly seconds?: number; readonly cpuSeconds?: number }>;
 };
 
 export type Turn = {
@@ -121,10 +124,10 @@ async function takePass<Output>({ prepare, pass }: Side<Output>): Promise<{ item
   await prepare?.();
   const cpuAtStart = process.cpuUsage();
   const startedMs = performance.now();
-  const { items, output } = await pass();
+  const done = await pass();
   const seconds = (performance.now() - startedMs) / 1000;
   const { user, system } = process.cpuUsage(cpuAtStart);
-  return { items, output, seconds, cpuSeconds: (user + system) / 1e6 };
+  return { seconds, cpuSeconds: (user + system) / 1e6, ...done };
 }
 
 /** Of an even number of values, the mean of the middle two. */

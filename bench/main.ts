@@ -6,6 +6,7 @@ import type { Bench } from './bench.ts';
 /** A bench is a file of its own; adding one is a line here. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   images: async () => (await import('./images.ts')).images,
+  pipeline: async () => (await import('./pipeline.ts')).pipeline,
   'text-encoders': async () => (await import('./text-encoders.ts')).textEncoders,
 };
 
