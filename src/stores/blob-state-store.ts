@@ -129,7 +129,8 @@ async function write(store: Store, header: SnapshotHeader, chunks: Iterable<Buff
 
 async function requireWhole(store: Store, header: SnapshotHeader): Promise<void> {
   const there = (await found(store, header, store.bounded)).find(({ sequence }) => sequence === header.sequence);
-  const outcome = there && (await checked(store, there, header, store.bounded));
+  if (there === undefined) throw stateError('LS_STATE_CONTAINER_REFUSED', 'the blocks of the upload are gone, and there is no such snapshot');
+  const outcome = await checked(store, there, header, store.bounded);
   if (outcome instanceof Error) throw outcome;
 }
 

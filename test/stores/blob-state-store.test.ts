@@ -152,6 +152,13 @@ describe('an answer that was lost', () => {
     await expect(clock.drive(store.write(headerAt(5n), chunksAt(5n)))).rejects.toMatchObject({ code: 'LS_STATE_WRITE_FAILED', cause: expect.objectContaining({ code: 'LS_STATE_SNAPSHOT_CORRUPT' }) as unknown });
   });
 
+  it('is no success where nothing stands under the name: the service let go of the blocks', async () => {
+    const { container, clock, store } = fixture();
+    const forgetful = createBlobStateStore({ container: { ...container, commit: () => Promise.resolve('exists') }, prefix: '', clock, random: () => 0.5, signal: new AbortController().signal });
+    await expect(clock.drive(forgetful.write(headerAt(5n), chunksAt(5n)))).rejects.toMatchObject({ code: 'LS_STATE_WRITE_FAILED', cause: expect.objectContaining({ code: 'LS_STATE_CONTAINER_REFUSED' }) as unknown });
+    expect(await clock.drive(store.newest(key, 5n))).toBeUndefined();
+  });
+
   it('leaves old snapshots that cannot be removed to the next', async () => {
     const { container, clock, store } = fixture();
     for (const sequence of [1n, 2n, 3n]) await clock.drive(store.write(headerAt(sequence), [Buffer.from('x')]));
@@ -212,7 +219,8 @@ describe('any size', () => {
       ...container,
       list: () => Promise.resolve(sizes.length === 0 ? [] : [{ name: leaf + snapshotName(5), bytes: received, etag: '1' }]),
       stage: async (_name: string, _blockId: string, data: Buffer): Promise<void> => {
-        await new Promise((resolve) => setImmediate(resolve));
+        // Slower than the stage is.
+        for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
         received += data.length;
         blockMax = Math.max(blockMax, data.length);
       },
@@ -233,5 +241,28 @@ describe('any size', () => {
     expect(blockMax).toBeLessThanOrEqual(blockBytes);
     expect(aheadMax).toBeLessThanOrEqual((blocksInFlightMax + 2) * blockBytes);
     expect(sizes).toEqual([Math.ceil(received / blockBytes)]);
+  });
+
+  it('is read a window ahead of the stage and no further', async () => {
+    const { container, clock, store } = fixture({ blockBytes: 100_000 });
+    const chunks = Array.from({ length: 400 }, (_, index) => Buffer.alloc(20_000, index % 251));
+    await clock.drive(store.write(headerAt(5n), chunks));
+    const found = await clock.drive(store.newest(key, 5n));
+    let [read, taken, aheadMax] = [0, 0, 0];
+    container.fault = (request) => {
+      if (request === 'read') read += 100_000;
+      aheadMax = Math.max(aheadMax, read - taken);
+      return Promise.resolve(undefined);
+    };
+    const restore = async (): Promise<void> => {
+      for await (const chunk of found?.chunks() ?? []) {
+        taken += chunk.length;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    await restore();
+    expect(taken).toBe(8_000_000);
+    // Besides the two windows, what the reader of the frames has asked for at once.
+    expect(aheadMax).toBeLessThanOrEqual(2 * 100_000 + 512 * 1024);
   });
 });
