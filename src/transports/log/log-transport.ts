@@ -6,13 +6,13 @@
  */
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import { recordBytes, type OutputRecord, type TopicPartition } from '../../core/records.ts';
-import type { TopicDescription, Transport } from '../../pipeline/transport.ts';
+import type { TopicDescription, TopicFinding, Transport } from '../../pipeline/transport.ts';
 import { createConsumerGroups } from './consumer-groups.ts';
 import { findBound } from './find-bound.ts';
-import { readWaiting, type PartitionLocation } from './log-reader.ts';
+import { readFrom, type PartitionLocation } from './log-reader.ts';
 import type { LogStore } from './log-store.ts';
 import { committedCheckpoint, ownPartition, partitionBounds } from './owned-partition.ts';
-import { sequenceAt, storedCheckpoint } from './positions.ts';
+import { storedCheckpoint } from './positions.ts';
 import { inputBytesMaxFor, recordLimits, type RecordLimits } from '../../pipeline/record-limits.ts';
 import { defaultLogLimits } from './segment-log-store.ts';
 import { claimTopic } from './topic-claim.ts';
@@ -29,8 +29,7 @@ const topicNamePattern = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/;
 const partitionCountMax = 10_000;
 
 /** `close` ends every subscription (their `revoked` is awaited) and then closes the store. */
-export function createLogTransport(store: LogStore, options: LogTransportOptions = {}): Transport {
-  const limits = recordLimits(options.recordBytesMax ?? inputBytesMaxFor(defaultLogLimits.recordBytes));
+export function createLogTransport(store: LogStore, { recordBytesMax = inputBytesMaxFor(defaultLogLimits.recordBytes) }: LogTransportOptions = {}): Transport {
   const catalogue = createTopicCatalogue(store);
   const groups = createConsumerGroups();
   const closing = new AbortController();
@@ -39,7 +38,8 @@ export function createLogTransport(store: LogStore, options: LogTransportOptions
   const requireOpen = (): void => {
     if (closing.signal.aborted) throw pipelineError('LS_TRANSPORT_CLOSED', 'The transport on the embedded log is closed.');
   };
-  const checkRecords = recordCheck(catalogue, limits);
+  const located = async (topicPartition: TopicPartition): Promise<PartitionLocation> => (requireOpen(), catalogue.locate(topicPartition));
+  const checkRecords = recordCheck(catalogue, recordLimits(recordBytesMax));
 
   return {
     capabilities: { transactions: true, fencing: true },
@@ -47,23 +47,21 @@ export function createLogTransport(store: LogStore, options: LogTransportOptions
       requireOpen();
       await createTopics(store, catalogue, topics);
     },
+    checkTopics: async ({ topics }) => {
+      requireOpen();
+      const existing = await catalogue.refresh();
+      return topics.flatMap(({ topic, partitionCount }) => findingOf(topic, existing.get(topic)?.partitionCount, partitionCount) ?? []);
+    },
     describeTopic: async (topic) => {
       requireOpen();
       return catalogue.describe(topic);
     },
-    bounds: async (topicPartition) => {
-      requireOpen();
-      return partitionBounds(store, await catalogue.locate(topicPartition));
-    },
-    boundAt: async (topicPartition, landmark) => {
-      requireOpen();
-      return findBound(store, await catalogue.locate(topicPartition), landmark);
-    },
+    bounds: async (topicPartition) => partitionBounds(store, await located(topicPartition)),
+    boundAt: async (topicPartition, landmark) => findBound(store, await located(topicPartition), landmark),
     read: async (topicPartition, from, budget, signal) => {
       requireOpen();
       const location = await catalogue.locate(topicPartition);
-      const sequence = from === undefined ? (await store.bounds(location)).startSequence : sequenceAt(from);
-      const records = await readWaiting(store, location, sequence, budget, AbortSignal.any([signal, closing.signal]));
+      const records = await readFrom(store, location, from, budget, AbortSignal.any([signal, closing.signal]));
       if (records.length === 0 && !signal.aborted) requireOpen();
       return records;
     },
@@ -77,17 +75,13 @@ export function createLogTransport(store: LogStore, options: LogTransportOptions
     },
     claim: async (topic) => {
       requireOpen();
-      const location = await catalogue.locate({ topic, partition: 0 });
-      return claimTopic(store, location, (records) => (requireOpen(), checkRecords(records)));
+      return claimTopic(store, await catalogue.locate({ topic, partition: 0 }), (records) => (requireOpen(), checkRecords(records)));
     },
-    committed: async (group, topicPartition) => {
-      requireOpen();
-      return committedCheckpoint(store, group, await catalogue.locate(topicPartition));
-    },
+    committed: async (group, topicPartition) => committedCheckpoint(store, group, await located(topicPartition)),
     resetGroup: async (group, places) => {
       requireOpen();
+      await Promise.all(places.map(catalogue.locate));
       groups.requireEmpty(group);
-      for (const place of places) await catalogue.locate(place);
       await store.commit({ records: [], checkpoints: places.map((place) => storedCheckpoint(group, place, place.checkpoint)) });
     },
     subscribe: async ({ group, topics, delivery, listener }) => {
@@ -170,6 +164,13 @@ function requirePartitionCount(existing: TopicDescription | undefined, partition
     `Topic "${existing.topic}" has ${existing.partitionCount} partitions, not ${partitionCount}.`,
     { topic: existing.topic, partitionCount: existing.partitionCount, partitionCountAsked: partitionCount },
   );
+}
+
+function findingOf(topic: string, partitionCount: number | undefined, expected: number): TopicFinding | undefined {
+  if (partitionCount === expected) return undefined;
+  if (partitionCount === undefined) return { topic, setting: 'topic', severity: 'error', message: 'the topic does not exist', remedy: 'make it: labelstream topics create -c FILE' };
+  const message = `${partitionCount} partitions, where transport.partitionCount says ${expected}`;
+  return { topic, setting: 'partitions', severity: 'error', message, remedy: 'set transport.partitionCount to what the topics have' };
 }
 
 function recordCheck(catalogue: TopicCatalogue, limits: RecordLimits): (records: readonly OutputRecord[]) => Promise<void> {
