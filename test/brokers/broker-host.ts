@@ -32,6 +32,8 @@ export type BrokerHostOptions = {
   readonly ports: readonly number[];
 };
 
+export const SMALL_JVM = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+
 export function formatArguments(clusterId: string, propertiesPath: string, users: Readonly<Record<string, string>>): readonly string[] {
   const credentials = Object.entries(users).flatMap(([name, password]) => ['--add-scram', `SCRAM-SHA-512=[name=${name},password=${password}]`]);
   return ['format', '--standalone', '--ignore-formatted', '-t', clusterId, '-c', propertiesPath, ...credentials];

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BrokerFile, RunningBroker } from './broker-host.ts';
+import { SMALL_JVM, type BrokerFile, type RunningBroker } from './broker-host.ts';
 import { makeCertificates, type Certificates } from './certificates.ts';
 import { brokerProperties, propertiesText, securedProperties } from './kafka-configuration.ts';
 import { openBrokerHost } from './kafka-runtime.ts';
@@ -53,7 +53,6 @@ export type KafkaBroker = {
   readonly close: () => Promise<void>;
 };
 
-const SMALL_JVM = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const START_MS_MAX = 45_000;
 const PROBE_MS = 50;
 const LOG_LINES = 60;

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { BrokerHost, BrokerHostOptions } from './broker-host.ts';
+import { makeClassArchive } from './kafka-class-archive.ts';
 import { expectContainerEngine, openContainerHost } from './kafka-container.ts';
 import { fetchKafkaJars } from './kafka-jars.ts';
 import { openProcessHost } from './kafka-process.ts';
@@ -23,7 +24,7 @@ export async function openBrokerHost(options: BrokerHostOptions): Promise<Broker
 async function choose(wanted: string | undefined): Promise<KafkaRuntime> {
   switch (wanted) {
     case 'process':
-      await fetchKafkaJars();
+      await prepareProcess();
       return 'process';
     case 'container':
       await expectContainerEngine();
@@ -37,7 +38,7 @@ async function choose(wanted: string | undefined): Promise<KafkaRuntime> {
 
 async function processElseContainer(): Promise<KafkaRuntime> {
   try {
-    await fetchKafkaJars();
+    await prepareProcess();
     return 'process';
   } catch (error) {
     // Asked before testcontainers is fetched for nothing.
@@ -47,4 +48,8 @@ async function processElseContainer(): Promise<KafkaRuntime> {
     await expectContainerEngine();
     return 'container';
   }
+}
+
+async function prepareProcess(): Promise<void> {
+  await makeClassArchive(await fetchKafkaJars());
 }
