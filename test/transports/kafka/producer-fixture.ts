@@ -7,6 +7,7 @@ import { LabelstreamError } from '../../../src/core/errors/error.ts';
 import { noHeaders, type Headers, type OutputRecord } from '../../../src/core/records.ts';
 import { recordLimits } from '../../../src/pipeline/record-limits.ts';
 import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
+import type { PlainProducer, TransactionalProducer } from '../../../src/transports/kafka/producers/producer-port.ts';
 
 export function producerOptions(brokers: string, changes: Partial<KafkaOptions> = {}): KafkaOptions {
   return {
@@ -140,3 +141,11 @@ async function readUntil(
 
 /** Marks of earlier readings: nothing that a test writes looks like one. */
 const isMark = (value: string): boolean => /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(value);
+
+export async function sendUntilItFails(producer: PlainProducer, topic: string): Promise<void> {
+  for (let index = 0; ; index += 1) await producer.send([output(topic, 0, `sent ${index}`)]);
+}
+
+export async function transactUntilItFails(producer: TransactionalProducer, topic: string): Promise<void> {
+  for (let index = 0; ; index += 1) await producer.transact([output(topic, 0, `in a transaction ${index}`)], undefined);
+}

@@ -1,6 +1,7 @@
 /** Both producers, held to the same promises, on a real broker. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { seededRandom } from '../../../src/core/seeded-random.ts';
 import { openConnection, type KafkaConnection } from '../../../src/transports/kafka/connection.ts';
 import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
 import { kafkajsProducers } from '../../../src/transports/kafka/producers/kafkajs-producer.ts';
@@ -10,8 +11,10 @@ import { claimTopic } from '../../../src/transports/kafka/topic-claim.ts';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { apiKeys, startProxy, type KafkaProxy } from '../../brokers/kafka-proxy.ts';
 import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
-import { openWitness, outcome, output, outputs, producerOptions, type Witness } from './producer-fixture.ts';
+import { openWitness, outcome, output, outputs, producerOptions, sendUntilItFails, transactUntilItFails, type Witness } from './producer-fixture.ts';
 
+const transactions = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 300 : 8;
+const seed = Number(process.env['LABELSTREAM_TEST_SEED'] ?? Date.now() % 100_000);
 const retryable = ['LS_KAFKA_REQUEST', 'LS_KAFKA_UNREACHABLE'];
 const drivers = { kafkajs: kafkajsProducers, platformatic: platformaticProducers };
 
@@ -269,6 +272,34 @@ describeWith(await kafkaNeeds(), 'producers', () => {
         expect(await witness.values(topic)).toEqual(['settled']);
       });
 
+      test('give every input once, whichever requests and answers are lost', async () => {
+        const topic = await witness.createTopic(2);
+        const group = randomUUID();
+        const id = randomUUID();
+        const producers = producersOf({ requestTimeoutMs: 1_000 });
+        const random = seededRandom(seed);
+        const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)]!;
+        let producer = await openTransactional(id, producers);
+        for (let done = 0; done < transactions; ) {
+          const kind = pick([apiKeys.produce, apiKeys.addPartitionsToTxn, apiKeys.addOffsetsToTxn, apiKeys.txnOffsetCommit, apiKeys.endTxn, apiKeys.initProducerId]);
+          const rule = proxy.on(kind, { action: pick(['cut-before', 'cut-after', 'drop-request', 'drop-answer'] as const), times: 1 });
+          const records = [output(topic, 0, String(done)), output(topic, 1, String(done))];
+          const told = await outcome(producer.transact(records, offsetOf(group, topic, BigInt(done + 1), '')));
+          if (told === 'resolved') {
+            done += 1;
+          } else {
+            expect(told, `seed ${seed}`).toBeOneOf(retryable);
+            await producer.close();
+            while ((await outcome(openTransactional(id, producers).then((next) => (producer = next)))) !== 'resolved');
+            done = Math.max(0, Number((await witness.committed(group, topic, 0)).offset));
+          }
+          rule.remove();
+        }
+        await openTransactional(id, producers);
+        const inputs = Array.from({ length: transactions }, (_, index) => String(index));
+        for (const partition of [0, 1]) expect(await witness.values(topic, partition), `seed ${seed}`).toEqual(inputs);
+      }, 60_000 + 4_000 * transactions);
+
       test('tell how long they took, and how they ended', async () => {
         const topic = await witness.createTopic();
         const ended: string[] = [];
@@ -362,12 +393,4 @@ describeWith(await kafkaNeeds(), 'producers', () => {
 
 function offsetOf(group: string, topic: string, offset: bigint, metadata: string): GroupOffset {
   return { group, topic, partition: 0, offset, metadata };
-}
-
-async function sendUntilItFails(producer: PlainProducer, topic: string): Promise<void> {
-  for (let index = 0; ; index += 1) await producer.send([output(topic, 0, `sent ${index}`)]);
-}
-
-async function transactUntilItFails(producer: TransactionalProducer, topic: string): Promise<void> {
-  for (let index = 0; ; index += 1) await producer.transact([output(topic, 0, `in a transaction ${index}`)], undefined);
 }
