@@ -39,7 +39,7 @@ const logTransport = z
     recordBytesMax: positiveInteger.min(1024).max(256 * 1024 * 1024).default(8 * 1024 * 1024).describe('Largest input record that is accepted: key, value and headers, with 64 bytes for the record and for each header.'),
     retention: retention
       .prefault({})
-      .describe('What is removed, by whole segments, as with Kafka. Without limits nothing is. Of `features` nothing is removed that the oldest of the snapshots kept does not hold.'),
+      .describe('What is removed, by whole segments, as with Kafka, processed or not. Without limits nothing is. Of `features` nothing is removed that the oldest of the snapshots kept does not hold.'),
   })
   .describe('The embedded log.');
 

@@ -5,7 +5,7 @@ export const pipelineErrors = {
     cause: 'environment',
     retryable: false,
     summary: 'The committed position of a partition is no longer in the topic: records between it and the first kept one were never read.',
-    remedy: 'Find out why retention outran the consumer. To accept the gap, stop `run` and set the group to the first record kept: `labelstream groups reset --topic TOPIC --to earliest`; what is missing can be published again.',
+    remedy: 'Find out why retention outran the consumer. To accept the gap, stop `run` and set the group to the first record kept with `labelstream groups reset`; what is missing can be published again.',
   },
   LS_TRANSPORT_REVOKED: {
     cause: 'environment',
