@@ -41,6 +41,7 @@ const bookkeepingBytes = 64;
  */
 export function recordBytes(record: { readonly key: Buffer | null; readonly value: Buffer; readonly headers: Headers }): number {
   let bytes = bookkeepingBytes + (record.key?.length ?? 0) + record.value.length;
+  if (record.headers.size === 0) return bytes;
   for (const [name, value] of record.headers) bytes += bookkeepingBytes + Buffer.byteLength(name) + value.length;
   return bytes;
 }

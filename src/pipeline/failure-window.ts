@@ -22,11 +22,12 @@ export function createFailureWindow(items: number = failureWindowItems): Failure
   };
   return {
     tippedBy: (codes) => {
+      if (codes.length === 0) return undefined;
       const leaving = ring[next] ?? [];
       return codes.find((code) => (failures.get(code) ?? 0) + 1 - (leaving.includes(code) ? 1 : 0) > items / 2);
     },
     record: (codes) => {
-      const distinct = [...new Set(codes)];
+      const distinct = codes.length > 1 ? [...new Set(codes)] : codes;
       add(ring[next] ?? [], -1);
       add(distinct, 1);
       ring[next] = distinct;

@@ -11,45 +11,65 @@ import { failRun, hasEnded, type MapRun } from './map-run.ts';
 import type { Tracked } from './offset-tracker.ts';
 import { describeError } from './partition-run.ts';
 import { backOffMs, createRetry } from './retry.ts';
-import type { MapStage, Processed } from './stage.ts';
+import type { MapStage, ProcessContext, Processed } from './stage.ts';
 
 export function admit(run: MapRun, record: ConsumedRecord): void {
   const tracked = run.tracker.admit(record, run.context.clock.elapsedMs());
   // The poll was already waiting when the pause began.
   if (run.paused) run.held.add(tracked);
-  else void process(run, tracked);
+  else process(run, tracked);
 }
 
-async function process(run: MapRun, tracked: Tracked): Promise<void> {
-  try {
-    const processed = await attempt(run, tracked);
-    if (processed !== undefined) conclude(run, tracked, processed);
-  } catch (error) {
-    failRun(run, error);
-  }
+function process(run: MapRun, tracked: Tracked): void {
+  attempt(
+    run,
+    tracked,
+    (processed) => {
+      if (processed !== undefined) conclude(run, tracked, processed);
+    },
+    (error) => failRun(run, error),
+  );
 }
 
-/** Undefined where nobody waits for the result any more. */
-async function attempt(run: MapRun, tracked: Tracked): Promise<Processed | undefined> {
+/**
+ * Undefined where nobody waits for the result any more. By callbacks, because every record comes through here: promises of our own would cost as much
+ * as all the rest that the engine does for a record.
+ */
+function attempt(run: MapRun, tracked: Tracked, done: (processed: Processed | undefined) => void, failed: (error: unknown) => void): void {
   const { context, stage, tracker } = run;
-  const { clock, random, limits, observer, partition } = context;
+  const { clock, observer, partition } = context;
   const startedMs = clock.elapsedMs();
-  try {
-    const processed = await stage.process(tracked.record, {
-      get signal() {
-        return signalOf(run, tracked);
-      },
-      retry: (operation) => createRetry({ policy: limits.processRetry, clock, random, signal: signalOf(run, tracked) })(operation),
-    });
-    if (!tracker.awaits(tracked)) return undefined;
-    observer.processed(partition, clock.elapsedMs() - startedMs, processed.systemFailures);
-    return processed;
-  } catch (error) {
-    if (!tracker.awaits(tracked)) return undefined;
-    throw processFailed(stage, tracked.record, error);
-  } finally {
+  const settle = (action: () => void): void => {
     run.processing.delete(tracked);
+    try {
+      if (tracker.awaits(tracked)) action();
+      else done(undefined);
+    } catch (error) {
+      failed(error);
+    }
+  };
+  const reject = (error: unknown): void => settle(() => failed(processFailed(stage, tracked.record, error)));
+  try {
+    stage.process(tracked.record, processContext(run, tracked)).then(
+      (processed) => settle(() => {
+        observer.processed(partition, clock.elapsedMs() - startedMs, processed.systemFailures);
+        done(processed);
+      }),
+      reject,
+    );
+  } catch (error) {
+    reject(error);
   }
+}
+
+function processContext(run: MapRun, tracked: Tracked): ProcessContext {
+  const { clock, random, limits } = run.context;
+  return {
+    get signal() {
+      return signalOf(run, tracked);
+    },
+    retry: (operation) => createRetry({ policy: limits.processRetry, clock, random, signal: signalOf(run, tracked) })(operation),
+  };
 }
 
 /** Made when it is first asked for: a stage that never waits does not pay for it. */
@@ -97,7 +117,7 @@ async function probeUntilOneSucceeds(run: MapRun): Promise<void> {
       await context.clock.sleep(backOffMs(context.limits.patience, round, context.random), run.working.signal);
       const [tracked] = held;
       if (hasEnded(run) || tracked === undefined) return;
-      const processed = await attempt(run, tracked);
+      const processed = await new Promise<Processed | undefined>((done, failed) => attempt(run, tracked, done, failed));
       if (processed === undefined) continue;
       if (run.window.tippedBy(processed.systemFailures) === undefined) {
         resume(run, tracked, processed);
@@ -119,5 +139,5 @@ function resume(run: MapRun, tracked: Tracked, processed: Processed): void {
   conclude(run, tracked, processed);
   const waiting = [...run.held];
   run.held.clear();
-  for (const next of waiting) void process(run, next);
+  for (const next of waiting) process(run, next);
 }

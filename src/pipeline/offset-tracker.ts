@@ -17,12 +17,14 @@ export type Tracked = {
   readonly bytes: number;
   outputBytes: number;
   outputs: readonly OutputRecord[] | undefined;
+  /** Finished, like all before it. */
+  inPrefix: boolean;
   /** By the clock's `elapsedMs`, as is `finishedAtMs`. */
   readonly admittedAtMs: number;
   finishedAtMs: number;
 };
 
-/** The finished prefix. An input without outputs counts as one of them, or a run of such inputs would never end a delivery. */
+/** The finished prefix, as it is at the moment. An input without outputs counts as one of them, or a run of such inputs would never end a delivery. */
 type Prefix = { readonly inputs: number; readonly outputs: number; readonly outputBytes: number };
 
 export type OffsetTracker = {
@@ -48,21 +50,18 @@ export type OffsetTracker = {
   readonly reset: () => readonly Tracked[];
 };
 
-const emptyPrefix: Prefix = { inputs: 0, outputs: 0, outputBytes: 0 };
-
 export function createOffsetTracker(): OffsetTracker {
   const queue = createQueue<Tracked>();
-  /** In the order of finishing; records that were released or joined the prefix are dropped when they come to its front. */
+  /** Those that finished before the one in front of them, in that order; they are dropped when they come to its front and have joined the prefix. */
   const finished = createQueue<Tracked>();
-  const inPrefix = new WeakSet<Tracked>();
   let epoch = 0;
   let bytes = 0;
-  let prefix: Prefix = emptyPrefix;
+  const prefix = { inputs: 0, outputs: 0, outputBytes: 0 };
   let finishedCount = 0;
   const extendPrefix = (): void => {
     for (let next = queue.at(prefix.inputs); next?.outputs !== undefined; next = queue.at(prefix.inputs)) {
-      inPrefix.add(next);
-      prefix = added(prefix, next, 1);
+      next.inPrefix = true;
+      countIn(prefix, next, 1);
     }
   };
   const awaits = (tracked: Tracked): boolean => tracked.epoch === epoch && tracked.outputs === undefined;
@@ -70,7 +69,7 @@ export function createOffsetTracker(): OffsetTracker {
     room: (budget) => ({ records: budget.records - queue.length(), bytes: budget.bytes - bytes }),
     inFlight: () => ({ records: queue.length(), bytes }),
     admit: (record, admittedAtMs) => {
-      const tracked: Tracked = { record, epoch, bytes: recordBytes(record), outputBytes: 0, outputs: undefined, admittedAtMs, finishedAtMs: 0 };
+      const tracked: Tracked = { record, epoch, bytes: recordBytes(record), outputBytes: 0, outputs: undefined, inPrefix: false, admittedAtMs, finishedAtMs: 0 };
       bytes += tracked.bytes;
       queue.push(tracked);
       return tracked;
@@ -83,8 +82,8 @@ export function createOffsetTracker(): OffsetTracker {
       tracked.outputBytes = outputBytes;
       bytes += outputBytes;
       finishedCount += 1;
-      finished.push(tracked);
       extendPrefix();
+      if (!tracked.inPrefix) finished.push(tracked);
       return true;
     },
     awaits,
@@ -93,7 +92,7 @@ export function createOffsetTracker(): OffsetTracker {
     gap: () => finishedCount - prefix.inputs,
     heldSinceMs: () => {
       for (let first = finished.at(0); first !== undefined; first = finished.at(0)) {
-        if (!inPrefix.has(first)) return first.finishedAtMs;
+        if (!first.inPrefix) return first.finishedAtMs;
         finished.shift();
       }
       return undefined;
@@ -105,13 +104,13 @@ export function createOffsetTracker(): OffsetTracker {
         if (tracked?.outputs === undefined) throw new RangeError('only finished records can be released');
         bytes -= tracked.bytes + tracked.outputBytes;
         finishedCount -= 1;
-        prefix = added(prefix, tracked, -1);
+        countIn(prefix, tracked, -1);
       }
     },
     reset: () => {
       epoch += 1;
       bytes = 0;
-      prefix = emptyPrefix;
+      Object.assign(prefix, { inputs: 0, outputs: 0, outputBytes: 0 });
       finishedCount = 0;
       finished.clear();
       return queue.clear();
@@ -119,12 +118,10 @@ export function createOffsetTracker(): OffsetTracker {
   };
 }
 
-function added(prefix: Prefix, tracked: Tracked, sign: 1 | -1): Prefix {
-  return {
-    inputs: prefix.inputs + sign,
-    outputs: prefix.outputs + sign * Math.max(1, tracked.outputs?.length ?? 0),
-    outputBytes: prefix.outputBytes + sign * tracked.outputBytes,
-  };
+function countIn(prefix: { inputs: number; outputs: number; outputBytes: number }, tracked: Tracked, sign: 1 | -1): void {
+  prefix.inputs += sign;
+  prefix.outputs += sign * Math.max(1, tracked.outputs?.length ?? 0);
+  prefix.outputBytes += sign * tracked.outputBytes;
 }
 
 function peekPrefix(queue: Queue<Tracked>, inputs: number, budget: ReadBudget): readonly Tracked[] {
