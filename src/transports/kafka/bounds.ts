@@ -51,7 +51,7 @@ export function createBoundsReader(cluster: KafkaCluster, leaders: Leaders, { cl
     for (let offset = from; offset < to; ) {
       const { batches, nextOffset } = await probe(source, offset);
       for (const batch of batches) {
-        const next = readBatch(source, batch, offset, clock.nowMs);
+        const { next } = readBatch(source, batch, offset, clock.nowMs);
         for (let read = next(); read !== undefined && read.record.sequence < to; read = next()) {
           if (which === 'first') return read.record.sequence;
           last = read.record.sequence;

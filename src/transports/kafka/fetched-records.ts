@@ -148,8 +148,12 @@ export type RecordSource = TopicPartition & { readonly incarnation: string };
 /** A record and its size in a budget. */
 export type SizedRecord = { readonly record: ConsumedRecord; readonly bytes: number };
 
-/** The records of one batch from `fromOffset` on, one at a time; undefined behind the last. */
-export type BatchReader = () => SizedRecord | undefined;
+/** The records of one batch from `fromOffset` on. */
+export type BatchReader = {
+  /** Undefined behind the last. */
+  readonly next: () => SizedRecord | undefined;
+  readonly bytesLeft: () => number;
+};
 
 const bookkeepingBytes = recordBytes({ key: null, value: Buffer.alloc(0), headers: noHeaders });
 
@@ -162,7 +166,7 @@ export function readBatch(source: RecordSource, batch: VisibleBatch, fromOffset:
   const isExact = base + 0x7fff_ffff <= Number.MAX_SAFE_INTEGER;
   const cursor: Cursor = { buffer: batch.records, at: 0 };
   let left = count;
-  return () => {
+  const next = (): SizedRecord | undefined => {
     while (left > 0) {
       left -= 1;
       const length = readVarint(cursor);
@@ -196,6 +200,7 @@ export function readBatch(source: RecordSource, batch: VisibleBatch, fromOffset:
     }
     return undefined;
   };
+  return { next, bytesLeft: () => (left === 0 ? 0 : cursor.buffer.length - cursor.at) };
 }
 
 function readHeaders(cursor: Cursor): Headers {

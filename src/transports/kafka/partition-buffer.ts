@@ -184,16 +184,17 @@ type Queue = {
 
 /** Batches as they were fetched; records are made of them one by one as they are taken. */
 function createQueue(source: RecordSource, nowMs: () => number): Queue {
-  let batches: { readonly bytes: number; readonly read: BatchReader }[] = [];
+  let batches: BatchReader[] = [];
   /** Decoded, but too large for the budget that it was to go into. */
   let held: SizedRecord | undefined;
   let bytes = 0;
   const next = (): SizedRecord | undefined => {
     for (let first = batches[0]; first !== undefined; first = batches[0]) {
-      const record = first.read();
+      const before = first.bytesLeft();
+      const record = first.next();
+      bytes -= before - first.bytesLeft();
       if (record !== undefined) return record;
       batches.shift();
-      bytes -= first.bytes;
     }
     return undefined;
   };
@@ -201,7 +202,7 @@ function createQueue(source: RecordSource, nowMs: () => number): Queue {
     bytes: () => bytes,
     add: (added, fromOffset) => {
       for (const batch of added) {
-        batches.push({ bytes: batch.records.length, read: readBatch(source, batch, fromOffset, nowMs) });
+        batches.push(readBatch(source, batch, fromOffset, nowMs));
         bytes += batch.records.length;
       }
     },

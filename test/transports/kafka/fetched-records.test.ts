@@ -65,9 +65,11 @@ function fetched(batches: readonly Buffer[], aborted: FetchedPartition['aborted'
 async function recordsOf(partition: FetchedPartition, from = 0n): Promise<{ readonly records: readonly ConsumedRecord[]; readonly next: bigint }> {
   const { batches, nextOffset } = await visibleBatches(partition, from);
   const records = batches.flatMap((batch) => {
-    const read = readBatch({ topic: 't', partition: 3, incarnation: 'i' }, batch, from, () => nowMs);
+    const { next, bytesLeft } = readBatch({ topic: 't', partition: 3, incarnation: 'i' }, batch, from, () => nowMs);
     const all: ConsumedRecord[] = [];
-    for (let one = read(); one !== undefined; one = read()) all.push(one.record);
+    expect(bytesLeft()).toBe(batch.records.length);
+    for (let one = next(); one !== undefined; one = next()) all.push(one.record);
+    expect(bytesLeft()).toBe(0);
     return all;
   });
   return { records, next: nextOffset };
