@@ -55,6 +55,8 @@ export type GroupMembership = Subscription & {
 
 const defaultMetadataIntervalMs = 30_000;
 const patience = { baseMs: 50, capMs: 5_000 };
+/** For each step of leaving: who stops has other things to do, and the session ends by itself. */
+const leavingMsMax = 2_500;
 
 /**
  * Never throws, and is at work when it returns. `close` gives up what is assigned (`revoked` is awaited), leaves the group, and never rejects;
@@ -87,6 +89,8 @@ type Membership = {
   readonly producer: SharedProducer;
   /** What the next join tells. */
   ownership: Ownership;
+  /** The last attempt to join. */
+  joining: Promise<void>;
   /** By topic, as this member assigned them; undefined where another one leads the group. */
   partitionCounts: ReadonlyMap<string, number> | undefined;
 };
@@ -117,6 +121,7 @@ function createMembership(context: GroupContext, options: SubscribeOptions, clos
     context, options, closing, joined, cluster, group,
     producer: shareProducer(context.producers),
     ownership: { had: [], generation: -1 },
+    joining: Promise.resolve(),
     partitionCounts: undefined,
   };
   return membership;
@@ -146,10 +151,10 @@ async function join(membership: Membership): Promise<Generation | undefined> {
   const { clock, random, observer } = context.options;
   for (let attempt = 1; !isAborted(closing); attempt += 1) {
     try {
-      const joining = joinOnce(membership, attempt);
-      await unlessAborted(joining, closing);
+      membership.joining = joinOnce(membership, attempt);
+      await unlessAborted(membership.joining, closing);
       if (isAborted(closing)) {
-        await letJoiningEnd(membership, joining);
+        await endJoining(membership);
         return undefined;
       }
       return await createGeneration({ group, cluster, groupId: options.group, options: context.options, closing });
@@ -185,20 +190,17 @@ function isPassing(error: Error, attempt: number): boolean {
 
 /**
  * The group may wait for others to let go, and what is asked behind a JoinGroup is answered behind it. A member with an id leaves by another
- * connection, which ends the wait; one that has none yet is let in first, if that is soon: else it would be missed until its session ends.
+ * connection, which ends the wait; one that has none yet leaves when it is let in, or is missed until its session ends.
  */
-async function letJoiningEnd({ context, options, group }: Membership, joining: Promise<void>): Promise<void> {
-  const { clock, sessionTimeoutMs } = context.options;
+async function endJoining({ context, options, group, joining }: Membership): Promise<void> {
   const { memberId } = group;
+  if (memberId === null || memberId === '') return;
+  const cluster = context.openCluster();
   const over = new AbortController();
-  const ended = Promise.race([joining.catch(() => undefined), clock.sleep(sessionTimeoutMs, over.signal)]);
-  if (memberId !== null && memberId !== '') {
-    const cluster = context.openCluster();
-    await Promise.race([leaveBy(cluster, options.group, memberId), ended]).catch(() => undefined);
-    void cluster.disconnect().catch(() => undefined);
-  }
-  await ended;
+  const patienceOver = context.options.clock.sleep(leavingMsMax, over.signal);
+  await Promise.race([leaveBy(cluster, options.group, memberId), joining, patienceOver]).catch(() => undefined);
   over.abort();
+  void cluster.disconnect().catch(() => undefined);
 }
 
 async function leaveBy(cluster: Cluster, groupId: string, memberId: string): Promise<void> {
@@ -318,15 +320,16 @@ async function watchTopics({ context, cluster, partitionCounts, options }: Membe
   }
 }
 
-async function leave({ group, cluster, producer, context, options }: Membership): Promise<void> {
-  const { clock, observer, sessionTimeoutMs } = context.options;
+async function leave({ group, cluster, producer, joining, context, options }: Membership): Promise<void> {
+  const { clock, observer } = context.options;
   const over = new AbortController();
-  const left = group.leave().catch((error: unknown) => {
+  const joined = joining.catch(() => undefined);
+  const left = joined.then(() => group.leave()).catch((error: unknown) => {
     observer.message('warn', `Group ${options.group} could not be left: this member's session will end by itself.`, { error: toError(error).message });
   });
   // kafkajs waits for all answers before it disconnects.
   const disconnected = left.then(() => cluster.disconnect()).catch(() => undefined);
-  await Promise.race([Promise.all([disconnected, producer.close()]), clock.sleep(sessionTimeoutMs, over.signal)]);
+  await Promise.race([Promise.all([disconnected, producer.close()]), clock.sleep(leavingMsMax, over.signal)]);
   over.abort();
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
-import type { KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
+import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
 import { code, kafkaOptions, member, never, outside, output, resume, roomy, until, type Member, type Outside } from './group-fixture.ts';
 
 describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
@@ -95,12 +95,15 @@ describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
   test('who does not let go in time loses its partitions, and the group goes on', async () => {
     const topic = await operator.topic(2);
     const gate = Promise.withResolvers<undefined>();
-    const stuck = join([topic], { rebalanceTimeoutMs: 1_500 }, { listener: { revoked: async () => { await gate.promise; } } });
+    const stuck = join([topic], { rebalanceTimeoutMs: 4_000 }, { listener: { revoked: async () => { await gate.promise; } } });
     await stuck.membership.joined;
     const [partition] = stuck.held();
     await resume(partition!);
     // The group waits for the longest of its members' time-outs.
-    const next = join([topic], { rebalanceTimeoutMs: 1_500 });
+    const next = join([topic], { rebalanceTimeoutMs: 4_000 });
+    await until(async () => (await code(partition!.bounds())) === 'LS_TRANSPORT_REVOKED');
+    // Before anyone else has it.
+    expect(next.held()).toEqual([]);
     await until(() => next.held().length === 2);
     expect(await code(partition!.poll(roomy, never))).toBe('LS_TRANSPORT_REVOKED');
     gate.resolve(undefined);
@@ -132,6 +135,17 @@ describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
     expect(missing.failures.map((error) => 'code' in error && error.code)).toEqual(['LS_TRANSPORT_TOPIC_MISSING']);
     await Promise.all([refused.membership.close(), missing.membership.close()]);
     expect(refused.failures).toHaveLength(1);
+  });
+
+  test('waits for a broker that is not there, and ends when it is closed', async () => {
+    const told: string[] = [];
+    const observer = { ...silentKafkaObserver, message: (_level: string, text: string) => void told.push(text) };
+    const waiting = member(kafkaOptions('127.0.0.1:1', { observer }), { group: 'nowhere', topics: ['nothing'] });
+    members.push(waiting);
+    await until(() => told.some((text) => text.includes('Group nowhere could not be joined yet')));
+    await waiting.membership.close();
+    await waiting.membership.joined;
+    expect(waiting.failures).toEqual([]);
   });
 
   test('leaves in the middle of a join that waits for others', async () => {
