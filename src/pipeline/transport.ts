@@ -22,7 +22,10 @@ export type TopicDescription = {
   readonly partitionCount: number;
 };
 
-/** One end of a partition: `sequence` is that of the first record at or after it (start), or one above the last record's (end). */
+/**
+ * One end of a partition: `sequence` is at most that of the first record at or after it, with nothing else before that (start), or one above the last
+ * record's (end).
+ */
 export type Bound = { readonly position: Position; readonly sequence: bigint };
 /** Where a record is looked for: by its sequence, or by its append time (milliseconds since the epoch). */
 export type Landmark = { readonly sequence: bigint } | { readonly appendTimeMs: number };
