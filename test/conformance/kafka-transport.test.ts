@@ -9,7 +9,7 @@ import { openKafkaTransport } from '../../src/transports/kafka/kafka-transport.t
 import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
 import { apiKeys, startProxy, type KafkaProxy, type ProxiedRequest } from '../brokers/kafka-proxy.ts';
 import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
-import { prefixed } from './prefixed-transport.ts';
+import { withNamePrefix } from '../../src/transports/kafka/name-prefix.ts';
 import { describeTransport } from './transport-conformance.ts';
 import type { TransportHarness } from './transport-harness.ts';
 
@@ -88,7 +88,7 @@ describeWith(await kafkaNeeds(), 'Kafka', () => {
     const transports: Transport[] = [];
     const open = async (brokers: string): Promise<Transport> => {
       transports.push(await openKafkaTransport(options(brokers, producer)));
-      return prefixed(transports.at(-1)!, prefix);
+      return withNamePrefix(transports.at(-1)!, prefix);
     };
     let crashedWhen: 'before' | 'after' = 'before';
     return {
