@@ -10,7 +10,7 @@ import { recordLimits } from './pipeline/record-limits.ts';
 import type { Transport } from './pipeline/transport.ts';
 import type { KafkaOptions } from './transports/kafka/kafka-options.ts';
 import { openKafkaTransport } from './transports/kafka/kafka-transport.ts';
-import { withNamePrefix } from './transports/kafka/name-prefix.ts';
+import { limitsUnderPrefix, withNamePrefix } from './transports/kafka/name-prefix.ts';
 import { createLogTransport } from './transports/log/log-transport.ts';
 import { openLog } from './transports/log/open-log.ts';
 import type { LogRetention, RetentionLimits } from './transports/log/retention.ts';
@@ -82,7 +82,7 @@ async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSet
     replicationFactor: settings.replicationFactor,
     tls: tls.enabled ? { ...(await pem('ca', tls.caFile)), ...(await pem('certificate', tls.certificateFile)), ...(await pem('key', tls.keyFile)) } : undefined,
     sasl: sasl && { mechanism: sasl.mechanism, username: sasl.username, password: sasl.password ?? (await passwordOf(sasl.passwordFile)) },
-    limits: recordLimits(recordBytesMax),
+    limits: limitsUnderPrefix(recordLimits(recordBytesMax), settings.namePrefix),
     clock,
     random: Math.random,
     observer: { ...metrics.kafka(clock), message: (level, text, details) => logger[level](details, text) },

@@ -21,6 +21,8 @@ export type KafkaOptions = {
   readonly heartbeatIntervalMs: number;
   readonly transactionTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** What the brokers' names of the topics begin with, before the names that the limits know. */
+  readonly namePrefix?: string;
   readonly limits: RecordLimits;
   readonly clock: Clock;
   readonly random: Random;

@@ -63,7 +63,7 @@ export async function openKafkaTransport(options: KafkaOptions): Promise<KafkaTr
     checkTopics: (expectations) =>
       open(async () => {
         const { settings } = await topics.settings(expectations.topics.map(({ topic }) => topic));
-        return judgeTopics({ expectations, settings, limits: options.limits });
+        return judgeTopics({ expectations, settings, limits: options.limits, namePrefix: options.namePrefix });
       }),
     describeTopic: (topic) => open(() => topics.describe(topic)),
     describeTopicSettings: (names) => open(() => topics.settings(names)),

@@ -3,15 +3,25 @@
  * an installation writes does not depend on its prefix.
  */
 import type { TopicPartition } from '../../core/records.ts';
+import type { RecordLimits } from '../../pipeline/record-limits.ts';
 import type { AssignedPartition, Transport } from '../../pipeline/transport.ts';
 
 const nameable = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/;
+
+export function withoutPrefix(topic: string, prefix: string | undefined): string {
+  return prefix !== undefined && topic.startsWith(prefix) ? topic.slice(prefix.length) : topic;
+}
+
+/** The same limits, asked for by the brokers' names. */
+export function limitsUnderPrefix(limits: RecordLimits, prefix: string): RecordLimits {
+  return { ...limits, bytesMax: (topic) => limits.bytesMax(withoutPrefix(topic, prefix)) };
+}
 
 export function withNamePrefix(transport: Transport, prefix: string): Transport {
   if (prefix === '') return transport;
   // A name that no topic can have stays one.
   const inner = (topic: string): string => (nameable.test(topic) ? `${prefix}${topic}` : topic);
-  const outer = (topic: string): string => (topic.startsWith(prefix) ? topic.slice(prefix.length) : topic);
+  const outer = (topic: string): string => withoutPrefix(topic, prefix);
   const into = <Named extends { readonly topic: string }>(named: Named): Named => ({ ...named, topic: inner(named.topic) });
   const out = <Named extends { readonly topic: string }>(named: Named): Named => ({ ...named, topic: outer(named.topic) });
   const assigned = (partition: AssignedPartition): AssignedPartition => ({

@@ -5,13 +5,17 @@
 import { eventTopics, isRerunTopic, topics } from '../../core/topics.ts';
 import type { RecordLimits } from '../../pipeline/record-limits.ts';
 import type { TopicExpectations, TopicFinding } from '../../pipeline/transport.ts';
-import { messageBytes, type TopicSettings } from './topics.ts';
+import { withoutPrefix } from './name-prefix.ts';
+import { deadLetterExtraBytes, messageBytes, type TopicSettings } from './topics.ts';
 
 export type TopicSituation = {
   readonly expectations: TopicExpectations;
   /** Those that exist. */
   readonly settings: ReadonlyMap<string, TopicSettings>;
+  /** By the names that the topics have on the brokers. */
   readonly limits: RecordLimits;
+  /** What those names begin with; nothing by default. */
+  readonly namePrefix?: string | undefined;
 };
 
 type Judge = (found: TopicSettings, situation: TopicSituation, partitionCount: number) => TopicFinding | undefined;
@@ -56,21 +60,21 @@ function compaction({ topic, cleanupPolicy }: TopicSettings): TopicFinding | und
 }
 
 /** Of inputs it only says how large a record can be published at all. */
-function messageLimit({ topic, messageBytesMax }: TopicSettings, { limits }: TopicSituation): TopicFinding | undefined {
+function messageLimit({ topic, messageBytesMax }: TopicSettings, { limits, namePrefix }: TopicSituation): TopicFinding | undefined {
   const needed = messageBytes(limits.bytesMax(topic));
   if (messageBytesMax >= needed) return undefined;
   return {
-    topic, setting: 'max.message.bytes', severity: isWrittenByUs(topic) ? 'error' : 'warning',
+    topic, setting: 'max.message.bytes', severity: isWrittenByUs(withoutPrefix(topic, namePrefix)) ? 'error' : 'warning',
     message: `${messageBytesMax}, where a record may take ${needed} by transport.recordBytesMax`,
     remedy: `kafka-configs.sh --alter --topic ${topic} --add-config max.message.bytes=${needed}; or lower transport.recordBytesMax`,
   };
 }
 
 /** A dead letter holds its input whole: what an input topic takes, the topic of dead letters must take, too. */
-function deadLetterLimit({ topic, messageBytesMax }: TopicSettings, { settings, limits }: TopicSituation): TopicFinding | undefined {
-  if (topic !== topics.deadLetters) return undefined;
-  const extra = limits.bytesMax(topics.deadLetters) - limits.bytesMax(topics.media);
-  const largest = Math.max(...eventTopics.map((name) => settings.get(name)?.messageBytesMax ?? 0));
+function deadLetterLimit({ topic, messageBytesMax }: TopicSettings, { settings, limits, namePrefix }: TopicSituation): TopicFinding | undefined {
+  if (withoutPrefix(topic, namePrefix) !== topics.deadLetters) return undefined;
+  const extra = deadLetterExtraBytes(limits, namePrefix);
+  const largest = Math.max(...eventTopics.map((name) => settings.get((namePrefix ?? '') + name)?.messageBytesMax ?? 0));
   if (messageBytesMax >= largest + extra) return undefined;
   return {
     topic, setting: 'max.message.bytes', severity: 'error',
@@ -82,8 +86,8 @@ function deadLetterLimit({ topic, messageBytesMax }: TopicSettings, { settings, 
 /** The newest three snapshots are kept: until the oldest of them is replaced its records may be asked for. */
 const snapshotsCovered = 4;
 
-function retention({ topic, retentionMs }: TopicSettings, { expectations }: TopicSituation): TopicFinding | undefined {
-  if (topic !== topics.features || retentionMs < 0) return undefined;
+function retention({ topic, retentionMs }: TopicSettings, { expectations, namePrefix }: TopicSituation): TopicFinding | undefined {
+  if (withoutPrefix(topic, namePrefix) !== topics.features || retentionMs < 0) return undefined;
   const needed = snapshotsCovered * expectations.snapshotIntervalMs;
   if (retentionMs >= needed) return undefined;
   return {
@@ -92,8 +96,8 @@ function retention({ topic, retentionMs }: TopicSettings, { expectations }: Topi
   };
 }
 
-function retentionBytes({ topic, retentionBytes: bytes }: TopicSettings): TopicFinding | undefined {
-  if (topic !== topics.features || bytes < 0) return undefined;
+function retentionBytes({ topic, retentionBytes: bytes }: TopicSettings, { namePrefix }: TopicSituation): TopicFinding | undefined {
+  if (withoutPrefix(topic, namePrefix) !== topics.features || bytes < 0) return undefined;
   return {
     topic, setting: 'retention.bytes', severity: 'warning', message: `${bytes}: under load records could go before a snapshot holds them`,
     remedy: `kafka-configs.sh --alter --topic ${topic} --add-config retention.bytes=-1, and bound it by retention.ms`,

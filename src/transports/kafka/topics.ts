@@ -2,11 +2,14 @@
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import type { TopicPartition } from '../../core/records.ts';
+import { topics as topicNames } from '../../core/topics.ts';
+import type { RecordLimits } from '../../pipeline/record-limits.ts';
 import type { TopicDescription } from '../../pipeline/transport.ts';
 import type { KafkaConnection } from './connection.ts';
 import { asKafkaError, protocolCodeOf } from './kafka-errors.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 import { mayPass } from './leaders.ts';
+import { withoutPrefix } from './name-prefix.ts';
 
 export type NewTopic = { readonly topic: string; readonly partitionCount: number };
 
@@ -149,7 +152,7 @@ function requirePartitionCount({ topic, partitionCount }: TopicDescription, part
 async function make(admin: Admin, topics: readonly NewTopic[], options: KafkaOptions): Promise<void> {
   const ofBrokers = (await brokerMessageBytesMax(admin).catch(() => undefined)) ?? messageBytesMaxDefault;
   const configured = topics.map(({ topic, partitionCount }): ITopicConfig => {
-    const needed = messageBytes(options.limits.bytesMax(topic));
+    const needed = neededBytes(topic, ofBrokers, options);
     return {
       topic,
       numPartitions: partitionCount,
@@ -166,6 +169,18 @@ async function make(admin: Admin, topics: readonly NewTopic[], options: KafkaOpt
   } catch (error) {
     if (!everyAnswer(error, (answer) => protocolCodeOf(answer) === alreadyExists)) throw error;
   }
+}
+
+/** A dead letter holds its input whole: its topic takes more than the topics of inputs do, which are left at what the brokers say where that is enough. */
+function neededBytes(topic: string, ofBrokers: number, { limits, namePrefix }: KafkaOptions): number {
+  const needed = messageBytes(limits.bytesMax(topic));
+  if (withoutPrefix(topic, namePrefix) !== topicNames.deadLetters) return needed;
+  const ofInputs = Math.max(ofBrokers, messageBytes(limits.bytesMax((namePrefix ?? '') + topicNames.media)));
+  return Math.max(needed, ofInputs + deadLetterExtraBytes(limits, namePrefix));
+}
+
+export function deadLetterExtraBytes({ bytesMax }: RecordLimits, namePrefix = ''): number {
+  return bytesMax(namePrefix + topicNames.deadLetters) - bytesMax(namePrefix + topicNames.media);
 }
 
 /** kafkajs gathers the answers for several topics in one error. */

@@ -4,10 +4,12 @@ import { Kafka, logLevel, type Admin, type Producer } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { LabelstreamError } from '../../../src/core/errors/error.ts';
 import { noHeaders, type OutputRecord, type TopicPartition } from '../../../src/core/records.ts';
+import { allTopics, topics } from '../../../src/core/topics.ts';
 import { recordLimits } from '../../../src/pipeline/record-limits.ts';
 import { systemClock } from '../../../src/pipeline/system-clock.ts';
 import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
 import { openKafkaTransport, type KafkaTransport } from '../../../src/transports/kafka/kafka-transport.ts';
+import { limitsUnderPrefix, withNamePrefix } from '../../../src/transports/kafka/name-prefix.ts';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
 
@@ -183,6 +185,25 @@ describeWith(await kafkaNeeds(), 'reading from Kafka', () => {
     expect(settings.get('largest')).toMatchObject({ timestampType: 'LogAppendTime', cleanupPolicy: 'delete', partitionCount: 1, retentionBytes: -1 });
     expect(settings.get('largest')!.messageBytesMax).toBeGreaterThan(recordBytesMax);
     expect(brokerMessageBytesMax).toBe(1_048_588);
+  });
+
+  test.each([
+    ['', 1_000],
+    ['', 1_000_000],
+    ['shop.', 1_000],
+    ['shop.', 4_000_000],
+    ['dead-', 1_000_000],
+  ])('topics that were made here are as they must be: with the prefix "%s" and records of up to %i bytes', async (namePrefix, largest) => {
+    const installed = `${namePrefix}${String(largest)}.`;
+    const own = await openKafkaTransport({ ...options(broker.brokers), namePrefix: installed, limits: limitsUnderPrefix(recordLimits(largest), installed) });
+    const named = withNamePrefix(own, installed);
+    const wanted = allTopics.map((topic) => ({ topic, partitionCount: 1 }));
+    await named.createTopics(wanted);
+    expect(await named.checkTopics({ topics: wanted, snapshotIntervalMs: 60_000 })).toEqual([]);
+    // As large as an input may be, and its dead letter.
+    const value = (topic: string): OutputRecord => output(topic, 0, Buffer.alloc(recordLimits(largest).bytesMax(topic) - 64));
+    await named.append([value(topics.text), value(topics.deadLetters)]);
+    await own.close();
   });
 
   test('a broker that goes away: reads reject in a way that may pass, and go on when it is back', async () => {

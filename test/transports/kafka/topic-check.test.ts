@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { allTopics, topics } from '../../../src/core/topics.ts';
 import { recordLimits } from '../../../src/pipeline/record-limits.ts';
+import { limitsUnderPrefix } from '../../../src/transports/kafka/name-prefix.ts';
 import { judgeTopics } from '../../../src/transports/kafka/topic-check.ts';
 import { messageBytes, type TopicSettings } from '../../../src/transports/kafka/topics.ts';
 
@@ -45,4 +46,20 @@ test('what is wrong with several topics is told in their order, each with a reme
   expect(new Set(told.map(({ topic }) => topic)).size).toBe(allTopics.length);
   expect(told.filter(({ topic }) => topic === topics.text)).toHaveLength(2);
   for (const { remedy, topic, setting } of told) expect(remedy).toMatch(setting === 'topic' ? /topics create/ : new RegExp(`--topic ${topic} `));
+});
+
+test('under a prefix of the names the same is found', () => {
+  const namePrefix = 'shop.';
+  const prefixed = (settings: TopicSettings): [string, TopicSettings] => [namePrefix + settings.topic, { ...settings, topic: namePrefix + settings.topic }];
+  const changes: Readonly<Record<string, Partial<TopicSettings>>> = {
+    'text.events': { messageBytesMax: 5_000_000 }, 'record.events': { messageBytesMax: 100_000 }, features: { retentionMs: 200_000, retentionBytes: 1_000_000 },
+  };
+  const settings = new Map(allTopics.map((topic) => prefixed({ ...good(topic), ...changes[topic] })));
+  const told = judgeTopics({
+    expectations: { ...expectations, topics: allTopics.map((topic) => ({ topic: namePrefix + topic, partitionCount: 4 })) },
+    settings, limits: limitsUnderPrefix(limits, namePrefix), namePrefix,
+  });
+  expect(told.map(({ topic, setting, severity }) => `${severity} ${topic} ${setting}`)).toEqual([
+    'warning shop.record.events max.message.bytes', 'error shop.features retention.ms', 'warning shop.features retention.bytes', 'error shop.dead-letters max.message.bytes',
+  ]);
 });
