@@ -14,6 +14,7 @@ import { openRegistry } from './open-registry.ts';
 import { openStateStore } from './open-state-store.ts';
 import { openTransport } from './open-transport.ts';
 import { prepareTopics } from './prepare-topics.ts';
+import { untilBrokersAnswer } from './wait-for-brokers.ts';
 import type { ProcessContext } from './process-context.ts';
 import { combineObservers, createLogObserver } from './observation/log-observer.ts';
 import { rejectionOf } from './pipeline/abort.ts';
@@ -46,10 +47,15 @@ export type Access = {
   readonly stateStore: StateStore;
   readonly partitionCount: number;
   readonly close: () => Promise<void>;
+  /** Aborts with `close`. */
+  readonly closed: AbortSignal;
 };
 
-/** @param role `owner-required` for what processes; `any` for what reads and publishes beside it. */
-export async function openAccess(configuration: Configuration, context: ProcessContext, role: 'owner-required' | 'any'): Promise<Access> {
+/**
+ * @param role `owner-required` for what processes; `any` for what reads and publishes beside it.
+ * @param signal ends the opening, with its reason.
+ */
+export async function openAccess(configuration: Configuration, context: ProcessContext, role: 'owner-required' | 'any', signal?: AbortSignal): Promise<Access> {
   const fileSystem = createNodeFileSystem();
   const { partitionCount } = configuration.transport;
   const closing = new AbortController();
@@ -57,18 +63,23 @@ export async function openAccess(configuration: Configuration, context: ProcessC
   const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories, ...(registry === undefined ? {} : { registry }) });
   const stateStore = await openStateStore(configuration, context, fileSystem, closing.signal);
   const neededFrom = (partition: FeaturesPartition): Promise<bigint | undefined> => featuresNeededFrom(stateStore, partition);
-  const transport = await openTransport(configuration, context, { fileSystem, role, neededFrom });
+  const transport = await openTransport(configuration, context, { fileSystem, role, neededFrom, signal });
+  const stopOpening = (): void => void transport.close();
+  signal?.addEventListener('abort', stopOpening, { once: true });
   try {
     await prepareTopics(transport, configuration, context, role);
   } catch (error) {
     await transport.close();
+    signal?.throwIfAborted();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', stopOpening);
   }
   const close = (): Promise<void> => {
     closing.abort();
     return transport.close();
   };
-  return { context, configuration, codec, transport, stateStore, partitionCount, close };
+  return { context, configuration, codec, transport, stateStore, partitionCount, close, closed: closing.signal };
 }
 
 /**
@@ -257,7 +268,7 @@ function cloudEventSource({ output, group }: Configuration): string | undefined 
 
 function startStage({ configuration, transport, stateStore, context }: Access, stage: Stage, observer: RunnerObserver = silentObserver): Promise<Runner> {
   const { metrics, readiness, logger, clock } = context;
-  const observers = [metrics.runnerObserver(stage.name), readiness.observer(stage.name), createLogObserver(logger, stage.name), observer];
+  const observers = [metrics.runnerObserver(stage.name), readiness.observer(stage.name), createLogObserver(logger, stage.name, clock), observer];
   return startRunner({
     transport,
     stage,
@@ -293,9 +304,10 @@ function runnerLimits({ extract, cluster, output }: Configuration): RunnerLimits
  * `features` to the end that EXTRACT left. Rejects with the failure of a stage.
  */
 export async function untilIdle(access: Access, { extract, cluster }: Stages): Promise<void> {
-  await extract.drainedTo(await endsOf(access, inputTopics));
-  await extract.drainedTo(await endsOf(access, [topics.parked]));
-  await cluster.drainedTo(await endsOf(access, [topics.features]));
+  const ends = (names: readonly string[]): Promise<DrainEnd[]> => untilBrokersAnswer(access.context, access.closed, () => endsOf(access, names));
+  await extract.drainedTo(await ends(inputTopics));
+  await extract.drainedTo(await ends([topics.parked]));
+  await cluster.drainedTo(await ends([topics.features]));
 }
 
 function endsOf({ transport, partitionCount }: Access, names: readonly string[]): Promise<DrainEnd[]> {

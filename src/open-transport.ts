@@ -4,11 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProcessContext } from './process-context.ts';
 import type { Configuration } from './config/load.ts';
+import type { TopicPartition } from './core/records.ts';
 import { errorFields } from './observation/log-observer.ts';
+import { createRepeatedMessages } from './observation/repeated-messages.ts';
 import type { FileSystem } from './pipeline/file-system.ts';
 import { recordLimits } from './pipeline/record-limits.ts';
 import type { Transport } from './pipeline/transport.ts';
-import type { KafkaOptions } from './transports/kafka/kafka-options.ts';
+import type { KafkaObserver, KafkaOptions } from './transports/kafka/kafka-options.ts';
 import { openKafkaTransport } from './transports/kafka/kafka-transport.ts';
 import { limitsUnderPrefix, withNamePrefix } from './transports/kafka/name-prefix.ts';
 import { createLogTransport } from './transports/log/log-transport.ts';
@@ -25,11 +27,13 @@ export type TransportUse = {
   readonly role: 'owner-required' | 'any';
   /** What retention leaves of a partition, whatever its age, where labelstream removes records itself. */
   readonly neededFrom: LogRetention['neededFrom'];
+  /** Ends the opening, with its reason. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 export async function openTransport(configuration: Configuration, context: ProcessContext, use: TransportUse): Promise<Transport> {
   const { transport } = configuration;
-  if (transport.kind === 'kafka') return withNamePrefix(await openKafkaTransport(await kafkaOptions(transport, context)), transport.namePrefix);
+  if (transport.kind === 'kafka') return withNamePrefix(await openKafkaTransport(await kafkaOptions(transport, context), use.signal), transport.namePrefix);
   return openLogTransport(transport, configuration.dataDirectory, context, use);
 }
 
@@ -76,16 +80,36 @@ function limited(value: number | undefined): number | undefined {
   return value === -1 ? undefined : value;
 }
 
-async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSettings, { clock, logger, metrics }: ProcessContext): Promise<KafkaOptions> {
+async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSettings, context: ProcessContext): Promise<KafkaOptions> {
   return {
     ...settings,
     replicationFactor: settings.replicationFactor,
     tls: tls.enabled ? { ...(await pem('ca', tls.caFile)), ...(await pem('certificate', tls.certificateFile)), ...(await pem('key', tls.keyFile)) } : undefined,
     sasl: sasl && { mechanism: sasl.mechanism, username: sasl.username, password: sasl.password ?? (await passwordOf(sasl.passwordFile)) },
     limits: limitsUnderPrefix(recordLimits(recordBytesMax), settings.namePrefix),
-    clock,
+    clock: context.clock,
     random: Math.random,
-    observer: { ...metrics.kafka(clock), message: (level, text, details) => logger[level](details, text) },
+    observer: kafkaObserver(context),
+  };
+}
+
+function kafkaObserver({ clock, logger, metrics, brokers }: ProcessContext): KafkaObserver {
+  const { rebalanced, transactionDone, fetched } = metrics.kafka(clock);
+  const repeated = createRepeatedMessages(clock);
+  const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`;
+  return {
+    transactionDone,
+    // The clients try again and again while a broker is away.
+    message: (level, text, details) => logger[level === 'debug' || repeated.isNews(text) ? level : 'debug'](details, text),
+    rebalanced: (...told) => {
+      brokers.forgetPartitions();
+      rebalanced(...told);
+    },
+    fetchFailed: (partition, error) => brokers.away(nameOf(partition), error),
+    fetched: (partition, ...offsets) => {
+      brokers.back(nameOf(partition));
+      fetched(partition, ...offsets);
+    },
   };
 }
 

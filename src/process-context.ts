@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from './core/clock.ts';
+import { createBrokerWatch, type BrokerWatch } from './observation/broker-watch.ts';
 import { createMetrics, type Metrics } from './observation/metrics.ts';
 import { createReadiness, type Readiness } from './observation/readiness.ts';
 import { systemClock } from './pipeline/system-clock.ts';
@@ -16,6 +17,7 @@ export type ProcessContext = {
   readonly metrics: Metrics;
   readonly readiness: Readiness;
   readonly clock: Clock;
+  readonly brokers: BrokerWatch;
   /** Who writes the metrics, for people who read several. */
   readonly instance: string;
 };
@@ -23,5 +25,8 @@ export type ProcessContext = {
 export async function createProcessContext(logger: Logger): Promise<ProcessContext> {
   const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string };
   const instance = `${hostname()}-${process.pid}`;
-  return { logger, metrics: createMetrics(version), readiness: createReadiness(), clock: systemClock, instance };
+  const metrics = createMetrics(version);
+  const readiness = createReadiness();
+  const clock = systemClock;
+  return { logger, metrics, readiness, clock, brokers: createBrokerWatch({ logger, metrics, readiness, clock }), instance };
 }

@@ -7,6 +7,7 @@ import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
 import { partitionLag } from './pipeline/lag.ts';
 import { startOperationsServer } from './server/operations-server.ts';
+import { untilBrokersAnswer } from './wait-for-brokers.ts';
 
 export type Service = {
   readonly access: Access;
@@ -21,31 +22,68 @@ export type Service = {
   readonly stop: () => Promise<{ readonly forced: boolean }>;
 };
 
+type StageLag = { readonly stage: string; readonly topic: string; readonly records: number };
+
 /** What has been started, and how to end it: in reverse. */
 type Started = (() => void | Promise<void>)[];
 
-async function endAll(started: Started): Promise<void> {
-  for (let end = started.pop(); end !== undefined; end = started.pop()) await end();
+/** @param kept how many of the first go on. */
+async function endAll(started: Started, kept = 0): Promise<void> {
+  while (started.length > kept) await started.pop()?.();
 }
 
-/** Leaves nothing running where it rejects. */
+/** Waits for brokers. Leaves nothing running where it rejects; with the signal's reason when that aborts. */
 export async function startService(configuration: Configuration, context: ProcessContext, signal: AbortSignal): Promise<Service> {
   const started: Started = [];
+  const starting: Starting = { configuration, context, signal, started, stall: startStallMonitor() };
+  started.push(starting.stall.stop);
+  context.metrics.mainLoopStall(starting.stall.longestMs);
   try {
-    return await startParts(configuration, context, signal, started);
+    if (configuration.transport.kind === 'log') return await startParts(starting);
+    // Before anything else: who waits for the brokers says so there. (On the embedded log a second `run` is to hear that the directory is in use, not that the port is.)
+    const url = await startHttp(starting);
+    const kept = started.length;
+    return await untilBrokersAnswer(context, signal, async () => {
+      try {
+        return await startParts({ ...starting, url });
+      } catch (error) {
+        await endAll(started, kept);
+        throw error;
+      }
+    });
   } catch (error) {
     await endAll(started);
     throw error;
   }
 }
 
-async function startParts(configuration: Configuration, context: ProcessContext, signal: AbortSignal, started: Started): Promise<Service> {
-  const stall = startStallMonitor();
-  started.push(stall.stop);
-  context.metrics.mainLoopStall(stall.longestMs);
-  const access = await openAccess(configuration, context, 'owner-required');
+type Starting = {
+  readonly configuration: Configuration;
+  readonly context: ProcessContext;
+  readonly signal: AbortSignal;
+  readonly started: Started;
+  readonly stall: ReturnType<typeof startStallMonitor>;
+  /** Of the operations server, where it was started before. */
+  readonly url?: string | undefined;
+};
+
+async function startParts(starting: Starting): Promise<Service> {
+  const { configuration, context, signal, started } = starting;
+  const access = await openAccess(configuration, context, 'owner-required', signal);
   started.push(access.close);
-  const url = await startHttp(configuration, context, started);
+  // What waits for a broker that is gone again ends with the transport.
+  const stopStarting = (): void => void access.close();
+  signal.addEventListener('abort', stopStarting, { once: true });
+  try {
+    return await startOn(access, starting);
+  } finally {
+    signal.removeEventListener('abort', stopStarting);
+  }
+}
+
+async function startOn(access: Access, starting: Starting): Promise<Service> {
+  const { configuration, context, signal, started, stall } = starting;
+  const url = configuration.transport.kind === 'log' ? await startHttp(starting) : starting.url;
   await access.codec.prepareEncode({ signal });
   const models = await startModels(access);
   started.push(models.close);
@@ -72,7 +110,7 @@ async function stopAll(stages: Stages, context: ProcessContext, started: Started
   return result;
 }
 
-async function startHttp(configuration: Configuration, { metrics, readiness }: ProcessContext, started: Started): Promise<string | undefined> {
+async function startHttp({ configuration, context: { metrics, readiness }, started }: Starting): Promise<string | undefined> {
   const { enabled, host, port } = configuration.server;
   if (!enabled) return undefined;
   const server = await startOperationsServer({ host, port, metrics: metrics.registry, readiness: readiness.state });
@@ -80,10 +118,13 @@ async function startHttp(configuration: Configuration, { metrics, readiness }: P
   return server.url;
 }
 
-/** Lag is what the log holds beyond the committed positions; asked at every scrape. */
-function reportLag({ transport, configuration, partitionCount }: Access, { metrics }: ProcessContext): void {
+/** Below the ten seconds after which Prometheus gives up. */
+const lagMsMax = 3_000;
+
+/** Lag is what the log holds beyond the committed positions; asked at every scrape. The other figures do not wait for brokers that are away. */
+function reportLag({ transport, configuration, partitionCount }: Access, { metrics, clock }: ProcessContext): void {
   const inputs = [...inputTopics.map((topic) => ({ stage: 'extract', topic })), { stage: 'cluster', topic: topics.features }];
-  metrics.lag(() =>
+  const readAll = (): Promise<readonly StageLag[]> =>
     Promise.all(
       inputs.map(async ({ stage, topic }) => {
         let records = 0;
@@ -92,6 +133,15 @@ function reportLag({ transport, configuration, partitionCount }: Access, { metri
         }
         return { stage, topic, records };
       }),
-    ),
-  );
+    );
+  let reading: Promise<readonly StageLag[]> | undefined;
+  metrics.lag(async () => {
+    reading ??= readAll()
+      .catch(() => [])
+      .finally(() => (reading = undefined));
+    const late = new AbortController();
+    const lags = await Promise.race([reading, clock.sleep(lagMsMax, late.signal).then(() => [])]);
+    late.abort();
+    return lags;
+  });
 }

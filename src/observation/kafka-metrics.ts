@@ -4,6 +4,9 @@ import type { Clock } from '../core/clock.ts';
 import type { TopicPartition } from '../core/records.ts';
 
 export type KafkaMetrics = {
+  /** Told of every failed attempt, and when the brokers answer again. */
+  readonly unavailable: () => void;
+  readonly available: () => void;
   readonly rebalanced: (group: string, partitions: number, durationMs: number) => void;
   readonly transactionDone: (outcome: 'committed' | 'failed', durationMs: number) => void;
   /** Seen with every answer of a broker. Below the high watermark the last stable offset waits for a transaction to end. */
@@ -20,6 +23,8 @@ export function createKafkaMetrics(registry: Registry, prefix: string, clock: Pi
   const rebalanceSeconds = new Histogram({ name: `${prefix}kafka_rebalance_duration_seconds`, help: 'From letting go of partitions to having the new ones.', labelNames: ['group'], buckets, registers });
   const transactions = new Counter({ name: `${prefix}kafka_transactions_total`, help: 'Transactions, by outcome.', labelNames: ['outcome'], registers });
   const transactionSeconds = new Histogram({ name: `${prefix}kafka_transaction_duration_seconds`, help: 'From the beginning of a transaction to the answer to its end.', buckets, registers });
+  const away = new Gauge({ name: `${prefix}kafka_unavailable`, help: '1 while what needs the brokers waits for them.', registers });
+  const failures = new Counter({ name: `${prefix}kafka_failures_total`, help: 'Failed attempts to start or to read for which the brokers are waited for.', registers });
   const topics = new Set<string>();
   const stuck = new Map<string, Stuck>();
   new Gauge({
@@ -34,6 +39,11 @@ export function createKafkaMetrics(registry: Registry, prefix: string, clock: Pi
     },
   });
   return {
+    unavailable: () => {
+      away.set(1);
+      failures.inc();
+    },
+    available: () => away.set(0),
     rebalanced: (group, _partitions, durationMs) => {
       rebalances.inc({ group });
       rebalanceSeconds.observe({ group }, durationMs / 1000);

@@ -1,20 +1,29 @@
 /** What the runner tells, as log messages: what an operator has to know of as warnings and errors, the course of things as debug. */
 import type { Logger } from 'pino';
+import type { Clock } from '../core/clock.ts';
 import type { TopicPartition } from '../core/records.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import type { RunnerObserver } from '../pipeline/observe.ts';
+import { createRepeatedMessages } from './repeated-messages.ts';
 
-export function createLogObserver(logger: Logger, stage: string): RunnerObserver {
+export function createLogObserver(logger: Logger, stage: string, clock: Pick<Clock, 'elapsedMs'>): RunnerObserver {
+  const repeated = createRepeatedMessages(clock);
+  /** While what it waits for is away, every partition tries again and again. */
+  const failing = (text: string) => (partition: TopicPartition, attempt: number, error: unknown) => {
+    const fields = errorFields(error);
+    const level = repeated.isNews(`${text} ${fields['code'] ?? fields['error'] ?? ''}`) ? 'warn' : 'debug';
+    logger[level]({ ...at(partition), attempt, ...fields }, text);
+  };
   const at = ({ topic, partition }: TopicPartition) => ({ stage, topic, partition });
   return {
     assigned: (partition, { sequence }) => logger.debug({ ...at(partition), sequence: String(sequence) }, 'partition assigned'),
     ended: (partition) => logger.debug(at(partition), 'partition ended'),
     polled: () => undefined,
-    pollRetried: (partition, attempt, error) => logger.warn({ ...at(partition), attempt, ...errorFields(error) }, 'reading failed, trying again'),
+    pollRetried: failing('reading failed, trying again'),
     processed: () => undefined,
     inFlight: () => undefined,
     delivered: () => undefined,
-    deliveryRetried: (partition, attempt, error) => logger.warn({ ...at(partition), attempt, ...errorFields(error) }, 'delivery failed, trying again'),
+    deliveryRetried: failing('delivery failed, trying again'),
     deadLettered: (partition, code) => logger.debug({ ...at(partition), code }, 'dead letter'),
     parked: (partition, sequence, heldMs) => logger.info({ ...at(partition), sequence: String(sequence), heldMs: Math.round(heldMs) }, 'record parked: it held others back'),
     paused: (partition, code) => logger.error({ ...at(partition), code }, 'partition paused: most items fail with one code that they did not cause'),

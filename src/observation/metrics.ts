@@ -80,7 +80,10 @@ export function createMetrics(version: string): Metrics {
         labelNames: ['stage', 'topic'],
         registers: [registry],
         async collect() {
-          for (const { stage, topic, records } of await read()) this.set({ stage, topic }, records);
+          const lags = await read();
+          // What is not known now is not told.
+          this.reset();
+          for (const { stage, topic, records } of lags) this.set({ stage, topic }, records);
         },
       });
     },

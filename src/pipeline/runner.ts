@@ -14,6 +14,7 @@ import { runMapPartition } from './map-partition.ts';
 import { silentObserver, type RunnerObserver } from './observe.ts';
 import { isRevocation, toError, type PartitionContext, type PartitionRun } from './partition-run.ts';
 import type { FoldStage, Stage } from './stage.ts';
+import { isRetryable } from './retry.ts';
 import { resolveStarts, type StartAt } from './start-position.ts';
 import type { StateStore } from './state-store.ts';
 import type { AssignedPartition, Checkpoint, Delivery, ReadBudget, Transport } from './transport.ts';
@@ -263,8 +264,8 @@ async function drainedTo(run: StageRun, ends: readonly DrainEnd[]): Promise<void
       const changed = await run.changed.until(() => isReached() || run.failure !== undefined || run.stopping, othersPollMs);
       if (changed || run.active.has(nameOf(end))) continue;
       const committed = await transport.committed(group, end).catch((error: unknown) => {
-        // Who stopped the run may have closed the transport meanwhile: told above, for what it is.
-        if (run.stopping) return undefined;
+        // Who stopped the run may have closed the transport meanwhile: told above, for what it is. An outage is waited for.
+        if (run.stopping || isRetryable(error)) return undefined;
         throw error;
       });
       if (committed !== undefined && !run.active.has(nameOf(end))) run.checkpoints.set(nameOf(end), committed);

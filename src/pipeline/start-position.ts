@@ -26,7 +26,7 @@ export async function resolveStarts(
   const isNew = await Promise.all(
     partitions.map(async (partition, index) => {
       if (standing[index] !== 'nowhere' || options.startAt(partition) === 'earliest') return false;
-      return isNewToTopic(partition, options);
+      return patiently(options.contextOf(partition), options.signalOf(partition), () => isNewToTopic(partition, options));
     }),
   );
   return Promise.all(

@@ -23,7 +23,7 @@ export const kafkaErrors = {
     cause: 'configuration',
     retryable: false,
     summary: 'Kafka does not allow this user the operation.',
-    remedy: 'Grant it on the resource that the message names: README lists what each command needs.',
+    remedy: 'Grant it on the resource that the message names: docs/kafka.md lists what is needed, under "Rights".',
   },
   LS_KAFKA_REQUEST: {
     cause: 'environment',

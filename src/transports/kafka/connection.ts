@@ -117,12 +117,15 @@ function mechanismOf({ mechanism, username, password }: NonNullable<KafkaOptions
   return mechanism === 'scram-sha-256' ? { mechanism, username, password } : { mechanism, username, password };
 }
 
+const quiet: ReadonlySet<string> = new Set(['Producer', 'Connection', 'BrokerPool', 'Cluster']);
+
 /**
  * What kafkajs calls an error it mostly tries again by itself; what becomes of a call is told by its rejection. Answers with an error code are
- * everyday life: a rebalance, or a transaction whose markers are still being written.
+ * everyday life: a rebalance, or a transaction whose markers are still being written. So are connections that fail while a broker is away, every
+ * second: who needs them says that it waits.
  */
 function levelOf(level: logLevel, namespace: string, message: string): 'debug' | 'info' | 'warn' {
-  if (level > logLevel.INFO || namespace === 'Producer' || message.startsWith('Response ')) return 'debug';
+  if (level > logLevel.INFO || quiet.has(namespace) || message.startsWith('Response ')) return 'debug';
   return level === logLevel.INFO ? 'info' : 'warn';
 }
 

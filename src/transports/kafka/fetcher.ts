@@ -106,7 +106,7 @@ export function createFetcher({ connection, options, leaders, lostPosition }: Fe
   const start = (lane: Lane, node: string, wanted: readonly Member[]): void => {
     if (wanted.length === 0) return;
     lane.busy.add(node);
-    void fetchAll(lane, node, asksOf(wanted), failures).finally(() => {
+    void fetchAll(lane, node, asksOf(wanted), failures, options.observer).finally(() => {
       lane.busy.delete(node);
       schedule();
     });
@@ -132,19 +132,20 @@ export function createFetcher({ connection, options, leaders, lostPosition }: Fe
 }
 
 /** One request; whatever becomes of it is told to whoever asked. Never rejects. */
-async function fetchAll({ leaders, waitMs }: Lane, node: string, asks: readonly Ask[], failures: Failures): Promise<void> {
+async function fetchAll({ leaders, waitMs }: Lane, node: string, asks: readonly Ask[], failures: Failures, observer: KafkaOptions['observer']): Promise<void> {
   try {
     const fetched = await fetchFrom(await leaders.broker(node), asks, { waitMs, bytesMax: requestBytesMax });
     const byName = new Map(fetched.map((partition) => [nameOf(partition), partition]));
-    for (const ask of asks) await take(ask, byName.get(nameOf(ask)), failures);
+    for (const ask of asks) await take(ask, byName.get(nameOf(ask)), failures, observer);
   } catch (error) {
     await Promise.all(asks.map((ask) => failures.ofAll(ask, error)));
   }
 }
 
-async function take(ask: Ask, fetched: FetchedPartition | undefined, failures: Failures): Promise<void> {
+async function take(ask: Ask, fetched: FetchedPartition | undefined, failures: Failures, observer: KafkaOptions['observer']): Promise<void> {
   try {
     if (fetched === undefined || fetched.errorCode !== 0) throw protocolError(fetched?.errorCode ?? unknownServerError);
+    observer.fetched(ask, fetched.lastStableOffset, fetched.highWatermark);
     const visible = await visibleBatches(fetched, ask.offset);
     for (const [member, began] of ask.members) {
       member.failures = 0;
@@ -193,7 +194,9 @@ function createFailures({ options, lanes, lostPosition, schedule, closing }: Fai
       return;
     }
     member.failures += 1;
-    if (member.failures >= failuresMax || !isPassing(error)) buffer.fail(began, error);
+    const isOver = member.failures >= failuresMax || !isPassing(error);
+    if (isOver && isPassing(error)) options.observer.fetchFailed(source, error);
+    if (isOver) buffer.fail(began, error);
     else buffer.end(began);
     rest(member);
   };

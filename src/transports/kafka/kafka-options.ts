@@ -36,8 +36,10 @@ export type KafkaObserver = {
   /** All partitions of a group were taken back, and what this member has now. */
   readonly rebalanced: (group: string, partitions: number, durationMs: number) => void;
   readonly transactionDone: (result: 'committed' | 'failed', durationMs: number) => void;
+  /** Partitions that cannot be read now, each time that it was tried: it is waited for. */
+  readonly fetchFailed: (topicPartition: TopicPartition, error: Error) => void;
   /** With every answer to a fetch. Below the high watermark the last stable offset waits for a transaction to end. */
   readonly fetched: (topicPartition: TopicPartition, lastStableOffset: bigint, highWatermark: bigint) => void;
 };
 
-export const silentKafkaObserver: KafkaObserver = { message: () => undefined, rebalanced: () => undefined, transactionDone: () => undefined, fetched: () => undefined };
+export const silentKafkaObserver: KafkaObserver = { message: () => undefined, rebalanced: () => undefined, transactionDone: () => undefined, fetchFailed: () => undefined, fetched: () => undefined };

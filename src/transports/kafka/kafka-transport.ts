@@ -3,11 +3,12 @@
  * member of consumer groups, bounds.ts knows where partitions begin and end; and it refuses, before anything is sent, what the brokers would not take.
  */
 import { LabelstreamError } from '../../core/errors/error.ts';
+import { kafkaError } from '../../core/errors/kafka.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import { recordBytes, type OutputRecord } from '../../core/records.ts';
 import type { Transport } from '../../pipeline/transport.ts';
 import { createBoundsReader, type BoundsReader } from './bounds.ts';
-import { openConnection } from './connection.ts';
+import { openConnection, type KafkaCluster } from './connection.ts';
 import { createFetcher } from './fetcher.ts';
 import type { RecordSource } from './fetched-records.ts';
 import { joinGroup, type GroupContext, type GroupMembership } from './group-membership.ts';
@@ -30,11 +31,11 @@ export type KafkaTransport = Transport & {
 };
 
 /**
- * Resolves when a broker was reached; rejects with LS_KAFKA_UNREACHABLE after some seconds, and with what else the brokers refuse. `close` ends
- * every subscription (their `revoked` is awaited) and then every connection.
+ * Resolves when a broker was reached; rejects with LS_KAFKA_UNREACHABLE after some seconds, with what else the brokers refuse, and with the reason of
+ * the signal when that aborts first. `close` ends every subscription (their `revoked` is awaited) and then every connection.
  */
-export async function openKafkaTransport(options: KafkaOptions): Promise<KafkaTransport> {
-  const parts = await openParts(options);
+export async function openKafkaTransport(options: KafkaOptions, signal: AbortSignal = new AbortController().signal): Promise<KafkaTransport> {
+  const parts = await openParts(options, signal);
   const { connection, closing, topics, fetcher, appender, reads, subscriptions } = parts;
   let closed: Promise<void> | undefined;
   const requireOpen = (): void => {
@@ -81,14 +82,15 @@ type Guard = <Result>(call: () => Promise<Result>) => Promise<Result>;
 
 type Parts = Awaited<ReturnType<typeof openParts>>;
 
-async function openParts(options: KafkaOptions) {
+async function openParts(options: KafkaOptions, signal: AbortSignal) {
   const connection = openConnection(options);
   const closing = new AbortController();
   const cluster = connection.openCluster();
   try {
-    await cluster.connect();
+    await reached(cluster, options, signal);
   } catch (error) {
     await connection.close();
+    signal.throwIfAborted();
     throw asKafkaError(error, { operation: 'connect to the brokers' });
   }
   const topics = createTopicCatalogue(connection, options, closing.signal);
@@ -100,6 +102,24 @@ async function openParts(options: KafkaOptions) {
   const reads = createSingleReads(fetcher);
   const subscriptions = new Set<GroupMembership>();
   return { connection, closing, cluster, topics, bounds, fetcher, producers, appender, reads, subscriptions, checkRecords: recordCheck(topics, options) };
+}
+
+/** A broker that takes connections and says nothing would be tried for minutes. */
+const reachMsMax = 15_000;
+
+async function reached(cluster: KafkaCluster, { clock, brokers }: KafkaOptions, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const late = clock.sleep(reachMsMax, AbortSignal.any([over.signal, signal])).then(() => {
+    throw kafkaError('LS_KAFKA_UNREACHABLE', `None of the brokers ${brokers.join(', ')} answered within ${String(reachMsMax / 1000)} seconds.`);
+  });
+  const connected = cluster.connect();
+  try {
+    await Promise.race([connected, late]);
+  } finally {
+    over.abort();
+    late.catch(() => undefined);
+    connected.catch(() => undefined);
+  }
 }
 
 function readingSide({ topics, bounds, reads }: Parts, open: Guard): Pick<Transport, 'bounds' | 'boundAt' | 'read'> {
