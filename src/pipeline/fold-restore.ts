@@ -17,12 +17,14 @@ export async function restore(run: FoldRun): Promise<void> {
   const snapshot = stateStore && (await unlessEnded(run, stateStore.newest(snapshotKey(run), start.sequence)));
   const bounds = await patiently(context, working.signal, () => partition.bounds());
   if (bounds === undefined || hasEnded(run)) return;
-  requireLog(run, snapshot, bounds.start.sequence);
+  // At the committed sequence the committed position counts: the transport may have moved it on over gaps, and retention taken those.
+  const standsAlready = snapshot?.header.sequence === start.sequence;
+  if (!standsAlready) requireLog(run, snapshot, bounds.start.sequence);
   await discardOtherHistory(run);
   if (hasEnded(run)) return;
   if (snapshot !== undefined) await unlessEnded(run, state.restore(snapshot.chunks()));
   if (hasEnded(run)) return;
-  run.position = snapshot?.header.position ?? bounds.start.position;
+  run.position = standsAlready ? start.position : (snapshot?.header.position ?? bounds.start.position);
   run.foldedSequence = snapshot?.header.sequence ?? bounds.start.sequence - 1n;
   run.restore.snapshotSequence = snapshot?.header.sequence;
   partition.seek(run.position);
@@ -73,9 +75,9 @@ export function noteProgress(run: FoldRun, records: number): void {
   });
 }
 
-/** While the state is behind what is committed, a lost position means that the state cannot be rebuilt. */
+/** While the state is not ahead of what was committed at the start, a lost position means that the state cannot be rebuilt, or not go on. */
 export function asRestoreFailure(run: FoldRun, error: unknown): unknown {
-  return !run.restored && codeOf(error) === 'LS_TRANSPORT_POSITION_LOST' ? truncated(run, run.foldedSequence, error) : error;
+  return run.foldedSequence <= run.context.start.sequence && codeOf(error) === 'LS_TRANSPORT_POSITION_LOST' ? truncated(run, run.foldedSequence, error) : error;
 }
 
 function requireLog(run: FoldRun, snapshot: StoredSnapshot | undefined, startSequence: bigint): void {

@@ -1,6 +1,6 @@
 /** How far a group is behind the end of a partition. */
 import { LabelstreamError } from '../core/errors/error.ts';
-import type { TopicPartition } from '../core/records.ts';
+import type { Position, TopicPartition } from '../core/records.ts';
 import type { Transport } from './transport.ts';
 
 export type PartitionLag = TopicPartition & {
@@ -24,13 +24,25 @@ export async function partitionLag(transport: Reader, group: string, { topic, pa
   const checkpoint = await transport.committed(group, { topic, partition });
   const { start, end } = await transport.bounds({ topic, partition });
   const next = checkpoint === undefined ? start.sequence : checkpoint.sequence + 1n;
-  const positionLost = next < start.sequence || next > end.sequence;
-  const records = positionLost ? end.sequence - start.sequence : end.sequence - next;
+  const isWithin = next >= start.sequence && next <= end.sequence;
+  const positionLost = !isWithin && checkpoint !== undefined && (await isLost(transport, { topic, partition }, checkpoint.position));
+  const records = end.sequence - (isWithin ? next : start.sequence);
   return { topic, partition, group, committed: checkpoint?.sequence, start: start.sequence, end: end.sequence, records, positionLost };
 }
 
 /** A record that is not there yet is waited for; one below the end is there, unless nothing but gaps is left. */
 const patienceMs = 1_000;
+
+/** Where gaps alone stood between what was handled and the first record kept, nothing is lost, which only the transport knows. */
+async function isLost(transport: Pick<Transport, 'read'>, topicPartition: TopicPartition, position: Position): Promise<boolean> {
+  try {
+    await transport.read(topicPartition, position, { records: 1, bytes: 1 }, AbortSignal.timeout(patienceMs));
+    return false;
+  } catch (error) {
+    if (error instanceof LabelstreamError && error.code === 'LS_TRANSPORT_POSITION_LOST') return true;
+    throw error;
+  }
+}
 
 /** When the oldest record that is not handled was appended, milliseconds since the epoch; undefined where there is none. */
 export async function oldestUnprocessedMs(transport: Reader, lag: PartitionLag, signal: AbortSignal): Promise<number | undefined> {

@@ -50,3 +50,18 @@ test('says where retention has outrun the group', async () => {
   const { start, end } = fixture.broker.bounds(place);
   expect(await measure(fixture)).toMatchObject({ lag: { start: start.sequence, records: end.sequence - start.sequence, positionLost: true }, oldestMs: fixture.broker.records(place)[4]!.appendTimeMs });
 });
+
+test('where gaps alone stood between what was handled and what is kept, nothing is lost', async () => {
+  const fixture = createFixture({ in: 1 });
+  fixture.broker.append(records(3));
+  const [first, last] = [fixture.broker.records(place)[0]!, fixture.broker.records(place)[2]!];
+  // As a transport commits it that moves a position on over gaps.
+  const stand = (position: string) => fixture.broker.commit('group', place, [], { position, sequence: first.sequence - 2n, outputsSent: 0 });
+  stand(first.nextPosition);
+  const { start, end } = fixture.broker.bounds(place);
+  expect(await measure(fixture)).toMatchObject({ lag: { positionLost: false, records: end.sequence - start.sequence } });
+  stand(last.nextPosition);
+  fixture.broker.truncate(place, 3);
+  // It waits for a record on the machine's clock.
+  expect(await partitionLag(fixture.broker.connect().transport, 'group', place)).toMatchObject({ positionLost: false, records: 0n });
+});

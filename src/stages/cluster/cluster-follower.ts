@@ -12,7 +12,9 @@ import type { FeaturesPartition } from './state.ts';
 import { combineViews, type ClusterView, type StandingView } from './view.ts';
 
 export type FollowerOptions = {
-  readonly transport: Pick<Transport, 'describeTopic' | 'bounds' | 'read'>;
+  readonly transport: Pick<Transport, 'describeTopic' | 'bounds' | 'read' | 'committed'>;
+  /** Of the stage. */
+  readonly group: string;
   readonly stateStore: Pick<StateStore, 'newest'>;
   /** Made with `createClusterStage`; its partitions are opened for this answer alone. */
   readonly stage: Pick<ClusterStage, 'name' | 'open'>;
@@ -33,14 +35,18 @@ export async function followClusters(options: FollowerOptions, signal: AbortSign
 }
 
 async function followPartition(options: FollowerOptions, features: FeaturesPartition, signal: AbortSignal): Promise<StandingView> {
-  const { transport, stateStore, stage, budget = budgetDefault } = options;
+  const { transport, stateStore, stage, group, budget = budgetDefault } = options;
   const { start, end } = await transport.bounds(features);
   const { topic, partition, incarnation } = features;
   const lastSequence = end.sequence - 1n;
   // A store that cannot be reached waits; whoever asks need not.
   const unlessEnded = <Result>(promise: Promise<Result>): Promise<Result> => Promise.race([promise, rejectionOf(signal)]);
   const snapshot = await unlessEnded(stateStore.newest({ stage: stage.name, topic, incarnation, partition }, lastSequence));
-  if (start.sequence > (snapshot?.header.sequence ?? -1n) + 1n) {
+  const beginsLater = start.sequence > (snapshot?.header.sequence ?? -1n) + 1n;
+  // Where nothing but gaps stood between, the owner has moved its position on over them.
+  const committed = beginsLater ? await transport.committed(group, features) : undefined;
+  const standsAlready = committed !== undefined && committed.sequence === snapshot?.header.sequence;
+  if (beginsLater && !standsAlready) {
     const reached = snapshot === undefined ? 'there is no snapshot' : `the newest snapshot stands at ${String(snapshot.header.sequence)}`;
     const message = `Partition ${partition} of ${topic} begins at sequence ${String(start.sequence)}, and ${reached}.`;
     throw stateError('LS_STATE_LOG_TRUNCATED', message, { stage: stage.name, topic, partition, startSequence: start.sequence });
@@ -48,8 +54,9 @@ async function followPartition(options: FollowerOptions, features: FeaturesParti
   const folded = stage.open(features);
   if (snapshot !== undefined) await unlessEnded(folded.restore(snapshot.chunks()));
   let sequence = snapshot?.header.sequence;
-  let position = snapshot?.header.position;
-  while (position !== end.position && (sequence ?? start.sequence - 1n) < lastSequence) {
+  let position = standsAlready ? committed.position : snapshot?.header.position;
+  const isEmpty = start.position === end.position;
+  while (!isEmpty && position !== end.position && (sequence ?? start.sequence - 1n) < lastSequence) {
     const records = await transport.read(features, position, budget, signal);
     signal.throwIfAborted();
     const wanted = records.filter((record) => record.sequence <= lastSequence);

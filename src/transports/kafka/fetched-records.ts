@@ -29,6 +29,8 @@ export type VisibleBatch = {
 
 export type VisibleBatches = {
   readonly batches: readonly VisibleBatch[];
+  /** Nothing is visible from here to `nextOffset`. */
+  readonly hiddenFrom: bigint;
   /** Where the next fetch goes on: behind everything that was looked at, visible or not. */
   readonly nextOffset: bigint;
 };
@@ -47,6 +49,7 @@ export async function visibleBatches(fetched: FetchedPartition, fetchOffset: big
   const isAborted = abortedFilter(fetched.aborted);
   const batches: VisibleBatch[] = [];
   let nextOffset = fetchOffset;
+  let hiddenFrom = fetchOffset;
   for (let at = 0; at + headerBytes <= bytes.length; ) {
     const batch = bytes.subarray(at, at + frameBytes + bytes.readInt32BE(at + 8));
     if (at + frameBytes + bytes.readInt32BE(at + 8) > bytes.length) break;
@@ -58,7 +61,10 @@ export async function visibleBatches(fetched: FetchedPartition, fetchOffset: big
       const hidden = isAborted(batch, lastOffset);
       const count = batch.readInt32BE(57);
       if (lastOffset < fetchOffset) continue;
-      if (!hidden && count > 0) batches.push(await visibleBatch(fetched, batch, baseOffset, count));
+      if (!hidden && count > 0) {
+        batches.push(await visibleBatch(fetched, batch, baseOffset, count));
+        hiddenFrom = lastOffset + 1n;
+      }
       nextOffset = lastOffset + 1n;
     } catch (error) {
       // What stands before it is read first; then it is met at the beginning of a fetch.
@@ -66,7 +72,7 @@ export async function visibleBatches(fetched: FetchedPartition, fetchOffset: big
       throw error;
     }
   }
-  return { batches, nextOffset };
+  return { batches, hiddenFrom, nextOffset };
 }
 
 async function visibleBatch(where: TopicPartition, batch: Buffer, baseOffset: bigint, count: number): Promise<VisibleBatch> {

@@ -243,6 +243,7 @@ function handOut(membership: Membership, generation: Generation): Handout {
           delivery: options.delivery,
           owner: generation.owner,
           fetcher, producers, bounds, readCommitted, checkRecords,
+          clock: context.options.clock,
           send: membership.producer.send,
         }),
       );

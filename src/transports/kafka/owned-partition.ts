@@ -8,7 +8,11 @@
  *
  * Whether the member is still one is asked before every step: a process that was stopped past its session must not go on where it stood. It may
  * still fence the new owner, by opening its producer; that one is told by a heartbeat that it is the owner all the same, and opens its own again.
+ *
+ * An offset that is committed is moved on over what nobody sees (markers, aborted records): else other tools would show that as lag, and a group
+ * would have lost its position once retention took nothing but that. Where it comes later than the last delivery, a loop follows it.
  */
+import type { Clock } from '../../core/clock.ts';
 import { kafkaError } from '../../core/errors/kafka.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import type { OutputRecord, TopicPartition } from '../../core/records.ts';
@@ -16,7 +20,7 @@ import { unlessAborted } from '../../pipeline/abort.ts';
 import { codeOf } from '../../pipeline/retry.ts';
 import type { AssignedPartition, Checkpoint, Delivery, PartitionBounds } from '../../pipeline/transport.ts';
 import type { Fetcher, PartitionReader } from './partition-reader.ts';
-import { checkpointMetadata, offsetAt } from './positions.ts';
+import { checkpointMetadata, offsetAt, positionOf } from './positions.ts';
 import type { Producers, TransactionalProducer } from './producers/producer-port.ts';
 
 export type PartitionLocation = TopicPartition & { readonly incarnation: string };
@@ -43,7 +47,11 @@ export type OwnedPartitionOptions = {
   readonly bounds: (location: PartitionLocation) => Promise<PartitionBounds>;
   readonly readCommitted: (group: string, location: TopicPartition) => Promise<Checkpoint | undefined>;
   readonly checkRecords: (records: readonly OutputRecord[]) => Promise<void>;
+  readonly clock: Pick<Clock, 'sleep'>;
 };
+
+/** How soon a committed offset follows what nobody sees. */
+const followMs = 1_000;
 
 export type OwnedPartition = {
   readonly assigned: AssignedPartition;
@@ -55,11 +63,11 @@ export type OwnedPartition = {
 
 export function ownPartition(options: OwnedPartitionOptions): OwnedPartition {
   const { location, owner } = options;
-  let revoked = false;
   let delivering: Promise<void> | undefined;
+  const over = new AbortController();
 
   const requireOwned = (): void => {
-    if (!revoked && owner.isAlive()) return;
+    if (!over.signal.aborted && owner.isAlive()) return;
     throw revocation(location, owner.group);
   };
   /** Whatever became of the call: to a former owner it says only that it is one. */
@@ -72,9 +80,11 @@ export function ownPartition(options: OwnedPartitionOptions): OwnedPartition {
     // The outcome of a call in flight is its caller's; here only its end matters.
     await delivering?.catch(() => undefined);
     requireOwned();
-    return sender.committed();
+    return standing.settle();
   };
   const reader = createReader(options, committed);
+  const standing = createStanding({ ...options, sender, requireOwned, pastHidden: reader.pastHidden });
+  void standing.follow(over.signal);
 
   const assigned: AssignedPartition = {
     ...location,
@@ -88,7 +98,7 @@ export function ownPartition(options: OwnedPartitionOptions): OwnedPartition {
     deliver: async (outputs, checkpoint) => {
       requireOwned();
       if (delivering !== undefined) throw overlap('deliver', location);
-      delivering = deliver(options, sender, requireOwned, outputs, checkpoint);
+      delivering = deliver(options, standing, requireOwned, outputs, checkpoint);
       try {
         await delivering;
       } finally {
@@ -99,12 +109,13 @@ export function ownPartition(options: OwnedPartitionOptions): OwnedPartition {
   return {
     assigned,
     revoke: () => {
-      if (revoked) return;
-      revoked = true;
+      if (over.signal.aborted) return;
+      over.abort();
       reader.close(revocation(location, owner.group));
     },
     settled: async () => {
       await delivering?.catch(() => undefined);
+      await standing.following();
       await sender.close();
     },
   };
@@ -126,12 +137,14 @@ function overlap(call: string, { topic, partition }: TopicPartition): Error {
 type Sender = {
   readonly committed: () => Promise<Checkpoint | undefined>;
   readonly deliver: (outputs: readonly OutputRecord[], checkpoint: Checkpoint) => Promise<void>;
+  /** The same checkpoint at another position, committed beside the deliveries. */
+  readonly moved: (checkpoint: Checkpoint) => void;
   readonly close: () => Promise<void>;
 };
 
 async function deliver(
   { checkRecords }: OwnedPartitionOptions,
-  sender: Sender,
+  standing: Standing,
   requireOwned: () => void,
   outputs: readonly OutputRecord[],
   checkpoint: Checkpoint,
@@ -140,7 +153,64 @@ async function deliver(
   offsetAt(checkpoint.position);
   await checkRecords(outputs);
   requireOwned();
-  await sender.deliver(outputs, checkpoint);
+  await standing.deliver(outputs, checkpoint);
+}
+
+/** Where the group is known to stand: known since it was read or something was delivered, and no longer once a delivery failed. */
+type Standing = {
+  readonly settle: () => Promise<Checkpoint | undefined>;
+  readonly deliver: Sender['deliver'];
+  /** Until the signal aborts. Never rejects. */
+  readonly follow: (signal: AbortSignal) => Promise<void>;
+  /** Resolves when no commit of `follow` is in flight. */
+  readonly following: () => Promise<void>;
+};
+
+type StandingOptions = Pick<OwnedPartitionOptions, 'location' | 'owner' | 'clock'> & Pick<PartitionReader, 'pastHidden'> & {
+  readonly sender: Sender;
+  readonly requireOwned: () => void;
+};
+
+function createStanding({ location, owner, clock, sender, requireOwned, pastHidden }: StandingOptions): Standing {
+  let stands: Checkpoint | undefined;
+  let following = Promise.resolve();
+
+  const furthest = (checkpoint: Checkpoint): Checkpoint => ({ ...checkpoint, position: positionOf(pastHidden(offsetAt(checkpoint.position))) });
+  /** Beside no delivery: that commits its own. Whether it succeeds matters to nobody, the two places being as good. */
+  const followOnce = async (from: Checkpoint): Promise<void> => {
+    const to = furthest(from);
+    if (to.position === from.position) return;
+    await owner.commit(location, offsetAt(to.position), checkpointMetadata(to));
+    stands = to;
+    sender.moved(to);
+  };
+  return {
+    settle: async () => {
+      await following;
+      stands = await sender.committed();
+      return stands;
+    },
+    deliver: async (outputs, checkpoint) => {
+      stands = undefined;
+      await following;
+      // What that committed is about to be history.
+      stands = undefined;
+      requireOwned();
+      const to = furthest(checkpoint);
+      await sender.deliver(outputs, to);
+      stands = to;
+    },
+    follow: async (signal) => {
+      for (;;) {
+        await clock.sleep(followMs, signal);
+        if (signal.aborted) return;
+        if (stands === undefined || !owner.isAlive()) continue;
+        following = followOnce(stands).catch(() => undefined);
+        await following;
+      }
+    },
+    following: () => following,
+  };
 }
 
 function createSender({ location, owner, send, readCommitted }: OwnedPartitionOptions, requireOwned: () => void): Sender {
@@ -151,6 +221,7 @@ function createSender({ location, owner, send, readCommitted }: OwnedPartitionOp
       requireOwned();
       await owner.commit(location, offsetAt(checkpoint.position), checkpointMetadata(checkpoint));
     },
+    moved: () => undefined,
     close: () => Promise.resolve(),
   };
 }
@@ -219,6 +290,9 @@ function createTransactor({ location, owner, producers, readCommitted }: OwnedPa
       }
       current.stands = { checkpoint };
     },
+    moved: (checkpoint) => {
+      if (settled !== undefined) settled.stands = { checkpoint };
+    },
     close: async () => {
       if (closed) return;
       closed = true;
@@ -234,11 +308,12 @@ async function closeQuietly(producer: TransactionalProducer): Promise<void> {
   await producer.close().catch(() => undefined);
 }
 
+/** Several positions are as good, so they are not compared. */
 function isSame(left: Checkpoint | undefined, right: Checkpoint): boolean {
-  return left?.position === right.position && left.sequence === right.sequence && left.outputsSent === right.outputsSent;
+  return left?.sequence === right.sequence && left.outputsSent === right.outputsSent;
 }
 
-type Reader = Pick<PartitionReader, 'poll' | 'seek' | 'close'>;
+type Reader = Pick<PartitionReader, 'poll' | 'seek' | 'pastHidden' | 'close'>;
 
 /** Opened where it is first sought or, without that, where the group stands: never anywhere that a driver chooses. */
 function createReader({ location, fetcher, bounds }: OwnedPartitionOptions, committed: () => Promise<Checkpoint | undefined>): Reader {
@@ -272,6 +347,7 @@ function createReader({ location, fetcher, bounds }: OwnedPartitionOptions, comm
         polling = false;
       }
     },
+    pastHidden: (offset) => reader?.pastHidden(offset) ?? offset,
     close: (reason) => {
       ended = reason;
       over.abort();

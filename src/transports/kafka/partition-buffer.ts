@@ -41,6 +41,7 @@ export type PartitionBufferOptions = {
 export function openPartitionBuffer({ source, offset, nowMs, changed, closed }: PartitionBufferOptions): PartitionBuffer {
   const queue = createQueue(source, nowMs);
   let nextOffset = offset;
+  let hiddenFrom = offset;
   let epoch = 0;
   let fetchedEpoch = -1;
   let lost: Error | undefined;
@@ -69,7 +70,9 @@ export function openPartitionBuffer({ source, offset, nowMs, changed, closed }: 
       if (!isCurrent(began) || closedBy !== undefined) return;
       queue.add(visible.batches, nextOffset);
       nextOffset = visible.nextOffset;
-      if (visible.batches.length > 0) poller.wake();
+      if (visible.batches.length === 0) return;
+      hiddenFrom = visible.hiddenFrom;
+      poller.wake();
     },
     end: (began) => void isCurrent(began),
     fail: (began, error) => {
@@ -85,10 +88,12 @@ export function openPartitionBuffer({ source, offset, nowMs, changed, closed }: 
         epoch += 1;
         queue.clear();
         nextOffset = to;
+        hiddenFrom = to;
         lost = undefined;
         changed();
       },
       poll: poller.poll,
+      pastHidden: (from) => (from >= hiddenFrom && from < nextOffset ? nextOffset : from),
       close: (reason) => {
         closedBy ??= reason;
         queue.clear();

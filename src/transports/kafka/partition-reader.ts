@@ -11,6 +11,11 @@ export type PartitionReader = {
    * LS_TRANSPORT_CALL_OVERLAP while another poll waits.
    */
   readonly poll: (budget: ReadBudget, signal: AbortSignal) => Promise<readonly ConsumedRecord[]>;
+  /**
+   * The furthest place known to be as good: markers and aborted records, which nobody sees, may stand between. Retention can take those away,
+   * and to other tools they are lag.
+   */
+  readonly pastHidden: (offset: bigint) => bigint;
   /** Ends a poll that waits with the error, and every later one. */
   readonly close: (reason: Error) => void;
 };

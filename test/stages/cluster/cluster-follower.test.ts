@@ -31,7 +31,7 @@ async function openLog() {
     const header = { stage: stage.name, topic: 'features', incarnation, partition: 1, sequence: last.sequence, position: last.nextPosition };
     await stateStore.write(header, partition.snapshot());
   };
-  return { store, transport, stage, stateStore, append, snapshotAt, follow: () => followClusters({ transport, stateStore, stage }, never) };
+  return { store, transport, stage, stateStore, append, snapshotAt, follow: () => followClusters({ transport, stateStore, stage, group: 'g' }, never) };
 }
 
 const events = [define(), ...line.map((at, origin) => feature({ item: `i${origin}`, at, origin }))];
@@ -64,6 +64,20 @@ describe('a follower', () => {
     await expect(follow()).rejects.toMatchObject({ code: 'LS_STATE_LOG_TRUNCATED' });
   });
 
+  it('misses nothing where the owner has moved on from its snapshot over gaps, and retention took those', async () => {
+    const { append, snapshotAt, transport, stateStore, stage } = await openLog();
+    await append(events);
+    const records = await readAll(transport, { topic: 'features', partition: 1 });
+    await snapshotAt(records);
+    // As Kafka has it where markers stood at 5 and 6, and nothing is left.
+    const emptied = { position: '7', sequence: 7n };
+    const bounds: typeof transport.bounds = (of) => (of.partition === 1 ? Promise.resolve({ start: emptied, end: emptied }) : transport.bounds(of));
+    const follow = (committed: typeof transport.committed) => followClusters({ transport: { ...transport, bounds, committed }, stateStore, stage, group: 'g' }, never);
+    const view = await follow(() => Promise.resolve({ position: '7', sequence: 4n, outputsSent: 0 }));
+    expect(view.collections()).toMatchObject({ value: [{ itemCount: 4 }], heldAt: [{}, { sequence: 4n }] });
+    await expect(follow(() => Promise.resolve({ position: '7', sequence: 6n, outputsSent: 0 }))).rejects.toMatchObject({ code: 'LS_STATE_LOG_TRUNCATED' });
+  });
+
   it('refuses a log that has lost its beginning', async () => {
     const { append, follow, store } = await openLog();
     await append(events);
@@ -75,13 +89,13 @@ describe('a follower', () => {
     const { append, transport, stateStore, stage } = await openLog();
     await append(events);
     const aborted = AbortSignal.abort(new Error('enough'));
-    await expect(followClusters({ transport, stateStore, stage }, aborted)).rejects.toThrow('enough');
+    await expect(followClusters({ transport, stateStore, stage, group: 'g' }, aborted)).rejects.toThrow('enough');
   });
 
   it('reads in as many batches as its budget makes of the log', async () => {
     const { append, transport, stateStore, stage } = await openLog();
     await append(events);
-    const view = await followClusters({ transport, stateStore, stage, budget: { records: 2, bytes: 1 } }, never);
+    const view = await followClusters({ transport, stateStore, stage, group: 'g', budget: { records: 2, bytes: 1 } }, never);
     expect(view.collections().value).toMatchObject([{ itemCount: 4 }]);
   });
 

@@ -22,10 +22,14 @@ type World = {
   /** Failures in order, by call; `after` takes effect and then fails. */
   readonly fail: Map<string, (Error | { readonly after: Error })[]>;
   readonly gates: Map<string, Promise<unknown>>;
+  /** From the first to the second offset the reader met nothing visible. */
+  hidden: readonly [bigint, bigint];
+  /** The sleeps that wait; each ends when it is called. */
+  readonly sleeps: (() => void)[];
 };
 
 function setUp(delivery: Delivery): { readonly world: World; readonly owned: OwnedPartition } {
-  const world: World = { calls: [], committed: undefined, alive: true, fail: new Map(), gates: new Map() };
+  const world: World = { calls: [], committed: undefined, alive: true, fail: new Map(), gates: new Map(), hidden: [0n, 0n], sleeps: [] };
   const call = async (name: string, detail = '', effect: () => void = () => undefined): Promise<void> => {
     world.calls.push(`${name}${detail}`);
     await world.gates.get(name);
@@ -67,6 +71,15 @@ function setUp(delivery: Delivery): { readonly world: World; readonly owned: Own
       return world.committed;
     },
     checkRecords: () => call('check'),
+    clock: {
+      sleep: (_durationMs, signal) => {
+        const { promise, resolve } = Promise.withResolvers<undefined>();
+        const end = (): void => resolve(undefined);
+        world.sleeps.push(end);
+        signal?.addEventListener('abort', end);
+        return promise;
+      },
+    },
   };
   return { world, owned: ownPartition(options) };
 }
@@ -87,6 +100,7 @@ function readerOf(world: World, from: bigint): PartitionReader {
       await world.gates.get('poll');
       return [];
     },
+    pastHidden: (offset) => (offset >= world.hidden[0] && offset < world.hidden[1] ? world.hidden[1] : offset),
     close: (reason) => ended.reject(reason),
   };
 }
@@ -270,4 +284,75 @@ test('a poll that looks for its start ends with none when the signal aborts', as
   await nextTurn();
   abort.abort();
   expect(await polling).toEqual([]);
+});
+
+/** A while later. */
+const later = async (world: World): Promise<void> => {
+  for (const end of world.sleeps.splice(0)) end();
+  await nextTurn();
+};
+
+test.each(['at-least-once', 'exactly-once'] as const)('%s: an offset is committed behind what nobody sees, with the delivery or after it', async (delivery) => {
+  const { world, owned } = setUp(delivery);
+  await owned.assigned.committed();
+  owned.assigned.seek('2');
+  world.hidden = [5n, 7n];
+  await owned.assigned.deliver([], at(4n));
+  await owned.assigned.deliver([], at(5n));
+  const before = world.calls.length;
+  expect(world.calls.slice(-4)).toEqual(delivery === 'exactly-once' ? ['check', 'transact  4', 'check', 'transact  7'] : ['check', 'commit 4 1:3:0', 'check', 'commit 7 1:4:0']);
+  await later(world);
+  expect(world.calls).toHaveLength(before);
+  world.hidden = [5n, 9n];
+  await later(world);
+  await later(world);
+  expect(world.calls.slice(before)).toEqual(['commit 9 1:4:0']);
+  if (delivery === 'exactly-once') expect(await owned.assigned.committed()).toEqual({ position: '9', sequence: 4n, outputsSent: 0 });
+  owned.revoke();
+  world.hidden = [5n, 11n];
+  await later(world);
+  await owned.settled();
+  expect(world.calls).not.toContain('commit 11 1:4:0');
+});
+
+test('exactly once: where the group stands is not committed while a transaction is in doubt, nor beside one', async () => {
+  const { world, owned } = setUp('exactly-once');
+  await owned.assigned.committed();
+  owned.assigned.seek('2');
+  await owned.assigned.deliver([], at(4n));
+  world.fail.set('transact', [{ after: unreachable() }]);
+  world.hidden = [4n, 9n];
+  expect(await code(owned.assigned.deliver([output('out', 'a')], { ...at(5n), position: '10' }))).toBe('LS_KAFKA_UNREACHABLE');
+  await later(world);
+  expect(world.calls.filter((call) => call.startsWith('commit'))).toEqual([]);
+
+  const beside = setUp('exactly-once');
+  await beside.owned.assigned.committed();
+  beside.owned.assigned.seek('2');
+  await beside.owned.assigned.deliver([], at(4n));
+  const gate = Promise.withResolvers<undefined>();
+  beside.world.gates.set('commit', gate.promise);
+  beside.world.hidden = [4n, 6n];
+  await later(beside.world);
+  beside.world.fail.set('transact', [unreachable()]);
+  const delivering = code(beside.owned.assigned.deliver([output('out', 'a')], at(7n)));
+  await nextTurn();
+  expect(beside.world.calls.at(-1)).toBe('check');
+  gate.resolve(undefined);
+  expect(await delivering).toBe('LS_KAFKA_UNREACHABLE');
+  beside.world.hidden = [4n, 9n];
+  await later(beside.world);
+  expect(beside.world.calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 6 1:3:0']);
+});
+
+test('exactly once: a transaction in doubt that happened is known again, though its offset stands behind what nobody sees', async () => {
+  const { world, owned } = setUp('exactly-once');
+  await owned.assigned.committed();
+  owned.assigned.seek('2');
+  world.hidden = [5n, 7n];
+  world.fail.set('transact', [{ after: unreachable() }]);
+  expect(await code(owned.assigned.deliver([output('out', 'a')], at(5n)))).toBe('LS_KAFKA_UNREACHABLE');
+  world.committed = { position: '7', sequence: 4n, outputsSent: 0 };
+  await owned.assigned.deliver([output('out', 'a')], at(5n));
+  expect(world.calls.filter((call) => call.startsWith('transact'))).toHaveLength(1);
 });

@@ -13,7 +13,7 @@ function open(): PartitionBuffer {
 /** Records of 8 bytes: the length of what follows, attributes, two deltas, no key, a value of one letter, no headers. */
 function batch(baseOffset: bigint, text: string): VisibleBatches {
   const records = Buffer.concat(Array.from(text, (letter, index) => Buffer.from([14, 0, 0, index * 2, 1, 2, letter.charCodeAt(0), 0])));
-  return { batches: [{ baseOffset, count: text.length, baseTimestampMs: 0, appendTimeMs: 1, records }], nextOffset: baseOffset + BigInt(text.length) };
+  return { batches: [{ baseOffset, count: text.length, baseTimestampMs: 0, appendTimeMs: 1, records }], hiddenFrom: baseOffset + BigInt(text.length), nextOffset: baseOffset + BigInt(text.length) };
 }
 
 const letters = (records: readonly ConsumedRecord[]): string => records.map(({ value }) => value.toString()).join('');
@@ -52,10 +52,23 @@ describe('the buffer of a partition', () => {
     expect(buffer.offset()).toBe(53n);
   });
 
+  test('knows which places are as good: between them nobody sees anything', () => {
+    const { reader, begin, add } = open();
+    add(begin(), { ...batch(5n, 'ab'), nextOffset: 9n });
+    expect([5n, 6n, 7n, 8n, 9n, 10n].map(reader.pastHidden)).toEqual([5n, 6n, 9n, 9n, 9n, 10n]);
+    add(begin(), { batches: [], hiddenFrom: 9n, nextOffset: 12n });
+    expect(reader.pastHidden(7n)).toBe(12n);
+    add(begin(), batch(12n, 'c'));
+    expect([7n, 12n, 13n].map(reader.pastHidden)).toEqual([7n, 12n, 13n]);
+    reader.seek(20n);
+    add(begin(), { batches: [], hiddenFrom: 20n, nextOffset: 22n });
+    expect([13n, 20n].map(reader.pastHidden)).toEqual([13n, 22n]);
+  });
+
   test('passes what nobody sees, and goes on waiting', async () => {
     const buffer = open();
     const polling = buffer.reader.poll(roomy, never);
-    buffer.add(buffer.begin(), { batches: [], nextOffset: 70n });
+    buffer.add(buffer.begin(), { batches: [], hiddenFrom: 5n, nextOffset: 70n });
     await settle();
     expect([buffer.isPolled(), buffer.offset()]).toEqual([true, 70n]);
     buffer.add(buffer.begin(), batch(70n, 'x'));
