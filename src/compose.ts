@@ -1,0 +1,331 @@
+/**
+ * The only file that knows every concrete part and puts them together: what a configuration becomes in a running process.
+ */
+import { openCodec, type Codec } from './codec/codec.ts';
+import type { Configuration } from './config/load.ts';
+import { SettingsRefused, type UnlocatedMistake } from './config/mistakes.ts';
+import type { LabelstreamError } from './core/errors/error.ts';
+import type { Define, InputEnd } from './core/events.generated.ts';
+import { partitionForKey } from './core/partitioning.ts';
+import type { OutputRecord, TopicPartition } from './core/records.ts';
+import { allTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
+import { startModelServer, type ModelServer } from './models/model-server.ts';
+import { openRegistry } from './open-registry.ts';
+import { openStateStore } from './open-state-store.ts';
+import { openTransport } from './open-transport.ts';
+import { prepareTopics } from './prepare-topics.ts';
+import { untilBrokersAnswer } from './wait-for-brokers.ts';
+import type { ProcessContext } from './process-context.ts';
+import { combineObservers, createLogObserver } from './observation/log-observer.ts';
+import { rejectionOf } from './pipeline/abort.ts';
+import { createCondition } from './pipeline/condition.ts';
+import { cloudEventSourceOf } from './pipeline/event-headers.ts';
+import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
+import { createNodeFileSystem } from './pipeline/node-file-system.ts';
+import { silentObserver, type RunnerObserver } from './pipeline/observe.ts';
+import { startRunner, type DrainEnd, type Runner } from './pipeline/runner.ts';
+import type { Stage } from './pipeline/stage.ts';
+import type { StateStore } from './pipeline/state-store.ts';
+import type { Transport } from './pipeline/transport.ts';
+import { createClusterStage, type ClusterPartition, type ClusterStage } from './stages/cluster/cluster-stage.ts';
+import { followClusters } from './stages/cluster/cluster-follower.ts';
+import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts';
+import type { ClusterView } from './stages/cluster/view.ts';
+import { keptSnapshots, type KeptSnapshot } from './stages/cluster/kept-snapshots.ts';
+import { clusterStageName } from './stages/cluster/fold-record.ts';
+import type { FeaturesPartition } from './stages/cluster/state.ts';
+import { createExtractStage } from './stages/extract/extract-stage.ts';
+import { createMediaContent } from './stages/extract/media-content.ts';
+import { tasks } from './tasks/registry.ts';
+
+/** The log and the state of a configuration, without anything that processes. */
+export type Access = {
+  readonly context: ProcessContext;
+  readonly configuration: Configuration;
+  readonly codec: Codec;
+  readonly transport: Transport;
+  readonly stateStore: StateStore;
+  readonly partitionCount: number;
+  readonly close: () => Promise<void>;
+  /** Aborts with `close`. */
+  readonly closed: AbortSignal;
+};
+
+/**
+ * @param role `owner-required` for what processes; `any` for what reads and publishes beside it.
+ * @param signal ends the opening, with its reason.
+ */
+export async function openAccess(configuration: Configuration, context: ProcessContext, role: 'owner-required' | 'any', signal?: AbortSignal): Promise<Access> {
+  const fileSystem = createNodeFileSystem();
+  const { partitionCount } = configuration.transport;
+  const closing = new AbortController();
+  const registry = openRegistry(configuration, context, { patience: role === 'any' ? 'once' : 'unbounded', signal: closing.signal });
+  const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories, ...(registry === undefined ? {} : { registry }) });
+  const stateStore = await openStateStore(configuration, context, fileSystem, closing.signal);
+  const neededFrom = (partition: FeaturesPartition): Promise<bigint | undefined> => featuresNeededFrom(stateStore, partition);
+  const transport = await openTransport(configuration, context, { fileSystem, role, neededFrom, signal });
+  const stopOpening = (): void => void transport.close();
+  signal?.addEventListener('abort', stopOpening, { once: true });
+  try {
+    await prepareTopics(transport, configuration, context, role);
+  } catch (error) {
+    await transport.close();
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stopOpening);
+  }
+  const close = (): Promise<void> => {
+    closing.abort();
+    return transport.close();
+  };
+  return { context, configuration, codec, transport, stateStore, partitionCount, close, closed: closing.signal };
+}
+
+/**
+ * What a restore may have to read again, from the oldest of the snapshots kept on: retention removes nothing of that, whatever the age
+ * (SEMANTICS.md, rule 17). So it cannot outrun the snapshots, and there is nothing to refuse at start-up.
+ */
+async function featuresNeededFrom(stateStore: Pick<StateStore, 'list'>, { topic, partition, incarnation }: FeaturesPartition): Promise<bigint | undefined> {
+  if (topic !== topics.features) return undefined;
+  const kept = await stateStore.list({ stage: clusterStageName, topic, incarnation, partition });
+  return (kept.at(-1) ?? -1n) + 1n;
+}
+
+/** The clusters as of now, by reading: beside a live `run` or without one (SEMANTICS.md, rule 25). */
+export function clustersOf(access: Access, signal: AbortSignal): Promise<ClusterView> {
+  // What this fold gives is thrown away, so nothing has to be known of how it would be written.
+  const stage = clusterStageOf({ ...access, codec: { ...access.codec, encode: () => Buffer.alloc(0) } });
+  return followClusters({ transport: access.transport, stateStore: access.stateStore, stage, group: groupOf(access.configuration, stage) }, signal);
+}
+
+/** Every snapshot of the clusters that is kept, one after the other in memory. */
+export function snapshotsOf(access: Access, signal: AbortSignal): AsyncGenerator<KeptSnapshot> {
+  return keptSnapshots({ transport: access.transport, stateStore: access.stateStore, stage: clusterStageOf(access) }, signal);
+}
+
+/** Takes the items out of every collection: what was published of them up to now, and nothing later (SEMANTICS.md, rule 21). */
+export async function forgetItems(access: Access, itemIds: readonly string[]): Promise<void> {
+  const { transport, codec, partitionCount } = access;
+  const through = await Promise.all(
+    (await endsOf(access, inputTopics)).map(async ({ topic, partition, sequence }): Promise<InputEnd> => {
+      const { incarnation } = await transport.describeTopic(topic);
+      return { incarnation, partition, endSequence: sequence };
+    }),
+  );
+  await codec.prepareEncode();
+  await transport.append(forgetRecords(codec, partitionCount, itemIds, through));
+}
+
+function clusterStageOf({ codec, partitionCount, configuration }: Access): ClusterStage {
+  const partitionCounts = { labels: partitionCount, clusterEvents: partitionCount, deadLetters: partitionCount };
+  return createClusterStage({ codec, partitionCounts, cloudEventSource: cloudEventSource(configuration) });
+}
+
+export type Stages = {
+  readonly extract: Runner;
+  readonly cluster: Runner;
+  /** EXTRACT first: CLUSTER still folds what it has read of its features, and the rest waits in the log. Never rejects. */
+  readonly stop: () => Promise<{ readonly forced: boolean }>;
+};
+
+export async function startModels({ configuration, context }: Pick<Access, 'configuration' | 'context'>): Promise<ModelServer> {
+  return startModelServer({
+    models: Object.entries(configuration.models).map(([name, { directory, revision }]) => ({ name, directory, revision })),
+    clock: context.clock,
+    workerCount: configuration.inference.workerCount,
+    limits: { lingerMsMax: configuration.inference.batchLingerMs, queueItemsMax: configuration.inference.queueItemsMax },
+    imageBytesMax: configuration.media.bytesMax,
+    preprocessing: { imagePixelsMax: configuration.inference.imagePixelsMax },
+    observer: { batchCompleted: ({ model, items, durationMs }) => context.metrics.modelBatch(model, items, durationMs) },
+  });
+}
+
+/**
+ * Appends what the configuration adds to the definitions in the log (SEMANTICS.md, rule 9). Asks the fold itself, once it stands at the end of
+ * the log: what it would refuse is refused here, before EXTRACT sends features that no definition in force allows. Where another instance has
+ * the partition, its fold is the judge: a definition that is in force already changes nothing, one that it refuses becomes a dead letter.
+ * Rejects with SettingsRefused.
+ */
+async function proposeDefinitions(access: Access, cluster: RunningCluster, models: ModelServer, signal: AbortSignal): Promise<void> {
+  const { codec, configuration, partitionCount, transport } = access;
+  const ends = (await drainEndsOf(access, [topics.features])).filter(({ partition }) => cluster.partitions.has(partition));
+  // The committed position alone says nothing of the state, which is still being restored.
+  const standing = Promise.all([cluster.restored(), cluster.runner.drainedTo(ends)]);
+  await Promise.race([standing, cluster.runner.failed.then((error) => Promise.reject(error)), rejectionOf(signal)]);
+  const proposed: OutputRecord[] = [];
+  const refused: UnlocatedMistake[] = [];
+  for (const collection of configuration.collections) {
+    const definition = definitionOf(collection, access, models);
+    const partition = cluster.partitions.get(partitionForKey(collection.name, partitionCount));
+    const verdict = partition?.checkDefinition(collection.name, definition) ?? { kind: 'define' };
+    if (verdict.kind === 'reject') refused.push(refusedDefinition(verdict.error, configuration));
+    if (verdict.kind === 'define') proposed.push(defineRecord(codec, partitionCount, collection.name, definition));
+  }
+  if (refused.length > 0) throw new SettingsRefused(refused);
+  if (proposed.length > 0) await transport.append(proposed);
+}
+
+function refusedDefinition({ code, message, description, details }: LabelstreamError, { collections }: Configuration): UnlocatedMistake {
+  return { code, path: ['collections', collections.findIndex(({ name }) => name === details['family'])], message, remedy: description.remedy };
+}
+
+function definitionOf(collection: Configuration['collections'][number], { configuration }: Access, models: ModelServer): Define {
+  const user = configuration.routes.flatMap(({ steps }) => steps).find((step) => step.collection?.text === collection.name);
+  const model = models.describe(user?.model ?? '');
+  const { tombstoneRetentionMs } = configuration.cluster;
+  return {
+    version: collection.version,
+    model: model.model,
+    modelVersion: model.version,
+    dimensions: model.dimensions,
+    projectionSha256: null,
+    metric: collection.metric,
+    eps: collection.eps,
+    minPoints: collection.minPoints,
+    windowItems: collection.window.itemsMax ?? null,
+    windowAgeMs: collection.window.ageMsMax === undefined ? null : BigInt(collection.window.ageMsMax),
+    windowAgeBy: collection.window.ageBy,
+    maxCollections: collection.collectionsMax,
+    relabelOnMerge: collection.relabelOnMerge,
+    tombstoneRetentionMs: tombstoneRetentionMs === undefined ? null : BigInt(tombstoneRetentionMs),
+  };
+}
+
+type RunningCluster = {
+  readonly runner: Runner;
+  /** Those that this instance has. */
+  readonly partitions: ReadonlyMap<number, ClusterPartition>;
+  /** Resolves when the state of each of them stands at its committed position. */
+  readonly restored: () => Promise<unknown>;
+};
+
+async function startCluster(access: Access): Promise<RunningCluster> {
+  const stage = clusterStageOf(access);
+  const partitions = new Map<number, ClusterPartition>();
+  const restoring = new Set<number>();
+  const changed = createCondition(access.context.clock);
+  const open = (partition: Parameters<ClusterStage['open']>[0]): ClusterPartition => {
+    const opened = stage.open(partition);
+    partitions.set(partition.partition, opened);
+    restoring.add(partition.partition);
+    return opened;
+  };
+  const noteRestored = ({ partition }: TopicPartition): void => {
+    restoring.delete(partition);
+    changed.notify();
+  };
+  const noteEnded = (partition: TopicPartition): void => {
+    partitions.delete(partition.partition);
+    noteRestored(partition);
+  };
+  const runner = await startStage(access, { ...stage, open }, { ...silentObserver, restored: noteRestored, ended: noteEnded });
+  return { runner, partitions, restored: () => changed.until(() => restoring.size === 0) };
+}
+
+/** CLUSTER first: what it holds decides which definitions may be proposed, and EXTRACT starts when they are in the log. */
+export async function startStages(access: Access, models: ModelServer, signal: AbortSignal): Promise<Stages> {
+  const deadlineMs = access.configuration.shutdown.deadlineMs / 2;
+  const cluster = await startCluster(access);
+  try {
+    await proposeDefinitions(access, cluster, models, signal);
+    const extract = await startStage(access, extractStageOf(access, models));
+    return {
+      extract,
+      cluster: cluster.runner,
+      stop: async () => {
+        const first = await extract.stop({ deadlineMs });
+        const second = await cluster.runner.stop({ deadlineMs });
+        return { forced: first.forced || second.forced };
+      },
+    };
+  } catch (error) {
+    await cluster.runner.stop({ deadlineMs });
+    throw error;
+  }
+}
+
+function extractStageOf({ configuration, codec, partitionCount }: Access, models: ModelServer): Stage {
+  return createExtractStage({
+    codec,
+    routes: configuration.routes,
+    tasks,
+    models,
+    media: createMediaContent({ ...configuration.media, heldBytesMax: configuration.extract.inFlightBytesMax }),
+    revisions: new Map(Object.entries(configuration.models).map(([name, { revision }]) => [name, revision])),
+    allowedNames: new Map(configuration.collections.flatMap(({ name, names }) => (names === undefined ? [] : [[name, new Set(names)]]))),
+    partitionCounts: new Map(allTopics.map((topic) => [topic, partitionCount])),
+    previewLengthMax: configuration.extract.previewLengthMax,
+    recordBytesMax: configuration.transport.recordBytesMax,
+    cloudEventSource: cloudEventSource(configuration),
+    unrouted: configuration.extract.unrouted,
+  });
+}
+
+function cloudEventSource({ output, group }: Configuration): string | undefined {
+  return output.cloudEvents ? cloudEventSourceOf(group) : undefined;
+}
+
+function startStage({ configuration, transport, stateStore, context }: Access, stage: Stage, observer: RunnerObserver = silentObserver): Promise<Runner> {
+  const { metrics, readiness, logger, clock } = context;
+  const observers = [metrics.runnerObserver(stage.name), readiness.observer(stage.name), createLogObserver(logger, stage.name, clock), observer];
+  return startRunner({
+    transport,
+    stage,
+    group: groupOf(configuration, stage),
+    delivery: configuration.delivery,
+    stateStore,
+    clock,
+    random: Math.random,
+    limits: runnerLimits(configuration),
+    observer: combineObservers(observers),
+    // What was parked, redriven or replayed before the first start was given to EXTRACT: none of it may be passed over.
+    startAt: (topic) => (isRerunTopic(topic) ? 'earliest' : configuration.startAt),
+  });
+}
+
+function groupOf({ group }: Configuration, { name }: Pick<Stage, 'name'>): string {
+  return `${group}-${name}`;
+}
+
+function runnerLimits({ extract, cluster, output }: Configuration): RunnerLimits {
+  return {
+    ...defaultRunnerLimits,
+    recordsInFlightMax: extract.inFlightRecordsMax,
+    bytesInFlightMax: extract.inFlightBytesMax,
+    deliveryRecordsMax: output.recordsMax,
+    deliveryBytesMax: output.bytesMax,
+    lingerMs: output.lingerMs,
+    holdMsMax: extract.holdMsMax,
+    snapshotEveryRecords: cluster.snapshotRecords,
+    snapshotEveryMs: cluster.snapshotIntervalMs,
+    processRetry: { ...defaultRunnerLimits.processRetry, attemptsMax: extract.retryAttemptsMax },
+  };
+}
+
+/**
+ * Resolves once the stages are idle as SEMANTICS.md, rule 28 says: inputs up to the ends seen now, then what was parked meanwhile, then
+ * `features` to the end that EXTRACT left. Rejects with the failure of a stage.
+ */
+export async function untilIdle(access: Access, { extract, cluster }: Stages): Promise<void> {
+  const ends = (names: readonly string[]): Promise<DrainEnd[]> => untilBrokersAnswer(access.context, access.closed, () => drainEndsOf(access, names));
+  await extract.drainedTo(await ends(inputTopics));
+  await extract.drainedTo(await ends([topics.parked]));
+  await cluster.drainedTo(await ends([topics.features]));
+}
+
+/** Of a partition that holds nothing any more every place is its end: gaps may have followed what was handled last. */
+async function drainEndsOf(access: Access, names: readonly string[]): Promise<DrainEnd[]> {
+  return (await endsOf(access, names)).map(({ isEmpty, ...end }) => (isEmpty ? { ...end, sequence: 0n } : end));
+}
+
+function endsOf({ transport, partitionCount }: Access, names: readonly string[]): Promise<(DrainEnd & { readonly isEmpty: boolean })[]> {
+  return Promise.all(
+    names.flatMap((topic) =>
+      Array.from({ length: partitionCount }, async (_, partition) => {
+        const { start, end } = await transport.bounds({ topic, partition });
+        return { topic, partition, sequence: end.sequence, isEmpty: start.position === end.position };
+      }),
+    ),
+  );
+}
