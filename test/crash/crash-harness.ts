@@ -19,23 +19,34 @@ import { parametersRecord } from '../../src/stages/cluster/control-records.ts';
 import { tasks } from '../../src/tasks/registry.ts';
 import { pino } from 'pino';
 
-const repository = resolve(import.meta.dirname, '../..');
+export const repository = resolve(import.meta.dirname, '../..');
+export const group = 'crash';
 const families = ['crash-texts', 'crash-${labels.topic|other}'] as const;
 
-type Conditions = {
+export type Conditions = {
   readonly delivery: Delivery;
   /** How soon a record that holds others back is parked: soon where that is to happen, never for what such a run is compared with. */
   readonly holdMsMax: number;
+  readonly partitionCount?: number;
+  /** Of what each item's second collection keeps; all by default. */
+  readonly windowItems?: number;
 };
 
-function configurationText({ delivery, holdMsMax }: Conditions): string {
+function configurationText(conditions: Conditions): string {
+  return `
+dataDirectory: .
+server: { enabled: false }
+transport: { kind: log, partitionCount: ${conditions.partitionCount ?? 2}, segmentBytes: 16384, journalBytes: 8192 }
+${pipelineText(conditions)}`;
+}
+
+/** What is the same on every transport. */
+export function pipelineText({ delivery, holdMsMax, windowItems }: Conditions): string {
+  const window = windowItems === undefined ? '' : `, window: { itemsMax: ${windowItems} }`;
   return `
 delivery: ${delivery}
-dataDirectory: .
-group: crash
-server: { enabled: false }
+group: ${group}
 log: { level: info }
-transport: { kind: log, partitionCount: 2, segmentBytes: 16384, journalBytes: 8192 }
 models:
   encoder: { directory: ${join(repository, 'models/static-text-encoder')} }
   topics: { directory: ${join(repository, 'models/topic-classifier')} }
@@ -52,7 +63,7 @@ routes:
     steps: [{ name: predict, task: record-prediction, model: notes }]
 collections:
   - { name: ${families[0]}, eps: 0.25, minPoints: 4, window: { itemsMax: 250 } }
-  - { name: "${families[1]}", eps: 0.25, minPoints: 4 }
+  - { name: "${families[1]}", eps: 0.25, minPoints: 4${window} }
 extract: { holdMsMax: ${holdMsMax} }
 cluster: { snapshotRecords: 25 }
 output: { recordsMax: 12, lingerMs: 0 }
@@ -67,16 +78,25 @@ export type Harness = {
 };
 
 export async function prepare(directory: string, conditions: Conditions): Promise<Harness> {
+  return prepareWith(directory, configurationText(conditions));
+}
+
+/** @param text of the configuration; relative paths start at the directory. */
+export async function prepareWith(directory: string, text: string): Promise<Harness> {
   await mkdir(directory, { recursive: true });
   const configurationFile = join(directory, 'labelstream.yaml');
-  await writeFile(configurationFile, configurationText(conditions));
+  await writeFile(configurationFile, text);
   const loaded = await loadConfiguration({ file: configurationFile, environment: {}, assignments: [], tasks: [...tasks.values()] });
   if (loaded.configuration === undefined) throw new Error(JSON.stringify(loaded.mistakes));
   return { directory, configurationFile, configuration: loaded.configuration, codec: await openCodec() };
 }
 
+export async function openSilently({ configuration }: Harness): Promise<Access> {
+  return openAccess(configuration, await createProcessContext(pino({ level: 'silent' })), 'any');
+}
+
 async function withAccess(harness: Harness, use: (access: Access) => Promise<void>): Promise<void> {
-  const access = await openAccess(harness.configuration, await createProcessContext(pino({ level: 'silent' })), 'any');
+  const access = await openSilently(harness);
   try {
     await use(access);
   } finally {
@@ -84,29 +104,33 @@ async function withAccess(harness: Harness, use: (access: Access) => Promise<voi
   }
 }
 
-/** New texts and records; some replace or delete items of before, so that clusters shrink, too. */
 export function publishMore(harness: Harness, round: number, textCount: number): Promise<void> {
-  return withAccess(harness, async ({ codec, partitionCount, transport }) => {
-    const record = (topic: string, itemId: string, value: Buffer): OutputRecord => ({
-      topic, partition: partitionForKey(itemId, partitionCount), key: Buffer.from(itemId), value, headers: noHeaders,
-    });
-    const texts = demoTexts(textCount, round).map((event, index) => {
-      const id = index % 7 === 6 ? `t${Math.max(0, round - 1)}-${index}` : `t${round}-${index}`;
-      const text = { ...event, id, deleted: index % 11 === 10 };
-      return record(topics.text, itemIdOf(text), codec.encode('TextEvent', text));
-    });
-    const notes = demoRecords(Math.ceil(textCount / 4), round).map((event) =>
-      record(topics.record, itemIdOf(event), codec.encode('RecordEvent', { ...event, id: `${round}-${event.id}` })),
-    );
-    await transport.append([...texts, ...notes, record(topics.text, 'garbage', Buffer.from(`garbage ${round}`))]);
-  });
+  return withAccess(harness, (access) => publishRound(access, round, textCount));
 }
 
-/** One record whose outputs are a label event for nearly every item: far more than a transaction takes. */
-export function changeParameters(harness: Harness, eps: number): Promise<void> {
-  return withAccess(harness, ({ codec, partitionCount, transport }) =>
-    transport.append(families.map((family) => parametersRecord(codec, partitionCount, family, { eps, minPoints: null }))),
+/** New texts and records; some replace or delete items of before, so that clusters shrink, too. */
+export async function publishRound({ codec, partitionCount, transport }: Access, round: number, textCount: number): Promise<void> {
+  const record = (topic: string, itemId: string, value: Buffer): OutputRecord => ({
+    topic, partition: partitionForKey(itemId, partitionCount), key: Buffer.from(itemId), value, headers: noHeaders,
+  });
+  const texts = demoTexts(textCount, round).map((event, index) => {
+    const id = index % 7 === 6 ? `t${Math.max(0, round - 1)}-${index}` : `t${round}-${index}`;
+    const text = { ...event, id, deleted: index % 11 === 10 };
+    return record(topics.text, itemIdOf(text), codec.encode('TextEvent', text));
+  });
+  const notes = demoRecords(Math.ceil(textCount / 4), round).map((event) =>
+    record(topics.record, itemIdOf(event), codec.encode('RecordEvent', { ...event, id: `${round}-${event.id}` })),
   );
+  await transport.append([...texts, ...notes, record(topics.text, 'garbage', Buffer.from(`garbage ${round}`))]);
+}
+
+export function changeParameters(harness: Harness, eps: number): Promise<void> {
+  return withAccess(harness, (access) => appendParameters(access, eps));
+}
+
+/** One record for each family whose outputs are a label event for nearly every item: far more than a transaction takes. */
+export function appendParameters({ codec, partitionCount, transport }: Access, eps: number): Promise<void> {
+  return transport.append(families.map((family) => parametersRecord(codec, partitionCount, family, { eps, minPoints: null })));
 }
 
 export function forgetItem(harness: Harness, itemId: string): Promise<void> {

@@ -35,18 +35,20 @@ async function withTransport<Result>(
 }
 
 export function readLog(dataDirectory: string, names: readonly string[]): Promise<LogContents> {
-  return withTransport(dataDirectory, async (transport) => {
-    const records = new Map<string, ConsumedRecord[][]>();
-    const incarnations = new Map<string, string>();
-    for (const topic of names) {
-      const { incarnation, partitionCount } = await transport.describeTopic(topic);
-      incarnations.set(topic, incarnation);
-      const partitions: ConsumedRecord[][] = [];
-      for (let partition = 0; partition < partitionCount; partition++) partitions.push(await readPartition(transport, { topic, partition }));
-      records.set(topic, partitions);
-    }
-    return { records, incarnations };
-  });
+  return withTransport(dataDirectory, (transport) => readContents(transport, names));
+}
+
+export async function readContents(transport: Transport, names: readonly string[]): Promise<LogContents> {
+  const records = new Map<string, ConsumedRecord[][]>();
+  const incarnations = new Map<string, string>();
+  for (const topic of names) {
+    const { incarnation, partitionCount } = await transport.describeTopic(topic);
+    incarnations.set(topic, incarnation);
+    const partitions: ConsumedRecord[][] = [];
+    for (let partition = 0; partition < partitionCount; partition++) partitions.push(await readPartition(transport, { topic, partition }));
+    records.set(topic, partitions);
+  }
+  return { records, incarnations };
 }
 
 async function readPartition(transport: Transport, place: { readonly topic: string; readonly partition: number }): Promise<ConsumedRecord[]> {
@@ -61,20 +63,25 @@ async function readPartition(transport: Transport, place: { readonly topic: stri
   return all;
 }
 
+export type Standing = { readonly topic: string; readonly partition: number; readonly checkpoint: Checkpoint | undefined; readonly behind: number };
+
+export function readCheckpoints(dataDirectory: string, group: string, names: readonly string[]): Promise<readonly Standing[]> {
+  return withTransport(dataDirectory, (transport) => checkpointsOf(transport, group, names));
+}
+
 /** What the groups of the two stages have committed. */
-export function readCheckpoints(dataDirectory: string, group: string, names: readonly string[]): Promise<readonly { readonly topic: string; readonly checkpoint: Checkpoint | undefined; readonly behind: number }[]> {
-  return withTransport(dataDirectory, async (transport) => {
-    const found = [];
-    for (const topic of names) {
-      const { partitionCount } = await transport.describeTopic(topic);
-      for (let partition = 0; partition < partitionCount; partition++) {
-        const checkpoint = await transport.committed(`${group}-${topic === topics.features ? 'cluster' : 'extract'}`, { topic, partition });
-        const { end, start } = await transport.bounds({ topic, partition });
-        found.push({ topic, checkpoint, behind: Number(end.sequence - ((checkpoint?.sequence ?? start.sequence - 1n) + 1n)) });
-      }
-    }
-    return found;
-  });
+export async function checkpointsOf(transport: Transport, group: string, names: readonly string[]): Promise<readonly Standing[]> {
+  const standing = async (topic: string, partition: number): Promise<Standing> => {
+    const checkpoint = await transport.committed(`${group}-${topic === topics.features ? 'cluster' : 'extract'}`, { topic, partition });
+    const { end, start } = await transport.bounds({ topic, partition });
+    return { topic, partition, checkpoint, behind: Number(end.sequence - ((checkpoint?.sequence ?? start.sequence - 1n) + 1n)) };
+  };
+  const found: Standing[] = [];
+  for (const topic of names) {
+    const { partitionCount } = await transport.describeTopic(topic);
+    found.push(...(await Promise.all(Array.from({ length: partitionCount }, (_, partition) => standing(topic, partition)))));
+  }
+  return found;
 }
 
 /** A new log with the same topics, incarnations and input records, append times included: what an undisturbed run starts from. */
@@ -89,13 +96,24 @@ export async function copyInputs(contents: LogContents, inputs: readonly string[
       for (const topic of names) await transport.createTopics([{ topic, partitionCount: contents.records.get(topic)?.length ?? 1 }]);
       for (const topic of inputs) {
         for (const partition of contents.records.get(topic) ?? []) {
-          for (const record of partition) {
-            appendTimeMs = record.appendTimeMs;
-            await transport.append([record]);
+          for (const together of appendedTogether(partition)) {
+            appendTimeMs = together[0]?.appendTimeMs ?? 0;
+            await transport.append(together);
           }
         }
       }
     },
     options,
   );
+}
+
+/** In order; those of one append time go into the copy by one append. */
+function appendedTogether(records: readonly ConsumedRecord[]): ConsumedRecord[][] {
+  const groups: ConsumedRecord[][] = [];
+  for (const record of records) {
+    const last = groups.at(-1);
+    if (last?.[0]?.appendTimeMs === record.appendTimeMs) last.push(record);
+    else groups.push([record]);
+  }
+  return groups;
 }
