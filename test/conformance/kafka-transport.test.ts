@@ -26,7 +26,7 @@ function options(brokers: string, producer: KafkaOptions['producer']): KafkaOpti
     producer,
     compression: 'none',
     replicationFactor: undefined,
-    sessionTimeoutMs: 6_000,
+    sessionTimeoutMs: 3_000,
     rebalanceTimeoutMs: 20_000,
     heartbeatIntervalMs: 50,
     transactionTimeoutMs: 10_000,
