@@ -22,14 +22,21 @@ export const defaultSendBounds: SendBounds = { batchBytesMax: 512 * kibibyte, se
 
 type Send = { readonly records: OutputRecord[]; bytes: number };
 /** Where a partition's next record may go at the earliest: what it has there already. */
-type Place = { sendIndex: number; bytes: number };
+type Place = { sendIndex: number; bytes: number; readonly bytesMax: number };
 
-/** Sends in the order in which they have to be made; in each, the records of a partition are in their order. */
-export function recordSends(records: readonly OutputRecord[], bounds: SendBounds = defaultSendBounds): readonly (readonly OutputRecord[])[] {
+/**
+ * Sends in the order in which they have to be made; in each, the records of a partition are in their order.
+ * @param recordBytesMax by topic: a topic has to take a record of that size, and is not known to take a batch that is larger.
+ */
+export function recordSends(
+  records: readonly OutputRecord[],
+  recordBytesMax: (topic: string) => number,
+  bounds: SendBounds = defaultSendBounds,
+): readonly (readonly OutputRecord[])[] {
   const sends: Send[] = [];
   const topics = new Map<string, Map<number, Place>>();
   for (const record of records) {
-    const place = placeOf(topics, record);
+    const place = placeOf(topics, record, (topic) => Math.min(bounds.batchBytesMax, recordBytesMax(topic)));
     const bytes = recordBytes(record);
     while (isFull(sends[place.sendIndex], place, bytes, bounds)) {
       place.sendIndex += 1;
@@ -44,15 +51,15 @@ export function recordSends(records: readonly OutputRecord[], bounds: SendBounds
   return sends.map((send) => send.records);
 }
 
-function placeOf(topics: Map<string, Map<number, Place>>, { topic, partition }: OutputRecord): Place {
+function placeOf(topics: Map<string, Map<number, Place>>, { topic, partition }: OutputRecord, bytesMax: (topic: string) => number): Place {
   let partitions = topics.get(topic);
   if (partitions === undefined) topics.set(topic, (partitions = new Map<number, Place>()));
   let place = partitions.get(partition);
-  if (place === undefined) partitions.set(partition, (place = { sendIndex: 0, bytes: 0 }));
+  if (place === undefined) partitions.set(partition, (place = { sendIndex: 0, bytes: 0, bytesMax: bytesMax(topic) }));
   return place;
 }
 
-function isFull(send: Send | undefined, place: Place, bytes: number, { batchBytesMax, sendBytesMax }: SendBounds): boolean {
+function isFull(send: Send | undefined, place: Place, bytes: number, { sendBytesMax }: SendBounds): boolean {
   if (send === undefined) return false;
-  return send.bytes + bytes > sendBytesMax || (place.bytes > 0 && place.bytes + bytes > batchBytesMax);
+  return send.bytes + bytes > sendBytesMax || (place.bytes > 0 && place.bytes + bytes > place.bytesMax);
 }

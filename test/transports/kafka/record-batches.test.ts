@@ -11,7 +11,15 @@ const record = fc.record({
   bytes: fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 0, max: 300 }) }, { weight: 1, arbitrary: fc.integer({ min: 900, max: 2_000 }) }),
 });
 
+const anySize = (): number => Infinity;
+
 describe('records cut into sends', () => {
+  test('have batches that a topic takes which takes no more than its largest record', () => {
+    const records = ['a', 'b'].flatMap((topic) => Array.from({ length: 4 }, () => output(topic, 0, 100)));
+    const sends = recordSends(records, (topic) => (topic === 'a' ? 2 * recordBytes(records[0]!) : Infinity));
+    expect(sends.map((send) => send.map(({ topic }) => topic).join(''))).toEqual(['aabbbb', 'aa']);
+  });
+
   test('keep their order per partition and their bounds, and lose nothing', () => {
     fc.assert(
       fc.property(
@@ -20,7 +28,7 @@ describe('records cut into sends', () => {
         fc.integer({ min: 100, max: 6_000 }),
         (shapes, batchBytesMax, sendBytesMax) => {
           const records = shapes.map(({ topic, partition, bytes }) => output(topic, partition, bytes));
-          const sends = recordSends(records, { batchBytesMax, sendBytesMax });
+          const sends = recordSends(records, anySize, { batchBytesMax, sendBytesMax });
           expect(byPartition(sends.flat())).toEqual(byPartition(records));
           for (const send of sends) {
             expect(send.length).toBeGreaterThan(0);
@@ -37,8 +45,8 @@ describe('records cut into sends', () => {
     fc.assert(
       fc.property(fc.array(record, { maxLength: 200 }), fc.integer({ min: 100, max: 1_500 }), (shapes, batchBytesMax) => {
         const records = shapes.map(({ topic, partition, bytes }) => output(topic, partition, bytes));
-        const sends = recordSends(records, { batchBytesMax, sendBytesMax: Number.MAX_SAFE_INTEGER });
-        const batches = Array.from(byPartition(records).values(), (own) => recordSends(own, { batchBytesMax, sendBytesMax: Number.MAX_SAFE_INTEGER }).length);
+        const sends = recordSends(records, anySize, { batchBytesMax, sendBytesMax: Number.MAX_SAFE_INTEGER });
+        const batches = Array.from(byPartition(records).values(), (own) => recordSends(own, anySize, { batchBytesMax, sendBytesMax: Number.MAX_SAFE_INTEGER }).length);
         expect(sends).toHaveLength(Math.max(0, ...batches));
       }),
       { numRuns: runs },
@@ -47,13 +55,13 @@ describe('records cut into sends', () => {
 
   test('of many small ones for four partitions are filled side by side', () => {
     const records = Array.from({ length: 8_000 }, (_, index) => output('t', index % 4, 448));
-    const sends = recordSends(records);
+    const sends = recordSends(records, anySize);
     const perBatch = Math.floor(defaultSendBounds.batchBytesMax / recordBytes(records[0]!));
     expect(sends.map((send) => send.length)).toEqual([4 * perBatch, 8_000 - 4 * perBatch]);
   });
 
   test('where one is larger than a send goes alone', () => {
-    const sends = recordSends([output('t', 0, 1), output('t', 1, 5_000_000), output('t', 0, 2), output('t', 1, 3)]);
+    const sends = recordSends([output('t', 0, 1), output('t', 1, 5_000_000), output('t', 0, 2), output('t', 1, 3)], anySize);
     expect(sends.map((send) => send.map(({ value }) => value.length))).toEqual([[1, 2], [5_000_000], [3]]);
   });
 });

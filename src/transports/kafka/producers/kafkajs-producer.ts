@@ -33,7 +33,7 @@ const allReplicas = -1;
 export function kafkajsProducers(options: KafkaOptions, connection: KafkaConnection): Producers {
   const compression = compressionOf(options);
   const sendAll = async (sendBatch: Producer['sendBatch'], records: readonly OutputRecord[]) => {
-    for (const send of recordSends(records)) {
+    for (const send of recordSends(records, options.limits.bytesMax)) {
       const topicMessages = messagesOf(send);
       const answers = await sendBatch({ acks: allReplicas, timeout: options.requestTimeoutMs, compression, topicMessages }).catch((error: unknown) => {
         throw asKafkaError(error, callOn('produce to', send));

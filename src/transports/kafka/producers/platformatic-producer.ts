@@ -23,7 +23,7 @@ async function openPlain(options: KafkaOptions): Promise<PlainProducer> {
   const client = producerClient(options);
   const calls = guardCalls({ operation: 'produce' }, options, client.close);
   await calls.open(client.checkVersions);
-  return { send: (records) => calls.run(() => produceAll(client, records)), close: calls.close };
+  return { send: (records) => calls.run(() => produceAll(client, options, records)), close: calls.close };
 }
 
 async function openTransactional(options: KafkaOptions, transactionalId: string): Promise<TransactionalProducer> {
@@ -38,7 +38,7 @@ async function openTransactional(options: KafkaOptions, transactionalId: string)
   const transact = async (records: readonly OutputRecord[], offset: GroupOffset | undefined) => {
     if (records.length === 0 && offset === undefined) return;
     if (records.length > 0) await told(callOn('add to a transaction', records), () => client.addPartitions(identity, records));
-    await produceAll(client, records, { identity, sequences });
+    await produceAll(client, options, records, { identity, sequences });
     if (offset !== undefined) {
       const { topic, partition, group } = offset;
       await told({ operation: 'commit an offset in a transaction', topic, partition, group }, () => client.commitOffset(identity, offset));
@@ -48,8 +48,13 @@ async function openTransactional(options: KafkaOptions, transactionalId: string)
   return { transact: (records, offset) => calls.transact(() => transact(records, offset)), close: calls.close };
 }
 
-async function produceAll(client: ProducerClient, records: readonly OutputRecord[], as?: Parameters<ProducerClient['produce']>[1]): Promise<void> {
-  for (const part of recordSends(records)) await told(callOn('produce to', part), () => client.produce(part, as));
+async function produceAll(
+  client: ProducerClient,
+  { limits }: Pick<KafkaOptions, 'limits'>,
+  records: readonly OutputRecord[],
+  as?: Parameters<ProducerClient['produce']>[1],
+): Promise<void> {
+  for (const part of recordSends(records, limits.bytesMax)) await told(callOn('produce to', part), () => client.produce(part, as));
 }
 
 async function told(call: KafkaCall, work: () => Promise<void>): Promise<void> {
