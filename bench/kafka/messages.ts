@@ -8,7 +8,7 @@ import type { Transport } from '../../src/pipeline/transport.ts';
 import { silentKafkaObserver, type KafkaOptions } from '../../src/transports/kafka/kafka-options.ts';
 import { openKafkaTransport } from '../../src/transports/kafka/kafka-transport.ts';
 
-export const partitionCount = 4;
+const partitionCount = 4;
 /** Of one send, for everybody: three quarters of what a broker takes as one batch. */
 export const sendRecordsMax = 1_500;
 
@@ -20,7 +20,7 @@ export type Measured = { readonly seconds: number; readonly cpuSeconds: number }
 /** How many messages, and a sum over what each is, wherever it lies. */
 export type Digest = string;
 
-export function kafkaOptions(brokers: string, producer: KafkaOptions['producer']): KafkaOptions {
+function kafkaOptions(brokers: string, producer: KafkaOptions['producer']): KafkaOptions {
   return {
     brokers: [brokers], clientId: 'bench', tls: undefined, sasl: undefined, producer, compression: 'none', replicationFactor: undefined, sessionTimeoutMs: 30_000,
     rebalanceTimeoutMs: 30_000, heartbeatIntervalMs: 3_000, transactionTimeoutMs: 60_000, requestTimeoutMs: 30_000, limits: recordLimits(1_000_000),

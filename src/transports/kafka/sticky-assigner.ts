@@ -178,7 +178,7 @@ export function createStickyAssigner({ cluster, ownership, assigned }: StickyAss
   };
 }
 
-export function groupByTopic(partitions: readonly TopicPartition[]): Record<string, number[]> {
+function groupByTopic(partitions: readonly TopicPartition[]): Record<string, number[]> {
   const byTopic = new Map<string, number[]>();
   for (const { topic, partition } of partitions) byTopic.set(topic, [...(byTopic.get(topic) ?? []), partition]);
   return Object.fromEntries(byTopic);

@@ -46,7 +46,7 @@ export function kafkaOptions(brokers: string, overrides: Partial<KafkaOptions> =
 export type Parts = { readonly context: GroupContext; readonly close: () => Promise<void> };
 
 /** What a process has once, whatever groups it is a member of. */
-export function openParts(options: KafkaOptions, overrides: Partial<GroupContext> = {}): Parts {
+function openParts(options: KafkaOptions, overrides: Partial<GroupContext> = {}): Parts {
   const connection = openConnection(options);
   const closing = new AbortController();
   const topics = createTopicCatalogue(connection, options, closing.signal);
