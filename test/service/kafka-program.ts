@@ -7,7 +7,8 @@ import type { Access } from '../../src/compose.ts';
 import type { LabelEvent } from '../../src/core/events.generated.ts';
 import { topics } from '../../src/core/topics.ts';
 import { readRange } from '../../src/pipeline/read-range.ts';
-import { succeed, withLog, writeEncoder } from '../cli/fixtures.ts';
+import { topicExpectations } from '../../src/prepare-topics.ts';
+import { withLog, writeEncoder } from '../cli/fixtures.ts';
 import { startProgram, writeConfiguration, type RunningProgram } from './program.ts';
 
 export type KafkaSettings = {
@@ -19,6 +20,8 @@ export type KafkaSettings = {
   readonly transport?: string;
   /** YAML of further settings. */
   readonly more?: string;
+  /** The directory of the encoder; by default the small one of the tests. */
+  readonly encoder?: string;
   /** Of the operations server. */
   readonly port?: number;
 };
@@ -26,13 +29,13 @@ export type KafkaSettings = {
 const soon = 'sessionTimeoutMs: 6000, rebalanceTimeoutMs: 6000, heartbeatIntervalMs: 500, requestTimeoutMs: 3000, transactionTimeoutMs: 10000';
 
 /** Records through the bundled classifier, texts through a small encoder into one collection; one partition each. */
-export function kafkaConfiguration({ brokers, namePrefix = '', producer = 'kafkajs', delivery = 'at-least-once', transport = '', more = '', port }: KafkaSettings): string {
+export function kafkaConfiguration({ brokers, namePrefix = '', producer = 'kafkajs', delivery = 'at-least-once', transport = '', more = '', encoder = 'encoder', port }: KafkaSettings): string {
   return `
 dataDirectory: data
 delivery: ${delivery}
 server: { ${port === undefined ? 'enabled: false' : `port: ${String(port)}`} }
 transport: { kind: kafka, brokers: ["${brokers}"], namePrefix: "${namePrefix}", producer: ${producer}, partitionCount: 1, ${soon}${transport === '' ? '' : `, ${transport}`} }
-models: { notes: { directory: MODELS/banknote-classifier }, encoder: { directory: encoder } }
+models: { notes: { directory: MODELS/banknote-classifier }, encoder: { directory: ${encoder} } }
 routes:
   - { name: notes, from: record, steps: [{ name: predict, task: record-prediction, model: notes }] }
   - { name: texts, from: text, steps: [{ name: embed, task: text-features, model: encoder, collection: texts }] }
@@ -48,8 +51,9 @@ export async function writeKafkaConfiguration(directory: string, settings: Kafka
   return writeConfiguration(folder, kafkaConfiguration(settings));
 }
 
-export async function createTopics(file: string): Promise<void> {
-  await succeed('topics', 'create', '-c', file);
+/** As `topics create` does, without a process. */
+export function createTopics(file: string): Promise<void> {
+  return withLog(file, ({ transport, configuration }) => transport.createTopics(topicExpectations(configuration).topics));
 }
 
 /** A live `run`; it is killed at the end of the test where it still lives. */
@@ -105,6 +109,5 @@ export function labelsOf(file: string): Promise<readonly LabelEvent[]> {
 
 export const isAssignment = ({ result }: LabelEvent): boolean => 'labelstream.v1.Assignment' in result;
 
-/** Of the topics of Kafka, whose names the prefix begins. */
 export const note = { variance: 1, skewness: 2, curtosis: 3, entropy: 4 };
 export const notes = (prefix: string, count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`${prefix}${String(index)}`, note]));

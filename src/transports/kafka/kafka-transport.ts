@@ -69,7 +69,7 @@ export async function openKafkaTransport(options: KafkaOptions, signal: AbortSig
     describeTopic: (topic) => open(() => topics.describe(topic)),
     describeTopicSettings: (names) => open(() => topics.settings(names)),
     ...readingSide(parts, open),
-    ...writingSide(parts, open),
+    ...writingSide(parts, open, options),
     ...groupSide(parts, open, options),
     close: () => {
       closing.abort();
@@ -135,7 +135,7 @@ function readingSide({ topics, bounds, reads }: Parts, open: Guard): Pick<Transp
   };
 }
 
-function writingSide({ topics, producers, appender, checkRecords }: Parts, open: Guard): Pick<Transport, 'append' | 'claim'> {
+function writingSide({ topics, producers, appender, checkRecords }: Parts, open: Guard, { namePrefix }: KafkaOptions): Pick<Transport, 'append' | 'claim'> {
   return {
     append: (records) =>
       open(async () => {
@@ -145,7 +145,7 @@ function writingSide({ topics, producers, appender, checkRecords }: Parts, open:
     claim: (topic) =>
       open(async () => {
         await topics.describe(topic);
-        return claimTopic(producers, topic, (records) => open(() => checkRecords(records)));
+        return claimTopic(producers, { topic, namePrefix }, (records) => open(() => checkRecords(records)));
       }),
   };
 }

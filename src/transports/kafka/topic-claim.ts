@@ -4,14 +4,15 @@
  */
 import type { OutputRecord } from '../../core/records.ts';
 import type { TopicClaim } from '../../pipeline/transport.ts';
+import { withoutPrefix } from './name-prefix.ts';
 import type { Producers } from './producers/producer-port.ts';
 
 export async function claimTopic(
   producers: Pick<Producers, 'openTransactional'>,
-  topic: string,
+  { topic, namePrefix = '' }: { readonly topic: string; readonly namePrefix?: string | undefined },
   checkRecords: (records: readonly OutputRecord[]) => Promise<void>,
 ): Promise<TopicClaim> {
-  const producer = await producers.openTransactional(`labelstream-claim-${topic}`);
+  const producer = await producers.openTransactional(`${namePrefix}labelstream-claim-${withoutPrefix(topic, namePrefix)}`);
   return {
     append: async (records) => {
       await checkRecords(records);

@@ -326,7 +326,7 @@ describeWith(await kafkaNeeds(), 'producers', () => {
     test('claims: the newer one fences the older, and an append is there or not', async () => {
       const topic = await witness.createTopic(2);
       const checked: number[] = [];
-      const claim = async () => closedAfter(await claimTopic(producersOf(), topic, (records) => (checked.push(records.length), Promise.resolve())));
+      const claim = async () => closedAfter(await claimTopic(producersOf(), { topic }, (records) => (checked.push(records.length), Promise.resolve())));
       const first = await claim();
       await first.append([...outputs(topic, 0, 0, 2), ...outputs(topic, 1, 0, 2)]);
       const second = await claim();
