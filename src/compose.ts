@@ -16,13 +16,14 @@ import { openTransport } from './open-transport.ts';
 import { prepareTopics } from './prepare-topics.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
 import type { ProcessContext } from './process-context.ts';
-import { combineObservers, createLogObserver } from './observation/log-observer.ts';
+import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
 import { rejectionOf } from './pipeline/abort.ts';
 import { createCondition } from './pipeline/condition.ts';
 import { cloudEventSourceOf } from './pipeline/event-headers.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
 import { createNodeFileSystem } from './pipeline/node-file-system.ts';
 import { silentObserver, type RunnerObserver } from './pipeline/observe.ts';
+import { createRetry } from './pipeline/retry.ts';
 import { startRunner, type DrainEnd, type Runner } from './pipeline/runner.ts';
 import type { Stage } from './pipeline/stage.ts';
 import type { StateStore } from './pipeline/state-store.ts';
@@ -149,7 +150,7 @@ export async function startModels({ configuration, context }: Pick<Access, 'conf
  */
 async function proposeDefinitions(access: Access, cluster: RunningCluster, models: ModelServer, signal: AbortSignal): Promise<void> {
   const { codec, configuration, partitionCount, transport } = access;
-  const ends = (await drainEndsOf(access, [topics.features])).filter(({ partition }) => cluster.partitions.has(partition));
+  const ends = (await waiting(access, signal, () => drainEndsOf(access, [topics.features]))).filter(({ partition }) => cluster.partitions.has(partition));
   // The committed position alone says nothing of the state, which is still being restored.
   const standing = Promise.all([cluster.restored(), cluster.runner.drainedTo(ends)]);
   await Promise.race([standing, cluster.runner.failed.then((error) => Promise.reject(error)), rejectionOf(signal)]);
@@ -163,7 +164,8 @@ async function proposeDefinitions(access: Access, cluster: RunningCluster, model
     if (verdict.kind === 'define') proposed.push(defineRecord(codec, partitionCount, collection.name, definition));
   }
   if (refused.length > 0) throw new SettingsRefused(refused);
-  if (proposed.length > 0) await transport.append(proposed);
+  // Proposed twice is proposed once: the fold takes the same definition again for what it is.
+  if (proposed.length > 0) await waiting(access, signal, () => transport.append(proposed));
 }
 
 function refusedDefinition({ code, message, description, details }: LabelstreamError, { collections }: Configuration): UnlocatedMistake {
@@ -190,6 +192,13 @@ function definitionOf(collection: Configuration['collections'][number], { config
     relabelOnMerge: collection.relabelOnMerge,
     tombstoneRetentionMs: tombstoneRetentionMs === undefined ? null : BigInt(tombstoneRetentionMs),
   };
+}
+
+/** A broker was there when the transport was opened: one that goes away, or does not answer, before the stages work is waited for. */
+function waiting<Result>({ context: { clock, logger } }: Access, signal: AbortSignal, operation: () => Promise<Result>): Promise<Result> {
+  const policy = { ...defaultRunnerLimits.patience, attemptsMax: Infinity, waitedForCodes: new Set<string>() };
+  const retried = (attempt: number, error: unknown): void => logger.warn({ attempt, ...errorFields(error) }, 'cannot start yet, trying again');
+  return createRetry({ policy, clock, random: Math.random, signal, retried })(operation);
 }
 
 type RunningCluster = {
@@ -226,10 +235,10 @@ async function startCluster(access: Access): Promise<RunningCluster> {
 /** CLUSTER first: what it holds decides which definitions may be proposed, and EXTRACT starts when they are in the log. */
 export async function startStages(access: Access, models: ModelServer, signal: AbortSignal): Promise<Stages> {
   const deadlineMs = access.configuration.shutdown.deadlineMs / 2;
-  const cluster = await startCluster(access);
+  const cluster = await waiting(access, signal, () => startCluster(access));
   try {
     await proposeDefinitions(access, cluster, models, signal);
-    const extract = await startStage(access, extractStageOf(access, models));
+    const extract = await waiting(access, signal, () => startStage(access, extractStageOf(access, models)));
     return {
       extract,
       cluster: cluster.runner,
