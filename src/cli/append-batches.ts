@@ -1,5 +1,6 @@
 /** Appending many records in batches, with a bar for a person who watches. */
 import { SingleBar } from 'cli-progress';
+import { LabelstreamError } from '../core/errors/error.ts';
 import { recordBytes, type OutputRecord } from '../core/records.ts';
 import type { Transport } from '../pipeline/transport.ts';
 import type { Output } from './output.ts';
@@ -43,6 +44,13 @@ export function createBatchAppender(transport: Pick<Transport, 'append'>, write:
     pending: () => batch.length,
   };
 }
+
+/** Whether a batch may be there although its append failed: without an answer nobody knows. */
+export function isInDoubt(error: unknown): boolean {
+  return error instanceof LabelstreamError && inDoubtAfter.has(error.code);
+}
+
+const inDoubtAfter: ReadonlySet<string> = new Set(['LS_LOG_OWNER_LOST', 'LS_KAFKA_UNREACHABLE', 'LS_KAFKA_REQUEST']);
 
 export type Progress = {
   /** @param said behind the bar; without it, how many of how many records. */

@@ -23,10 +23,11 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
         const kept = await topicsWithRecords(access, [...inputTopics, topics.features, topics.deadLetters]);
         const inCollections = items.filter((item) => view.item(item).value.length > 0);
         await forgetItems(access, items);
-        const { dataDirectory } = access.configuration;
+        const { dataDirectory, transport, state } = access.configuration;
+        const [topicsIn, snapshotsIn] = [transport.kind === 'log' ? dataDirectory : 'Kafka', state.kind === 'directory' ? dataDirectory : `the container ${state.container ?? state.containerUrl ?? ''}`];
         const stillIn = [
-          { place: `those topics in ${dataDirectory} that it came through, of ${kept.length === 0 ? 'which none holds a record' : kept.join(', ')}`, until: 'retention removes it (transport.retention; on Kafka that of the topics)' },
-          { place: `the snapshots in ${dataDirectory}, where one holds it`, until: 'three newer ones are written per partition' },
+          { place: `those topics in ${topicsIn} that it came through, of ${kept.length === 0 ? 'which none holds a record' : kept.join(', ')}`, until: 'retention removes it (transport.retention; on Kafka that of the topics)' },
+          { place: `the snapshots in ${snapshotsIn}, where one holds it`, until: 'three newer ones are written per partition' },
         ];
         if (output.json) output.object({ forgotten: items, inCollections, stillIn });
         else {

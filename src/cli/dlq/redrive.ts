@@ -5,7 +5,7 @@ import { cliError } from '../../core/errors/cli.ts';
 import { topics } from '../../core/topics.ts';
 import { redriveRecord } from '../../pipeline/redrive.ts';
 import { LabelstreamError } from '../../core/errors/error.ts';
-import { createBatchAppender, progressOf, type BatchAppender } from '../append-batches.ts';
+import { createBatchAppender, isInDoubt, progressOf, type BatchAppender } from '../append-batches.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
 import { withExamples } from '../help.ts';
 import { tableText, type Output } from '../output.ts';
@@ -112,11 +112,10 @@ async function redriveSelected(
   tell(output, appender, { rows, skipped, dryRun });
 }
 
-/** A lost connection is the one failure after which a batch may be there all the same. */
 function whatIsRedriven(appender: BatchAppender, again: boolean, error: unknown): string {
   const code = error instanceof LabelstreamError ? error.code : undefined;
   const before = `${countText(appender.appended())} redriven before the failure`;
-  const doubt = code === 'LS_LOG_OWNER_LOST' && appender.pending() > 0 ? `, and perhaps the next ${appender.pending()}` : '';
+  const doubt = isInDoubt(error) && appender.pending() > 0 ? `, and perhaps the next ${appender.pending()}` : '';
   if (code === 'LS_TRANSPORT_FENCED') return `${before}; another \`dlq redrive\` has begun since, and knows of them`;
   return `${before}${doubt}; the same command ${again ? 'does them again, too' : 'goes on with the rest'}`;
 }

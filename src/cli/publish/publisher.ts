@@ -1,11 +1,10 @@
 /** From events to the log, in batches, with a bar for a person who watches. */
 import type { Access } from '../../compose.ts';
 import { cliError } from '../../core/errors/cli.ts';
-import { LabelstreamError } from '../../core/errors/error.ts';
 import { identifierMistake, itemIdOf } from '../../core/ids.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import { noHeaders, recordBytes, type OutputRecord } from '../../core/records.ts';
-import { createBatchAppender, progressOf } from '../append-batches.ts';
+import { createBatchAppender, isInDoubt, progressOf } from '../append-batches.ts';
 import type { Output } from '../output.ts';
 
 export type InputRecords = {
@@ -39,10 +38,9 @@ export async function publishRecords(access: Access, { records, bytesTotal, byte
   }
 }
 
-/** A lost connection is the one failure after which a batch may be there all the same. */
 function whatIsPublished(published: number, batchSize: number, error: unknown): string {
   const before = `${eventCount(published)} published before the failure`;
-  if (!(error instanceof LabelstreamError && error.code === 'LS_LOG_OWNER_LOST')) return before;
+  if (!isInDoubt(error)) return before;
   return `${before}; whether the next ${batchSize} are, too, is unknown. Publish the files again: an event with the same id replaces the one before.`;
 }
 
