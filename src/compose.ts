@@ -168,11 +168,11 @@ async function proposeDefinitions(access: Access, cluster: RunningCluster, model
   if (proposed.length > 0) await waiting(access, signal, () => transport.append(proposed));
 }
 
-function refusedDefinition({ code, message, description, details }: LabelstreamError, { collections }: Configuration): UnlocatedMistake {
+export function refusedDefinition({ code, message, description, details }: LabelstreamError, { collections }: Configuration): UnlocatedMistake {
   return { code, path: ['collections', collections.findIndex(({ name }) => name === details['family'])], message, remedy: description.remedy };
 }
 
-function definitionOf(collection: Configuration['collections'][number], { configuration }: Access, models: ModelServer): Define {
+export function definitionOf(collection: Configuration['collections'][number], { configuration }: Access, models: ModelServer): Define {
   const user = configuration.routes.flatMap(({ steps }) => steps).find((step) => step.collection?.text === collection.name);
   const model = models.describe(user?.model ?? '');
   const { tombstoneRetentionMs } = configuration.cluster;

@@ -23,7 +23,7 @@ const cases: readonly { readonly typed: string; readonly offered: readonly strin
   { typed: 'labelstream tail ', offered: allTopics },
   { typed: 'labelstream tail cluster', offered: ['cluster-events'] },
   { typed: 'labelstream tail labels --from-', offered: ['--from-start'] },
-  { typed: 'labelstream run --', offered: ['--config', '--set', '--until-idle', '--help'] },
+  { typed: 'labelstream run --', offered: ['--config', '--set', '--until-idle', '--rebuild-from-truncated-log', '--dry-run', '--help'] },
   { typed: 'labelstream run -c new', offered: ['news.yaml'] },
   // The value of an option is no command.
   { typed: 'labelstream clusters list --collection show --js', offered: ['--json'] },

@@ -5,7 +5,7 @@ export const stateErrors = {
     cause: 'environment',
     retryable: false,
     summary: 'The records between the newest valid snapshot (or the beginning of the log, without one) and the first record kept are gone.',
-    remedy: 'Restore an older state directory or the missing part of the log; raise the retention of the topic above the snapshot interval.',
+    remedy: 'Restore an older state directory or the missing part of the log; raise the retention of the topic above the snapshot interval. To go on without what is gone: `labelstream run --rebuild-from-truncated-log`; add `--dry-run` to see first what that means.',
   },
   LS_STATE_WRITE_FAILED: {
     cause: 'environment',

@@ -61,7 +61,8 @@ function openPartition({ codec, partitionCounts, observer = {}, cloudEventSource
     snapshot: () => snapshotState(state),
     restore: (chunks) => restoreState(state, chunks),
     due: () => {
-      const atMs = earliestExpiryMs(state);
+      // A reset waits for no record of others: the log may be empty.
+      const atMs = state.pendingResets.length > 0 ? state.timeMs : earliestExpiryMs(state);
       return atMs === undefined ? undefined : { atMs, record: tick(codec, partition, atMs) };
     },
     view: createPartitionView(state),

@@ -14,7 +14,7 @@ import type { EventHeaders } from '../../pipeline/event-headers.ts';
 import { headerNames } from '../../pipeline/headers.ts';
 import { checkControl } from './fold-control.ts';
 import { applyFeature, checkFeature, type DropReason } from './fold-feature.ts';
-import { collectionOutputs, type PartitionCounts } from './outputs.ts';
+import { collectionOutputs, resetOutputs, type PartitionCounts } from './outputs.ts';
 import { enforceWindows, inCollectionOrder, type RecordChanges } from './record-changes.ts';
 import { settleCollection } from './settle.ts';
 import { tombstoneRetentionOf, type PartitionState } from './state.ts';
@@ -48,8 +48,11 @@ export function foldRecord(context: FoldContext, state: PartitionState, record: 
   const changes: RecordChanges = { state, sequence: record.sequence, timeMs, ...causesOf(verdict), byCollection: new Map() };
   verdict.apply(changes);
   enforceWindows(changes);
-  const cause = { sequence: record.sequence, headers: record.headers, itemId: verdict.isFeature === true ? verdict.cause : undefined };
-  return inCollectionOrder(changes).flatMap((noted) => collectionOutputs(context, state, cause, settleCollection(changes, noted)));
+  const { pendingResets: resets } = state;
+  state.pendingResets = [];
+  const cause = { sequence: record.sequence, headers: record.headers, itemId: verdict.isFeature === true ? verdict.cause : undefined, resets };
+  const settled = inCollectionOrder(changes).flatMap((noted) => collectionOutputs(context, state, cause, settleCollection(changes, noted)));
+  return [...resetOutputs(context, state, cause), ...settled];
 }
 
 /** The cause of what a record lets expire in collections that it does not concern is not its item. */

@@ -6,7 +6,7 @@ import { partitionForKey } from '../../core/partitioning.ts';
 import { noHeaders, type Headers, type OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import type { EventHeaders } from '../../pipeline/event-headers.ts';
-import type { PartitionState } from './state.ts';
+import type { CollectionName, PartitionState } from './state.ts';
 import type { ClusterChange, SettledCollection } from './settle.ts';
 
 /** The task that assignments are published under. */
@@ -16,8 +16,15 @@ export type PartitionCounts = { readonly labels: number; readonly clusterEvents:
 
 export type Publisher = { readonly codec: Pick<Codec, 'encode'>; readonly partitionCounts: PartitionCounts; readonly eventHeaders: EventHeaders };
 
-/** The record that is folded. `itemId`: of the item that it is about, where it is about one. */
-export type FoldedCause = { readonly sequence: bigint; readonly headers: Headers; readonly itemId: string | undefined };
+export type FoldedCause = {
+  /** Of the record that is folded, as are its headers. */
+  readonly sequence: bigint;
+  readonly headers: Headers;
+  /** Of the item that the record is about, where it is about one. */
+  readonly itemId: string | undefined;
+  /** Told with this record, before all else. */
+  readonly resets: readonly CollectionName[];
+};
 
 /**
  * The collection's cluster events, then its assignments. What is told of the record's own item, and of clusters because of it, belongs to its
@@ -27,8 +34,10 @@ export function collectionOutputs(publisher: Publisher, state: PartitionState, r
   const { codec, partitionCounts, eventHeaders } = publisher;
   const { sequence } = record;
   const traceOf = (itemId: string): Headers => (itemId === record.itemId ? record.headers : noHeaders);
+  const { family, collection } = settled;
+  const firstIndex = record.resets.some((reset) => reset.family === family.name && reset.collection === collection) ? resetIndex + 1 : 0;
   const events = settled.clusterChanges.map((change, index) => {
-    const event = clusterEvent(state, sequence, settled, change, index);
+    const event = clusterEvent(state, sequence, settled, change, firstIndex + index);
     const headers = eventHeaders('ClusterEvent', event.id, traceOf(settled.cause));
     return output(topics.clusterEvents, event.collection, partitionCounts.clusterEvents, codec.encode('ClusterEvent', event), headers);
   });
@@ -38,6 +47,21 @@ export function collectionOutputs(publisher: Publisher, state: PartitionState, r
     return output(topics.labels, event.inputId, partitionCounts.labels, codec.encode('LabelEvent', event), headers);
   });
   return [...events, ...labels];
+}
+
+/** A reset is the first event of its record and collection. */
+const resetIndex = 0;
+
+/** What was told of these collections before this record is void. The generation is empty where no definition declares the family any more. */
+export function resetOutputs({ codec, partitionCounts, eventHeaders }: Publisher, { epoch, families }: PartitionState, { sequence, resets }: FoldedCause): readonly OutputRecord[] {
+  return resets.map(({ family, collection }) => {
+    const generation = families.get(family)?.generation ?? '';
+    const id = clusterEventId(collectionIdentity(family, collection), epoch, generation, sequence, resetIndex);
+    const nothing = { survivor: null, retired: [], minted: [], sizes: [], name: null };
+    const event: ClusterEvent = { id, family, collection, epoch, generation, sequence, index: resetIndex, type: 'reset', ...nothing, cause: 'rebuild' };
+    const headers = eventHeaders('ClusterEvent', id, noHeaders);
+    return output(topics.clusterEvents, collection, partitionCounts.clusterEvents, codec.encode('ClusterEvent', event), headers);
+  });
 }
 
 function output(topic: string, key: string, partitionCount: number, value: Buffer, headers: Headers): OutputRecord {

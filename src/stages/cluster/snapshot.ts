@@ -2,7 +2,7 @@
  * The state of a partition as bytes, canonical: everything in the byte order of its keys, so equal states give equal bytes. Frames of
  * `length (uint32, big-endian) | kind (1 byte) | payload`, one per chunk; reading does not depend on where chunks are cut.
  *
- *   head            JSON: epoch, time, marks, families with their definitions
+ *   head            JSON: epoch, time, marks, families with their definitions, from format 2 on resets to be told
  *   tombstones ...  JSON
  *   per collection: collection (JSON), clustering ... (as the engine gives them), items ... (JSON)
  *   end             JSON: how many frames came before it
@@ -15,11 +15,12 @@ import type { Define, Origin, ReadCoordinate } from '../../core/events.generated
 import { clusterError } from '../../core/errors/cluster.ts';
 import type { LabelstreamError } from '../../core/errors/error.ts';
 import { raiseMark } from './marks.ts';
-import { sortedByKey, type CollectionState, type DeclaredModel, type FamilyState, type Item, type PartitionState } from './state.ts';
+import { sortedByKey, type CollectionName, type CollectionState, type DeclaredModel, type FamilyState, type Item, type PartitionState } from './state.ts';
 import { bury } from './tombstones.ts';
 import { rebuildAgeOrders } from './window.ts';
 
-const format = 1;
+/** The lowest that holds what there is to say: a version that knows nothing of resets reads every snapshot without them. */
+const formats = { withoutResets: 1, withResets: 2 } as const;
 const entriesPerFrame = 512;
 const frameKinds = { head: 1, tombstones: 2, collection: 3, clustering: 4, items: 5, end: 6 } as const;
 type FrameKind = keyof typeof frameKinds;
@@ -43,6 +44,7 @@ type Head = {
   readonly timeMs: number;
   readonly marks: readonly Stored<ReadCoordinate>[];
   readonly families: readonly StoredFamily[];
+  readonly pendingResets?: readonly CollectionName[];
 };
 type StoredTombstone = {
   readonly scope: string | null;
@@ -110,7 +112,9 @@ function headOf(state: PartitionState): Head {
     sequence: String(sequence),
     index,
   }));
-  return { format, epoch: state.epoch, timeMs: state.timeMs, marks, families };
+  const head = { epoch: state.epoch, timeMs: state.timeMs, marks, families };
+  const { pendingResets } = state;
+  return pendingResets.length === 0 ? { format: formats.withoutResets, ...head } : { format: formats.withResets, ...head, pendingResets };
 }
 
 function storedDefinition(definition: Define): Stored<Define> {
@@ -224,12 +228,14 @@ function parse({ payload }: Frame): unknown {
 function headFrom(first: Frame): Head {
   if (first.kind !== frameKinds.head) throw invalid('it does not begin with its head');
   const head = parse(first) as Head;
-  if (head.format !== format) throw invalid(`its format is ${String(head.format)}, not ${format}`);
+  const readable: readonly unknown[] = Object.values(formats);
+  if (!readable.includes(head.format)) throw invalid(`its format is ${String(head.format)}, not ${readable.join(' or ')}`);
   return head;
 }
 
-function restoreHead(state: PartitionState, { epoch, timeMs, marks, families }: Head): void {
+function restoreHead(state: PartitionState, { epoch, timeMs, marks, families, pendingResets = [] }: Head): void {
   state.epoch = epoch;
+  state.pendingResets = pendingResets;
   state.timeMs = timeMs;
   for (const { incarnation, partition, sequence, index } of marks) {
     raiseMark(state.marks, { incarnation, partition, sequence: BigInt(sequence), index });

@@ -1,7 +1,7 @@
 /**
  * The state of one features partition:
  *
- *   partition ── epoch, time, marks, tombstones
+ *   partition ── epoch, time, marks, tombstones, resets to be told
  *     └─ family ── definition, parameters in force, generation, models ever declared
  *          ├─ places: itemId -> collection (an item is in one collection of a family at most)
  *          └─ collection ── clustering (vectors, structure, what was told), items, names of clusters
@@ -56,6 +56,8 @@ export type FamilyState = {
   byAge: AgeOrder | undefined;
 };
 
+export type CollectionName = { readonly family: string; readonly collection: string };
+
 export type PartitionState = {
   readonly partition: FeaturesPartition;
   epoch: number;
@@ -63,6 +65,8 @@ export type PartitionState = {
   timeMs: number;
   readonly marks: Marks;
   readonly tombstones: Tombstones;
+  /** Of which consumers are told, with the next record, that what was told before is void: this history began without its beginning (rule 17). */
+  pendingResets: readonly CollectionName[];
   readonly families: Map<string, FamilyState>;
 };
 
@@ -70,7 +74,7 @@ export type PartitionState = {
 const firstEpoch = 1;
 
 export function emptyState(partition: FeaturesPartition): PartitionState {
-  return { partition, epoch: firstEpoch, timeMs: 0, marks: new Map(), tombstones: new Map(), families: new Map() };
+  return { partition, epoch: firstEpoch, timeMs: 0, marks: new Map(), tombstones: new Map(), pendingResets: [], families: new Map() };
 }
 
 export function liveItem(family: FamilyState, itemId: string): { readonly item: Item; readonly collection: CollectionState } | undefined {
