@@ -45,10 +45,11 @@ export async function strikeAll(strike: Strike, counts: FaultCounts): Promise<vo
   const faults = shuffled((Object.keys(counts) as Fault[]).flatMap((fault) => Array.from({ length: counts[fault] }, () => fault)), random);
   const stopDisturbing = disturbRequests(strike);
   try {
-    for (const fault of faults) {
+    for (const [index, fault] of faults.entries()) {
       await startAgain(strike);
       await strikeOnce(strike, fault);
-      await delay(random() * 1_500);
+      if (index % 10 === 9) console.log(`${strike.delivery}, ${index + 1} of ${faults.length} faults: ${told(census)}`);
+      await delay(random() * 1_000);
     }
   } finally {
     await stopDisturbing();
@@ -88,7 +89,7 @@ async function killOne(strike: Strike): Promise<void> {
   const victim = anyOf(strike);
   const moment = random();
   if (random() < 0.75) await victim.working(workingMsMax);
-  await delay(moment * 3_000);
+  await delay(moment * 2_000);
   const wasWorking = victim.isWorking();
   if (!victim.isRunning()) await installation.start(victim);
   await victim.kill();

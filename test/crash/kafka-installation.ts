@@ -13,7 +13,7 @@ import { createInstance, type Instance } from './kafka-instance.ts';
 import { checkpointsOf, type Standing } from './log-contents.ts';
 
 export const partitionCount = 4;
-export const sessionTimeoutMs = 6_000;
+export const sessionTimeoutMs = 4_500;
 export const requestTimeoutMs = 4_000;
 const producers = ['kafkajs', 'platformatic'] as const;
 /** Both of a family of the test: what a window keeps is what a changed parameter tells anew. */

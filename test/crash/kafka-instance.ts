@@ -1,6 +1,6 @@
 /**
  * One of the instances that share the work: the real program, started again and again with a configuration of its own. It may end by itself only
- * where a supervisor would start it again: because no broker could be reached when it started.
+ * where a supervisor would start it again: because no broker could be reached, or none answered, when it started.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
@@ -56,7 +56,7 @@ export function createInstance(name: string): Instance {
       started.exit = exit;
       if (started.expected) return;
       const said = output.slice(started.from);
-      if (!said.includes('"msg":"running"') && said.includes('LS_KAFKA_UNREACHABLE')) ownEnds += 1;
+      if (!said.includes('"msg":"running"') && /LS_KAFKA_(UNREACHABLE|REQUEST)\]/.test(said)) ownEnds += 1;
       else faults.push(`${name} ended by itself with ${exit.code ?? exit.signal ?? 'nothing'}: ${said.slice(-tailLength)}`);
     });
   };
