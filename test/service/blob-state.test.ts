@@ -39,7 +39,7 @@ describeWith(await azuriteNeeds(), 'snapshots in a blob container', () => {
   const clusterIds = async (config: string): Promise<readonly unknown[]> => {
     const listed = await runProgram('clusters', 'list', '-c', config, '--json');
     expect(listed, listed.stderr).toMatchObject({ code: 0 });
-    return jsonLines(listed.stdout).map((cluster) => cluster['clusterId']);
+    return jsonLines(listed.stdout).map(({ id }) => id);
   };
 
   test('bring the state back on an empty disk, with the clusters that it had', { timeout: 240_000 }, async () => {
