@@ -56,6 +56,12 @@ function remedies({ description, cause }: LabelstreamError): readonly string[] {
   return [`  ${description.remedy}`, ...(cause instanceof LabelstreamError ? remedies(cause) : [])];
 }
 
+/** What ended a service that was running: the exit code is 78 where it would end at the same place again, and 1 otherwise. */
+export function serviceFailure(failure: Error): Error {
+  if (failure instanceof LabelstreamError && failure.code === 'LS_KAFKA_AUTHORIZATION') return failure;
+  return new CommandFailure('the service failed', { cause: failure });
+}
+
 /** What work throws that was told by a signal to stop. */
 export function isInterruption(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';

@@ -1,5 +1,5 @@
 // Topics that are not, or are no longer, what the program needs: each ends in a message that names it, and nothing is lost or passed over in silence.
-import { Kafka, logLevel, type Admin } from 'kafkajs';
+import { ConfigResourceTypes, Kafka, logLevel, type Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { allTopics, topics } from '../../src/core/topics.ts';
 import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
@@ -36,7 +36,7 @@ describeWith(await kafkaNeeds(), 'topics on a broker', () => {
   }
 
   const alter = async (topic: string, name: string, value: string): Promise<void> => {
-    await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topic, configEntries: [{ name: 'message.timestamp.type', value: 'LogAppendTime' }, { name, value }] }] });
+    await admin.alterConfigs({ validateOnly: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries: [{ name: 'message.timestamp.type', value: 'LogAppendTime' }, { name, value }] }] });
   };
   /** How a run ended that was not told to. */
   const ended = async (run: RunningProgram): Promise<string> => {

@@ -23,6 +23,7 @@ import { shareProducer } from './shared-producer.ts';
 import { createSingleReads } from './single-reads.ts';
 import { claimTopic } from './topic-claim.ts';
 import { judgeTopics } from './topic-check.ts';
+import { topicRights } from './topic-rights.ts';
 import { createTopicCatalogue, type TopicReport, type Topics } from './topics.ts';
 
 export type KafkaTransport = Transport & {
@@ -63,8 +64,10 @@ export async function openKafkaTransport(options: KafkaOptions, signal: AbortSig
     createTopics: (wanted) => open(() => topics.create(wanted)),
     checkTopics: (expectations) =>
       open(async () => {
-        const { settings } = await topics.settings(expectations.topics.map(({ topic }) => topic));
-        return judgeTopics({ expectations, settings, limits: options.limits, namePrefix: options.namePrefix });
+        const names = expectations.topics.map(({ topic }) => topic);
+        const rights = await topicRights(connection, names);
+        const { settings } = await topics.settings(names.filter((topic) => rights.get(topic)?.has('DescribeConfigs') !== false));
+        return judgeTopics({ expectations, rights, settings, limits: options.limits, namePrefix: options.namePrefix });
       }),
     describeTopic: (topic) => open(() => topics.describe(topic)),
     describeTopicSettings: (names) => open(() => topics.settings(names)),
@@ -173,6 +176,8 @@ function groupSide(parts: Parts, open: Guard, options: KafkaOptions): Pick<Trans
     subscribe: (subscription) =>
       open(async () => {
         await Promise.all([...new Set(subscription.topics)].map(topics.describe));
+        // kafkajs says of a group that this user may not use only that it has no coordinator, which is waited for.
+        for (const topic of subscription.topics.slice(0, 1)) await readCommitted(connection, subscription.group, { topic, partition: 0 });
         const membership = joinGroup(context, subscription);
         subscriptions.add(membership);
         // It may have been closed while the topics were asked for.

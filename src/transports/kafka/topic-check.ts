@@ -2,15 +2,17 @@
  * What must be true of topics before a stage may read and write them, judged from their settings: who finds out later finds out by losing
  * records (SEMANTICS.md, rules 11, 13, 17 and 22). Pure.
  */
-import { eventTopics, isRerunTopic, topics } from '../../core/topics.ts';
+import { eventTopics, inputTopics, isRerunTopic, topics } from '../../core/topics.ts';
 import type { RecordLimits } from '../../pipeline/record-limits.ts';
 import type { TopicExpectations, TopicFinding } from '../../pipeline/transport.ts';
 import { withoutPrefix } from './name-prefix.ts';
+import type { TopicRight, TopicRights } from './topic-rights.ts';
 import { deadLetterExtraBytes, messageBytes, type TopicSettings } from './topics.ts';
 
 export type TopicSituation = {
   readonly expectations: TopicExpectations;
-  /** Those that exist. */
+  readonly rights: TopicRights;
+  /** Those that exist and may be looked at. */
   readonly settings: ReadonlyMap<string, TopicSettings>;
   /** By the names that the topics have on the brokers. */
   readonly limits: RecordLimits;
@@ -22,16 +24,39 @@ type Judge = (found: TopicSettings, situation: TopicSituation, partitionCount: n
 
 export function judgeTopics(situation: TopicSituation): readonly TopicFinding[] {
   return situation.expectations.topics.flatMap(({ topic, partitionCount }) => {
+    const denied = missingRights(topic, situation);
     const found = situation.settings.get(topic);
-    if (found === undefined) return [missing(topic)];
-    return judges.flatMap((judge) => judge(found, situation, partitionCount) ?? []);
+    if (found === undefined) return denied.length > 0 ? denied : [missing(topic)];
+    return [...denied, ...judges.flatMap((judge) => judge(found, situation, partitionCount) ?? [])];
   });
 }
 
 const missing = (topic: string): TopicFinding => ({
-  topic, setting: 'topic', severity: 'error', message: 'the topic does not exist, or may not be seen by this user',
-  remedy: 'make it: labelstream topics create -c FILE; or grant Describe on it',
+  topic, setting: 'topic', severity: 'error', message: 'the topic does not exist', remedy: 'make it: labelstream topics create -c FILE',
 });
+
+const read: readonly string[] = [...inputTopics, topics.features];
+const written: readonly string[] = [topics.parked, topics.features, topics.labels, topics.clusterEvents, topics.deadLetters, topics.metrics];
+
+/** What `run` does with a topic. Those of the commands are not asked for here: others may be their users. */
+function rightsNeeded(topic: string): readonly TopicRight[] {
+  return [...(read.includes(topic) ? (['Read'] as const) : []), ...(written.includes(topic) ? (['Write'] as const) : []), 'DescribeConfigs'];
+}
+
+/** All of them at once: a right on the topic of dead letters would otherwise be missed when the first one is written. */
+function missingRights(topic: string, { rights, namePrefix }: TopicSituation): readonly TopicFinding[] {
+  const given = rights.get(topic);
+  if (given === undefined) return [];
+  const needed = rightsNeeded(withoutPrefix(topic, namePrefix)).filter((right) => !given.has(right));
+  if (needed.length === 0) return [];
+  // What else is granted on a topic that may not be seen, nobody is told.
+  const denied = given.size === 0 ? 'may not see whether the topic exists, and needs' : 'may not';
+  return [{
+    topic, setting: 'rights', severity: withoutPrefix(topic, namePrefix) === topics.metrics ? 'warning' : 'error',
+    message: `this user ${denied} ${needed.join(' and ')}`,
+    remedy: `kafka-acls.sh --add --allow-principal User:NAME ${needed.map((right) => `--operation ${right}`).join(' ')} --topic ${topic}`,
+  }];
+}
 
 const judges: readonly Judge[] = [partitions, timestamps, compaction, messageLimit, deadLetterLimit, retention, retentionBytes];
 

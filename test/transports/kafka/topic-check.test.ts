@@ -3,6 +3,7 @@ import { allTopics, topics } from '../../../src/core/topics.ts';
 import { recordLimits } from '../../../src/pipeline/record-limits.ts';
 import { limitsUnderPrefix } from '../../../src/transports/kafka/name-prefix.ts';
 import { judgeTopics } from '../../../src/transports/kafka/topic-check.ts';
+import type { TopicRight, TopicRights } from '../../../src/transports/kafka/topic-rights.ts';
 import { messageBytes, type TopicSettings } from '../../../src/transports/kafka/topics.ts';
 
 const limits = recordLimits(1_000_000);
@@ -17,7 +18,7 @@ function good(topic: string): TopicSettings {
 
 function findings(changes: Readonly<Record<string, Partial<TopicSettings> | null>>): readonly string[] {
   const settings = new Map(allTopics.flatMap((topic) => (changes[topic] === null ? [] : [[topic, { ...good(topic), ...changes[topic] }]])));
-  return judgeTopics({ expectations, settings, limits }).map(({ topic, setting, severity }) => `${severity} ${topic} ${setting}`);
+  return judgeTopics({ expectations, rights: new Map(), settings, limits }).map(({ topic, setting, severity }) => `${severity} ${topic} ${setting}`);
 }
 
 test('topics as they are made are as they must be', () => {
@@ -42,7 +43,7 @@ test.for([
 
 test('what is wrong with several topics is told in their order, each with a remedy that names it', () => {
   const settings = new Map([[topics.text, { ...good(topics.text), timestampType: 'CreateTime', cleanupPolicy: 'compact' }]]);
-  const told = judgeTopics({ expectations, settings, limits });
+  const told = judgeTopics({ expectations, rights: new Map(), settings, limits });
   expect(new Set(told.map(({ topic }) => topic)).size).toBe(allTopics.length);
   expect(told.filter(({ topic }) => topic === topics.text)).toHaveLength(2);
   for (const { remedy, topic, setting } of told) expect(remedy).toMatch(setting === 'topic' ? /topics create/ : new RegExp(`--topic ${topic} `));
@@ -56,10 +57,23 @@ test('under a prefix of the names the same is found', () => {
   };
   const settings = new Map(allTopics.map((topic) => prefixed({ ...good(topic), ...changes[topic] })));
   const told = judgeTopics({
+    rights: new Map(),
     expectations: { ...expectations, topics: allTopics.map((topic) => ({ topic: namePrefix + topic, partitionCount: 4 })) },
     settings, limits: limitsUnderPrefix(limits, namePrefix), namePrefix,
   });
   expect(told.map(({ topic, setting, severity }) => `${severity} ${topic} ${setting}`)).toEqual([
     'warning shop.record.events max.message.bytes', 'error shop.features retention.ms', 'warning shop.features retention.bytes', 'error shop.dead-letters max.message.bytes',
+  ]);
+});
+
+test('what this user may not do is said of every topic at once, with the words to grant it; metrics are best effort', () => {
+  const rights: TopicRights = new Map(
+    allTopics.map((topic) => [`shop.${topic}`, new Set<TopicRight>(topic === topics.replay || topic === topics.metrics ? [] : ['Describe', 'DescribeConfigs', ...(topic === topics.labels ? [] : (['Read', 'Write'] as const))])]),
+  );
+  const told = judgeTopics({ expectations: { topics: allTopics.map((topic) => ({ topic: `shop.${topic}`, partitionCount: 4 })), snapshotIntervalMs: 60_000 }, rights, settings: new Map(), limits: recordLimits(1_000_000), namePrefix: 'shop.' });
+  expect(told.filter(({ setting }) => setting === 'rights')).toEqual([
+    { topic: 'shop.replay', setting: 'rights', severity: 'error', message: 'this user may not see whether the topic exists, and needs Read and DescribeConfigs', remedy: 'kafka-acls.sh --add --allow-principal User:NAME --operation Read --operation DescribeConfigs --topic shop.replay' },
+    { topic: 'shop.labels', setting: 'rights', severity: 'error', message: 'this user may not Write', remedy: 'kafka-acls.sh --add --allow-principal User:NAME --operation Write --topic shop.labels' },
+    { topic: 'shop.metrics', setting: 'rights', severity: 'warning', message: expect.stringMatching(/and needs Write and DescribeConfigs$/) as string, remedy: expect.any(String) as string },
   ]);
 });
