@@ -64,6 +64,10 @@ export function createOffsetTracker(): OffsetTracker {
       countIn(prefix, next, 1);
     }
   };
+  /** With every release: nobody may ask for long who is held. */
+  const dropJoined = (): void => {
+    while (finished.at(0)?.inPrefix === true) finished.shift();
+  };
   const awaits = (tracked: Tracked): boolean => tracked.epoch === epoch && tracked.outputs === undefined;
   return {
     room: (budget) => ({ records: budget.records - queue.length(), bytes: budget.bytes - bytes }),
@@ -91,11 +95,8 @@ export function createOffsetTracker(): OffsetTracker {
     prefix: () => prefix,
     gap: () => finishedCount - prefix.inputs,
     heldSinceMs: () => {
-      for (let first = finished.at(0); first !== undefined; first = finished.at(0)) {
-        if (!first.inPrefix) return first.finishedAtMs;
-        finished.shift();
-      }
-      return undefined;
+      dropJoined();
+      return finished.at(0)?.finishedAtMs;
     },
     peek: (budget) => peekPrefix(queue, prefix.inputs, budget),
     release: (count) => {
@@ -106,6 +107,7 @@ export function createOffsetTracker(): OffsetTracker {
         finishedCount -= 1;
         countIn(prefix, tracked, -1);
       }
+      dropJoined();
     },
     reset: () => {
       epoch += 1;

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { noHeaders, recordBytes, type ConsumedRecord } from '../../src/core/records.ts';
 import { createOffsetTracker, type Tracked } from '../../src/pipeline/offset-tracker.ts';
@@ -19,6 +21,11 @@ function recordAt(sequence: number, bytes = 10): ConsumedRecord {
     value: Buffer.alloc(bytes),
     headers: noHeaders,
   };
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc()');
 }
 
 const output = (text: string) => textRecord({ topic: 'out', partition: 0 }, text);
@@ -52,6 +59,22 @@ describe('the offset tracker', () => {
     expect(tracker.finish(now, [output('a')], 2)).toBe(true);
     expect(tracker.finish(now, [output('b')], 3)).toBe(false);
     expect(now.outputs).toEqual([output('a')]);
+  });
+
+  it('holds nothing of what was released, though nobody asks who is held back', async () => {
+    const tracker = createOffsetTracker();
+    const released: WeakRef<Tracked>[] = [];
+    for (let sequence = 0; sequence < 2_000; sequence += 2) {
+      const pair = [tracker.admit(recordAt(sequence), 0), tracker.admit(recordAt(sequence + 1), 0)];
+      for (const tracked of pair.reverse()) tracker.finish(tracked, [], 1);
+      tracker.release(2);
+      released.push(...pair.map((tracked) => new WeakRef(tracked)));
+    }
+    // What a WeakRef was made of stays until the turn is over.
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    expect(released.filter((tracked) => tracked.deref() !== undefined).length).toBeLessThan(10);
+    expect(tracker.inFlight()).toEqual({ records: 0, bytes: 0 });
   });
 
   it('refuses to release what has not finished', () => {
