@@ -3,12 +3,13 @@
  *
  * The plain producer is not idempotent: kafkajs' idempotent one sets its sequence numbers back when a request fails, so that of two calls in flight
  * the second may be sent under the numbers of the first, and be dropped as its repetition. Without numbers each call awaits its sends one after the
- * other, which keeps the order inside the call. A request is repeated only where the broker answered that it does not lead the partition (yet);
- * after any other failure the caller sends again, with another producer.
+ * other, which keeps the order inside the call. A request is repeated only where the broker answered that it does not lead the partition (yet),
+ * and is for one partition (by-partition.ts); after any other failure the caller sends again, with another producer.
  *
  * The transactional producer makes one send at a time. It repeats what the broker answered with "not yet", after milliseconds: most of all the
  * first request of a transaction, while the markers of the one before are being written. kafkajs makes EndTxn once and never repeats a
- * TxnOffsetCommit that was not answered, as rule 24 of SEMANTICS.md wants it.
+ * TxnOffsetCommit that was not answered, as rule 24 of SEMANTICS.md wants it. Where a leader moved to a broker that has answered a part of the
+ * send already, kafkajs leaves that broker out of the repetition, and resolves: missing answers fail the transaction.
  */
 import { FindCoordinatorKeyTypes, findCoordinatorV3 } from '@platformatic/kafka';
 import { CompressionTypes, type IHeaders, type Producer, type RecordMetadata, type TopicMessages, type Transaction } from 'kafkajs';
@@ -20,6 +21,7 @@ import type { KafkaConnection } from '../connection.ts';
 import { asKafkaError, callOn } from '../kafka-errors.ts';
 import type { KafkaOptions } from '../kafka-options.ts';
 import { recordSends } from '../record-batches.ts';
+import { sendByPartition } from './by-partition.ts';
 import { guardCalls } from './guarded-calls.ts';
 import type { GroupOffset, PlainProducer, Producers, TransactionalProducer } from './producer-port.ts';
 import { coordinatorNotYet, leaderNotYet, repeatAnswered } from './repeat-answered.ts';
@@ -32,13 +34,17 @@ const allReplicas = -1;
 /** @throws LS_KAFKA_COMPRESSION for what kafkajs has no codec of. */
 export function kafkajsProducers(options: KafkaOptions, connection: KafkaConnection): Producers {
   const compression = compressionOf(options);
-  const sendAll = async (sendBatch: Producer['sendBatch'], records: readonly OutputRecord[]) => {
+  const sendAll: SendAll = async (sendBatch, records, each) => {
     for (const send of recordSends(records, options.limits.bytesMax)) {
-      const topicMessages = messagesOf(send);
-      const answers = await sendBatch({ acks: allReplicas, timeout: options.requestTimeoutMs, compression, topicMessages }).catch((error: unknown) => {
+      try {
+        await each(send, async (records) => {
+          const topicMessages = messagesOf(records);
+          const answers = await sendBatch({ acks: allReplicas, timeout: options.requestTimeoutMs, compression, topicMessages });
+          await checkAnswered(connection, records, answers);
+        });
+      } catch (error) {
         throw asKafkaError(error, callOn('produce to', send));
-      });
-      checkAnswered(send, answers);
+      }
     }
   };
   return {
@@ -47,7 +53,10 @@ export function kafkajsProducers(options: KafkaOptions, connection: KafkaConnect
   };
 }
 
-type SendAll = (sendBatch: Producer['sendBatch'], records: readonly OutputRecord[]) => Promise<void>;
+type SendAll = (sendBatch: Producer['sendBatch'], records: readonly OutputRecord[], each: typeof sendByPartition) => Promise<void>;
+
+/** With sequence numbers a request may be for many partitions. */
+const sendTogether: typeof sendByPartition = (records, send) => send(records);
 
 async function openPlain(options: KafkaOptions, connection: KafkaConnection, sendAll: SendAll): Promise<PlainProducer> {
   const producer = connection.kafka.producer({ allowAutoTopicCreation: false, createPartitioner: partitionOfMessage, retry: noRetry });
@@ -55,7 +64,7 @@ async function openPlain(options: KafkaOptions, connection: KafkaConnection, sen
   await calls.open(() => producer.connect());
   // kafkajs asks for the leaders anew after such an answer.
   const sendBatch: Producer['sendBatch'] = (batch) => repeatAnswered(leaderNotYet, options.clock, () => producer.sendBatch(batch));
-  return { send: (records) => calls.run(() => sendAll(sendBatch, records)), close: calls.close };
+  return { send: (records) => calls.run(() => sendAll(sendBatch, records, sendByPartition)), close: calls.close };
 }
 
 async function openTransactional(
@@ -78,7 +87,7 @@ async function openTransactional(
     const transaction = begun ?? (await producer.transaction());
     begun = transaction;
     if (records.length === 0 && offset === undefined) return;
-    await sendAll((batch) => transaction.sendBatch(batch), records);
+    await sendAll((batch) => transaction.sendBatch(batch), records, sendTogether);
     if (offset !== undefined) await sendOffset(transaction, offset, clock);
     begun = undefined;
     await transaction.commit();
@@ -123,14 +132,21 @@ function messagesOf(records: readonly OutputRecord[]): TopicMessages[] {
 /** `fromEntries` makes properties of its own of all names, `__proto__` included. */
 const headersOf = (headers: OutputRecord['headers']): IHeaders => Object.fromEntries(headers);
 
-/** kafkajs leaves out what it has for a partition that it does not know, and says nothing of it. */
-function checkAnswered(send: readonly OutputRecord[], answers: readonly RecordMetadata[]): void {
+/**
+ * kafkajs leaves out what it has for a partition that it does not know, or whose leader moved while it repeated the send, and says nothing of it.
+ * Where the partition exists, the caller's next producer finds its leader.
+ */
+async function checkAnswered({ protocolAdmin }: KafkaConnection, send: readonly OutputRecord[], answers: readonly RecordMetadata[]): Promise<void> {
   const answered = new Map<string, Set<number>>();
   for (const { topicName, partition } of answers) answered.set(topicName, (answered.get(topicName) ?? new Set<number>()).add(partition));
   const missing = send.find(({ topic, partition }) => answered.get(topic)?.has(partition) !== true);
   if (missing === undefined) return;
   const { topic, partition } = missing;
-  throw pipelineError('LS_TRANSPORT_TOPIC_MISSING', `The topic "${topic}" has no partition ${String(partition)}.`, { topic, partition });
+  const { topics } = await protocolAdmin.metadata({ topics: [topic], forceUpdate: true });
+  if (topics.get(topic)?.partitions[partition] === undefined) {
+    throw pipelineError('LS_TRANSPORT_TOPIC_MISSING', `The topic "${topic}" has no partition ${String(partition)}.`, { topic, partition });
+  }
+  throw kafkaError('LS_KAFKA_REQUEST', `Nothing was sent to partition ${String(partition)} of ${topic}, whose leader moved.`, { topic, partition });
 }
 
 function compressionOf({ compression }: KafkaOptions): CompressionTypes {

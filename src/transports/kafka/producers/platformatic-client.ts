@@ -23,8 +23,9 @@ import {
 import { kafkaError } from '../../../core/errors/kafka.ts';
 import { pipelineError } from '../../../core/errors/pipeline.ts';
 import { noHeaders, type OutputRecord } from '../../../core/records.ts';
-import { protocolOptions } from '../connection.ts';
+import { protocolOptions, withstandingResets } from '../connection.ts';
 import type { KafkaOptions } from '../kafka-options.ts';
+import { allDone } from './by-partition.ts';
 import type { GroupOffset } from './producer-port.ts';
 import { coordinatorNotYet, leaderNotYet, repeatAnswered } from './repeat-answered.ts';
 
@@ -34,7 +35,10 @@ export type ProducerIdentity = { readonly transactionalId: string; readonly prod
 export type Sequences = NumericMap;
 
 export type ProducerClient = {
-  /** Resolves when the topic's leaders have all records; each partition's in one batch. */
+  /**
+   * Resolves when the topic's leaders have all records; each partition's in one batch. What a leader refused is repeated with all the rest:
+   * without sequence numbers it has to be of one partition.
+   */
   readonly produce: (records: readonly OutputRecord[], as?: { readonly identity: ProducerIdentity; readonly sequences: Sequences }) => Promise<void>;
   readonly initProducerId: (transactionalId: string) => Promise<ProducerIdentity>;
   readonly addPartitions: (identity: ProducerIdentity, records: readonly OutputRecord[]) => Promise<void>;
@@ -55,9 +59,7 @@ type Coordinators = { readonly of: (kind: 'group' | 'transaction', key: string) 
 
 export function producerClient(options: KafkaOptions): ProducerClient {
   const { clock, requestTimeoutMs, transactionTimeoutMs, compression } = options;
-  const client = new Base({ ...protocolOptions(options), retries: 0, metadataMaxAge: metadataAgeMsMax });
-  // A connection that failed may fail once more, in its handshake for one; an error that nobody listens to would end the process.
-  client.connections.on('connecting', ({ connection }) => connection.on('error', () => undefined));
+  const client = withstandingResets(new Base({ ...protocolOptions(options), retries: 0, metadataMaxAge: metadataAgeMsMax }));
   const coordinators = openCoordinators(client);
   const connectionTo = async (nodeId: number) => connected(await client.connectToBrokers([nodeId]), nodeId);
 
@@ -204,11 +206,4 @@ function partitionsOf(records: readonly OutputRecord[]): { name: string; partiti
   const topics = new Map<string, Set<number>>();
   for (const { topic, partition } of records) topics.set(topic, (topics.get(topic) ?? new Set<number>()).add(partition));
   return Array.from(topics, ([name, partitions]) => ({ name, partitions: [...partitions] }));
-}
-
-/** Waits for all before it tells of the first that failed: nothing is in flight any more when it is repeated. */
-async function allDone(all: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(all);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason instanceof Error ? failed.reason : new Error(String(failed.reason));
 }

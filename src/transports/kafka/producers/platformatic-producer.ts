@@ -8,6 +8,7 @@ import type { OutputRecord } from '../../../core/records.ts';
 import { asKafkaError, callOn, type KafkaCall } from '../kafka-errors.ts';
 import type { KafkaOptions } from '../kafka-options.ts';
 import { recordSends } from '../record-batches.ts';
+import { sendByPartition } from './by-partition.ts';
 import { guardCalls } from './guarded-calls.ts';
 import { producerClient, type ProducerClient } from './platformatic-client.ts';
 import type { GroupOffset, PlainProducer, Producers, TransactionalProducer } from './producer-port.ts';
@@ -54,7 +55,10 @@ async function produceAll(
   records: readonly OutputRecord[],
   as?: Parameters<ProducerClient['produce']>[1],
 ): Promise<void> {
-  for (const part of recordSends(records, limits.bytesMax)) await told(callOn('produce to', part), () => client.produce(part, as));
+  for (const part of recordSends(records, limits.bytesMax)) {
+    const produce = () => (as === undefined ? sendByPartition(part, (ofPartition) => client.produce(ofPartition)) : client.produce(part, as));
+    await told(callOn('produce to', part), produce);
+  }
 }
 
 async function told(call: KafkaCall, work: () => Promise<void>): Promise<void> {

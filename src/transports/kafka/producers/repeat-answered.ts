@@ -1,6 +1,6 @@
 /**
- * Repeating what the broker has answered with "not yet" is safe: nothing was done. What was not answered is never repeated here (SEMANTICS.md,
- * rule 24).
+ * Repeating what the broker has answered with "not yet" is safe: nothing was done. Of a Produce request that is true of each partition by itself:
+ * it is for one partition, or has sequence numbers. What was not answered is never repeated here (SEMANTICS.md, rule 24).
  */
 import type { Clock } from '../../../core/clock.ts';
 import { protocolCodeOf } from '../kafka-errors.ts';
