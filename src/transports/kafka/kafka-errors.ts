@@ -47,7 +47,12 @@ export function asKafkaError(thrown: unknown, call: KafkaCall): Error {
 
 function isDriverError(error: unknown): error is DriverError {
   if (!(error instanceof Error)) return false;
-  return error.name.startsWith('KafkaJS') || ('code' in error && typeof error.code === 'string' && error.code.startsWith('PLT_KFK_'));
+  return isUnconnected(error) || error.name.startsWith('KafkaJS') || ('code' in error && typeof error.code === 'string' && error.code.startsWith('PLT_KFK_'));
+}
+
+/** kafkajs says it with an error of no name of its own, of a broker that it was about to ask when the connection broke. */
+function isUnconnected({ name, message }: Error): boolean {
+  return name === 'Error' && message === 'Broker not connected';
 }
 
 const nestingMax = 8;
@@ -111,7 +116,7 @@ const brokenHandshake = /failed: (closed connection|connection closed by the ser
 const connectionErrors = new Set(['KafkaJSConnectionError', 'KafkaJSConnectionClosedError', 'KafkaJSNoBrokerAvailableError', 'KafkaJSBrokerNotFound']);
 
 function isConnection(error: DriverError): boolean {
-  if (connectionErrors.has(error.name)) return true;
+  if (isUnconnected(error) || connectionErrors.has(error.name)) return true;
   // platformatic gives time-outs the code of its network errors; of a connection that was never made it says so only in words.
   return error.code === 'PLT_KFK_NETWORK' && (error.constructor.name !== 'TimeoutError' || error.message.startsWith('Connection '));
 }

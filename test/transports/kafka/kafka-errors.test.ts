@@ -90,6 +90,7 @@ describe('what did not come to an answer', () => {
   test.each([
     ['a refused connection', ofKafkajsNamed('KafkaJSConnectionError', 'Connection error', { code: 'ECONNREFUSED' }), 'LS_KAFKA_UNREACHABLE'],
     ['a refused connection', new MultipleErrors('Cannot connect to any broker.', [new NetworkError('Connection failed.', { cause: refused })]), 'LS_KAFKA_UNREACHABLE'],
+    ['a connection that broke before it was used', new Error('Broker not connected'), 'LS_KAFKA_UNREACHABLE'],
     ['a connection that broke', ofKafkajsNamed('KafkaJSConnectionClosedError', 'Closed connection'), 'LS_KAFKA_UNREACHABLE'],
     ['a connection that was never made', new TimeoutError('Connection to h:1 timed out.', { canRetry: true }), 'LS_KAFKA_UNREACHABLE'],
     ['a request without an answer', ofKafkajsNamed('KafkaJSRequestTimeoutError', 'Request timed out'), 'LS_KAFKA_REQUEST'],
