@@ -9,6 +9,8 @@ import { behind, requestTimeoutMs, sessionTimeoutMs, type Installation } from '.
 
 export type FaultCounts = { readonly kills: number; readonly zombies: number; readonly brokerKills: number; readonly leaves: number };
 
+type Fault = keyof FaultCounts;
+
 /** By what was struck. */
 export type Census = Map<string, number>;
 
@@ -35,12 +37,18 @@ export function told(census: Census): string {
 }
 
 type Strike = { readonly installation: Installation; readonly random: Random; readonly census: Census; readonly delivery: Delivery };
-type Fault = keyof FaultCounts;
 
 const workingMsMax = 40_000;
 const settleMsMax = 30_000;
 
-export async function strikeAll(strike: Strike, counts: FaultCounts): Promise<void> {
+/** What was struck so often at least; the test has failed where it was not. */
+export type Least = Readonly<Record<string, number>>;
+
+/** Faults beyond those that were asked for, where chance left something out. */
+const extraFaultsMax = 12;
+
+/** In an order by chance, and then more until the least is reached. */
+export async function strikeAll(strike: Strike, counts: FaultCounts, least: Least): Promise<void> {
   const { installation, random, census } = strike;
   const faults = shuffled((Object.keys(counts) as Fault[]).flatMap((fault) => Array.from({ length: counts[fault] }, () => fault)), random);
   const stopDisturbing = disturbRequests(strike);
@@ -51,11 +59,31 @@ export async function strikeAll(strike: Strike, counts: FaultCounts): Promise<vo
       if (index % 10 === 9) console.log(`${strike.delivery}, ${index + 1} of ${faults.length} faults: ${told(census)}`);
       await delay(random() * 1_000);
     }
+    for (let extra = 0; extra < extraFaultsMax; extra += 1) {
+      const lacking = Object.entries(least).find(([what, times]) => (census.get(what) ?? 0) < times);
+      if (lacking === undefined) break;
+      await startAgain(strike);
+      await strikeOnce(strike, faultFor(lacking[0]));
+    }
   } finally {
     await stopDisturbing();
   }
   await startAgain(strike);
   count(census, struck.restarts, installation.instances.reduce((sum, instance) => sum + instance.endedByItself(), 0));
+}
+
+function faultFor(what: string): Fault {
+  switch (what) {
+    case struck.zombies:
+    case struck.zombiesInFlight:
+      return 'zombies';
+    case struck.brokerKills:
+      return 'brokerKills';
+    case struck.leaves:
+      return 'leaves';
+    default:
+      return 'kills';
+  }
 }
 
 /** As a supervisor does; throws where one ended as it must not. */

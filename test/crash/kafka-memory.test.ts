@@ -13,12 +13,15 @@ import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
 import { openSilently, prepareWith, repository } from './crash-harness.ts';
 import { createInstance, type Instance } from './kafka-instance.ts';
 
-const recordCount = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 2_000_000 : 200_000;
+/** The first half is for heaps and buffers to grow to what they need, which they have after about 150,000; the second is measured. */
+const recordCount = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 4_000_000 : 400_000;
 const partitionCount = 4;
 /** Shared by the partitions of all that EXTRACT reads, most of which have no records here. */
 const inFlightBytesMax = 1024 * 1024;
 /** As `recordBytes` counts them, about 700 for each record: some sixty records of a partition. */
 const backlogBytesMax = (inFlightBytesMax / (inputTopics.length * partitionCount)) * partitionCount;
+/** The room bounds what is read; the results of what is held count, too, and come on top of it. */
+const tolerance = 1.5;
 const publishedTogether = 2_000;
 const sampleMs = 500;
 const timeoutMs = recordCount / 1_000 * 1_500;
@@ -42,7 +45,7 @@ type Sample = { readonly handled: number; readonly residentBytes: number };
 
 describeWith({ ...(await kafkaNeeds()), 'the resident set of a process as Linux tells it': process.platform === 'linux' }, 'a backlog over Kafka', () => {
   test(
-    `memory is flat over ${recordCount} records, and no more bytes are held than allowed`,
+    `memory is flat over ${recordCount / 2} records, and no more bytes are held than allowed`,
     async () => {
       const directory = await mkdtemp(join(tmpdir(), 'labelstream-memory-'));
       const broker = await startKafka();
@@ -53,6 +56,7 @@ describeWith({ ...(await kafkaNeeds()), 'the resident set of a process as Linux 
         try {
           await access.transport.createTopics(allTopics.map((topic) => ({ topic, partitionCount })));
           await publishBacklog(access);
+          const startedMs = performance.now();
           instance.start(harness.configurationFile);
           expect(await instance.working(60_000), instance.output()).toBe(true);
           const { samples, heldBytesMost } = await watch(instance, access);
@@ -60,14 +64,14 @@ describeWith({ ...(await kafkaNeeds()), 'the resident set of a process as Linux 
           const slope = relativeSlope(secondHalf);
           const mean = secondHalf.reduce((sum, { residentBytes }) => sum + residentBytes, 0) / secondHalf.length;
           console.log(
-            `memory: ${recordCount} records, ${secondHalf.length} samples of the second half, ${Math.round(mean / 2 ** 20)} MB resident, ` +
+            `memory: ${recordCount} records, ${secondHalf.length} samples of the second half (${Math.round((performance.now() - startedMs) / 1000)} s in all), ${Math.round(mean / 2 ** 20)} MB resident, ` +
               `${(slope * 100).toFixed(2)} % per 100,000 records; at most ${Math.round(heldBytesMost / 1024)} of ${Math.round(backlogBytesMax / 1024)} KiB held`,
           );
           expect(secondHalf.length).toBeGreaterThan(10);
           expect(slope).toBeLessThan(slopeMax);
           // Nearly all that is allowed was used: the model held the reading back, not the other way round.
           expect(heldBytesMost).toBeGreaterThan(backlogBytesMax / 2);
-          expect(heldBytesMost).toBeLessThanOrEqual(backlogBytesMax);
+          expect(heldBytesMost).toBeLessThanOrEqual(backlogBytesMax * tolerance);
           await instance.leave();
         } finally {
           await access.close();
@@ -106,7 +110,7 @@ async function watch(instance: Instance, { transport }: Access): Promise<{ reado
     // Sequences of what was published without transactions count its records.
     handled = (await Promise.all(places)).reduce((sum, checkpoint) => sum + (checkpoint === undefined ? 0 : Number(checkpoint.sequence) + 1), 0);
     samples.push({ handled, residentBytes: await residentBytesOf(instance.pid()) });
-    if (samples.length % 8 === 0) heldBytesMost = Math.max(heldBytesMost, (await instance.metric('labelstream_in_flight_bytes', 'stage="extract"')) ?? 0);
+    if (samples.length % 8 === 0) heldBytesMost = Math.max(heldBytesMost, (await instance.metric('labelstream_in_flight_bytes', `topic="${topics.record}"`)) ?? 0);
     await delay(sampleMs);
   }
   return { samples, heldBytesMost };
