@@ -10,7 +10,9 @@
  * still fence the new owner, by opening its producer; that one is told by a heartbeat that it is the owner all the same, and opens its own again.
  *
  * An offset that is committed is moved on over what nobody sees (markers, aborted records): else other tools would show that as lag, and a group
- * would have lost its position once retention took nothing but that. Where it comes later than the last delivery, a loop follows it.
+ * would have lost its position once retention took nothing but that. Where it comes later than the last delivery, a loop follows it, in the way
+ * that deliveries go: a commit that was not answered may still arrive, when others were made since. In a transaction it is fenced then; outside
+ * it sets the group back, which at-least-once may do, and which this member mends where it sees it.
  */
 import type { Clock } from '../../core/clock.ts';
 import { kafkaError } from '../../core/errors/kafka.ts';
@@ -137,8 +139,8 @@ function overlap(call: string, { topic, partition }: TopicPartition): Error {
 type Sender = {
   readonly committed: () => Promise<Checkpoint | undefined>;
   readonly deliver: (outputs: readonly OutputRecord[], checkpoint: Checkpoint) => Promise<void>;
-  /** The same checkpoint at another position, committed beside the deliveries. */
-  readonly moved: (checkpoint: Checkpoint) => void;
+  /** Commits the checkpoint that stands at a position further on. Beside no delivery. */
+  readonly move: (checkpoint: Checkpoint) => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -166,23 +168,23 @@ type Standing = {
   readonly following: () => Promise<void>;
 };
 
-type StandingOptions = Pick<OwnedPartitionOptions, 'location' | 'owner' | 'clock'> & Pick<PartitionReader, 'pastHidden'> & {
+type StandingOptions = Pick<OwnedPartitionOptions, 'owner' | 'clock'> & Pick<PartitionReader, 'pastHidden'> & {
   readonly sender: Sender;
   readonly requireOwned: () => void;
 };
 
-function createStanding({ location, owner, clock, sender, requireOwned, pastHidden }: StandingOptions): Standing {
+function createStanding({ owner, clock, sender, requireOwned, pastHidden }: StandingOptions): Standing {
   let stands: Checkpoint | undefined;
   let following = Promise.resolve();
+  let delivering = false;
 
   const furthest = (checkpoint: Checkpoint): Checkpoint => ({ ...checkpoint, position: positionOf(pastHidden(offsetAt(checkpoint.position))) });
-  /** Beside no delivery: that commits its own. Whether it succeeds matters to nobody, the two places being as good. */
+  /** Beside no delivery: that commits its own. Whether it succeeds matters to nobody: it is tried again. */
   const followOnce = async (from: Checkpoint): Promise<void> => {
     const to = furthest(from);
     if (to.position === from.position) return;
-    await owner.commit(location, offsetAt(to.position), checkpointMetadata(to));
+    await sender.move(to);
     stands = to;
-    sender.moved(to);
   };
   return {
     settle: async () => {
@@ -191,20 +193,24 @@ function createStanding({ location, owner, clock, sender, requireOwned, pastHidd
       return stands;
     },
     deliver: async (outputs, checkpoint) => {
-      stands = undefined;
-      await following;
-      // What that committed is about to be history.
-      stands = undefined;
-      requireOwned();
-      const to = furthest(checkpoint);
-      await sender.deliver(outputs, to);
-      stands = to;
+      delivering = true;
+      try {
+        await following;
+        // What stood, or was committed by that, is about to be history.
+        stands = undefined;
+        requireOwned();
+        const to = furthest(checkpoint);
+        await sender.deliver(outputs, to);
+        stands = to;
+      } finally {
+        delivering = false;
+      }
     },
     follow: async (signal) => {
       for (;;) {
         await clock.sleep(followMs, signal);
         if (signal.aborted) return;
-        if (stands === undefined || !owner.isAlive()) continue;
+        if (stands === undefined || delivering || !owner.isAlive()) continue;
         following = followOnce(stands).catch(() => undefined);
         await following;
       }
@@ -214,14 +220,27 @@ function createStanding({ location, owner, clock, sender, requireOwned, pastHidd
 }
 
 function createSender({ location, owner, send, readCommitted }: OwnedPartitionOptions, requireOwned: () => void): Sender {
+  /** The furthest that the broker is known to have had for this member, which alone commits for the group here. */
+  let known: Checkpoint | undefined;
+
+  const commit = async (checkpoint: Checkpoint): Promise<void> => {
+    requireOwned();
+    await owner.commit(location, offsetAt(checkpoint.position), checkpointMetadata(checkpoint));
+    known = checkpoint;
+  };
   return {
-    committed: () => readCommitted(owner.group, location),
+    committed: async () => {
+      const read = await readCommitted(owner.group, location);
+      // Set back by a commit that was given up and arrived after later ones.
+      if (read !== undefined && known !== undefined && isBefore(read, known)) await commit(known);
+      else known = read;
+      return known;
+    },
     deliver: async (outputs, checkpoint) => {
       if (outputs.length > 0) await send(outputs);
-      requireOwned();
-      await owner.commit(location, offsetAt(checkpoint.position), checkpointMetadata(checkpoint));
+      await commit(checkpoint);
     },
-    moved: () => undefined,
+    move: commit,
     close: () => Promise.resolve(),
   };
 }
@@ -272,6 +291,20 @@ function createTransactor({ location, owner, producers, readCommitted }: OwnedPa
     );
   };
 
+  const transact = async (current: Settled, outputs: readonly OutputRecord[], checkpoint: Checkpoint): Promise<void> => {
+    requireOwned();
+    const offset = { group, topic, partition, offset: offsetAt(checkpoint.position), metadata: checkpointMetadata(checkpoint) };
+    try {
+      await current.producer.transact(outputs, offset);
+    } catch (error) {
+      // The next one fences what of this may still arrive.
+      settled = undefined;
+      await closeQuietly(current.producer);
+      return explainFencing(error);
+    }
+    current.stands = { checkpoint };
+  };
+
   return {
     committed: async () => (await settledOnce()).stands.checkpoint,
     deliver: async (outputs, checkpoint) => {
@@ -279,20 +312,9 @@ function createTransactor({ location, owner, producers, readCommitted }: OwnedPa
       const current = await settledOnce();
       // What was in doubt has happened: to send it again would double it.
       if (!wasSettled && isSame(current.stands.checkpoint, checkpoint)) return;
-      requireOwned();
-      const offset = { group, topic, partition, offset: offsetAt(checkpoint.position), metadata: checkpointMetadata(checkpoint) };
-      try {
-        await current.producer.transact(outputs, offset);
-      } catch (error) {
-        settled = undefined;
-        await closeQuietly(current.producer);
-        return explainFencing(error);
-      }
-      current.stands = { checkpoint };
+      await transact(current, outputs, checkpoint);
     },
-    moved: (checkpoint) => {
-      if (settled !== undefined) settled.stands = { checkpoint };
-    },
+    move: async (checkpoint) => transact(await settledOnce(), [], checkpoint),
     close: async () => {
       if (closed) return;
       closed = true;
@@ -306,6 +328,10 @@ function createTransactor({ location, owner, producers, readCommitted }: OwnedPa
 /** What it held is settled by whoever opens the next one. */
 async function closeQuietly(producer: TransactionalProducer): Promise<void> {
   await producer.close().catch(() => undefined);
+}
+
+function isBefore(left: Checkpoint, right: Checkpoint): boolean {
+  return left.sequence < right.sequence || (left.sequence === right.sequence && left.outputsSent < right.outputsSent);
 }
 
 /** Several positions are as good, so they are not compared. */

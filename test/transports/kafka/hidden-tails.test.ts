@@ -1,7 +1,9 @@
 /** What nobody sees behind the last record handled, on a real broker: no lag to other tools, and nothing lost when retention takes it. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { AssignedPartition, Checkpoint, Delivery } from '../../../src/pipeline/transport.ts';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
+import { apiKeys, startProxy, type KafkaProxy } from '../../brokers/kafka-proxy.ts';
 import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
 import { code, kafkaOptions, member, never, outside, resume, roomy, until, type Member, type Outside } from './group-fixture.ts';
 
@@ -9,10 +11,12 @@ const deliveries = ['at-least-once', 'exactly-once'] as const;
 
 describeWith(await kafkaNeeds(), 'behind the last record that a group handled', () => {
   let broker: KafkaBroker;
+  let proxy: KafkaProxy;
   let operator: Outside;
   const closing: (() => Promise<void>)[] = [];
   beforeAll(async () => {
     broker = await startKafka();
+    proxy = await startProxy(broker.proxyPorts);
     operator = await outside(broker.brokers);
   });
   afterEach(async () => {
@@ -20,11 +24,16 @@ describeWith(await kafkaNeeds(), 'behind the last record that a group handled', 
   });
   afterAll(async () => {
     await operator.close();
+    await proxy.close();
     await broker.close();
   });
 
-  const join = async (topic: string, delivery: Delivery): Promise<{ readonly one: Member; readonly partition: AssignedPartition }> => {
-    const one = member(kafkaOptions(broker.brokers), { group: `g-${topic}`, topics: [topic], delivery });
+  const join = async (
+    topic: string,
+    delivery: Delivery,
+    options = kafkaOptions(broker.brokers),
+  ): Promise<{ readonly one: Member; readonly partition: AssignedPartition }> => {
+    const one = member(options, { group: `g-${topic}`, topics: [topic], delivery });
     closing.push(one.close);
     await one.membership.joined;
     const [partition] = one.held();
@@ -93,5 +102,28 @@ describeWith(await kafkaNeeds(), 'behind the last record that a group handled', 
     await operator.admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '-1' }] });
     const second = await join(topic, delivery);
     expect(await code(second.partition.poll(roomy, never))).toBe('LS_TRANSPORT_POSITION_LOST');
+  });
+
+  test('exactly-once: a commit of it that is held up does not set the group back', async () => {
+    const topic = await operator.topic();
+    await transaction(topic, ['0', '1'], 'commit');
+    const { one, partition } = await join(topic, 'exactly-once', kafkaOptions(proxy.brokers, { requestTimeoutMs: 700 }));
+    await handle(partition);
+    const held = [apiKeys.offsetCommit, apiKeys.txnOffsetCommit].map((kind) => proxy.on(kind, { action: 'delay', times: 1 }));
+    const next = partition.poll(roomy, never);
+    await transaction(topic, ['never seen'], 'abort');
+    await Promise.race(held.map((rule) => rule.reached(1)));
+    await operator.produce(topic, ['after']);
+    const { sequence, nextPosition } = (await next)[0]!;
+    const checkpoint = { position: nextPosition, sequence, outputsSent: 0 };
+    await until(async () => (await code(partition.deliver([], checkpoint))) === 'resolved');
+    expect(await lag(topic)).toBe(0);
+    for (const rule of held) rule.remove();
+    // Behind what was held up.
+    await partition.bounds();
+    await delay(200);
+    expect(await lag(topic)).toBe(0);
+    await one.membership.close();
+    expect(await (await join(topic, 'exactly-once')).partition.committed()).toEqual(checkpoint);
   });
 });

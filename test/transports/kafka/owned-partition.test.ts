@@ -306,13 +306,13 @@ test.each(['at-least-once', 'exactly-once'] as const)('%s: an offset is committe
   world.hidden = [5n, 9n];
   await later(world);
   await later(world);
-  expect(world.calls.slice(before)).toEqual(['commit 9 1:4:0']);
+  expect(world.calls.slice(before)).toEqual([delivery === 'exactly-once' ? 'transact  9' : 'commit 9 1:4:0']);
   if (delivery === 'exactly-once') expect(await owned.assigned.committed()).toEqual({ position: '9', sequence: 4n, outputsSent: 0 });
   owned.revoke();
   world.hidden = [5n, 11n];
   await later(world);
   await owned.settled();
-  expect(world.calls).not.toContain('commit 11 1:4:0');
+  expect(world.calls.filter((call) => call.includes(' 11'))).toEqual([]);
 });
 
 test('exactly once: where the group stands is not committed while a transaction is in doubt, nor beside one', async () => {
@@ -324,25 +324,53 @@ test('exactly once: where the group stands is not committed while a transaction 
   world.hidden = [4n, 9n];
   expect(await code(owned.assigned.deliver([output('out', 'a')], { ...at(5n), position: '10' }))).toBe('LS_KAFKA_UNREACHABLE');
   await later(world);
-  expect(world.calls.filter((call) => call.startsWith('commit'))).toEqual([]);
+  expect(world.calls.filter((call) => call.startsWith('transact'))).toEqual(['transact  4', 'transact a 10']);
 
   const beside = setUp('exactly-once');
   await beside.owned.assigned.committed();
   beside.owned.assigned.seek('2');
   await beside.owned.assigned.deliver([], at(4n));
   const gate = Promise.withResolvers<undefined>();
-  beside.world.gates.set('commit', gate.promise);
+  beside.world.gates.set('transact', gate.promise);
   beside.world.hidden = [4n, 6n];
   await later(beside.world);
-  beside.world.fail.set('transact', [unreachable()]);
-  const delivering = code(beside.owned.assigned.deliver([output('out', 'a')], at(7n)));
+  const delivering = beside.owned.assigned.deliver([output('out', 'a')], at(7n));
   await nextTurn();
   expect(beside.world.calls.at(-1)).toBe('check');
-  gate.resolve(undefined);
-  expect(await delivering).toBe('LS_KAFKA_UNREACHABLE');
   beside.world.hidden = [4n, 9n];
   await later(beside.world);
-  expect(beside.world.calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 6 1:3:0']);
+  gate.resolve(undefined);
+  await delivering;
+  expect(beside.world.calls.filter((call) => call.startsWith('transact'))).toEqual(['transact  4', 'transact  6', 'transact a 9']);
+});
+
+test('exactly once: an idle commit in doubt is fenced before anything else is committed', async () => {
+  const { world, owned } = setUp('exactly-once');
+  await owned.assigned.committed();
+  owned.assigned.seek('2');
+  await owned.assigned.deliver([], at(4n));
+  world.hidden = [4n, 6n];
+  world.fail.set('transact', [unreachable()]);
+  await later(world);
+  const before = world.calls.length;
+  expect(world.calls.slice(-2)).toEqual(['transact  6', 'close']);
+  await owned.assigned.deliver([output('out', 'a')], at(7n));
+  expect(world.calls.slice(before)).toEqual(['check', 'confirm', 'open g-in-3', 'readCommitted', 'transact a 7']);
+  expect(world.calls.filter((call) => call.startsWith('commit'))).toEqual([]);
+});
+
+test('at least once: a commit that arrives late, and sets the group back, is made good when it is seen', async () => {
+  const { world, owned } = setUp('at-least-once');
+  await owned.assigned.committed();
+  await owned.assigned.deliver([], at(4n));
+  world.fail.set('commit', [unreachable()]);
+  expect(await code(owned.assigned.deliver([], at(5n)))).toBe('LS_KAFKA_UNREACHABLE');
+  await owned.assigned.deliver([], at(5n));
+  await owned.assigned.deliver([], at(6n));
+  world.committed = at(5n);
+  expect(await owned.assigned.committed()).toEqual(at(6n));
+  expect(world.calls.slice(-2)).toEqual(['readCommitted', 'commit 6 1:5:0']);
+  expect(world.committed).toEqual(at(6n));
 });
 
 test('exactly once: a transaction in doubt that happened is known again, though its offset stands behind what nobody sees', async () => {
