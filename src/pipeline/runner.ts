@@ -15,7 +15,7 @@ import { silentObserver, type RunnerObserver } from './observe.ts';
 import { isRevocation, toError, type PartitionContext, type PartitionRun } from './partition-run.ts';
 import type { FoldStage, Stage } from './stage.ts';
 import { isRetryable } from './retry.ts';
-import { resolveStarts, type StartAt } from './start-position.ts';
+import { carryingFirstStart, resolveStarts, type StartAt } from './start-position.ts';
 import type { StateStore } from './state-store.ts';
 import type { AssignedPartition, Checkpoint, Delivery, ReadBudget, Transport } from './transport.ts';
 
@@ -149,7 +149,7 @@ function begin(run: StageRun, active: ActivePartition, start: Checkpoint): void 
   noteCheckpoint(run, partition, start);
   run.observer.assigned(partition, start);
   const context: PartitionContext = {
-    ...contextOf(run, partition),
+    ...contextOf(run, carryingFirstStart(partition, start)),
     start,
     limits: run.limits,
     observer: run.observer,

@@ -1,6 +1,11 @@
 /**
  * Where reading begins (SEMANTICS.md, rule 23). No driver is left to choose: where a group never stood, the position is resolved here and
  * committed before the first record is read, so that a restart before the first delivery begins at the same place.
+ *
+ * With `startAt: latest` a partition without a position is either one of the group's first start, which begins at its end, or was added later
+ * and begins at its beginning: the group was promised everything since its first start. Which of the two is told by the topic's partition count
+ * at the first start. It goes out with that start's first commit and with every later one, so that members which start at once, and one that
+ * comes after a start which was cut short, answer alike.
  */
 import { deliverUntilSettled, patiently, type DeliveryContext } from './delivery.ts';
 import type { AssignedPartition, Checkpoint, Transport } from './transport.ts';
@@ -16,6 +21,10 @@ export type StartOptions = {
   readonly signalOf: (partition: AssignedPartition) => AbortSignal;
 };
 
+type Standing = Checkpoint | 'nowhere' | undefined;
+/** How many partitions the topic had when the group first started there; undefined where its positions do not say. */
+type FirstStart = { readonly partitionCount: number | undefined };
+
 /** Element i is where partition i begins, committed; undefined where its signal aborted first. */
 export async function resolveStarts(
   partitions: readonly AssignedPartition[],
@@ -23,41 +32,71 @@ export async function resolveStarts(
 ): Promise<readonly (Checkpoint | undefined)[]> {
   // All are read before any is written: a group is new to a topic if it stands nowhere in it.
   const standing = await Promise.all(partitions.map((partition) => readCommitted(partition, options)));
-  const isNew = await Promise.all(
-    partitions.map(async (partition, index) => {
-      if (standing[index] !== 'nowhere' || options.startAt(partition) === 'earliest') return false;
-      return patiently(options.contextOf(partition), options.signalOf(partition), () => isNewToTopic(partition, options));
-    }),
-  );
+  const firstStartOf = firstStarts(partitions, standing, options);
   return Promise.all(
     partitions.map(async (partition, index) => {
       const checkpoint = standing[index];
       if (checkpoint !== 'nowhere') return checkpoint;
-      // A partition that was added later begins at its beginning: the group was promised everything since its first start.
-      return commitStart(partition, isNew[index] === true ? 'end' : 'start', options);
+      if (options.startAt(partition) === 'earliest') return commitStart(partition, 'start', undefined, options);
+      const first = await patiently(options.contextOf(partition), options.signalOf(partition), () => firstStartOf(partition.topic));
+      if (first === undefined) return undefined;
+      const isOfFirstStart = first.partitionCount !== undefined && partition.partition < first.partitionCount;
+      return commitStart(partition, isOfFirstStart ? 'end' : 'start', first.partitionCount, options);
     }),
   );
 }
 
-async function readCommitted(partition: AssignedPartition, options: StartOptions): Promise<Checkpoint | 'nowhere' | undefined> {
+/** The carried count stays with a partition's position: whoever comes later may find no other. */
+export function carryingFirstStart(partition: AssignedPartition, { firstStartPartitions }: Checkpoint): AssignedPartition {
+  if (firstStartPartitions === undefined) return partition;
+  return { ...partition, deliver: (outputs, checkpoint) => partition.deliver(outputs, { ...checkpoint, firstStartPartitions }) };
+}
+
+async function readCommitted(partition: AssignedPartition, options: StartOptions): Promise<Standing> {
   return patiently(options.contextOf(partition), options.signalOf(partition), async () => (await partition.committed()) ?? 'nowhere');
 }
 
-async function isNewToTopic({ topic }: AssignedPartition, { transport, group }: StartOptions): Promise<boolean> {
-  const { partitionCount } = await transport.describeTopic(topic);
-  for (let partition = 0; partition < partitionCount; partition += 1) {
-    if ((await transport.committed(group, { topic, partition })) !== undefined) return false;
-  }
-  return true;
+/** Asks once per topic, whichever of its partitions wait for the answer; after a failure once more. */
+function firstStarts(partitions: readonly AssignedPartition[], standing: readonly Standing[], options: StartOptions): (topic: string) => Promise<FirstStart> {
+  const asked = new Map<string, Promise<FirstStart>>();
+  return (topic) => {
+    const known = asked.get(topic);
+    if (known !== undefined) return known;
+    const own = new Map(partitions.flatMap((each, index) => (each.topic === topic ? [[each.partition, standing[index]] as const] : [])));
+    const asking = firstStart(topic, own, options);
+    asked.set(topic, asking);
+    asking.catch(() => asked.delete(topic));
+    return asking;
+  };
 }
 
-async function commitStart(partition: AssignedPartition, side: 'start' | 'end', options: StartOptions): Promise<Checkpoint | undefined> {
+async function firstStart(topic: string, own: ReadonlyMap<number, Standing>, { transport, group }: StartOptions): Promise<FirstStart> {
+  const { partitionCount } = await transport.describeTopic(topic);
+  let isNew = true;
+  const numbers = Array.from({ length: partitionCount }, (_, partition) => partition);
+  // Those that are known cost no request.
+  for (const partition of numbers.sort((left, right) => Number(own.has(right)) - Number(own.has(left)))) {
+    const known = own.get(partition);
+    const checkpoint = known === 'nowhere' ? undefined : (known ?? (await transport.committed(group, { topic, partition })));
+    if (checkpoint?.firstStartPartitions !== undefined) return { partitionCount: checkpoint.firstStartPartitions };
+    if (checkpoint !== undefined) isNew = false;
+  }
+  return { partitionCount: isNew ? partitionCount : undefined };
+}
+
+async function commitStart(
+  partition: AssignedPartition,
+  side: 'start' | 'end',
+  firstStartPartitions: number | undefined,
+  options: StartOptions,
+): Promise<Checkpoint | undefined> {
   const context = options.contextOf(partition);
   const signal = options.signalOf(partition);
   const bounds = await patiently(context, signal, () => partition.bounds());
   if (bounds === undefined) return undefined;
   const { position, sequence } = bounds[side];
-  const checkpoint: Checkpoint = { position, sequence: sequence - 1n, outputsSent: 0 };
+  const carried = firstStartPartitions === undefined ? {} : { firstStartPartitions };
+  const checkpoint: Checkpoint = { position, sequence: sequence - 1n, outputsSent: 0, ...carried };
   const settled = await deliverUntilSettled(context, { outputs: [], checkpoint, previous: undefined }, signal);
   return settled ? checkpoint : undefined;
 }

@@ -39,6 +39,8 @@ export type Checkpoint = {
   readonly position: Position;
   readonly sequence: bigint;
   readonly outputsSent: number;
+  /** How many partitions the topic had when the group first started there, at the ends; every later checkpoint of the partition carries it on. */
+  readonly firstStartPartitions?: number;
 };
 
 export type GroupPlace = TopicPartition & { readonly checkpoint: Checkpoint };
@@ -146,12 +148,12 @@ export type Transport = {
   readonly claim: (topic: string) => Promise<TopicClaim>;
   /** The group's checkpoint of a partition, for lag and tests. */
   readonly committed: (group: string, topicPartition: TopicPartition) => Promise<Checkpoint | undefined>;
-  /** Resolves when `assigned` was called for the first time and is over, or when the member was told that there is no partition for it. */
   /**
    * Sets where a group stands, for operators: to accept a gap that retention left, or to have records handled again. Needs no member; rejects
    * with LS_TRANSPORT_GROUP_ACTIVE while the group has one that this transport knows of (on the embedded log: in this process).
    */
   readonly resetGroup: (group: string, places: readonly GroupPlace[]) => Promise<void>;
+  /** Resolves when `assigned` was called for the first time and is over, or when the member was told that there is no partition for it. */
   readonly subscribe: (options: SubscribeOptions) => Promise<Subscription>;
   readonly close: () => Promise<void>;
 };

@@ -43,7 +43,7 @@ export function describeDelivery(current: () => TransportHarness): void {
       await partition.deliver(outputs('out', 0, 0, 1), untouched);
       expect(await partition.committed()).toEqual(untouched);
       const [first] = await partition.poll(roomy, never);
-      const handled = { position: first!.nextPosition, sequence: first!.sequence, outputsSent: 2 };
+      const handled = { position: first!.nextPosition, sequence: first!.sequence, outputsSent: 2, firstStartPartitions: 3 };
       await partition.deliver([], handled);
       expect(await partition.committed()).toEqual(handled);
     });

@@ -17,6 +17,7 @@ type AppliedDelivery = TopicPartition & {
 };
 
 export type MemoryBroker = {
+  /** Also gives a topic that is there more partitions. */
   readonly createTopic: (topic: string, partitionCount: number) => void;
   readonly append: (records: readonly OutputRecord[]) => void;
   readonly records: (topicPartition: TopicPartition) => readonly ConsumedRecord[];
@@ -130,7 +131,7 @@ export function createMemoryBroker(options: {
     createTopic: (topic, partitionCount) => {
       partitionCounts.set(topic, partitionCount);
       for (const topicPartition of partitions(topic)) {
-        stored.set(keyOf(topicPartition), { incarnation: `life-of-${topic}`, records: [], start: 0, nextSequence: 0n });
+        if (!stored.has(keyOf(topicPartition))) stored.set(keyOf(topicPartition), { incarnation: `life-of-${topic}`, records: [], start: 0, nextSequence: 0n });
       }
     },
     append,

@@ -94,11 +94,12 @@ describe('the runner', () => {
   });
 
   it('begins a partition that was added later at its beginning', async () => {
-    const fixture = createFixture({ in: 2, out: 1 });
+    const fixture = createFixture({ in: 1, out: 1 });
     publish(fixture, 5, 0);
-    publish(fixture, 5, 1);
     const client = fixture.broker.connect({ assigned: [input] });
     const runner = await fixture.start(client.transport, echo, { startAt: 'latest' });
+    fixture.broker.createTopic('in', 2);
+    publish(fixture, 5, 1);
     await fixture.clock.drive(client.assign([{ topic: 'in', partition: 1 }]));
     await fixture.drain(runner, ['in']);
     expect(outTexts(fixture)).toEqual(undisturbed(fixture).slice(5));

@@ -7,7 +7,7 @@ import type { Position } from '../../core/records.ts';
 import type { Bound, Checkpoint } from '../../pipeline/transport.ts';
 
 const positionPattern = /^(?:0|[1-9][0-9]{0,18})$/;
-const metadataPattern = /^1:(-?[0-9]{1,19}):([0-9]{1,15})$/;
+const metadataPattern = /^1:(-?[0-9]{1,19}):([0-9]{1,15})(?::([0-9]{1,6}))?$/;
 
 export function positionOf(nextOffset: bigint): Position {
   return nextOffset.toString();
@@ -25,14 +25,16 @@ export function boundOf(offset: bigint): Bound {
   return { position: positionOf(offset), sequence: offset };
 }
 
-/** Version 1: the sequence handled last, then how many outputs of the record after it are out. */
-export function checkpointMetadata(checkpoint: Checkpoint): string {
-  return `1:${checkpoint.sequence.toString()}:${String(checkpoint.outputsSent)}`;
+/** Version 1: the sequence handled last, how many outputs of the record after it are out, and, where it is known, `firstStartPartitions`. */
+export function checkpointMetadata({ sequence, outputsSent, firstStartPartitions }: Checkpoint): string {
+  const carried = firstStartPartitions === undefined ? '' : `:${String(firstStartPartitions)}`;
+  return `1:${sequence.toString()}:${String(outputsSent)}${carried}`;
 }
 
 /** An offset committed without our metadata was set by somebody's tool: everything before it counts as handled, nothing of what follows as sent. */
 export function checkpointOf(nextOffset: bigint, metadata: string): Checkpoint {
-  const [, sequence, outputsSent] = metadataPattern.exec(metadata) ?? [];
+  const [, sequence, outputsSent, firstStartPartitions] = metadataPattern.exec(metadata) ?? [];
   if (sequence === undefined || outputsSent === undefined) return { position: positionOf(nextOffset), sequence: nextOffset - 1n, outputsSent: 0 };
-  return { position: positionOf(nextOffset), sequence: BigInt(sequence), outputsSent: Number(outputsSent) };
+  const carried = firstStartPartitions === undefined ? {} : { firstStartPartitions: Number(firstStartPartitions) };
+  return { position: positionOf(nextOffset), sequence: BigInt(sequence), outputsSent: Number(outputsSent), ...carried };
 }

@@ -9,7 +9,7 @@ import type { Checkpoint } from '../../pipeline/transport.ts';
 import type { GroupCheckpoint } from './log-store.ts';
 
 const positionPattern = /^(?:0|[1-9][0-9]{0,18})$/;
-const metadataPattern = /^1:(-?[0-9]{1,19}):([0-9]{1,15})$/;
+const metadataPattern = /^1:(-?[0-9]{1,19}):([0-9]{1,15})(?::([0-9]{1,6}))?$/;
 
 export function positionOf(nextSequence: bigint): Position {
   return nextSequence.toString();
@@ -22,9 +22,10 @@ export function sequenceAt(position: Position): bigint {
   return BigInt(position);
 }
 
-/** Version 1: the sequence handled last, then how many outputs of the record after it are out. */
-function checkpointMetadata(checkpoint: Checkpoint): string {
-  return `1:${checkpoint.sequence.toString()}:${String(checkpoint.outputsSent)}`;
+/** Version 1: the sequence handled last, how many outputs of the record after it are out, and, where it is known, `firstStartPartitions`. */
+function checkpointMetadata({ sequence, outputsSent, firstStartPartitions }: Checkpoint): string {
+  const carried = firstStartPartitions === undefined ? '' : `:${String(firstStartPartitions)}`;
+  return `1:${sequence.toString()}:${String(outputsSent)}${carried}`;
 }
 
 export function storedCheckpoint(group: string, { topic, partition }: TopicPartition, checkpoint: Checkpoint): GroupCheckpoint {
@@ -32,7 +33,7 @@ export function storedCheckpoint(group: string, { topic, partition }: TopicParti
 }
 
 export function checkpointOf(stored: GroupCheckpoint): Checkpoint {
-  const [, sequence, outputsSent] = metadataPattern.exec(stored.metadata) ?? [];
+  const [, sequence, outputsSent, firstStartPartitions] = metadataPattern.exec(stored.metadata) ?? [];
   if (sequence === undefined || outputsSent === undefined) {
     throw logError(
       'LS_LOG_CHECKPOINT_INVALID',
@@ -40,5 +41,6 @@ export function checkpointOf(stored: GroupCheckpoint): Checkpoint {
       { group: stored.group, topic: stored.topic, partition: stored.partition },
     );
   }
-  return { position: positionOf(stored.nextSequence), sequence: BigInt(sequence), outputsSent: Number(outputsSent) };
+  const carried = firstStartPartitions === undefined ? {} : { firstStartPartitions: Number(firstStartPartitions) };
+  return { position: positionOf(stored.nextSequence), sequence: BigInt(sequence), outputsSent: Number(outputsSent), ...carried };
 }

@@ -10,7 +10,7 @@ test('a position is the next offset as text, and nothing else is one', () => {
 });
 
 test('a checkpoint comes back from offset and metadata', () => {
-  for (const checkpoint of [{ position: '0', sequence: -1n, outputsSent: 3 }, { position: '18', sequence: 12n, outputsSent: 0 }]) {
+  for (const checkpoint of [{ position: '0', sequence: -1n, outputsSent: 3 }, { position: '18', sequence: 12n, outputsSent: 0 }, { position: '18', sequence: 12n, outputsSent: 1, firstStartPartitions: 50 }]) {
     expect(checkpointOf(offsetAt(checkpoint.position), checkpointMetadata(checkpoint))).toEqual(checkpoint);
   }
 });
