@@ -5,7 +5,7 @@
  * A broker answers the requests of one connection one after the other, and a JoinGroup or a long poll holds up what comes behind it. So whoever
  * waits long opens a cluster of its own.
  */
-import { Admin as ProtocolAdmin, type BaseOptions } from '@platformatic/kafka';
+import { Admin as ProtocolAdmin, type Base, type BaseOptions } from '@platformatic/kafka';
 import { Kafka, logLevel, type Admin, type Cluster, type KafkaConfig, type logCreator, type Logger, type SASLOptions } from 'kafkajs';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
@@ -23,7 +23,7 @@ export type KafkaConnection = {
   /** kafkajs' administration, connected. */
   readonly admin: () => Promise<Admin>;
   readonly protocolAdmin: ProtocolAdmin;
-  /** Ends every connection of all clients made here, whatever is in flight on them. */
+  /** Ends every connection of the clients made here, whatever is in flight on them. platformatic's producers are no part of them: each ends its own. */
   readonly close: () => Promise<void>;
 };
 
@@ -37,7 +37,7 @@ export function openConnection(options: KafkaOptions): KafkaConnection {
   const sockets = new Set<Socket>();
   let isClosed = false;
   const kafka = new Kafka({ ...kafkajsConfig(options, sockets), logCreator: logTo(options.observer, () => isClosed) });
-  const protocolAdmin = new ProtocolAdmin(protocolOptions(options));
+  const protocolAdmin = withstandingResets(new ProtocolAdmin(protocolOptions(options)));
   const admin = kafka.admin();
   let adminConnected: Promise<void> | undefined;
   return {
@@ -60,6 +60,12 @@ export function openConnection(options: KafkaOptions): KafkaConnection {
       await protocolAdmin.close();
     },
   };
+}
+
+/** What every client of @platformatic/kafka needs: a connection that failed in its handshake fails once more, and an error that nobody hears ends the process. */
+export function withstandingResets<Client extends Base>(client: Client): Client {
+  client.connections.on('connecting', ({ connection }) => connection.on('error', () => undefined));
+  return client;
 }
 
 /** For clients of @platformatic/kafka. */

@@ -1,0 +1,31 @@
+/** The clients under connections that break where nobody waits for them. */
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { openConnection } from '../../../src/transports/kafka/connection.ts';
+import { kafkaOptions } from './group-fixture.ts';
+
+test.each([
+  { breaks: 'is reset', end: (socket: Socket) => socket.resetAndDestroy() },
+  { breaks: 'ends', end: (socket: Socket) => socket.end() },
+])('a connection that $breaks in its handshake is a rejection, and nothing more', async ({ end }) => {
+  const unheard: unknown[] = [];
+  const hear = (error: unknown): void => { unheard.push(error); };
+  const server = createServer((socket) => socket.on('error', () => undefined).once('data', () => end(socket)));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  const connection = openConnection(kafkaOptions(`127.0.0.1:${String(port)}`, { sasl: { mechanism: 'plain', username: 'u', password: 'p' } }));
+  process.on('uncaughtException', hear);
+  try {
+    await expect(connection.protocolAdmin.metadata({ topics: ['t'], forceUpdate: true, retries: 0 })).rejects.toThrow();
+    await nextTurn();
+    expect(unheard).toEqual([]);
+  } finally {
+    process.off('uncaughtException', hear);
+    await connection.close();
+    server.close();
+  }
+});
