@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { shareProducer } from '../../../src/transports/kafka/shared-producer.ts';
-import { output } from './group-fixture.ts';
+import { code, output } from './group-fixture.ts';
 
 type Opened = { readonly sends: PromiseWithResolvers<undefined>[]; closed: boolean };
 
@@ -57,6 +57,24 @@ test('after a failure sends by another, and closes the failed one when its other
   await next;
   await shared.close();
   expect(opened[1]!.closed).toBe(true);
+});
+
+test('closes what has sends in flight, retired or not, and opens no other afterwards', async () => {
+  const { opened, shared } = setUp();
+  const failing = shared.send([output('out', 'a')]);
+  const sends = [shared.send([output('out', 'b')])];
+  await nextTurn();
+  opened[0]!.sends[0]!.reject(new Error('in doubt'));
+  await expect(failing).rejects.toThrow('in doubt');
+  sends.push(shared.send([output('out', 'a')]));
+  await nextTurn();
+  await shared.close();
+  expect(opened.map(({ closed }) => closed)).toEqual([true, true]);
+  expect(await code(shared.send([output('out', 'c')]))).toBe('LS_TRANSPORT_CLOSED');
+  for (const [index, { sends: sent }] of opened.entries()) sent[1 - index]!.resolve(undefined);
+  await Promise.all(sends);
+  await shared.close();
+  expect(opened).toHaveLength(2);
 });
 
 test('one that could not be opened is not kept', async () => {
