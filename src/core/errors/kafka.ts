@@ -35,13 +35,13 @@ export const kafkaErrors = {
     cause: 'environment',
     retryable: false,
     summary: 'Kafka refused a request, and would refuse it again.',
-    remedy: 'See what Kafka answered in the message; the versions supported are 2.4 to 4.x.',
+    remedy: 'See what Kafka answered in the message; the versions supported are 2.8 to 4.x.',
   },
   LS_KAFKA_RECORDS_UNREADABLE: {
     cause: 'environment',
     retryable: false,
-    summary: 'A record batch of a topic is damaged, or written in a form that is not read here.',
-    remedy: 'Write with a client that speaks the record format of Kafka 0.11 or later; where the batch is damaged, set the group behind it.',
+    summary: 'A record batch of a topic is damaged, larger than 64 MiB and than 16 times its compressed size, or written in a form that is not read here.',
+    remedy: 'Write with a client that speaks the record format of Kafka 0.11 or later; where the batch is damaged or too large, set the group behind it.',
   },
   LS_KAFKA_COMPRESSION: {
     cause: 'configuration',

@@ -10,11 +10,9 @@
  *   0 base offset | 8 length of what follows | 12 leader epoch | 16 magic | 17 crc | 21 attributes | 23 last offset delta
  *   27 base timestamp | 35 largest timestamp | 43 producer id | 51 epoch | 53 base sequence | 57 count | 61 records
  */
-import { compressionsAlgorithms } from '@platformatic/kafka';
-import { promisify } from 'node:util';
-import { gunzip, zstdDecompress } from 'node:zlib';
 import { kafkaError } from '../../core/errors/kafka.ts';
 import { noHeaders, recordBytes, type ConsumedRecord, type Headers, type TopicPartition } from '../../core/records.ts';
+import { unpack, unpackedBytesMax } from './decompression.ts';
 import type { AbortedTransaction, FetchedPartition } from './fetch-request.ts';
 
 /** Visible records of one batch, not compressed, not yet decoded. */
@@ -50,6 +48,7 @@ export async function visibleBatches(fetched: FetchedPartition, fetchOffset: big
   const batches: VisibleBatch[] = [];
   let nextOffset = fetchOffset;
   let hiddenFrom = fetchOffset;
+  let unpackedBytes = 0;
   for (let at = 0; at + headerBytes <= bytes.length; ) {
     const batch = bytes.subarray(at, at + frameBytes + bytes.readInt32BE(at + 8));
     if (at + frameBytes + bytes.readInt32BE(at + 8) > bytes.length) break;
@@ -62,7 +61,10 @@ export async function visibleBatches(fetched: FetchedPartition, fetchOffset: big
       const count = batch.readInt32BE(57);
       if (lastOffset < fetchOffset) continue;
       if (!hidden && count > 0) {
-        batches.push(await visibleBatch(fetched, batch, baseOffset, count));
+        // All together have the bound of one: the rest is fetched again.
+        const visible = await visibleBatch(fetched, batch, unpackedBytesMax(batch.length) - unpackedBytes);
+        batches.push(visible);
+        unpackedBytes += visible.records.length;
         hiddenFrom = lastOffset + 1n;
       }
       nextOffset = lastOffset + 1n;
@@ -75,15 +77,19 @@ export async function visibleBatches(fetched: FetchedPartition, fetchOffset: big
   return { batches, hiddenFrom, nextOffset };
 }
 
-async function visibleBatch(where: TopicPartition, batch: Buffer, baseOffset: bigint, count: number): Promise<VisibleBatch> {
+async function visibleBatch(where: TopicPartition, batch: Buffer, bytesMax: number): Promise<VisibleBatch> {
   const attributes = batch.readInt16BE(21);
-  return {
-    baseOffset,
-    count,
-    baseTimestampMs: Number(batch.readBigInt64BE(27)),
-    appendTimeMs: (attributes & logAppendTimeFlag) === 0 ? undefined : Number(batch.readBigInt64BE(35)),
-    records: await decompressed(where, batch, attributes & compressionMask),
-  };
+  try {
+    return {
+      baseOffset: batch.readBigInt64BE(0),
+      count: batch.readInt32BE(57),
+      baseTimestampMs: Number(batch.readBigInt64BE(27)),
+      appendTimeMs: (attributes & logAppendTimeFlag) === 0 ? undefined : Number(batch.readBigInt64BE(35)),
+      records: await unpack(batch.subarray(headerBytes), attributes & compressionMask, Math.max(1, bytesMax)),
+    };
+  } catch (error) {
+    throw unreadable(where, batch, error instanceof Error ? error.message : String(error), error);
+  }
 }
 
 /** Says of batch after batch, in their order, whether nobody sees it. */
@@ -112,33 +118,6 @@ function isAbortMarker(batch: Buffer): boolean {
   skipVarint(cursor);
   readVarint(cursor);
   return readVarint(cursor) >= 4 && batch.readInt16BE(cursor.at + 2) === 0;
-}
-
-const gunzipAsync = promisify(gunzip);
-const zstdAsync = promisify(zstdDecompress);
-const { decompressSync: unpackSnappy } = compressionsAlgorithms.snappy;
-const { decompressSync: unpackLz4 } = compressionsAlgorithms.lz4;
-
-async function decompressed(where: TopicPartition, batch: Buffer, compression: number): Promise<Buffer> {
-  const bytes = batch.subarray(headerBytes);
-  try {
-    switch (compression) {
-      case 0:
-        return bytes;
-      case 1:
-        return await gunzipAsync(bytes);
-      case 2:
-        return unpackSnappy(bytes);
-      case 3:
-        return unpackLz4(bytes);
-      case 4:
-        return await zstdAsync(bytes);
-      default:
-        throw new Error(`compression ${compression} is not known`);
-    }
-  } catch (error) {
-    throw unreadable(where, batch, error instanceof Error ? error.message : String(error), error);
-  }
 }
 
 function unreadable({ topic, partition }: TopicPartition, batch: Buffer, reason: string, cause?: unknown): Error {

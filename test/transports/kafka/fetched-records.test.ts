@@ -1,10 +1,13 @@
-import { crc32c } from '@platformatic/kafka';
+import { compressionsAlgorithms, crc32c } from '@platformatic/kafka';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../../src/core/seeded-random.ts';
 import type { ConsumedRecord } from '../../../src/core/records.ts';
 import type { FetchedPartition } from '../../../src/transports/kafka/fetch-request.ts';
+import { unpack } from '../../../src/transports/kafka/decompression.ts';
 import { readBatch, visibleBatches } from '../../../src/transports/kafka/fetched-records.ts';
 
+const seed = Number(process.env['LABELSTREAM_TEST_SEED'] ?? Date.now() % 100_000);
 const transactional = 0x10;
 const control = 0x20;
 const logAppendTime = 0x08;
@@ -51,6 +54,18 @@ function batchOf({ base, records, lastOffsetDelta, attributes = logAppendTime, p
   body.copy(batch, 61);
   batch.writeUInt32BE(crc32c(batch.subarray(21)) >>> 0, 17);
   return batch;
+}
+
+/** As Java's clients write it: blocks of 32 KiB behind a header, each with its length. */
+function xerial(bytes: Buffer): Buffer {
+  const blocks: Buffer[] = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])];
+  for (let at = 0; at < bytes.length; at += 32_768) {
+    const block = compressionsAlgorithms.snappy.compressSync(bytes.subarray(at, at + 32_768));
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(block.length);
+    blocks.push(length, block);
+  }
+  return Buffer.concat(blocks);
 }
 
 const marker = (base: bigint, producerId: bigint, type: 'abort' | 'commit'): Buffer =>
@@ -117,6 +132,40 @@ describe('record batches', () => {
     const records = [{ value: Buffer.from('old'), timestampDelta: 500 }, { value: Buffer.from('2099'), timestampDelta: Date.UTC(2099, 0, 1) }, { value: Buffer.from('before'), timestampDelta: -600 }];
     const read = await recordsOf(fetched([batchOf({ base: 0n, records, attributes: 0 })]));
     expect(read.records.map(({ appendTimeMs }) => appendTimeMs)).toEqual([1_500, nowMs, 400]);
+  });
+
+  test.each([
+    ['gzip', 1, gzipSync],
+    ['snappy', 2, compressionsAlgorithms.snappy.compressSync],
+    ['snappy of Java', 2, xerial],
+    ['lz4', 3, compressionsAlgorithms.lz4.compressSync],
+    ['zstd', 4, zstdCompressSync],
+  ] as const)('compressed with %s are unpacked up to a bound, one by one where they are more together', async (_name, codec, compress) => {
+    const of = (mebibytes: number): Buffer =>
+      batchOf({ base: 0n, records: [{ value: Buffer.alloc(mebibytes * 1024 * 1024) }], attributes: logAppendTime | codec, compress });
+    const [small, medium, large] = [of(0), of(40), of(65)] as const;
+    const moved = (batch: Buffer) => {
+      const next = Buffer.from(batch);
+      next.writeBigInt64BE(1n, 0);
+      return next;
+    };
+    await expect(visibleBatches(fetched([large]), 0n)).rejects.toMatchObject({ code: 'LS_KAFKA_RECORDS_UNREADABLE', details: { offset: 0n } });
+    expect((await visibleBatches(fetched([small, moved(large)]), 0n)).nextOffset).toBe(1n);
+    expect((await visibleBatches(fetched([medium, moved(medium)]), 0n)).nextOffset).toBe(1n);
+    expect((await visibleBatches(fetched([moved(medium)]), 1n)).nextOffset).toBe(2n);
+  });
+
+  test('whose sizes cannot be told beforehand unpack to what they were (LZ4, 200 random ones)', async () => {
+    console.info(`seed ${seed}`);
+    const random = seededRandom(seed);
+    for (let index = 0; index < 200; index += 1) {
+      const variety = 1 + Math.floor(random() * 255);
+      const value = Buffer.from(Array.from({ length: Math.floor(random() * 3_000) }, () => Math.floor(random() * variety)));
+      const bytes = Buffer.concat(Array.from({ length: 1 + Math.floor(random() * 200) }, () => value));
+      const packed = compressionsAlgorithms.lz4.compressSync(bytes);
+      expect((await unpack(packed, 3, bytes.length)).equals(bytes)).toBe(true);
+      if (bytes.length > 0) await expect(unpack(packed, 3, bytes.length - 1)).rejects.toThrow('more than');
+    }
   });
 
   test('of an old format, of unknown compression or damaged are refused by name, and what stands before them is read', async () => {
