@@ -232,7 +232,6 @@ function handOut(membership: Membership, generation: Generation): Handout {
   let told = false;
 
   const tell = async (): Promise<void> => {
-    if (partitions.length === 0) return;
     const incarnations = await describe(context, partitions, abandoned.signal);
     if (abandoned.signal.aborted) return;
     for (const location of partitions) {
@@ -264,7 +263,8 @@ async function describe({ describeTopic, options }: GroupContext, partitions: re
   for (const topic of new Set(partitions.map((partition) => partition.topic))) {
     for (let attempt = 1; !signal.aborted && !incarnations.has(topic); attempt += 1) {
       try {
-        incarnations.set(topic, (await describeTopic(topic)).incarnation);
+        const description = await unlessAborted(describeTopic(topic), signal);
+        if (description !== undefined) incarnations.set(topic, description.incarnation);
       } catch (error) {
         if (!isRetryable(error)) throw error;
         options.observer.message('warn', `Topic ${topic} could not be described yet: ${toError(error).message}`, { attempt });

@@ -22,8 +22,8 @@ describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
     await operator.close();
     await broker.close();
   });
-  const join = (topics: readonly string[], overrides: Partial<KafkaOptions> = {}, more: Omit<Parameters<typeof member>[1], 'group' | 'topics'> = {}): Member => {
-    const joined = member(kafkaOptions(broker.brokers, overrides), { group: topics[0]!, topics, ...more });
+  const join = (topics: readonly string[], overrides: Partial<KafkaOptions> = {}, more: Omit<Parameters<typeof member>[1], 'group' | 'topics'> = {}, parts: Parameters<typeof member>[2] = {}): Member => {
+    const joined = member(kafkaOptions(broker.brokers, overrides), { group: topics[0]!, topics, ...more }, parts);
     members.push(joined);
     return joined;
   };
@@ -109,6 +109,22 @@ describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
     gate.resolve(undefined);
     await until(() => stuck.held().length === 1 && next.held().length === 1);
     expect(stuck.failures).toEqual([]);
+  });
+
+  test('is not held up in a rebalance by a topic that it cannot describe', async () => {
+    const topic = await operator.topic(2);
+    const asked = Promise.withResolvers<undefined>();
+    const describeTopic = (): Promise<never> => {
+      asked.resolve(undefined);
+      return new Promise(() => undefined);
+    };
+    const stuck = join([topic], {}, {}, { describeTopic });
+    await asked.promise;
+    const two = join([topic]);
+    await until(() => two.held().length === 1);
+    await stuck.membership.close();
+    await until(() => two.held().length === 2);
+    expect(stuck.held()).toEqual([]);
   });
 
   test('gets the partitions that are added to a topic', async () => {
