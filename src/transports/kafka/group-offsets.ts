@@ -7,28 +7,37 @@ import type { KafkaCluster, KafkaConnection } from './connection.ts';
 import { asKafkaError, protocolCodeOf } from './kafka-errors.ts';
 import { checkpointMetadata, checkpointOf, offsetAt } from './positions.ts';
 
-const stableAttemptsMax = 2;
-
 /**
- * The group's checkpoint. While a transaction that moves it is being ended, the end is waited for (for some seconds: the transaction of a dead
- * process is ended by its time-out alone); then what was committed before it is told.
+ * The group's checkpoint, for who goes on from it: where a transaction that moves it is not ended, it rejects with LS_KAFKA_REQUEST, and the caller
+ * tries again. The transaction of a dead process is ended by its time-out alone.
  */
-export async function readCommitted({ protocolAdmin }: KafkaConnection, group: string, { topic, partition }: TopicPartition): Promise<Checkpoint | undefined> {
-  const groups = [{ groupId: group, topics: [{ name: topic, partitionIndexes: [partition] }] }];
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const [answer] = await protocolAdmin.listConsumerGroupOffsets({ groups, requireStable: attempt < stableAttemptsMax });
-      const committed = answer?.topics.find(({ name }) => name === topic)?.partitions.find(({ partitionIndex }) => partitionIndex === partition);
-      if (committed === undefined || committed.committedOffset < 0n) return undefined;
-      return checkpointOf(committed.committedOffset, committed.metadata ?? '');
-    } catch (thrown) {
-      const error = asKafkaError(thrown, { operation: 'read the offsets of', group, topic, partition });
-      if (attempt === stableAttemptsMax || !isUnstable(error)) throw error;
-    }
+export function readCommitted(connection: KafkaConnection, group: string, topicPartition: TopicPartition): Promise<Checkpoint | undefined> {
+  return read(connection, group, topicPartition, true);
+}
+
+/** For who only looks: where such a transaction is not ended within a second, what was committed before it. */
+export async function lookUpCommitted(connection: KafkaConnection, group: string, topicPartition: TopicPartition): Promise<Checkpoint | undefined> {
+  try {
+    return await read(connection, group, topicPartition, true);
+  } catch (error) {
+    if (!isUnstable(error)) throw error;
+    return read(connection, group, topicPartition, false);
   }
 }
 
-function isUnstable(error: Error): boolean {
+async function read({ protocolAdmin }: KafkaConnection, group: string, { topic, partition }: TopicPartition, requireStable: boolean): Promise<Checkpoint | undefined> {
+  const groups = [{ groupId: group, topics: [{ name: topic, partitionIndexes: [partition] }] }];
+  try {
+    const [answer] = await protocolAdmin.listConsumerGroupOffsets({ groups, requireStable });
+    const committed = answer?.topics.find(({ name }) => name === topic)?.partitions.find(({ partitionIndex }) => partitionIndex === partition);
+    if (committed === undefined || committed.committedOffset < 0n) return undefined;
+    return checkpointOf(committed.committedOffset, committed.metadata ?? '');
+  } catch (thrown) {
+    throw asKafkaError(thrown, { operation: 'read the offsets of', group, topic, partition });
+  }
+}
+
+function isUnstable(error: unknown): boolean {
   return error instanceof LabelstreamError && error.details['answer'] === 'UNSTABLE_OFFSET_COMMIT';
 }
 

@@ -12,7 +12,7 @@ import { openConnection, type KafkaCluster } from './connection.ts';
 import { createFetcher } from './fetcher.ts';
 import type { RecordSource } from './fetched-records.ts';
 import { joinGroup, type GroupContext, type GroupMembership } from './group-membership.ts';
-import { readCommitted, resetGroup } from './group-offsets.ts';
+import { lookUpCommitted, readCommitted, resetGroup } from './group-offsets.ts';
 import { asKafkaError } from './kafka-errors.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 import { createLeaders } from './leaders.ts';
@@ -24,18 +24,13 @@ import { createSingleReads } from './single-reads.ts';
 import { claimTopic } from './topic-claim.ts';
 import { judgeTopics } from './topic-check.ts';
 import { topicRights } from './topic-rights.ts';
-import { createTopicCatalogue, type TopicReport, type Topics } from './topics.ts';
-
-export type KafkaTransport = Transport & {
-  /** For whoever judges whether the topics are fit for their use. */
-  readonly describeTopicSettings: (topics: readonly string[]) => Promise<TopicReport>;
-};
+import { createTopicCatalogue, type Topics } from './topics.ts';
 
 /**
  * Resolves when a broker was reached; rejects with LS_KAFKA_UNREACHABLE after some seconds, with what else the brokers refuse, and with the reason of
  * the signal when that aborts first. `close` ends every subscription (their `revoked` is awaited) and then every connection.
  */
-export async function openKafkaTransport(options: KafkaOptions, signal: AbortSignal = new AbortController().signal): Promise<KafkaTransport> {
+export async function openKafkaTransport(options: KafkaOptions, signal: AbortSignal = new AbortController().signal): Promise<Transport> {
   const parts = await openParts(options, signal);
   const { connection, closing, topics, fetcher, appender, reads, subscriptions } = parts;
   let closed: Promise<void> | undefined;
@@ -66,11 +61,10 @@ export async function openKafkaTransport(options: KafkaOptions, signal: AbortSig
       open(async () => {
         const names = expectations.topics.map(({ topic }) => topic);
         const rights = await topicRights(connection, names);
-        const { settings } = await topics.settings(names.filter((topic) => rights.get(topic)?.has('DescribeConfigs') !== false));
+        const settings = await topics.settings(names.filter((topic) => rights.get(topic)?.has('DescribeConfigs') !== false));
         return judgeTopics({ expectations, rights, settings, limits: options.limits, namePrefix: options.namePrefix });
       }),
     describeTopic: (topic) => open(() => topics.describe(topic)),
-    describeTopicSettings: (names) => open(() => topics.settings(names)),
     ...readingSide(parts, open),
     ...writingSide(parts, open, options),
     ...groupSide(parts, open, options),
@@ -167,7 +161,7 @@ function groupSide(parts: Parts, open: Guard, options: KafkaOptions): Pick<Trans
     checkRecords: parts.checkRecords,
   };
   return {
-    committed: (group, topicPartition) => open(async () => readCommitted(connection, group, await topics.locate(topicPartition))),
+    committed: (group, topicPartition) => open(async () => lookUpCommitted(connection, group, await topics.locate(topicPartition))),
     resetGroup: (group, places) =>
       open(async () => {
         for (const place of places) await topics.locate(place);
@@ -177,7 +171,7 @@ function groupSide(parts: Parts, open: Guard, options: KafkaOptions): Pick<Trans
       open(async () => {
         await Promise.all([...new Set(subscription.topics)].map(topics.describe));
         // kafkajs says of a group that this user may not use only that it has no coordinator, which is waited for.
-        for (const topic of subscription.topics.slice(0, 1)) await readCommitted(connection, subscription.group, { topic, partition: 0 });
+        for (const topic of subscription.topics.slice(0, 1)) await lookUpCommitted(connection, subscription.group, { topic, partition: 0 });
         const membership = joinGroup(context, subscription);
         subscriptions.add(membership);
         // It may have been closed while the topics were asked for.

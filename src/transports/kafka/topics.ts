@@ -23,9 +23,6 @@ export type TopicSettings = TopicDescription & {
   readonly cleanupPolicy: string;
 };
 
-/** By topic, those that exist; and the smallest `message.max.bytes` among the brokers, undefined where this user may not see it. */
-export type TopicReport = { readonly settings: ReadonlyMap<string, TopicSettings>; readonly brokerMessageBytesMax: number | undefined };
-
 export type Topics = {
   /** Makes those that are missing; all are checked before any is made. */
   readonly create: (topics: readonly NewTopic[]) => Promise<void>;
@@ -35,7 +32,8 @@ export type Topics = {
   readonly locate: (topicPartition: TopicPartition) => Promise<TopicPartition & { readonly incarnation: string }>;
   /** Whether `locate` would find it without asking. */
   readonly isKnown: (topicPartition: TopicPartition) => boolean;
-  readonly settings: (topics: readonly string[]) => Promise<TopicReport>;
+  /** By topic, those that exist. */
+  readonly settings: (topics: readonly string[]) => Promise<ReadonlyMap<string, TopicSettings>>;
 };
 
 const topicNamePattern = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/;
@@ -77,10 +75,7 @@ export function createTopicCatalogue(connection: KafkaConnection, options: Kafka
     },
     settings: async (topics) => {
       const descriptions = (await Promise.all(topics.map(find))).filter((description) => description !== undefined);
-      return withAdmin(connection, 'describe the settings of topics', async (admin) => ({
-        settings: await topicSettings(admin, descriptions),
-        brokerMessageBytesMax: await brokerMessageBytesMax(admin).catch(() => undefined),
-      }));
+      return withAdmin(connection, 'describe the settings of topics', (admin) => topicSettings(admin, descriptions));
     },
     create: async (topics) => {
       for (const topic of topics) requireValid(topic);

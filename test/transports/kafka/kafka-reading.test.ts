@@ -7,8 +7,11 @@ import { noHeaders, type OutputRecord, type TopicPartition } from '../../../src/
 import { allTopics, topics } from '../../../src/core/topics.ts';
 import { recordLimits } from '../../../src/pipeline/record-limits.ts';
 import { systemClock } from '../../../src/pipeline/system-clock.ts';
+import type { Transport } from '../../../src/pipeline/transport.ts';
+import { openConnection } from '../../../src/transports/kafka/connection.ts';
+import { readCommitted } from '../../../src/transports/kafka/group-offsets.ts';
 import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
-import { openKafkaTransport, type KafkaTransport } from '../../../src/transports/kafka/kafka-transport.ts';
+import { openKafkaTransport } from '../../../src/transports/kafka/kafka-transport.ts';
 import { limitsUnderPrefix, withNamePrefix } from '../../../src/transports/kafka/name-prefix.ts';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
@@ -33,7 +36,7 @@ const names = (records: readonly { readonly value: Buffer }[]): readonly string[
 
 describeWith(await kafkaNeeds(), 'reading from Kafka', () => {
   let broker: KafkaBroker;
-  let transport: KafkaTransport;
+  let transport: Transport;
   let admin: Admin;
   let kafka: Kafka;
   beforeAll(async () => {
@@ -175,16 +178,11 @@ describeWith(await kafkaNeeds(), 'reading from Kafka', () => {
     expect(await transport.read(beside, undefined, roomy, never)).toHaveLength(2);
   });
 
-  test('topics take the largest record that is allowed, and settings are told', async () => {
+  test('topics take the largest record that is allowed', async () => {
     const partition = await made('largest');
     const value = Buffer.alloc(recordBytesMax - 64, 1);
     await transport.append([output('largest', 0, value)]);
     expect((await transport.read(partition, undefined, roomy, never))[0]!.value.length).toBe(value.length);
-    const { settings, brokerMessageBytesMax } = await transport.describeTopicSettings(['largest', 'absent']);
-    expect([...settings.keys()]).toEqual(['largest']);
-    expect(settings.get('largest')).toMatchObject({ timestampType: 'LogAppendTime', cleanupPolicy: 'delete', partitionCount: 1, retentionBytes: -1 });
-    expect(settings.get('largest')!.messageBytesMax).toBeGreaterThan(recordBytesMax);
-    expect(brokerMessageBytesMax).toBe(1_048_588);
   });
 
   test.each([
@@ -224,6 +222,26 @@ describeWith(await kafkaNeeds(), 'reading from Kafka', () => {
       await delay(50);
     }
     expect((await transport.bounds(partition)).end.sequence).toBe(3n);
+  });
+
+  test('where a transaction of a group is not ended, who goes on from its offset waits, and who looks sees the one before', async () => {
+    const partition = await made('undecided');
+    const group = 'undecided';
+    const at = (sequence: bigint) => ({ position: String(sequence + 1n), sequence, outputsSent: 0 });
+    await transport.resetGroup(group, [{ ...partition, checkpoint: at(0n) }]);
+    const connection = openConnection(options(broker.brokers));
+    try {
+      await withProducer(async (producer) => {
+        const open = await producer.transaction();
+        await open.sendOffsets({ consumerGroupId: group, topics: [{ topic: partition.topic, partitions: [{ partition: 0, offset: '2' }] }] });
+        expect(await readCommitted(connection, group, partition).catch(retryability)).toBe(true);
+        expect(await transport.committed(group, partition)).toEqual(at(0n));
+        await open.commit();
+      }, 'undecided');
+      await expect.poll(() => readCommitted(connection, group, partition).catch(codeOf)).toEqual(at(1n));
+    } finally {
+      await connection.close();
+    }
   });
 
   test('closing ends what waits for a broker that does not answer', async () => {
