@@ -234,7 +234,8 @@ async function startCluster(access: Access): Promise<RunningCluster> {
 
 /** CLUSTER first: what it holds decides which definitions may be proposed, and EXTRACT starts when they are in the log. */
 export async function startStages(access: Access, models: ModelServer, signal: AbortSignal): Promise<Stages> {
-  const deadlineMs = access.configuration.shutdown.deadlineMs / 2;
+  // One after the other; a fifth is for what is closed after them, where brokers that hang are given up.
+  const deadlineMs = access.configuration.shutdown.deadlineMs * 0.4;
   const cluster = await waiting(access, signal, () => startCluster(access));
   try {
     await proposeDefinitions(access, cluster, models, signal);
@@ -284,6 +285,7 @@ function startStage({ configuration, transport, stateStore, context }: Access, s
     group: groupOf(configuration, stage),
     delivery: configuration.delivery,
     stateStore,
+    positionsExpire: configuration.transport.kind !== 'log',
     clock,
     random: Math.random,
     limits: runnerLimits(configuration),

@@ -2,8 +2,9 @@
 import { Option, type Command } from 'commander';
 import type { Access } from '../compose.ts';
 import { cliError } from '../core/errors/cli.ts';
-import { inputTopics } from '../core/topics.ts';
+import { inputTopics, topics } from '../core/topics.ts';
 import type { TopicPartition } from '../core/records.ts';
+import { clusterStageName } from '../stages/cluster/fold-record.ts';
 import type { Bound, Landmark } from '../pipeline/transport.ts';
 import { collectedPartition } from './collect.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
@@ -28,10 +29,10 @@ export function addGroupsCommand(program: Command, commandLine: CommandLine): vo
   const command = withConfigurationOptions(groups.command('reset'))
     .summary('set the position of EXTRACT in an input topic')
     .description(
-      'set the position of EXTRACT in an input topic, while no `run` works: to accept a gap where retention removed what was not processed yet (LS_TRANSPORT_POSITION_LOST), ' +
-        'to leave records out, or to have them processed again under the same ids (which `replay` does without a stop). CLUSTER is not asked: its position belongs to its state',
+      'set the position of EXTRACT in an input topic, or one of CLUSTER in features that is gone, while no `run` works: to accept a gap where retention removed what was not processed yet (LS_TRANSPORT_POSITION_LOST), ' +
+        'to leave records out, or to have them processed again under the same ids (which `replay` does without a stop). A position that CLUSTER has is not touched: it belongs to its state. One that expired is set: what lies before it is folded, and its outputs are not told again',
     )
-    .addOption(new Option('--topic <topic>', 'the input topic').choices(inputTopics).makeOptionMandatory())
+    .addOption(new Option('--topic <topic>', 'the input topic, or features').choices([...inputTopics, topics.features]).makeOptionMandatory())
     .option('--partition <number>', 'only this partition; may be repeated', collectedPartition, [])
     .requiredOption('--to <place>', 'the next record to be processed: earliest (the first one kept), latest (the next to come), a sequence, or an append time (ISO 8601); what is not there is the next one kept')
     .option('--dry-run', 'tell what would be set, and set nothing; also beside a live `run`')
@@ -57,15 +58,18 @@ type Move = TopicPartition & {
 
 async function reset(access: Access, { topic, partition, dryRun }: ResetOptions, place: 'earliest' | 'latest' | Landmark, output: Output): Promise<void> {
   const { transport, configuration } = access;
-  const group = `${configuration.group}-extract`;
+  const isFold = topic === topics.features;
+  const group = `${configuration.group}-${isFold ? clusterStageName : 'extract'}`;
   const moves: Move[] = [];
   for (const number of await partitionsOf(access, topic, partition)) {
     const location = { topic, partition: number };
     const committed = await transport.committed(group, location);
+    if (isFold && committed !== undefined) continue;
     const bounds = await transport.bounds(location);
     const to = place === 'earliest' ? bounds.start : place === 'latest' ? bounds.end : await transport.boundAt(location, place);
     moves.push({ ...location, before: committed === undefined ? undefined : committed.sequence + 1n, to });
   }
+  if (isFold && moves.length === 0) throw cliError('LS_CLI_USAGE', `${group} has its positions in ${topic}: they belong to its state and are not set`);
   if (dryRun !== true) {
     await transport.resetGroup(
       group,

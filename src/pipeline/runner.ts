@@ -16,6 +16,7 @@ import { isRevocation, toError, type PartitionContext, type PartitionRun } from 
 import type { FoldStage, Stage } from './stage.ts';
 import { isRetryable } from './retry.ts';
 import { carryingFirstStart, resolveStarts, type StartAt } from './start-position.ts';
+import type { StartMarkers } from './start-marker.ts';
 import type { StateStore } from './state-store.ts';
 import type { AssignedPartition, Checkpoint, Delivery, ReadBudget, Transport } from './transport.ts';
 
@@ -26,6 +27,8 @@ export type RunnerOptions = {
   readonly delivery: Delivery;
   /** For folds; without one, every start folds the log from its beginning. */
   readonly stateStore?: StateStore;
+  /** Whether the transport forgets where a group without members stood: then the state store keeps that it started. */
+  readonly positionsExpire?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly limits?: RunnerLimits;
@@ -129,6 +132,7 @@ async function assigned(run: StageRun, partitions: readonly AssignedPartition[])
       startAt: ({ topic }) => (stage.kind === 'fold' ? 'earliest' : typeof startAt === 'function' ? startAt(topic) : (startAt ?? 'earliest')),
       contextOf: (partition) => contextOf(run, partition),
       signalOf: (partition) => run.active.get(nameOf(partition))?.opening.signal ?? AbortSignal.abort(),
+      markers: markersOf(run),
     });
     for (const [index, active] of opened.entries()) {
       const start = starts[index];
@@ -141,6 +145,12 @@ async function assigned(run: StageRun, partitions: readonly AssignedPartition[])
     // What did not come back is another's.
     run.kept.clear();
   }
+}
+
+function markersOf({ options, observer }: StageRun): StartMarkers | undefined {
+  const { stateStore, positionsExpire, group, stage } = options;
+  if (stateStore === undefined || positionsExpire !== true) return undefined;
+  return { stateStore, group, fold: stage.kind === 'fold' ? stage.name : undefined, failed: (partition, error) => observer.snapshotFailed(partition, error) };
 }
 
 function begin(run: StageRun, active: ActivePartition, start: Checkpoint): void {

@@ -7,7 +7,9 @@
  * at the first start. It goes out with that start's first commit and with every later one, so that members which start at once, and one that
  * comes after a start which was cut short, answer alike.
  */
+import { unlessAborted } from './abort.ts';
 import { deliverUntilSettled, patiently, type DeliveryContext } from './delivery.ts';
+import { markStarted, requireNeverStarted, type StartMarkers } from './start-marker.ts';
 import type { AssignedPartition, Checkpoint, Transport } from './transport.ts';
 
 export type StartAt = 'earliest' | 'latest';
@@ -19,24 +21,35 @@ export type StartOptions = {
   readonly contextOf: (partition: AssignedPartition) => DeliveryContext;
   /** Aborted when the partition is given up meanwhile. */
   readonly signalOf: (partition: AssignedPartition) => AbortSignal;
+  /** Where positions may expire. */
+  readonly markers?: StartMarkers | undefined;
 };
 
 type Standing = Checkpoint | 'nowhere' | undefined;
 /** How many partitions the topic had when the group first started there; undefined where its positions do not say. */
 type FirstStart = { readonly partitionCount: number | undefined };
 
-/** Element i is where partition i begins, committed; undefined where its signal aborted first. */
+/** Element i is where partition i begins, committed; undefined where its signal aborted first. Rejects with LS_TRANSPORT_POSITION_LOST. */
 export async function resolveStarts(
   partitions: readonly AssignedPartition[],
   options: StartOptions,
 ): Promise<readonly (Checkpoint | undefined)[]> {
   // All are read before any is written: a group is new to a topic if it stands nowhere in it.
   const standing = await Promise.all(partitions.map((partition) => readCommitted(partition, options)));
+  const { markers, signalOf } = options;
+  if (markers !== undefined) {
+    const missing = partitions.filter((_, index) => standing[index] === 'nowhere');
+    await Promise.all(missing.map((partition) => requireNeverStarted(partition, markers, signalOf(partition))));
+  }
   const firstStartOf = firstStarts(partitions, standing, options);
   return Promise.all(
     partitions.map(async (partition, index) => {
       const checkpoint = standing[index];
-      if (checkpoint !== 'nowhere') return checkpoint;
+      if (checkpoint !== 'nowhere') {
+        // It was marked at its first start, unless that was cut short: nothing waits for it.
+        if (markers !== undefined && checkpoint !== undefined) void markStarted(partition, checkpoint, markers);
+        return checkpoint;
+      }
       if (options.startAt(partition) === 'earliest') return commitStart(partition, 'start', undefined, options);
       const first = await patiently(options.contextOf(partition), options.signalOf(partition), () => firstStartOf(partition.topic));
       if (first === undefined) return undefined;
@@ -98,5 +111,7 @@ async function commitStart(
   const carried = firstStartPartitions === undefined ? {} : { firstStartPartitions };
   const checkpoint: Checkpoint = { position, sequence: sequence - 1n, outputsSent: 0, ...carried };
   const settled = await deliverUntilSettled(context, { outputs: [], checkpoint, previous: undefined }, signal);
-  return settled ? checkpoint : undefined;
+  if (!settled) return undefined;
+  if (options.markers !== undefined) await unlessAborted(markStarted(partition, checkpoint, options.markers), signal);
+  return checkpoint;
 }

@@ -41,6 +41,8 @@ test('is refused while a run works, beside which a dry run tells; takes places a
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, `${notesConfiguration}transport: { partitionCount: 2 }\n`);
     await appendRecords(file, notes('a', 20));
+    const lost = ['groups', 'reset', '-c', file, '--topic', topics.features, '--to', 'earliest', '--partition', '1'];
+    expect(await objects(...lost)).toMatchObject([{ group: 'labelstream-cluster', partition: 1, before: null, next: 0, dryRun: false }]);
     await succeed('run', '-c', file, '--until-idle');
     await withRun(file, async () => {
       const refused = await runProgram(...reset(file, '--to', 'earliest'));
@@ -52,7 +54,8 @@ test('is refused while a run works, beside which a dry run tells; takes places a
     expect((await succeed('run', '-c', file, '--until-idle')).stderr).toContain('"handled":{"record.events":20}');
 
     const usage = async (...parameters: readonly string[]) => (await runProgram('groups', 'reset', '-c', file, ...parameters)).stderr;
-    expect(await usage('--topic', topics.features, '--to', 'earliest')).toContain('Allowed choices are');
+    expect(await usage('--topic', topics.labels, '--to', 'earliest')).toContain('Allowed choices are');
+    expect(await usage('--topic', topics.features, '--to', 'earliest')).toContain('labelstream-cluster has its positions in features');
     expect(await usage('--topic', topics.record, '--to', 'yesterday')).toContain('--to yesterday is no time');
     expect(await usage('--topic', topics.record, '--to', 'latest', '--partition', '2')).toContain('there is no partition 2');
   });

@@ -26,6 +26,8 @@ export type MemoryBroker = {
   readonly bounds: (topicPartition: TopicPartition) => PartitionBounds;
   readonly checkpoint: (group: string, topicPartition: TopicPartition) => Checkpoint | undefined;
   readonly commit: BrokerAccess['commit'];
+  /** Where it stood expired. */
+  readonly forgetGroup: (group: string) => void;
   /** Retention: the first `count` records of a partition are gone. */
   readonly truncate: (topicPartition: TopicPartition, count: number) => void;
   readonly connect: (options?: { readonly faults?: Faults; readonly assigned?: readonly TopicPartition[] }) => MemoryClient;
@@ -141,6 +143,9 @@ export function createMemoryBroker(options: {
     bounds,
     checkpoint: access.checkpoint,
     commit: access.commit,
+    forgetGroup: (group) => {
+      for (const key of checkpoints.keys()) if (key.startsWith(`${group} `)) checkpoints.delete(key);
+    },
     truncate: (topicPartition, count) => {
       storedAt(topicPartition).start = count;
     },

@@ -4,8 +4,8 @@ export const pipelineErrors = {
   LS_TRANSPORT_POSITION_LOST: {
     cause: 'environment',
     retryable: false,
-    summary: 'The committed position of a partition is no longer in the topic: records between it and the first kept one were never read.',
-    remedy: 'Find out why retention outran the consumer. To accept the gap, stop `run` and set the group to the first record kept with `labelstream groups reset`; what is missing can be published again.',
+    summary: 'The committed position of a partition is no longer in the topic, so that records between it and the first kept one were never read; or the position itself is gone, having expired while the group had no members.',
+    remedy: 'Find out why retention outran the consumer, or raise offsets.retention.minutes. Then stop `run` and say where to go on with `labelstream groups reset`: at the first record kept, to accept a gap; where the position is gone, at a place of your choice (for features, the one after the snapshot that the message names). What is missing can be published again.',
   },
   LS_TRANSPORT_REVOKED: {
     cause: 'environment',
