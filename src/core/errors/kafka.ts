@@ -40,8 +40,8 @@ export const kafkaErrors = {
   LS_KAFKA_RECORDS_UNREADABLE: {
     cause: 'environment',
     retryable: false,
-    summary: 'A record batch of a topic is damaged, or written in a form that is not read here.',
-    remedy: 'Write with a client that speaks the record format of Kafka 0.11 or later; where the batch is damaged, set the group behind it.',
+    summary: 'A record batch of a topic is damaged, larger than 64 MiB and than 16 times its compressed size, or written in a form that is not read here.',
+    remedy: 'Write with a client that speaks the record format of Kafka 0.11 or later; where the batch is damaged or too large, set the group behind it.',
   },
   LS_KAFKA_COMPRESSION: {
     cause: 'configuration',
