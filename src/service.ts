@@ -24,6 +24,9 @@ export type Service = {
 
 type StageLag = { readonly stage: string; readonly topic: string; readonly records: number };
 
+/** Also where the stages took all the time there was: snapshots and files are closed in milliseconds. */
+const endingMsMin = 500;
+
 /** What has been started, and how to end it: in reverse. */
 type Started = (() => void | Promise<void>)[];
 
@@ -99,14 +102,20 @@ async function startOn(access: Access, starting: Starting): Promise<Service> {
     failed: Promise.race([stages.extract.failed, stages.cluster.failed]),
     untilIdle: () => untilIdle(access, stages),
     longestStallMs: stall.longestMs,
-    stop: () => (stopped ??= stopAll(stages, context, started)),
+    stop: () => (stopped ??= stopAll(stages, starting)),
   };
 }
 
-async function stopAll(stages: Stages, context: ProcessContext, started: Started): Promise<{ readonly forced: boolean }> {
-  context.readiness.stopping();
+/** What has not ended when the time is over is not waited for. */
+async function stopAll(stages: Stages, { configuration, context, started }: Starting): Promise<{ readonly forced: boolean }> {
+  const { clock, readiness } = context;
+  const startedMs = clock.elapsedMs();
+  readiness.stopping();
   const result = await stages.stop();
-  await endAll(started);
+  const timeOver = new AbortController();
+  const leftMs = startedMs + configuration.shutdown.deadlineMs - clock.elapsedMs();
+  await Promise.race([endAll(started), clock.sleep(Math.max(endingMsMin, leftMs), timeOver.signal)]);
+  timeOver.abort();
   return result;
 }
 

@@ -7,23 +7,30 @@ import type { Transport } from '../pipeline/transport.ts';
 import type { Metrics } from './metrics.ts';
 
 export type MetricEventsOptions = {
-  readonly metrics: Metrics;
-  readonly codec: Codec;
+  readonly metrics: Pick<Metrics, 'samples' | 'metricEventDropped'>;
+  readonly codec: Pick<Codec, 'encode'>;
   readonly transport: Pick<Transport, 'append'>;
   readonly clock: Clock;
   readonly instance: string;
   readonly intervalMs: number;
 };
 
-export type MetricEvents = { readonly stop: () => Promise<void> };
+export type MetricEvents = {
+  /** Publishes what the last interval brought; where the transport is away, that is not waited for. */
+  readonly stop: () => Promise<void>;
+};
+
+const lastMsMax = 1_000;
 
 export function startMetricEvents(options: MetricEventsOptions): MetricEvents {
   const stopping = new AbortController();
   const published = publishUntilStopped(options, stopping.signal);
   return {
-    stop: () => {
+    stop: async () => {
       stopping.abort();
-      return published;
+      const over = new AbortController();
+      await Promise.race([published, options.clock.sleep(lastMsMax, over.signal)]);
+      over.abort();
     },
   };
 }

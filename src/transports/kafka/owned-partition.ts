@@ -54,12 +54,14 @@ export type OwnedPartitionOptions = {
 
 /** How soon a committed offset follows what nobody sees. */
 const followMs = 1_000;
+/** For a call in flight when the partition is let go: an answer that is on its way comes within it. */
+const patienceMs = 1_000;
 
 export type OwnedPartition = {
   readonly assigned: AssignedPartition;
   /** From here on every call rejects with LS_TRANSPORT_REVOKED, a poll in flight too. */
   readonly revoke: () => void;
-  /** Resolves when the delivery that had started is over and its producer closed. */
+  /** After `revoke`: resolves when the delivery that had started is over, by its end or, soon, by that of its producer, and that is closed. */
   readonly settled: () => Promise<void>;
 };
 
@@ -103,6 +105,9 @@ export function ownPartition(options: OwnedPartitionOptions): OwnedPartition {
       delivering = deliver(options, standing, requireOwned, outputs, checkpoint);
       try {
         await delivering;
+      } catch (error) {
+        requireOwned();
+        throw error;
       } finally {
         delivering = undefined;
       }
@@ -116,9 +121,11 @@ export function ownPartition(options: OwnedPartitionOptions): OwnedPartition {
       reader.close(revocation(location, owner.group));
     },
     settled: async () => {
+      await withPatience(options.clock, delivering);
+      // What is in flight still ends with its producer.
+      await sender.close();
       await delivering?.catch(() => undefined);
       await standing.following();
-      await sender.close();
     },
   };
 }
@@ -248,7 +255,7 @@ function createSender({ location, owner, send, readCommitted }: OwnedPartitionOp
 /** `stands`: the committed checkpoint, known since the producer was opened or a transaction of it was committed. */
 type Settled = { readonly producer: TransactionalProducer; stands: { readonly checkpoint: Checkpoint | undefined } };
 
-function createTransactor({ location, owner, producers, readCommitted }: OwnedPartitionOptions, requireOwned: () => void): Sender {
+function createTransactor({ location, owner, producers, readCommitted, clock }: OwnedPartitionOptions, requireOwned: () => void): Sender {
   const { group } = owner;
   const { topic, partition } = location;
   const transactionalId = `${group}-${topic}-${String(partition)}`;
@@ -318,11 +325,20 @@ function createTransactor({ location, owner, producers, readCommitted }: OwnedPa
     close: async () => {
       if (closed) return;
       closed = true;
-      await settling?.catch(() => undefined);
+      // What is opened later is closed where that ends.
+      await withPatience(clock, settling);
       if (settled !== undefined) await closeQuietly(settled.producer);
       settled = undefined;
     },
   };
+}
+
+/** Never rejects. A broker that hangs is not waited for when the partition is not this member's any more. */
+async function withPatience({ sleep }: Pick<Clock, 'sleep'>, call: Promise<unknown> | undefined): Promise<void> {
+  if (call === undefined) return;
+  const over = new AbortController();
+  await Promise.race([call.catch(() => undefined), sleep(patienceMs, over.signal)]);
+  over.abort();
 }
 
 /** What it held is settled by whoever opens the next one. */

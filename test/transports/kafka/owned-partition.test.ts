@@ -315,6 +315,20 @@ test.each(['at-least-once', 'exactly-once'] as const)('%s: an offset is committe
   expect(world.calls.filter((call) => call.includes(' 11'))).toEqual([]);
 });
 
+test('revocation waits only a while for a delivery that hangs, closes its producer, and tells it of the revocation', async () => {
+  const { world, owned } = setUp('exactly-once');
+  const gate = Promise.withResolvers<undefined>();
+  world.gates.set('transact', gate.promise);
+  const delivering = code(owned.assigned.deliver([output('out', 'a')], at(5n)));
+  await nextTurn();
+  owned.revoke();
+  const ending = Promise.all([delivering, owned.settled()]);
+  await later(world);
+  expect(world.calls.slice(-2)).toEqual(['transact a 5', 'close']);
+  gate.reject(unreachable());
+  expect((await ending)[0]).toBe('LS_TRANSPORT_REVOKED');
+});
+
 test('exactly once: where the group stands is not committed while a transaction is in doubt, nor beside one', async () => {
   const { world, owned } = setUp('exactly-once');
   await owned.assigned.committed();
