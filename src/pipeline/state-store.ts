@@ -1,6 +1,6 @@
 /**
  * Where snapshots live. A snapshot is never overwritten; its name contains the sequence it stands at; the newest three are kept
- * (SEMANTICS.md, rule 17).
+ * (SEMANTICS.md, rule 17). Beside them, under a stage name of their own, lie the marks of groups that started (start-marker.ts).
  */
 export type SnapshotHeader = {
   readonly stage: string;
