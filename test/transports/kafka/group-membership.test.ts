@@ -92,6 +92,17 @@ describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
     await until(() => slow.held().length === 1);
   });
 
+  test('a member for which there is no partition is told so, and whoever kept something for it may forget it', async () => {
+    const topic = await operator.topic(1);
+    const first = join([topic]);
+    await first.membership.joined;
+    const counts: number[] = [];
+    const second = join([topic], {}, { listener: { assigned: (partitions) => { counts.push(partitions.length); return Promise.resolve(); } } });
+    await second.membership.joined;
+    expect(counts).toEqual([0]);
+    await until(() => first.held().length === 1);
+  });
+
   test('who does not let go in time loses its partitions, and the group goes on', async () => {
     const topic = await operator.topic(2);
     const gate = Promise.withResolvers<undefined>();
