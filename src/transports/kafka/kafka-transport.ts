@@ -17,6 +17,7 @@ import { asKafkaError } from './kafka-errors.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 import { createLeaders } from './leaders.ts';
 import { offsetAt } from './positions.ts';
+import { boundOpenings } from './producers/bounded-opening.ts';
 import { kafkajsProducers } from './producers/kafkajs-producer.ts';
 import { platformaticProducers } from './producers/platformatic-producer.ts';
 import { shareProducer } from './shared-producer.ts';
@@ -94,7 +95,7 @@ async function openParts(options: KafkaOptions, signal: AbortSignal) {
   const leaders = createLeaders(cluster, options, closing.signal);
   const bounds = createBoundsReader(cluster, leaders, options);
   const fetcher = createFetcher({ connection, options, leaders, lostPosition: (source, offset) => lostPosition(topics, bounds, source, offset) });
-  const producers = (options.producer === 'kafkajs' ? kafkajsProducers : platformaticProducers)(options, connection);
+  const producers = boundOpenings((options.producer === 'kafkajs' ? kafkajsProducers : platformaticProducers)(options, connection), closing.signal);
   const appender = shareProducer(producers);
   const reads = createSingleReads(fetcher);
   const subscriptions = new Set<GroupMembership>();
