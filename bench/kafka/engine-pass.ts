@@ -14,15 +14,20 @@ export type EngineOptions = {
   readonly delivery: Delivery;
   /** How long a delivery waits for company, and then of any size: for comparing transactions of a certain time. Left out: full ones go at once. */
   readonly lingerMs?: number;
+  /** Told the records of each delivery. */
+  readonly delivered?: (records: number) => void;
   /** What becomes of a record; left out: itself. */
   readonly map?: (record: ConsumedRecord) => Pick<OutputRecord, 'key' | 'value' | 'headers'>;
 };
 
-export function enginePass({ brokers, input, output, messageCount }: PassPlan, { producer, delivery, lingerMs, map }: EngineOptions): Promise<Measured> {
+export function enginePass({ brokers, input, output, messageCount }: PassPlan, { producer, delivery, lingerMs, map, delivered }: EngineOptions): Promise<Measured> {
   return withTransport(brokers, producer, async (transport) => {
     const finished = Promise.withResolvers<Measured>();
-    let measured: (() => Measured) | undefined;
+    let watch: ((items: number) => Measured) | undefined;
+    let measured: Measured | undefined;
     let done = 0;
+    // What lingers at the end waits for company that does not come: it is no part of a stream.
+    const counted = lingerMs === undefined ? messageCount : messageCount * 0.9;
     const runner = await startRunner({
       transport,
       stage: copying(input, output, map),
@@ -34,11 +39,13 @@ export function enginePass({ brokers, input, output, messageCount }: PassPlan, {
       observer: {
         ...silentObserver,
         polled: () => {
-          measured ??= startWatch();
+          watch ??= startWatch();
         },
         delivered: (_partition, { inputs }) => {
           done += inputs;
-          if (done >= messageCount && measured !== undefined) finished.resolve(measured());
+          delivered?.(inputs);
+          if (done >= counted) measured ??= watch?.(done);
+          if (done >= messageCount && measured !== undefined) finished.resolve(measured);
         },
       },
     });

@@ -10,10 +10,11 @@ type Send = (partition: number, messages: readonly KafkaMessage[]) => Promise<vo
 
 export async function rawPass({ brokers, input, output, messageCount }: PassPlan, client: 'kafkajs' | 'platformatic'): Promise<Measured> {
   const kafka = new Kafka({ clientId: 'bench', brokers: [brokers], logLevel: logLevel.ERROR });
-  const consumer = kafka.consumer({ groupId: randomUUID(), maxWaitTimeInMs: 100 });
+  // As many as make one send.
+  const consumer = kafka.consumer({ groupId: randomUUID(), maxWaitTimeInMs: 100, maxBytesPerPartition: 800_000 });
   const producer = await (client === 'kafkajs' ? kafkajsSend(kafka, output) : platformaticSend(brokers, output));
   const finished = Promise.withResolvers<Measured>();
-  let measured: (() => Measured) | undefined;
+  let measured: ((items: number) => Measured) | undefined;
   let done = 0;
   await consumer.connect();
   await consumer.subscribe({ topic: input, fromBeginning: true });
@@ -31,7 +32,7 @@ export async function rawPass({ brokers, input, output, messageCount }: PassPlan
         await consumer.commitOffsets([{ topic, partition, offset: (BigInt(last.offset) + 1n).toString() }]);
         done += part.length;
       }
-      if (done >= messageCount) finished.resolve(measured());
+      if (done >= messageCount) finished.resolve(measured(done));
     },
   });
   try {
