@@ -15,7 +15,7 @@ import { openStateStore } from './open-state-store.ts';
 import { openTransport } from './open-transport.ts';
 import { prepareTopics } from './prepare-topics.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
-import type { ProcessContext } from './process-context.ts';
+import type { AccessRole, ProcessContext } from './process-context.ts';
 import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
 import { rejectionOf } from './pipeline/abort.ts';
 import { createCondition } from './pipeline/condition.ts';
@@ -53,10 +53,9 @@ export type Access = {
 };
 
 /**
- * @param role `owner-required` for what processes; `any` for what reads and publishes beside it.
  * @param signal ends the opening, with its reason.
  */
-export async function openAccess(configuration: Configuration, context: ProcessContext, role: 'owner-required' | 'any', signal?: AbortSignal): Promise<Access> {
+export async function openAccess(configuration: Configuration, context: ProcessContext, role: AccessRole, signal?: AbortSignal): Promise<Access> {
   const fileSystem = createNodeFileSystem();
   const { partitionCount } = configuration.transport;
   const closing = new AbortController();

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ProcessContext } from './process-context.ts';
+import type { AccessRole, ProcessContext } from './process-context.ts';
 import type { Configuration } from './config/load.ts';
 import type { TopicPartition } from './core/records.ts';
 import { errorFields } from './observation/log-observer.ts';
@@ -23,8 +23,7 @@ type KafkaSettings = Extract<Configuration['transport'], { readonly kind: 'kafka
 
 export type TransportUse = {
   readonly fileSystem: FileSystem;
-  /** `owner-required` for what processes; `any` for what reads and publishes beside it. */
-  readonly role: 'owner-required' | 'any';
+  readonly role: AccessRole;
   /** What retention leaves of a partition, whatever its age, where labelstream removes records itself. */
   readonly neededFrom: LogRetention['neededFrom'];
   /** Ends the opening, with its reason. */
@@ -42,15 +41,14 @@ async function openLogTransport(settings: LogSettings, dataDirectory: string, co
   const { logger } = context;
   const store = await openLog({
     directory: join(dataDirectory, 'log'),
-    role,
+    role: role === 'processing' || role === 'owner-required' ? 'owner-required' : 'any',
     fileSystem,
     clock: context.clock,
     random: Math.random,
     waiting: (message) => logger.info(message),
     newIncarnation: () => randomBytes(6).toString('hex'),
     retention: { limitsOf: (topic) => retentionLimits(settings.retention, topic), neededFrom },
-    // What only looks or publishes removes nothing, though it may own the directory for a moment.
-    ...(role === 'owner-required' ? { retentionCheckMs: settings.retention.checkIntervalMs } : {}),
+    ...(role === 'processing' ? { retentionCheckMs: settings.retention.checkIntervalMs } : {}),
     retentionFailed: (error) => logger.error(errorFields(error), 'records beyond retention could not be removed; it is tried again'),
     observer: {
       segmentsRemoved: (removed) => logger.info(removed, 'removed records beyond retention'),

@@ -3,14 +3,15 @@ import type { Configuration } from './config/load.ts';
 import { pipelineError } from './core/errors/pipeline.ts';
 import { allTopics } from './core/topics.ts';
 import type { TopicExpectations, TopicFinding, Transport } from './pipeline/transport.ts';
-import type { ProcessContext } from './process-context.ts';
+import type { AccessRole, ProcessContext } from './process-context.ts';
 
 export function topicExpectations({ transport: { partitionCount }, cluster }: Configuration): TopicExpectations {
   return { topics: allTopics.map((topic) => ({ topic, partitionCount })), snapshotIntervalMs: cluster.snapshotIntervalMs };
 }
 
 /** Rejects with LS_TRANSPORT_TOPIC_SETTINGS, which names everything that is wrong, and with what making topics rejects with. */
-export async function prepareTopics(transport: Transport, configuration: Configuration, { logger }: ProcessContext, role: 'owner-required' | 'any'): Promise<void> {
+export async function prepareTopics(transport: Transport, configuration: Configuration, { logger }: ProcessContext, role: AccessRole): Promise<void> {
+  if (role === 'without-topics') return;
   const expectations = topicExpectations(configuration);
   if (configuration.transport.kind === 'log') {
     await transport.createTopics(expectations.topics);

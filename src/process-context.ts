@@ -30,3 +30,9 @@ export async function createProcessContext(logger: Logger): Promise<ProcessConte
   const clock = systemClock;
   return { logger, metrics, readiness, clock, brokers: createBrokerWatch({ logger, metrics, readiness, clock }), instance };
 }
+
+/**
+ * `processing`: `run`, which alone removes what is beyond retention. `owner-required`: alone on the embedded log. `any`: reads and publishes beside them.
+ * `without-topics`: as `any`, and takes the topics as they are.
+ */
+export type AccessRole = 'processing' | 'owner-required' | 'any' | 'without-topics';

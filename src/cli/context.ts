@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { pino, destination, type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { openAccess, type Access } from '../compose.ts';
-import { createProcessContext } from '../process-context.ts';
+import { createProcessContext, type AccessRole } from '../process-context.ts';
 import { loadConfiguration, type Configuration, type LoadedConfiguration } from '../config/load.ts';
 import { misspeltVariables } from '../config/overrides.ts';
 import { tasks } from '../tasks/registry.ts';
@@ -63,7 +63,7 @@ export async function withAccess<Result>(
   options: ConfigurationOptions,
   commandLine: CommandLine,
   use: (access: Access) => Promise<Result>,
-  role: 'owner-required' | 'any' = 'any',
+  role: AccessRole = 'any',
 ): Promise<Result> {
   const configuration = await configurationOf(options, commandLine);
   const context = await createProcessContext(createLogger('warn', commandLine));

@@ -45,7 +45,7 @@ async function create(options: Options, commandLine: CommandLine): Promise<void>
       if (output.json) output.object({ topic, partitionCount, state });
       else output.line(`${topic}: ${state}`);
     }
-  });
+  }, 'without-topics');
 }
 
 async function check(options: Options, commandLine: CommandLine): Promise<void> {
@@ -60,5 +60,5 @@ async function check(options: Options, commandLine: CommandLine): Promise<void> 
     const errors = findings.filter(({ severity }) => severity === 'error').length;
     if (errors > 0) throw pipelineError('LS_TRANSPORT_TOPIC_SETTINGS', `${errors === 1 ? 'One thing is' : `${errors} things are`} wrong with the topics.`);
     if (!output.json) output.line(`the ${expectations.topics.length} topics are as they must be`);
-  });
+  }, 'without-topics');
 }

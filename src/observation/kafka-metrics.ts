@@ -45,6 +45,9 @@ export function createKafkaMetrics(registry: Registry, prefix: string, clock: Pi
     },
     available: () => away.set(0),
     rebalanced: (group, _partitions, durationMs) => {
+      // Some of them are read by others from now on; those that are not are seen again with the next answer.
+      stuck.clear();
+      topics.clear();
       rebalances.inc({ group });
       rebalanceSeconds.observe({ group }, durationMs / 1000);
     },

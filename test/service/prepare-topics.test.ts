@@ -4,12 +4,12 @@ import { expect, test } from 'vitest';
 import { parseConfiguration } from '../../src/config/load.ts';
 import type { TopicFinding, Transport } from '../../src/pipeline/transport.ts';
 import { prepareTopics } from '../../src/prepare-topics.ts';
-import { createProcessContext } from '../../src/process-context.ts';
+import { createProcessContext, type AccessRole } from '../../src/process-context.ts';
 
 const error: TopicFinding = { topic: 'labels', setting: 'partitions', severity: 'error', message: '6 partitions', remedy: 'set it' };
 const warning: TopicFinding = { topic: 'features', setting: 'retention.bytes', severity: 'warning', message: '5', remedy: 'take it out' };
 
-async function prepare(kind: 'log' | 'kafka', role: 'owner-required' | 'any', findings: readonly TopicFinding[]) {
+async function prepare(kind: 'log' | 'kafka', role: AccessRole, findings: readonly TopicFinding[]) {
   const calls: string[] = [];
   const told: string[] = [];
   const transport = {

@@ -38,7 +38,7 @@ test('limits of a topic come before those of all, -1 lifts them, and what is no 
 test('features stay while no snapshot holds them, and then from the oldest snapshot kept on', async () => {
   await withDirectory(async (directory) => {
     const { configuration } = await load(directory, '{ ms: 1, bytes: 1, checkIntervalMs: 20 }');
-    const access = await openAccess(configuration!, await createProcessContext(pino({ level: 'silent' })), 'owner-required');
+    const access = await openAccess(configuration!, await createProcessContext(pino({ level: 'silent' })), 'processing');
     try {
       // A record to a segment, by its age; the other topic shows that retention has looked.
       for (const topic of [topics.features, topics.labels]) for (let number = 0; number < 10; number++) await appendTo(access, topic);

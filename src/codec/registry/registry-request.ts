@@ -97,7 +97,13 @@ async function receive(response: IncomingMessage, bytesMax: number): Promise<Rec
   return { ...about, text: Buffer.concat(chunks).toString() };
 }
 
-const codesOfWords: ReadonlySet<number> = new Set([404, 409, 422]);
+/**
+ * The registry's own word rather than that of whatever else may answer at this address: its codes have two digits more than the status (40403), but for 409.
+ */
+function isWord(status: number, errorCode: unknown): errorCode is number {
+  if (typeof errorCode !== 'number') return false;
+  return status === 409 || ((status === 404 || status === 422) && Math.floor(errorCode / 100) === status);
+}
 
 function answerOf(base: string, request: RegistryRequest, received: Received, credentials: RegistryCredentials): RegistryAnswer {
   const { status, text, contentType, location } = received;
@@ -108,7 +114,7 @@ function answerOf(base: string, request: RegistryRequest, received: Received, cr
   if (status === 401 || status === 403) throw failure('LS_REGISTRY_DENIED', base, request, `status ${status}${said}`);
   if (status === 408 || status === 429 || status >= 500) throw failure('LS_REGISTRY_UNAVAILABLE', base, request, `status ${status}${said}`);
   if (status >= 300 && status < 400) throw failure('LS_REGISTRY_ANSWER', base, request, `status ${status}, a redirect to ${originOf(location)}, which is not followed`);
-  if (codesOfWords.has(status) && typeof errorCode === 'number') {
+  if (isWord(status, errorCode)) {
     return { kind: 'refused', errorCode, message: withoutSecrets(String(message), credentials).slice(0, 1000) };
   }
   if (status !== 200 && status !== 201) throw failure('LS_REGISTRY_ANSWER', base, request, `status ${status}${said}`);

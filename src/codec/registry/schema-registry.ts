@@ -109,7 +109,7 @@ function readSchema(answer: RegistryAnswer, what: string, id: number): { readonl
   if (answer.kind === 'too-large') throw unreadable(id, `${what} has more than ${answerBytesMax} bytes`);
   if (answer.kind === 'refused') throw unreadable(id, `${what} cannot be had: ${answer.errorCode} ${answer.message}`);
   const { schema, schemaType = 'AVRO', references = [] } = objectOf(answer.body);
-  if (schemaType !== 'AVRO') throw unreadable(id, `${what} is of the type ${JSON.stringify(schemaType)}, not AVRO`);
+  if (schemaType !== 'AVRO') throw unreadable(id, `${what} is of the type ${typeof schemaType === 'string' ? JSON.stringify(schemaType.slice(0, 100)) : typeof schemaType}, not AVRO`);
   if (typeof schema !== 'string') throw unreadable(id, `${what} came without a text`);
   if (!Array.isArray(references)) throw unreadable(id, `${what} has references that are no list`);
   return { json: parseText(schema, what, id), pointers: references.map((reference) => pointerOf(reference, what, id)) };

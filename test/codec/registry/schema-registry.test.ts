@@ -110,6 +110,7 @@ describe('everything else is waited for, and told', () => {
     ['nesting without end', { status: 200, headers: json, body: '['.repeat(100_000) }, 'LS_REGISTRY_ANSWER', 'no JSON'],
     ['an enormous page', { status: 200, headers: { 'content-type': 'text/html' }, body: 'x'.repeat(2_000_000) }, 'LS_REGISTRY_ANSWER', ''],
     ['a page that is not found', { status: 404, headers: { 'content-type': 'text/html' }, body: '<h1>Not Found</h1>' }, 'LS_REGISTRY_ANSWER', 'status 404'],
+    ['a 404 with a code that is only the status', { status: 404, headers: json, body: '{"error_code":404,"message":"HTTP 404 Not Found"}' }, 'LS_REGISTRY_ANSWER', 'status 404'],
     ['a 404 of something else', { status: 404, headers: json, body: '{"message":"no such route"}' }, 'LS_REGISTRY_ANSWER', 'no such route'],
     ['a redirect', { status: 302, headers: { location: 'https://login.example/?ticket=secret' }, body: '' }, 'LS_REGISTRY_ANSWER', 'redirect to https://login.example, which is not followed'],
     ['an answer without content', { status: 204, body: '' }, 'LS_REGISTRY_ANSWER', 'status 204'],
