@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { AccessRole, ProcessContext } from './process-context.ts';
 import type { Configuration } from './config/load.ts';
 import type { TopicPartition } from './core/records.ts';
+import { kafkaError } from './core/errors/kafka.ts';
 import { errorFields } from './observation/log-observer.ts';
 import { createRepeatedMessages } from './observation/repeated-messages.ts';
 import type { FileSystem } from './pipeline/file-system.ts';
@@ -112,9 +113,19 @@ function kafkaObserver({ clock, logger, metrics, brokers }: ProcessContext): Kaf
 }
 
 async function pem<Name extends string>(name: Name, file: string | undefined): Promise<Partial<Record<Name, string>>> {
-  return file === undefined ? {} : ({ [name]: await readFile(file, 'utf8') } as Record<Name, string>);
+  return file === undefined ? {} : ({ [name]: await readText(file) } as Record<Name, string>);
 }
 
 async function passwordOf(file: string | undefined): Promise<string> {
-  return file === undefined ? '' : (await readFile(file, 'utf8')).trim();
+  const password = file === undefined ? '' : (await readText(file)).trim();
+  if (file !== undefined && password === '') throw kafkaError('LS_KAFKA_CREDENTIALS_FILE', `${file} holds no password.`, { file });
+  return password;
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw kafkaError('LS_KAFKA_CREDENTIALS_FILE', `${file} cannot be read: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}.`, { file }, { cause });
+  }
 }

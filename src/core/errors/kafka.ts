@@ -13,6 +13,12 @@ export const kafkaErrors = {
     summary: 'The encrypted connection to a Kafka broker was refused by one of its two ends.',
     remedy: 'Check the certificate authority, the client certificate and that the port named in `kafka.brokers` is one that speaks TLS.',
   },
+  LS_KAFKA_CREDENTIALS_FILE: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A file with the password or a certificate for Kafka cannot be read, or is empty.',
+    remedy: 'Correct `transport.sasl.passwordFile` or the files of `transport.tls`, or the permissions of the file.',
+  },
   LS_KAFKA_AUTHENTICATION: {
     cause: 'configuration',
     retryable: false,
