@@ -1,8 +1,18 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+
+/** Those that start a broker: `npm run test:kafka`. Each takes up to some minutes. */
+const brokerTests = [
+  'test/brokers/kafka-*.test.ts',
+  'test/{conformance,crash,integration}/kafka-*.test.ts',
+  'test/service/kafka-{commands,demo,document,instances,outages,rebuild,secured,start,topics}.test.ts',
+  'test/transports/kafka/{delivery-rules,group-membership,hidden-tails,kafka-reading,leader-moves,producers,producers-secured}.test.ts',
+];
+const withBroker = process.env['LABELSTREAM_TEST_BROKER'] === 'yes';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: withBroker ? brokerTests : ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(withBroker ? [] : brokerTests)],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

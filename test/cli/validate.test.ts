@@ -63,7 +63,7 @@ test('flags win over the environment, which wins over the file', async () => {
     expect(await group({ GROUP: 'A B' })).toContain('labelstream.yaml:6: group: ');
     expect(await group({ GROUP: 'A B', LABELSTREAM_GROUP: 'good' })).toBe('valid');
     expect(await group({ LABELSTREAM_GROUP: 'A B' }, '--set', 'group=good')).toBe('valid');
-    expect(await group({}, '--set', 'grup=x')).toContain('--set grup=x names no setting that holds a single value [LS_CONFIG_KEY_UNKNOWN]');
+    expect(await group({}, '--set', 'grup=x')).toContain('--set grup=x names no setting that can be set so [LS_CONFIG_KEY_UNKNOWN]');
   });
 });
 

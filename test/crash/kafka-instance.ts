@@ -107,7 +107,7 @@ export function createInstance(name: string): Instance {
   };
 }
 
-export function sumOf(text: string, metric: string, label: string): number {
+function sumOf(text: string, metric: string, label: string): number {
   return text
     .split('\n')
     .filter((line) => (line.startsWith(`${metric}{`) || line.startsWith(`${metric} `)) && line.includes(label))

@@ -29,7 +29,7 @@ export type KafkaSettings = {
 const soon = 'sessionTimeoutMs: 6000, rebalanceTimeoutMs: 6000, heartbeatIntervalMs: 500, requestTimeoutMs: 3000, transactionTimeoutMs: 10000';
 
 /** Records through the bundled classifier, texts through a small encoder into one collection; one partition each. */
-export function kafkaConfiguration({ brokers, namePrefix = '', producer = 'kafkajs', delivery = 'at-least-once', transport = '', more = '', encoder = 'encoder', port }: KafkaSettings): string {
+function kafkaConfiguration({ brokers, namePrefix = '', producer = 'kafkajs', delivery = 'at-least-once', transport = '', more = '', encoder = 'encoder', port }: KafkaSettings): string {
   return `
 dataDirectory: data
 delivery: ${delivery}
@@ -92,7 +92,7 @@ export async function metricsAt(port: number): Promise<ReadonlyMap<string, numbe
 }
 
 /** Of all partitions, committed records only. */
-export async function labelsIn({ transport, codec, partitionCount }: Access): Promise<readonly LabelEvent[]> {
+async function labelsIn({ transport, codec, partitionCount }: Access): Promise<readonly LabelEvent[]> {
   const labels: LabelEvent[] = [];
   for (let partition = 0; partition < partitionCount; partition += 1) {
     const { start, end } = await transport.bounds({ topic: topics.labels, partition });
