@@ -239,7 +239,7 @@ export const settings = z.strictObject({
     .prefault({})
     .describe('Metrics as events.'),
   shutdown: z
-    .strictObject({ deadlineMs: positiveInteger.default(30_000).describe('Time for an orderly stop; after three quarters of it work is abandoned.') })
+    .strictObject({ deadlineMs: positiveInteger.default(30_000).describe('Time for an orderly stop; after seven tenths of it all work is abandoned.') })
     .prefault({})
     .describe('What happens on SIGTERM and SIGINT.'),
   log: z
