@@ -17,5 +17,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A poll ends when its condition holds; on a loaded machine a second is nothing.
+    expect: { poll: { timeout: 20_000 } },
   },
 });
