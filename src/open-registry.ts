@@ -40,6 +40,10 @@ export function openRegistry({ registry: settings, transport }: Configuration, {
         readiness.waiting('schema registry', undefined);
         logger.warn('the schema registry answers again');
       },
+      abandoned: () => {
+        metrics.schemaRegistry('available');
+        readiness.waiting('schema registry', undefined);
+      },
     },
   });
   return { ...rest, registry, clock, topicPrefix: transport.kind === 'kafka' ? transport.namePrefix : '' };

@@ -22,6 +22,8 @@ export type AvailabilityObserver = {
   /** Told of every failed attempt: `failures` in a row. */
   readonly unavailable: (error: unknown, failures: number, retryInMs: number) => void;
   readonly available: () => void;
+  /** After failures the last who waited has left: nobody waits any more, and whether it answers is not known. */
+  readonly abandoned: () => void;
 };
 
 export type Availability = {
@@ -29,59 +31,80 @@ export type Availability = {
   readonly whenAvailable: <Result>(attempt: () => Promise<Result>, signal: AbortSignal) => Promise<Result>;
 };
 
-export function createAvailability({ clock, random, backOffBaseMs, backOffCapMs, requestsMax, patience, observer }: AvailabilityOptions): Availability {
-  const requests = createBudget(requestsMax);
-  const probes = createBudget(1);
+type OutageOptions = Pick<AvailabilityOptions, 'clock' | 'random' | 'backOffBaseMs' | 'backOffCapMs' | 'observer'>;
+
+/** What is known of an outage, and who has been told what of it. */
+function createOutage({ clock, random, backOffBaseMs, backOffCapMs, observer }: OutageOptions) {
   let failures = 0;
   let probeAtMs = 0;
   let lastFailure: unknown;
+  let waiters = 0;
+  /** The observer's last word was a failure. */
+  let isAwaited = false;
+  return {
+    /** In a row. */
+    failures: () => failures,
+    untilProbeMs: () => probeAtMs - clock.elapsedMs(),
+    lastFailure: () => lastFailure,
+    succeeded: () => {
+      if (failures === 0) return;
+      failures = 0;
+      isAwaited = false;
+      observer.available();
+    },
+    /** Requests that were on their way together have failed once, not each for itself. */
+    failed: (error: unknown, failuresBefore: number) => {
+      if (failures !== failuresBefore) return;
+      failures += 1;
+      const waitMs = Math.min(backOffCapMs, backOffBaseMs * 2 ** Math.min(failures - 1, 40)) * (0.5 + random() / 2);
+      probeAtMs = clock.elapsedMs() + waitMs;
+      lastFailure = error;
+      isAwaited = true;
+      observer.unavailable(error, failures, waitMs);
+    },
+    waiterCame: () => void (waiters += 1),
+    waiterLeft: () => {
+      waiters -= 1;
+      if (waiters > 0 || !isAwaited) return;
+      isAwaited = false;
+      observer.abandoned();
+    },
+  };
+}
 
-  function noteSuccess(): void {
-    if (failures === 0) return;
-    failures = 0;
-    observer.available();
-  }
-
-  /** Requests that were on their way together have failed once, not each for itself. */
-  function noteFailure(error: unknown, failuresBefore: number): void {
-    if (failures !== failuresBefore) return;
-    failures += 1;
-    const waitMs = Math.min(backOffCapMs, backOffBaseMs * 2 ** Math.min(failures - 1, 40)) * (0.5 + random() / 2);
-    probeAtMs = clock.elapsedMs() + waitMs;
-    lastFailure = error;
-    observer.unavailable(error, failures, waitMs);
-  }
+export function createAvailability(options: AvailabilityOptions): Availability {
+  const { clock, requestsMax, patience } = options;
+  const requests = createBudget(requestsMax);
+  const probes = createBudget(1);
+  const outage = createOutage(options);
 
   /** A place among the probes, or among the requests where nothing has failed by the time that there is one. */
   async function take(signal: AbortSignal): Promise<() => void> {
-    if (failures === 0) {
+    if (outage.failures() === 0) {
       const leave = await requests.take(1, signal);
-      if (isUp()) return leave;
+      if (outage.failures() === 0) return leave;
       leave();
     }
     return probes.take(1, signal);
   }
 
-  /** A function, because what a variable was before a wait the type checker believes for ever. */
-  function isUp(): boolean {
-    return failures === 0;
-  }
-
   async function attemptOnce<Result>(attempt: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
     const leave = await take(signal);
     try {
-      if (failures > 0 && patience === 'once' && clock.elapsedMs() < probeAtMs) throw lastFailure;
-      if (failures > 0) await clock.sleep(probeAtMs - clock.elapsedMs(), signal);
+      if (outage.failures() > 0) {
+        if (patience === 'once' && outage.untilProbeMs() > 0) throw outage.lastFailure();
+        await clock.sleep(outage.untilProbeMs(), signal);
+      }
       signal.throwIfAborted();
-      const failuresBefore = failures;
+      const failuresBefore = outage.failures();
       try {
         const result = await attempt();
-        noteSuccess();
+        outage.succeeded();
         return result;
       } catch (error) {
         signal.throwIfAborted();
-        if (isOutage(error)) noteFailure(error, failuresBefore);
-        else noteSuccess();
+        if (isOutage(error)) outage.failed(error, failuresBefore);
+        else outage.succeeded();
         throw error;
       }
     } finally {
@@ -91,12 +114,17 @@ export function createAvailability({ clock, random, backOffBaseMs, backOffCapMs,
 
   return {
     whenAvailable: async (attempt, signal) => {
-      for (;;) {
-        try {
-          return await attemptOnce(attempt, signal);
-        } catch (error) {
-          if (signal.aborted || patience === 'once' || !isOutage(error)) throw error;
+      outage.waiterCame();
+      try {
+        for (;;) {
+          try {
+            return await attemptOnce(attempt, signal);
+          } catch (error) {
+            if (signal.aborted || patience === 'once' || !isOutage(error)) throw error;
+          }
         }
+      } finally {
+        outage.waiterLeft();
       }
     },
   };

@@ -18,6 +18,7 @@ function availabilityOf(patience: 'unbounded' | 'once' = 'unbounded') {
         waits.push(retryInMs);
       },
       available: () => told.push('available'),
+      abandoned: () => told.push('abandoned'),
     },
   });
   return { clock, told, waits, ...availability };
@@ -104,5 +105,27 @@ test('without patience a failure is told at once, and repeated until it is time 
   expect(attempts).toBe(2);
   await clock.pass(1_001);
   expect(await whenAvailable(() => Promise.resolve('there'), never)).toBe('there');
-  expect(told).toEqual(['1', '2', 'available']);
+  expect(told).toEqual(['1', 'abandoned', '2', 'abandoned', 'available']);
+});
+
+test('the last who leaves says that nobody waits any more, and the next failure that somebody does', async () => {
+  const { clock, told, whenAvailable } = availabilityOf();
+  const leaving = [new AbortController(), new AbortController()];
+  const waits = leaving.map(async ({ signal }) => rejectionCode(whenAvailable(() => Promise.reject(outage()), signal)));
+  await clock.pass(600);
+  expect(told).toEqual(['1', '2']);
+  leaving[0]?.abort(new Error('first'));
+  expect(await clock.drive(Promise.resolve(waits[0]))).toBe('Error: first');
+  expect(told).toEqual(['1', '2']);
+  leaving[1]?.abort(new Error('second'));
+  expect(await clock.drive(Promise.resolve(waits[1]))).toBe('Error: second');
+  expect(told).toEqual(['1', '2', 'abandoned']);
+  const last = new AbortController();
+  const waiting = rejectionCode(whenAvailable(() => Promise.reject(outage()), last.signal));
+  await clock.pass(1_100);
+  expect(told).toEqual(['1', '2', 'abandoned', '3']);
+  last.abort(new Error('third'));
+  await clock.drive(waiting);
+  expect(await clock.drive(whenAvailable(() => Promise.resolve('there'), never))).toBe('there');
+  expect(told).toEqual(['1', '2', 'abandoned', '3', 'abandoned', 'available']);
 });

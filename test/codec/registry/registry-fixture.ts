@@ -37,6 +37,7 @@ export function clientOf(urls: string | readonly string[], options: Partial<Sche
     observer: {
       unavailable: (error) => alerts.push({ code: codeOf(error), message: error instanceof Error ? error.message : String(error) }),
       available: () => alerts.push('available'),
+      abandoned: () => undefined,
     },
     ...rest,
   });
