@@ -17,7 +17,7 @@ import { prepareTopics } from './prepare-topics.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
 import type { AccessRole, ProcessContext } from './process-context.ts';
 import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
-import { rejectionOf } from './pipeline/abort.ts';
+import { rejectionOf, within } from './pipeline/abort.ts';
 import { createCondition } from './pipeline/condition.ts';
 import { cloudEventSourceOf } from './pipeline/event-headers.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
@@ -34,10 +34,10 @@ import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts
 import type { ClusterView } from './stages/cluster/view.ts';
 import { keptSnapshots, type KeptSnapshot } from './stages/cluster/kept-snapshots.ts';
 import { clusterStageName } from './stages/cluster/fold-record.ts';
-import type { FeaturesPartition } from './stages/cluster/state.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
 import { createMediaContent } from './stages/extract/media-content.ts';
 import { tasks } from './tasks/registry.ts';
+import type { LogRetention } from './transports/log/retention.ts';
 
 /** The log and the state of a configuration, without anything that processes. */
 export type Access = {
@@ -62,34 +62,42 @@ export async function openAccess(configuration: Configuration, context: ProcessC
   const registry = openRegistry(configuration, context, { patience: role === 'any' ? 'once' : 'unbounded', signal: closing.signal });
   const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories, ...(registry === undefined ? {} : { registry }) });
   const stateStore = await openStateStore(configuration, context, fileSystem, closing.signal);
-  const neededFrom = (partition: FeaturesPartition): Promise<bigint | undefined> => featuresNeededFrom(stateStore, partition);
+  const neededFrom = featuresNeededFrom(configuration, context, stateStore);
   const transport = await openTransport(configuration, context, { fileSystem, role, neededFrom, signal });
-  const stopOpening = (): void => void transport.close();
+  const close = (): Promise<void> => {
+    closing.abort();
+    return transport.close();
+  };
+  const stopOpening = (): void => void close();
   signal?.addEventListener('abort', stopOpening, { once: true });
   try {
     await prepareTopics(transport, configuration, context, role);
   } catch (error) {
-    await transport.close();
+    await close();
     signal?.throwIfAborted();
     throw error;
   } finally {
     signal?.removeEventListener('abort', stopOpening);
   }
-  const close = (): Promise<void> => {
-    closing.abort();
-    return transport.close();
-  };
   return { context, configuration, codec, transport, stateStore, partitionCount, close, closed: closing.signal };
 }
 
+/** Retention looks again: a container that cannot be reached is given up for this time. */
+const snapshotsListedMsMax = 30_000;
+
 /**
  * What a restore may have to read again, from the oldest of the snapshots kept on: retention removes nothing of that, whatever the age
- * (SEMANTICS.md, rule 17). So it cannot outrun the snapshots, and there is nothing to refuse at start-up.
+ * (SEMANTICS.md, rule 17). So it cannot outrun the snapshots, and there is nothing to refuse at start-up. A snapshot above the committed position
+ * restores nothing: it is of a history that the log lost since, by being restored from an older copy.
  */
-async function featuresNeededFrom(stateStore: Pick<StateStore, 'list'>, { topic, partition, incarnation }: FeaturesPartition): Promise<bigint | undefined> {
-  if (topic !== topics.features) return undefined;
-  const kept = await stateStore.list({ stage: clusterStageName, topic, incarnation, partition });
-  return (kept.at(-1) ?? -1n) + 1n;
+function featuresNeededFrom(configuration: Configuration, { clock }: ProcessContext, stateStore: Pick<StateStore, 'list'>): LogRetention['neededFrom'] {
+  const group = groupOf(configuration, { name: clusterStageName });
+  return async ({ topic, partition, incarnation }, committed, signal) => {
+    if (topic !== topics.features) return undefined;
+    const next = committed(group) ?? 0n;
+    const listed = await within(clock, snapshotsListedMsMax, signal, (ending) => stateStore.list({ stage: clusterStageName, topic, incarnation, partition }, ending));
+    return (listed.findLast((sequence) => sequence < next) ?? -1n) + 1n;
+  };
 }
 
 /** The clusters as of now, by reading: beside a live `run` or without one (SEMANTICS.md, rule 25). */

@@ -1,4 +1,5 @@
 /** Helpers around AbortSignal. */
+import type { Clock } from '../core/clock.ts';
 
 /** For timers of our own, whose end nobody reads: without a reason every abort makes an exception with its stack, which costs more than the timer. */
 export const timerOver = 'over';
@@ -15,6 +16,20 @@ export async function unlessAborted<Result>(promise: Promise<Result>, signal: Ab
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener('abort', wake);
+  }
+}
+
+/** @param operation gets a signal that aborts with the other one, or when the time is over. */
+export async function within<Result>(clock: Clock, durationMs: number, signal: AbortSignal, operation: (ending: AbortSignal) => Promise<Result>): Promise<Result> {
+  const done = new AbortController();
+  const late = new AbortController();
+  void clock.sleep(durationMs, done.signal).then(() => {
+    if (!done.signal.aborted) late.abort();
+  });
+  try {
+    return await operation(AbortSignal.any([signal, late.signal]));
+  } finally {
+    done.abort(timerOver);
   }
 }
 

@@ -22,8 +22,11 @@ export type StateStore = {
   readonly write: (header: SnapshotHeader, chunks: Iterable<Buffer>) => Promise<void>;
   /** The newest snapshot at or below `sequence` whose checksum holds; a corrupt one is reported to the log and passed over. */
   readonly newest: (key: SnapshotKey, sequence: bigint) => Promise<StoredSnapshot | undefined>;
-  /** The sequences of the snapshots that are there, valid or not, newest first. */
-  readonly list: (key: SnapshotKey) => Promise<readonly bigint[]>;
+  /**
+   * The sequences of the snapshots that are there, valid or not, newest first.
+   * @param signal ends what it waits for: it then rejects.
+   */
+  readonly list: (key: SnapshotKey, signal?: AbortSignal) => Promise<readonly bigint[]>;
   /**
    * Removes the snapshots above `sequence`, valid or not, and resolves with their sequences once they are gone for good. For the owner of the
    * partition alone. Rejects with LS_STATE_DISCARD_FAILED.

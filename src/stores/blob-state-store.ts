@@ -11,7 +11,7 @@
 import type { Clock, Random } from '../core/clock.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { stateError } from '../core/errors/state.ts';
-import { timerOver } from '../pipeline/abort.ts';
+import { within } from '../pipeline/abort.ts';
 import { createRetry } from '../pipeline/retry.ts';
 import { corrupt, headerText, parseHeader, readSnapshotFile, writeSnapshotFile } from '../pipeline/snapshot-file.ts';
 import type { SnapshotHeader, SnapshotKey, StateStore, StoredSnapshot } from '../pipeline/state-store.ts';
@@ -79,7 +79,10 @@ export function createBlobStateStore(options: BlobStateStoreOptions): StateStore
       }
     },
     newest: (key, sequence) => newest(store, key, sequence),
-    list: async (key) => (await found(store, key, store.patient)).map((each) => each.sequence),
+    list: async (key, signal) => {
+      const patient = signal === undefined ? store.patient : requester({ ...options, signal: AbortSignal.any([options.signal, signal]) }, limits, Infinity);
+      return (await found(store, key, patient)).map((each) => each.sequence);
+    },
     discardAbove: async (key, sequence) => {
       try {
         const discarded = (await found(store, key, store.patient)).filter((each) => each.sequence > sequence);
@@ -97,16 +100,7 @@ function requester({ clock, random, signal, retried }: BlobStateStoreOptions, { 
   return (request) =>
     retry(async () => {
       signal.throwIfAborted();
-      const done = new AbortController();
-      const timeout = new AbortController();
-      void clock.sleep(requestTimeoutMs, done.signal).then(() => {
-        if (!done.signal.aborted) timeout.abort();
-      });
-      try {
-        return await request(AbortSignal.any([signal, timeout.signal]));
-      } finally {
-        done.abort(timerOver);
-      }
+      return await within(clock, requestTimeoutMs, signal, request);
     });
 }
 

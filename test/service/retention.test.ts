@@ -1,6 +1,9 @@
 // What the settings say of retention is what a log does, and of `features` nothing goes that the snapshots kept do not hold (SEMANTICS.md, rule 17).
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAccess, type Access } from '../../src/compose.ts';
 import { loadConfiguration, type Configuration } from '../../src/config/load.ts';
 import { noHeaders } from '../../src/core/records.ts';
@@ -9,8 +12,8 @@ import { retentionLimits } from '../../src/open-transport.ts';
 import { createProcessContext } from '../../src/process-context.ts';
 import { withDirectory, writeConfiguration } from './program.ts';
 
-const load = async (directory: string, retention: string) => {
-  const text = `dataDirectory: data\ntransport: { kind: log, partitionCount: 1, segmentBytes: 4096, retention: ${retention} }\n`;
+const load = async (directory: string, retention: string, more = '') => {
+  const text = `dataDirectory: data\ntransport: { kind: log, partitionCount: 1, segmentBytes: 4096, retention: ${retention} }\n${more}`;
   return loadConfiguration({ file: await writeConfiguration(directory, text), environment: {}, assignments: [], tasks: [] });
 };
 
@@ -44,12 +47,10 @@ test('features stay while no snapshot holds them, and then from the oldest snaps
       for (const topic of [topics.features, topics.labels]) for (let number = 0; number < 10; number++) await appendTo(access, topic);
       await expect.poll(() => startOf(access, topics.labels)).toBe(10n);
       expect(await startOf(access, topics.features)).toBe(0n);
-      const { incarnation } = await access.transport.describeTopic(topics.features);
-      for (const sequence of [3n, 6n, 8n]) {
-        await access.stateStore.write({ stage: 'cluster', topic: topics.features, incarnation, partition: 0, sequence, position: String(sequence + 1n) }, [Buffer.from('state')]);
-      }
+      await commit(access, 10n);
+      for (const sequence of [3n, 6n, 8n]) await writeSnapshot(access, sequence);
       await expect.poll(() => startOf(access, topics.features)).toBe(4n);
-      await access.stateStore.write({ stage: 'cluster', topic: topics.features, incarnation, partition: 0, sequence: 9n, position: '10' }, [Buffer.from('state')]);
+      await writeSnapshot(access, 9n);
       // The oldest of three is that at 6 now.
       await expect.poll(() => startOf(access, topics.features)).toBe(7n);
       await appendTo(access, topics.labels);
@@ -60,6 +61,86 @@ test('features stay while no snapshot holds them, and then from the oldest snaps
     }
   });
 });
+
+test('snapshots above the committed position, of a history that the log lost, let nothing of features go', async () => {
+  await withDirectory(async (directory) => {
+    const { configuration } = await load(directory, '{ ms: 1, checkIntervalMs: 20 }');
+    const access = await openAccess(configuration!, await createProcessContext(pino({ level: 'silent' })), 'processing');
+    try {
+      for (const sequence of [7n, 8n]) await writeSnapshot(access, sequence);
+      for (const topic of [topics.features, topics.labels]) for (let number = 0; number < 10; number++) await appendTo(access, topic);
+      await expect.poll(() => startOf(access, topics.labels)).toBe(10n);
+      expect(await startOf(access, topics.features), 'nothing is committed').toBe(0n);
+      await commit(access, 7n);
+      await writeSnapshot(access, 3n);
+      await expect.poll(() => startOf(access, topics.features)).toBe(4n);
+      await appendTo(access, topics.labels);
+      await expect.poll(() => startOf(access, topics.labels)).toBe(11n);
+      expect(await startOf(access, topics.features), 'that at 7 restores nothing yet').toBe(4n);
+    } finally {
+      await access.close();
+    }
+  });
+});
+
+describe('a container that takes connections and never answers', () => {
+  const sockets = new Set<Socket>();
+  let silent: Server;
+  let port: number;
+  beforeAll(async () => {
+    silent = createServer((socket) => void sockets.add(socket.on('error', () => undefined))).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    ({ port } = silent.address() as AddressInfo);
+  });
+  afterAll(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  const state = (): string =>
+    `state: { kind: blob, container: snapshots, connectionString: "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=${randomBytes(32).toString('base64')};BlobEndpoint=http://127.0.0.1:${port}/a;" }\n`;
+
+  test('keeps no other topic from its retention, and no service from closing', async () => {
+    await withDirectory(async (directory) => {
+      const { configuration } = await load(directory, '{ ms: 1, checkIntervalMs: 20 }', state());
+      const said: string[] = [];
+      const context = await createProcessContext(pino({ level: 'error' }, { write: (line: string) => void said.push(line) }));
+      // Half a minute passes at once.
+      const clock = { ...context.clock, sleep: (ms: number, signal?: AbortSignal) => context.clock.sleep(ms === 30_000 ? 20 : ms, signal) };
+      const access = await openAccess(configuration!, { ...context, clock }, 'processing');
+      for (const topic of [topics.features, topics.labels]) for (let number = 0; number < 10; number++) await appendTo(access, topic);
+      await expect.poll(() => startOf(access, topics.labels)).toBe(10n);
+      expect(await startOf(access, topics.features)).toBe(0n);
+      await expect.poll(() => said.join('')).toContain('LS_STATE_CONTAINER_UNREACHABLE');
+      await access.close();
+    });
+  });
+
+  test('does not keep a start that fails from ending', async () => {
+    await withDirectory(async (directory) => {
+      const context = await createProcessContext(pino({ level: 'silent' }));
+      const before = await openAccess((await load(directory, '{ ms: -1 }')).configuration!, context, 'owner-required');
+      await appendTo(before, topics.features);
+      await before.close();
+      const asked = sockets.size;
+      const { configuration } = await load(directory, '{ ms: 1 }', state());
+      // Its topics have one partition.
+      const mistaken = { ...configuration!, transport: { ...configuration!.transport, partitionCount: 2 } };
+      await expect(openAccess(mistaken, context, 'processing')).rejects.toMatchObject({ code: 'LS_TRANSPORT_PARTITION_COUNT' });
+      expect(sockets.size, 'retention asked the container').toBeGreaterThan(asked);
+    });
+  });
+});
+
+/** Where CLUSTER goes on reading. */
+async function commit({ transport, configuration }: Access, sequence: bigint): Promise<void> {
+  const checkpoint = { position: String(sequence), sequence: sequence - 1n, outputsSent: 0 };
+  await transport.resetGroup(`${configuration.group}-cluster`, [{ topic: topics.features, partition: 0, checkpoint }]);
+}
+
+async function writeSnapshot({ transport, stateStore }: Access, sequence: bigint): Promise<void> {
+  const { incarnation } = await transport.describeTopic(topics.features);
+  await stateStore.write({ stage: 'cluster', topic: topics.features, incarnation, partition: 0, sequence, position: String(sequence + 1n) }, [Buffer.from('state')]);
+}
 
 /** A record to a segment: two do not fit. */
 function appendTo({ transport }: Access, topic: string): Promise<void> {

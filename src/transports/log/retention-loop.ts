@@ -12,7 +12,8 @@ export type RetentionLoop = {
 export type RetentionLoopOptions = {
   readonly clock: Clock;
   readonly intervalMs: number;
-  readonly retain: () => Promise<void>;
+  /** @param signal aborts when the loop stops. */
+  readonly retain: (signal: AbortSignal) => Promise<void>;
   /** Told of a pass that failed; the next one tries again. */
   readonly failed: (error: unknown) => void;
 };
@@ -23,7 +24,7 @@ export function startRetentionLoop({ clock, intervalMs, retain, failed }: Retent
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       waiting = new AbortController();
-      await retain().catch((error: unknown) => {
+      await retain(stopping.signal).catch((error: unknown) => {
         if (!stopping.signal.aborted) failed(error);
       });
       await clock.sleep(intervalMs, AbortSignal.any([waiting.signal, stopping.signal]));
@@ -33,7 +34,7 @@ export function startRetentionLoop({ clock, intervalMs, retain, failed }: Retent
   return {
     wake: () => waiting.abort(timerOver),
     stop: () => {
-      stopping.abort(timerOver);
+      stopping.abort();
       return ended;
     },
   };

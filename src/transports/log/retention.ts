@@ -16,9 +16,15 @@ export type RetentionLimits = { readonly ms: number | undefined; readonly bytes:
 export type LogRetention = {
   /** Of each partition of the topic. */
   readonly limitsOf: (topic: string) => RetentionLimits;
-  /** The first sequence that somebody still needs, however old it is; undefined: nobody does. */
-  readonly neededFrom: (partition: TopicPartition & { readonly incarnation: string }) => Promise<bigint | undefined>;
+  /**
+   * The first sequence that somebody still needs, however old it is; undefined: nobody does.
+   * @param committed the next sequence that a group reads of the partition; undefined where it has committed none.
+   * @param signal ends what it waits for, with its reason.
+   */
+  readonly neededFrom: (partition: TopicPartition & { readonly incarnation: string }, committed: CommittedPosition, signal: AbortSignal) => Promise<bigint | undefined>;
 };
+
+export type CommittedPosition = (group: string) => bigint | undefined;
 
 export const keepEverything: LogRetention = {
   limitsOf: () => ({ ms: undefined, bytes: undefined }),

@@ -23,7 +23,8 @@ import type { LogStore, LogTransaction } from './log-store.ts';
 import { createPartitionWriter } from './partition-writer.ts';
 import { recordFrameBytes } from './record-frame.ts';
 import { createRecordWaiters } from './record-waiters.ts';
-import { expiredBefore, keepEverything, type Expiry, type LogRetention } from './retention.ts';
+import { createRetentionPass } from './retention-pass.ts';
+import { keepEverything, type LogRetention } from './retention.ts';
 import { createSegmentCache } from './segment-cache.ts';
 import { readRecords } from './segment-reader.ts';
 
@@ -67,8 +68,12 @@ export type SegmentLogStoreOptions = {
 };
 
 export type SegmentLogStore = LogStore & {
-  /** Removes what is beyond retention now; its files are gone soon after. Rejects as `commit` does, and with what `neededFrom` rejects with. */
-  readonly retain: () => Promise<void>;
+  /**
+   * Removes what is beyond retention now; its files are gone soon after. Rejects as `commit` does, and with what `neededFrom` rejects with:
+   * of the other topics everything is removed all the same.
+   * @param signal ends what `neededFrom` waits for.
+   */
+  readonly retain: (signal?: AbortSignal) => Promise<void>;
 };
 
 /**
@@ -138,26 +143,11 @@ export async function openSegmentLogStore(options: SegmentLogStoreOptions): Prom
       return state.checkpoints.get(checkpointKey(group, location));
     }),
     waitForRecords: open((location, endSequence, signal) => waiters.wait(requirePartition(state, location), endSequence, signal)),
-    retain: open(retentionPass(state, queue, retention, clock)),
+    retain: open(createRetentionPass({ state, queue, retention, clock })),
     close: () => (closing ??= close()),
   };
 }
 
-function retentionPass(state: LogState, queue: CommitQueue<CommitItem>, retention: LogRetention, clock: Clock): () => Promise<void> {
-  return async () => {
-    const expiries = new Map<PartitionState, Expiry>();
-    for (const { description, partitions } of state.topics.values()) {
-      const limits = retention.limitsOf(description.topic);
-      for (const partition of partitions) {
-        if (expiredBefore(partition, { limits, neededFrom: undefined }, clock.nowMs(), true) === undefined) continue;
-        const { topic, partition: number } = partition;
-        const neededFrom = await retention.neededFrom({ topic, partition: number, incarnation: description.incarnation });
-        expiries.set(partition, { limits, neededFrom });
-      }
-    }
-    if (expiries.size > 0) await queue.submit({ kind: 'retention', expiries, records: 0, bytes: 0 });
-  };
-}
 
 const nothing = (): void => undefined;
 const silentObserver: LogObserver = {
