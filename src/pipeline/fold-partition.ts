@@ -31,7 +31,7 @@ export function runFoldPartition(stage: FoldStage, context: FoldContext, kept?: 
     stage,
     state: usable?.state ?? stage.open({ topic, partition: number, incarnation }),
     working: new AbortController(),
-    draining: false,
+    stopping: new AbortController(),
     inFlight: nothing,
     waiting: undefined,
     standing: start,
@@ -44,7 +44,7 @@ export function runFoldPartition(stage: FoldStage, context: FoldContext, kept?: 
   };
   let drained = false;
   const drain = (): void => {
-    run.draining = true;
+    run.stopping.abort();
     run.waiting?.abort();
   };
   return {
@@ -69,7 +69,7 @@ async function work(run: FoldRun, standsAlready: boolean): Promise<'drained' | '
   try {
     if (standsAlready) goOn(run);
     else await restore(run);
-    while (!run.draining && !hasEnded(run)) {
+    while (!run.stopping.signal.aborted && !hasEnded(run)) {
       const records = await nextRecords(run);
       if (hasEnded(run)) return 'cut short';
       if (records.length > 0) await holding(run, records, () => foldAndDeliver(run, records));
@@ -114,10 +114,11 @@ async function holding(run: FoldRun, records: readonly ConsumedRecord[], work: (
   observer.inFlight(partition, nothing, 0);
 }
 
-async function foldAndDeliver(run: FoldRun, records: readonly ConsumedRecord[]): Promise<void> {
+async function foldAndDeliver(run: FoldRun, read: readonly ConsumedRecord[]): Promise<void> {
   const { context } = run;
   const { limits, start } = context;
-  const outputs = await fold(run, records);
+  const outputs = await fold(run, read);
+  const records = read.slice(0, outputs?.length ?? 0);
   const last = records.at(-1);
   if (outputs === undefined || last === undefined) return;
   const unsent = records.flatMap((record, index) => {
@@ -155,10 +156,12 @@ function skipSent(run: FoldRun, unsent: Folded[]): void {
   unsent[0] = { ...first, sent: standing.outputsSent };
 }
 
+/** Of all records, or, when the run is stopping, of those before one that the stage has to wait for. */
 async function fold(run: FoldRun, records: readonly ConsumedRecord[]): Promise<readonly (readonly OutputRecord[])[] | undefined> {
+  const stopping = run.stopping.signal;
   try {
-    const outputs = await unlessEnded(run, run.state.fold(records));
-    if (outputs === undefined || outputs.length === records.length) return outputs;
+    const outputs = await unlessEnded(run, run.state.fold(records, stopping));
+    if (outputs === undefined || outputs.length === records.length || (outputs.length < records.length && stopping.aborted)) return outputs;
     throw new RangeError(`${records.length} records gave ${outputs.length} lists of outputs`);
   } catch (cause) {
     throw foldFailed(run, records, cause);
@@ -185,7 +188,7 @@ function ownRecordDueAtMs(run: FoldRun): number | undefined {
 async function appendIfDue(run: FoldRun): Promise<void> {
   const { context, working } = run;
   const due = run.state.due();
-  if (run.draining || due === undefined || (ownRecordDueAtMs(run) ?? Infinity) > context.clock.nowMs()) return;
+  if (run.stopping.signal.aborted || due === undefined || (ownRecordDueAtMs(run) ?? Infinity) > context.clock.nowMs()) return;
   // Appending it twice does no harm: it says what time it is.
   await patiently(context, working.signal, () => context.append([due.record]));
   run.outstanding = due.record;

@@ -28,7 +28,8 @@ export type FoldRun = {
   readonly state: FoldPartition;
   /** Aborted by abort, by failure and at the end: nothing more is done. */
   readonly working: AbortController;
-  draining: boolean;
+  /** Aborted when nothing more is to be read. */
+  readonly stopping: AbortController;
   /** The batch that was read and is not delivered yet. */
   inFlight: ReadBudget;
   /** Ends the poll that is waiting. */

@@ -28,8 +28,11 @@ export type MapStage = {
 
 /** The state of one input partition, folded one record at a time (rule 10). */
 export type FoldPartition = {
-  /** Element i holds the outputs of record i. A rejection leaves the state unusable: the runner stops the partition. */
-  readonly fold: (records: readonly ConsumedRecord[]) => Promise<readonly (readonly OutputRecord[])[]>;
+  /**
+   * Element i holds the outputs of record i. A rejection leaves the state unusable: the runner stops the partition.
+   * @param stopping when it aborts, a record that the stage has to wait for is not folded, nor are those after it: they have no element.
+   */
+  readonly fold: (records: readonly ConsumedRecord[], stopping?: AbortSignal) => Promise<readonly (readonly OutputRecord[])[]>;
   /** The state in its canonical form: equal states give equal bytes. The fold is not called until the iteration ends. */
   readonly snapshot: () => Iterable<Buffer>;
   /** Called at most once, before any fold. */

@@ -285,6 +285,25 @@ describe('a fold partition', () => {
     await fixture.stop(runner);
   });
 
+  it('stops at once where the fold waits, with the records before delivered, and folds the others later', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    publish(fixture, 10);
+    const limits = { ...testLimits, foldRecordsMax: 4 };
+    const stage = sumStage('log', { outputs: () => 1, waits: (record) => textOf(record) === '7' });
+    const runner = await fixture.start(fixture.broker.connect().transport, stage, { limits });
+    await fixture.clock.pass(60_000);
+    expect(sums(fixture)).toEqual(offline(fixture, () => 1).slice(0, 4));
+    const startedMs = fixture.clock.elapsedMs();
+    expect(await fixture.stop(runner)).toEqual({ forced: false });
+    expect(fixture.clock.elapsedMs() - startedMs).toBeLessThan(1_000);
+    expect(sums(fixture)).toEqual(offline(fixture, () => 1).slice(0, 6));
+    expect(fixture.broker.checkpoint('group', log)).toMatchObject({ sequence: fixture.broker.records(log)[5]?.sequence });
+    const second = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs: () => 1 }), { limits });
+    await fixture.drain(second, ['log']);
+    expect(sums(fixture)).toEqual(offline(fixture, () => 1));
+    await fixture.stop(second);
+  });
+
   it('stops when folding again gives fewer outputs than were sent', async () => {
     const fixture = createFixture({ log: 1, sums: 1 });
     publish(fixture, 1);

@@ -63,6 +63,8 @@ export type SumOptions = {
   readonly fails?: (record: ConsumedRecord) => boolean;
   readonly clock?: Clock;
   readonly folded?: (record: ConsumedRecord) => void;
+  /** Where the fold waits for something that never comes. */
+  readonly waits?: (record: ConsumedRecord) => boolean;
   /** Ticks every so many records. */
   readonly tickAtMs?: (sum: bigint) => number | undefined;
 };
@@ -87,13 +89,17 @@ function openSum(topic: string, partition: number, options: SumOptions): FoldPar
     return Array.from({ length: options.outputs(record) }, (_, index) => sumOutput(record, sum, index));
   };
   return {
-    fold: async (records) => {
+    fold: async (records, stopping) => {
       if (busy) throw new RangeError('folded while a snapshot was being taken, or twice at a time');
       busy = true;
       try {
         const outputs: OutputRecord[][] = [];
         for (const record of records) {
           await options.clock?.sleep(1);
+          if (options.waits?.(record) === true) {
+            await new Promise((resolve) => stopping?.addEventListener('abort', resolve, { once: true }));
+            break;
+          }
           outputs.push(foldOne(record));
         }
         return outputs;

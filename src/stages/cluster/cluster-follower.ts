@@ -60,7 +60,8 @@ async function followPartition(options: FollowerOptions, features: FeaturesParti
     const records = await transport.read(features, position, budget, signal);
     signal.throwIfAborted();
     const wanted = records.filter((record) => record.sequence <= lastSequence);
-    await folded.fold(wanted);
+    await folded.fold(wanted, signal);
+    signal.throwIfAborted();
     sequence = wanted.at(-1)?.sequence ?? sequence;
     position = records.at(-1)?.nextPosition ?? position;
     if (wanted.length < records.length) break;

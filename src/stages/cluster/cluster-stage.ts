@@ -5,7 +5,7 @@
 import type { Codec } from '../../codec/codec.ts';
 import type { Define } from '../../core/events.generated.ts';
 import { hashId } from '../../core/ids.ts';
-import { noHeaders, type OutputRecord } from '../../core/records.ts';
+import { noHeaders, type ConsumedRecord, type OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import { createEventHeaders } from '../../pipeline/event-headers.ts';
 import type { FoldPartition, FoldStage } from '../../pipeline/stage.ts';
@@ -48,11 +48,10 @@ function openPartition({ codec, partitionCounts, observer = {}, cloudEventSource
   const state = emptyState(partition);
   const context = { codec, partitionCounts, observer, eventHeaders: createEventHeaders(cloudEventSource) };
   return {
-    fold: async (records) => {
+    fold: async (records, stopping) => {
       const outputs: (readonly OutputRecord[])[] = [];
       for (const record of records) {
-        // A schema that only a registry knows is waited for, as the log is: a record cannot be passed over.
-        for (let wait = codec.prepareDecode(record.value); wait !== undefined; wait = codec.prepareDecode(record.value)) await wait;
+        if (!(await canDecode(codec, record, stopping))) break;
         outputs.push(foldRecord(context, state, record));
         await turnOfTheLoop();
       }
@@ -68,6 +67,17 @@ function openPartition({ codec, partitionCounts, observer = {}, cloudEventSource
     view: createPartitionView(state),
     checkDefinition: (family, definition) => checkDefinition(family, state.families.get(family), canonicalDefinition(definition)),
   };
+}
+
+/** A schema that only a registry knows is waited for, as the log is: a record cannot be passed over. False when the signal aborted first. */
+async function canDecode(codec: Codec, { value }: ConsumedRecord, signal = new AbortController().signal): Promise<boolean> {
+  try {
+    for (let wait = codec.prepareDecode(value, { signal }); wait !== undefined; wait = codec.prepareDecode(value, { signal })) await wait;
+    return true;
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
+  }
 }
 
 /** Lets the main loop answer others between two records, which may each take milliseconds. */

@@ -1,8 +1,9 @@
 /** Definitions, parameters, names and what is refused (SEMANTICS.md, rules 9, 16 and 19). */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { clusterErrors } from '../../../src/core/errors/cluster.ts';
 import { LabelstreamError } from '../../../src/core/errors/error.ts';
 import type { Define } from '../../../src/core/events.generated.ts';
+import { rejectionOf } from '../../../src/pipeline/abort.ts';
 import { createClusterStage } from '../../../src/stages/cluster/cluster-stage.ts';
 import {
   assignmentIn, assignmentsIn, codec, codesOf, control, decodeOutputs, define, family, feature, features, openFold, openWithItems, originAt,
@@ -307,6 +308,25 @@ describe('dead letters', () => {
     const harness = await openWithItems(line);
     const fold = harness.insert({ item: 'x', at: [0, 0], origin: 9, modelVersion: '9' });
     await expect(fold).rejects.toMatchObject({ code: 'LS_CLUSTER_MODEL_UNDECLARED', details: { family, modelVersion: '9' } });
+  });
+
+  it('are not for a schema that has yet to come: a stop ends the wait, and the records before it are folded', async () => {
+    const [first, late, last] = [recordAt(0, { event: define() }), recordAt(1, { event: define({ version: 2 }) }), recordAt(2, { event: define({ version: 3 }) })];
+    const stopping = new AbortController();
+    let waits = 0;
+    const prepareDecode = (bytes: Buffer, waiting?: { readonly signal: AbortSignal }): Promise<void> | undefined => {
+      if (bytes !== late.value || waiting === undefined) return undefined;
+      waits += 1;
+      return rejectionOf(waiting.signal);
+    };
+    const partition = createClusterStage({ codec: { ...codec, prepareDecode }, partitionCounts }).open(features);
+    const folding = partition.fold([first, late, last], stopping.signal);
+    await vi.waitUntil(() => waits === 1);
+    stopping.abort();
+    expect(await folding).toHaveLength(1);
+    const alone = createClusterStage({ codec, partitionCounts }).open(features);
+    await alone.fold([first]);
+    expect(Buffer.concat([...partition.snapshot()])).toEqual(Buffer.concat([...alone.snapshot()]));
   });
 
   it('are not for what is not the record\'s fault', async () => {
