@@ -12,8 +12,9 @@ import type { Clock, Random } from '../core/clock.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { stateError } from '../core/errors/state.ts';
 import { within } from '../pipeline/abort.ts';
-import { createRetry } from '../pipeline/retry.ts';
-import { corrupt, headerText, parseHeader, readSnapshotFile, writeSnapshotFile } from '../pipeline/snapshot-file.ts';
+import { codeOf, createRetry } from '../pipeline/retry.ts';
+import { corrupt, readSnapshotFile, writeSnapshotFile } from '../pipeline/snapshot-file.ts';
+import { newestFirst, partitionFolder, sequenceInName, snapshotName, snapshotsKept, tellingDiscardFailures, tellingWriteFailures, verifiedHeader, withoutHeader } from '../pipeline/stored-snapshots.ts';
 import type { SnapshotHeader, SnapshotKey, StateStore, StoredSnapshot } from '../pipeline/state-store.ts';
 import type { BlobContainer, StoredBlob } from './blob-container.ts';
 import { createBlobReader } from './blob-reader.ts';
@@ -44,8 +45,6 @@ export type BlobStoreLimits = {
 
 const defaultLimits: BlobStoreLimits = { blockBytes: 4 * 1024 * 1024, blocksInFlightMax: 4, requestTimeoutMs: 15_000, writeAttemptsMax: 3 };
 const backOff = { baseMs: 250, capMs: 10_000, waitedForCodes: new Set<string>() };
-const snapshotsKept = 3;
-const namePattern = /^(\d{20})\.snapshot$/;
 
 /** What a store does with its container, with the time-out and the attempts of each request. */
 type Requests = {
@@ -65,17 +64,16 @@ export function createBlobStateStore(options: BlobStateStoreOptions): StateStore
   let lastWriteFailed = false;
   const bounded: Requests['bounded'] = (request) => (lastWriteFailed ? attempts.one : attempts.some)(request);
   const store: Store = { options, limits, patient: requester(options, limits, Infinity), bounded };
+  const writing = tellingWriteFailures((header, chunks) => write(store, header, chunks));
   return {
     write: async (header, chunks) => {
-      let stageFailure: unknown;
-      const watched = watch(chunks, (error) => (stageFailure = error));
       try {
-        await write(store, header, watched);
+        await writing(header, chunks);
         lastWriteFailed = false;
-      } catch (cause) {
-        if (stageFailure !== undefined && cause === stageFailure) throw cause;
-        lastWriteFailed = true;
-        throw failed('LS_STATE_WRITE_FAILED', `The snapshot of ${placeOf(header)} at ${header.sequence} could not be written`, header, header.sequence, cause);
+      } catch (error) {
+        // What the stage throws says nothing of the container.
+        if (codeOf(error) === 'LS_STATE_WRITE_FAILED') lastWriteFailed = true;
+        throw error;
       }
     },
     newest: (key, sequence) => newest(store, key, sequence),
@@ -83,15 +81,11 @@ export function createBlobStateStore(options: BlobStateStoreOptions): StateStore
       const patient = signal === undefined ? store.patient : requester({ ...options, signal: AbortSignal.any([options.signal, signal]) }, limits, Infinity);
       return (await found(store, key, patient)).map((each) => each.sequence);
     },
-    discardAbove: async (key, sequence) => {
-      try {
-        const discarded = (await found(store, key, store.patient)).filter((each) => each.sequence > sequence);
-        for (const { blob } of discarded) await store.patient((signal) => options.container.remove(blob, signal));
-        return discarded.map((each) => each.sequence);
-      } catch (cause) {
-        throw failed('LS_STATE_DISCARD_FAILED', `The snapshots of ${placeOf(key)} above ${sequence} could not be removed`, key, sequence, cause);
-      }
-    },
+    discardAbove: tellingDiscardFailures(async (key, sequence) => {
+      const discarded = (await found(store, key, store.patient)).filter((each) => each.sequence > sequence);
+      for (const { blob } of discarded) await store.patient((signal) => options.container.remove(blob, signal));
+      return discarded.map((each) => each.sequence);
+    }),
   };
 }
 
@@ -112,7 +106,7 @@ async function write(store: Store, header: SnapshotHeader, chunks: Iterable<Buff
     if (!((await checked(store, there, header, bounded)) instanceof Error)) return;
     await bounded((signal) => container.remove(there.blob, signal));
   }
-  const name = leafOf(options.prefix, header) + nameOf(header.sequence);
+  const name = leafOf(options.prefix, header) + snapshotName(header.sequence);
   const upload = createBlockUpload({ ...limits, stage: (blockId, data) => bounded((signal) => container.stage(name, blockId, data, signal)) });
   await writeSnapshotFile(upload, header, chunks);
   const blockIds = await upload.finish();
@@ -138,8 +132,12 @@ async function removeOld({ options, bounded, ...store }: Store, key: SnapshotKey
   }
 }
 
-async function newest(store: Store, key: SnapshotKey, sequence: bigint): Promise<StoredSnapshot | undefined> {
-  for (;;) {
+function newest(store: Store, key: SnapshotKey, sequence: bigint): Promise<StoredSnapshot | undefined> {
+  const { clock, random, signal, retried } = store.options;
+  // Once is nothing to tell of: the owner wrote others meanwhile.
+  const again = (attempt: number, error: unknown): void => (attempt > 1 ? retried?.(attempt, error) : undefined);
+  const retry = createRetry({ policy: { ...backOff, attemptsMax: Infinity }, clock, random, signal, retried: again });
+  return retry(async () => {
     try {
       for (const candidate of await found(store, key, store.patient)) {
         if (candidate.sequence > sequence) continue;
@@ -149,19 +147,18 @@ async function newest(store: Store, key: SnapshotKey, sequence: bigint): Promise
       }
       return undefined;
     } catch (error) {
-      // Others are there instead.
       if (!(error instanceof Gone)) throw error;
+      // A container that goes on listing what it does not give is not asked without a pause.
+      throw stateError('LS_STATE_CONTAINER_UNREACHABLE', error.message, {}, { cause: error });
     }
-  }
+  });
 }
 
 /** Reads all of it. What the bytes say counts as corruption; that they cannot be had does not, and is thrown. */
 async function checked(store: Store, candidate: Found, key: SnapshotKey, request: Requests['patient']): Promise<StoredSnapshot | Error> {
   const path = store.options.container.describe(candidate.blob.name);
   try {
-    let header: SnapshotHeader | undefined;
-    for await (const frame of framesOf(store, candidate.blob, request)) header ??= expectHeader(path, frame, key, candidate.sequence);
-    if (header === undefined) return corrupt(path, 'it has no header');
+    const header = await verifiedHeader(framesOf(store, candidate.blob, request), path, key, candidate.sequence);
     return { header, chunks: () => chunksOf(store, candidate.blob) };
   } catch (error) {
     if (error instanceof LabelstreamError && error.code === 'LS_STATE_SNAPSHOT_CORRUPT') return error;
@@ -169,27 +166,19 @@ async function checked(store: Store, candidate: Found, key: SnapshotKey, request
   }
 }
 
-function expectHeader(path: string, frame: Buffer, { stage, topic, incarnation, partition }: SnapshotKey, sequence: bigint): SnapshotHeader {
-  const header = parseHeader(frame);
-  if (header !== undefined && headerText(header) === headerText({ ...header, stage, topic, incarnation, partition, sequence })) return header;
-  throw corrupt(path, 'its header is not that of its name');
-}
-
 function framesOf({ options, limits }: Store, blob: StoredBlob, request: Requests['patient']): AsyncGenerator<Buffer> {
   const { container } = options;
   const reader = createBlobReader(blob.bytes, limits.blockBytes, async (offset, length) => {
     const bytes = await request((signal) => container.read(blob, offset, length, signal));
-    if (bytes === 'gone') throw new Gone(`${container.describe(blob.name)} was removed`);
+    if (bytes === 'gone') throw new Gone(`${container.describe(blob.name)} is listed, and is not there when it is read`);
     return bytes;
   });
   return readSnapshotFile(reader, container.describe(blob.name));
 }
 
 async function* chunksOf(store: Store, blob: StoredBlob): AsyncGenerator<Buffer> {
-  const frames = framesOf(store, blob, store.patient);
   try {
-    await frames.next();
-    yield* frames;
+    yield* withoutHeader(framesOf(store, blob, store.patient));
   } catch (error) {
     if (error instanceof Gone) throw corrupt(store.options.container.describe(blob.name), 'it was removed while it was read', error);
     throw error;
@@ -202,34 +191,12 @@ async function found({ options }: Store, key: SnapshotKey, request: Requests['pa
   const blobs = await request((signal) => options.container.list(leaf, signal));
   return blobs
     .flatMap((blob) => {
-      const digits = namePattern.exec(blob.name.slice(leaf.length))?.[1];
-      return digits === undefined ? [] : [{ blob, sequence: BigInt(digits) }];
+      const sequence = sequenceInName(blob.name.slice(leaf.length));
+      return sequence === undefined ? [] : [{ blob, sequence }];
     })
-    .sort((left, right) => (left.sequence < right.sequence ? 1 : -1));
+    .sort((left, right) => newestFirst(left.sequence, right.sequence));
 }
 
-function leafOf(prefix: string, { stage, topic, incarnation, partition }: SnapshotKey): string {
-  return `${prefix}${encodeURIComponent(stage)}/${encodeURIComponent(`${topic}-${incarnation}`)}/${partition}/`;
-}
-
-function nameOf(sequence: bigint): string {
-  return `${String(sequence).padStart(20, '0')}.snapshot`;
-}
-
-function placeOf({ stage, topic, partition }: SnapshotKey): string {
-  return `${stage} for partition ${partition} of ${topic}`;
-}
-
-function failed(code: 'LS_STATE_WRITE_FAILED' | 'LS_STATE_DISCARD_FAILED', message: string, { stage, topic, partition }: SnapshotKey, sequence: bigint, cause: unknown): Error {
-  const reason = cause instanceof LabelstreamError ? `${cause.message} (${cause.code})` : cause instanceof Error ? cause.message : String(cause);
-  return stateError(code, `${message}: ${reason}`, { stage, topic, partition, sequence }, { cause });
-}
-
-function* watch(chunks: Iterable<Buffer>, failedWith: (error: unknown) => void): Generator<Buffer> {
-  try {
-    yield* chunks;
-  } catch (error) {
-    failedWith(error);
-    throw error;
-  }
+function leafOf(prefix: string, key: SnapshotKey): string {
+  return `${prefix}${partitionFolder(key)}/`;
 }

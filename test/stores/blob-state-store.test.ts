@@ -49,6 +49,21 @@ const untilAborted = (signal: AbortSignal): Promise<never> =>
     signal.addEventListener('abort', () => reject(away()), { once: true });
   });
 
+it('a container that lists what it does not give is asked again, and not without a pause', async () => {
+  const { container, clock, store, retried } = fixture();
+  await clock.drive(store.write(headerAt(5n), chunksAt(5n)));
+  let left = 20;
+  const listing = { ...container, read: (...asked: Parameters<MemoryContainer['read']>) => (left-- > 0 ? Promise.resolve('gone' as const) : container.read(...asked)) };
+  const options = { container: listing, prefix: '', clock, random: () => 0.5, signal: new AbortController().signal };
+  const before = clock.elapsedMs();
+  const found = await clock.drive(createBlobStateStore({ ...options, retried: (_attempt, error) => retried.push(error) }).newest(key, 5n));
+  expect(found?.header.sequence).toBe(5n);
+  // Half of 250 ms, doubled up to half of 10 s.
+  expect(clock.elapsedMs() - before).toBeGreaterThan(60_000);
+  expect(retried.length, 'of the first time nothing is told: the owner may have written others').toBe(19);
+  expect(String(retried[0])).toContain('is listed, and is not there when it is read');
+});
+
 describe('a container that is away', () => {
   it.each(['list', 'read'] as const)('is waited for by a restore, however long: %s', async (kind) => {
     const { container, clock, store, retried } = fixture();

@@ -1,0 +1,103 @@
+/** What the stores of snapshots have in common, wherever they keep them: names, what makes a snapshot valid, and how failures are told. */
+import { LabelstreamError } from '../core/errors/error.ts';
+import { stateError } from '../core/errors/state.ts';
+import { corrupt, headerText, parseHeader } from './snapshot-file.ts';
+import type { SnapshotHeader, SnapshotKey, StateStore } from './state-store.ts';
+
+/** The newest so many of a partition stay. */
+export const snapshotsKept = 3;
+
+const namePattern = /^(\d{20})\.snapshot$/;
+
+export function snapshotName(sequence: bigint): string {
+  return `${String(sequence).padStart(20, '0')}.snapshot`;
+}
+
+/** Undefined where it is the name of no snapshot. */
+export function sequenceInName(name: string): bigint | undefined {
+  const digits = namePattern.exec(name)?.[1];
+  return digits === undefined ? undefined : BigInt(digits);
+}
+
+/** Of one stage, from the store's beginning on. */
+function stageFolder(stage: string): string {
+  return encodeURIComponent(stage);
+}
+
+/** Of one life of a topic, below its stage's. */
+export function topicFolder({ topic, incarnation }: Pick<SnapshotKey, 'topic' | 'incarnation'>): string {
+  return encodeURIComponent(`${topic}-${incarnation}`);
+}
+
+/** Where the snapshots of a partition lie. */
+export function partitionFolder({ stage, topic, incarnation, partition }: SnapshotKey): string {
+  return `${stageFolder(stage)}/${topicFolder({ topic, incarnation })}/${partition}`;
+}
+
+/** For sorting. */
+export function newestFirst(left: bigint, right: bigint): number {
+  return left < right ? 1 : -1;
+}
+
+/** Reads all of it. Rejects with LS_STATE_SNAPSHOT_CORRUPT where it is not the snapshot of its name, and as reading the frames does. */
+export async function verifiedHeader(frames: AsyncIterable<Buffer>, path: string, { stage, topic, incarnation, partition }: SnapshotKey, sequence: bigint): Promise<SnapshotHeader> {
+  let header: SnapshotHeader | undefined;
+  for await (const frame of frames) {
+    if (header !== undefined) continue;
+    header = parseHeader(frame);
+    if (header === undefined || headerText(header) !== headerText({ ...header, stage, topic, incarnation, partition, sequence })) {
+      throw corrupt(path, 'its header is not that of its name');
+    }
+  }
+  if (header === undefined) throw corrupt(path, 'it has no header');
+  return header;
+}
+
+export async function* withoutHeader(frames: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  await frames.next();
+  yield* frames;
+}
+
+/** Rejects with LS_STATE_WRITE_FAILED where the store fails, and with what iterating over the chunks throws. */
+export function tellingWriteFailures(write: StateStore['write']): StateStore['write'] {
+  return async (header, chunks) => {
+    let stageFailure: unknown;
+    const watched = watch(chunks, (error) => (stageFailure = error));
+    try {
+      await write(header, watched);
+    } catch (cause) {
+      if (stageFailure !== undefined && cause === stageFailure) throw cause;
+      throw failed('LS_STATE_WRITE_FAILED', `The snapshot of ${placeOf(header)} at ${header.sequence} could not be written`, header, header.sequence, cause);
+    }
+  };
+}
+
+/** Rejects with LS_STATE_DISCARD_FAILED. */
+export function tellingDiscardFailures(discardAbove: StateStore['discardAbove']): StateStore['discardAbove'] {
+  return (key, sequence) =>
+    discardAbove(key, sequence).catch((cause: unknown) => {
+      throw failed('LS_STATE_DISCARD_FAILED', `The snapshots of ${placeOf(key)} above ${sequence} could not be removed`, key, sequence, cause);
+    });
+}
+
+function* watch(chunks: Iterable<Buffer>, failedWith: (error: unknown) => void): Generator<Buffer> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    failedWith(error);
+    throw error;
+  }
+}
+
+function placeOf({ stage, topic, partition }: SnapshotKey): string {
+  return `${stage} for partition ${partition} of ${topic}`;
+}
+
+function failed(code: 'LS_STATE_WRITE_FAILED' | 'LS_STATE_DISCARD_FAILED', message: string, { stage, topic, partition }: SnapshotKey, sequence: bigint, cause: unknown): Error {
+  const reason = cause instanceof LabelstreamError ? `${cause.message} (${cause.code})` : messageOf(cause);
+  return stateError(code, `${message}: ${reason}`, { stage, topic, partition, sequence }, { cause });
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
