@@ -9,12 +9,12 @@ import { createAvailability, type AvailabilityObserver } from './availability.ts
 import { askRegistry, objectOf, type RegistryAnswer, type RegistryCredentials, type RegistryRequest } from './registry-request.ts';
 
 export type SchemaRegistryOptions = {
-  /** Asked in turn, the one that answered last first. */
+  /** Asked in turn, the one that answered last first. Only when all have been asked, and more than once, something is not there. */
   readonly urls: readonly string[];
   /** Rejects with LS_REGISTRY_CREDENTIALS_FILE. */
   readonly readCredentials: () => Promise<RegistryCredentials>;
   readonly requestTimeoutMs: number;
-  /** `once`: an outage is a failure, for commands that people wait for. */
+  /** `once`: an outage is a failure, and what is not there is not asked for again, for commands that people wait for. */
   readonly patience: 'unbounded' | 'once';
   readonly observer: AvailabilityObserver;
   readonly clock: Clock;
@@ -39,18 +39,29 @@ export type SchemaRegistry = {
 /** Several times the largest schema of ours. The worst that so many bytes can hold take 0.2 s to compile, once. */
 const answerBytesMax = 128 * 1024;
 const referencesMax = 32;
-/** A registry's code for an id, or a schema under a subject, that it does not have; and for a subject. */
+/** A registry's code for an id, or a schema under a subject, that it does not have; for a subject; and for a version of it. */
 const schemaNotFound = 40_403;
 const subjectNotFound = 40_401;
+const versionNotFound = 40_402;
+/** One of several replicas, behind one address or at its own, may hear of a new schema a moment after its producer did: so long it is asked again. */
+const notFoundWaitsMs = [250, 1_000] as const;
 
 type Ask = (request: RegistryRequest, signal: AbortSignal) => Promise<RegistryAnswer>;
 
 export function createSchemaRegistry(options: SchemaRegistryOptions): SchemaRegistry {
   const availability = createAvailability({ ...options, backOffBaseMs: 250, backOffCapMs: 30_000, requestsMax: 4 });
   const askAny = askInTurn(options);
-  const ask: Ask = (request, signal) => {
+  const ask: Ask = async (request, signal) => {
     const ending = AbortSignal.any([signal, options.signal]);
-    return availability.whenAvailable(() => askAny(request, ending), ending);
+    const attempt = (): Promise<RegistryAnswer> => availability.whenAvailable(() => askAny(request, ending), ending);
+    let answer = await attempt();
+    for (const waitMs of options.patience === 'once' ? [] : notFoundWaitsMs) {
+      if (!isNotFound(answer)) break;
+      await options.clock.sleep(waitMs, ending);
+      ending.throwIfAborted();
+      answer = await attempt();
+    }
+    return answer;
   };
   return {
     schemaOf: (id, signal) => schemaOf(ask, id, signal),
@@ -58,16 +69,25 @@ export function createSchemaRegistry(options: SchemaRegistryOptions): SchemaRegi
   };
 }
 
-/** One attempt: every address until one answers. */
+function isNotFound(answer: RegistryAnswer): boolean {
+  return answer.kind === 'refused' && [schemaNotFound, subjectNotFound, versionNotFound].includes(answer.errorCode);
+}
+
+/** One attempt: every address until one answers; that something is not there, only when none that answers has it. */
 function askInTurn({ urls, readCredentials, requestTimeoutMs, clock }: SchemaRegistryOptions): Ask {
   let first = 0;
   return async (request, signal) => {
     const credentials = await readCredentials();
     let failure: unknown;
+    let notFound: { readonly answer: RegistryAnswer; readonly index: number } | undefined;
     for (let turn = 0; turn < urls.length; turn++) {
       const index = (first + turn) % urls.length;
       try {
         const answer = await askRegistry(urls[index] ?? '', request, credentials, { limits: { requestTimeoutMs, answerBytesMax }, clock, signal });
+        if (isNotFound(answer)) {
+          notFound ??= { answer, index };
+          continue;
+        }
         first = index;
         return answer;
       } catch (error) {
@@ -75,7 +95,9 @@ function askInTurn({ urls, readCredentials, requestTimeoutMs, clock }: SchemaReg
         failure ??= error;
       }
     }
-    throw failure;
+    if (notFound === undefined) throw failure;
+    first = notFound.index;
+    return notFound.answer;
   };
 }
 

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { registryError } from '../../../src/core/errors/registry.ts';
+import { systemClock } from '../../../src/pipeline/system-clock.ts';
 import { startFaultyRegistry, type Fault, type FaultyRegistry } from './faulty-registry.ts';
 import { clientOf, hurry, never, ownSchemaText, rejectionCode } from './registry-fixture.ts';
 
@@ -34,10 +35,42 @@ describe('an answer', () => {
     await other.stop();
   });
 
-  test('that there is no such schema is final', async () => {
+  test('that there is no such schema is final when it has been given three times', async () => {
     const { registry, alerts } = clientOf(server.url);
     expect(await rejectionCode(registry.schemaOf(77, never))).toBe('LS_REGISTRY_SCHEMA_UNKNOWN');
     expect(alerts).toEqual([]);
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test('that there is no such schema is not asked for again by who is in a hurry', async () => {
+    expect(await rejectionCode(clientOf(server.url, { patience: 'once' }).registry.schemaOf(77, never))).toBe('LS_REGISTRY_SCHEMA_UNKNOWN');
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test.each([['schema', 40_403], ['subject', 40_401], ['version', 40_402]])('of a replica that has not heard of the %s yet is asked for again', async (_, errorCode) => {
+    server.register('inner', '{"type":"fixed","name":"x.Inner","size":1}');
+    const known = server.register('outer', '"x.Inner"', [{ name: 'x.Inner', subject: 'inner', version: 1 }]);
+    const asked = new Map<string, number>();
+    server.fault = ({ path }) => {
+      const times = (asked.get(path) ?? 0) + 1;
+      asked.set(path, times);
+      return times < 3 ? { status: 404, headers: json, body: JSON.stringify({ error_code: errorCode, message: 'not found' }) } : undefined;
+    };
+    const { registry, alerts } = clientOf(server.url);
+    expect((await registry.schemaOf(known, never)).references.size).toBe(1);
+    expect([...asked.values()]).toEqual([3, 3]);
+    expect(alerts).toEqual([]);
+  });
+
+  test('is not waited for any more by who leaves before it is asked for again', async () => {
+    const { registry } = clientOf(server.url, { clock: { ...systemClock, sleep: (durationMs, signal) => systemClock.sleep(durationMs === 250 ? 60_000 : durationMs, signal) } });
+    const leaving = new AbortController();
+    const asked = rejectionCode(registry.schemaOf(77, leaving.signal));
+    await vi.waitUntil(() => server.requests.length === 1);
+    await sleep(20);
+    leaving.abort(new Error('left'));
+    expect(await asked).toBe('Error: left');
+    expect(server.requests).toHaveLength(1);
   });
 
   test('of references is followed, each once', async () => {
@@ -209,6 +242,19 @@ describe('several addresses', () => {
     await away.stop();
   });
 
+  test('are all asked before something is not there, and the one that has it is the answer', async () => {
+    const [behind, away] = await Promise.all([startFaultyRegistry(), startFaultyRegistry()]);
+    const awayUrl = away.url;
+    await away.stop();
+    const { registry, alerts } = clientOf([behind.url, awayUrl, server.url]);
+    expect((await registry.schemaOf(id, never)).json).toEqual(JSON.parse(textSchema));
+    expect([behind.requests.length, server.requests.length]).toEqual([1, 1]);
+    expect(await rejectionCode(registry.schemaOf(77, never))).toBe('LS_REGISTRY_SCHEMA_UNKNOWN');
+    expect([behind.requests.length, server.requests.length]).toEqual([4, 4]);
+    expect(alerts).toEqual([]);
+    await behind.stop();
+  });
+
   test('that all fail are one failure, told by the first', async () => {
     const others = await Promise.all([startFaultyRegistry(), startFaultyRegistry()]);
     await server.stop();
@@ -268,7 +314,7 @@ describe('the id of a schema', () => {
     expect(await registry.idOf(subject, '"int"', 'find', never)).toBe(registered);
     expect(await rejectionCode(registry.idOf(subject, '"long"', 'find', never))).toBe('LS_REGISTRY_NOT_REGISTERED');
     expect(server.subjects().get(subject)).toEqual(['"int"']);
-    expect(server.requests[1]).toMatchObject({ method: 'POST', path: '/subjects/a%20subject%2Fwith%2520signs/versions?normalize=true', body: { schema: '"int"' } });
+    expect(server.requests[3]).toMatchObject({ method: 'POST', path: '/subjects/a%20subject%2Fwith%2520signs/versions?normalize=true', body: { schema: '"int"' } });
   });
 
   test.each<[string, Fault, 'register' | 'find', string]>([
