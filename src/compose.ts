@@ -8,7 +8,7 @@ import type { LabelstreamError } from './core/errors/error.ts';
 import type { Define, InputEnd } from './core/events.generated.ts';
 import { partitionForKey } from './core/partitioning.ts';
 import type { OutputRecord, TopicPartition } from './core/records.ts';
-import { allTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
+import { allTopics, eventTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
 import { openRegistry } from './open-registry.ts';
 import { openStateStore } from './open-state-store.ts';
@@ -25,6 +25,7 @@ import { createNodeFileSystem } from './pipeline/node-file-system.ts';
 import { silentObserver, type RunnerObserver } from './pipeline/observe.ts';
 import { createRetry } from './pipeline/retry.ts';
 import { startRunner, type DrainEnd, type Runner } from './pipeline/runner.ts';
+import { marksNeededFrom } from './pipeline/redrive.ts';
 import type { Stage } from './pipeline/stage.ts';
 import type { StateStore } from './pipeline/state-store.ts';
 import type { Transport } from './pipeline/transport.ts';
@@ -34,6 +35,7 @@ import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts
 import type { ClusterView } from './stages/cluster/view.ts';
 import { keptSnapshots, type KeptSnapshot } from './stages/cluster/kept-snapshots.ts';
 import { clusterStageName } from './stages/cluster/fold-record.ts';
+import type { FeaturesPartition } from './stages/cluster/state.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
 import { createMediaContent } from './stages/extract/media-content.ts';
 import { tasks } from './tasks/registry.ts';
@@ -62,8 +64,10 @@ export async function openAccess(configuration: Configuration, context: ProcessC
   const registry = openRegistry(configuration, context, { patience: role === 'any' ? 'once' : 'unbounded', signal: closing.signal });
   const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories, ...(registry === undefined ? {} : { registry }) });
   const stateStore = await openStateStore(configuration, context, fileSystem, closing.signal);
-  const neededFrom = featuresNeededFrom(configuration, context, stateStore);
+  const opened = Promise.withResolvers<Transport>();
+  const neededFrom = recordsNeededFrom(configuration, context, stateStore, opened.promise);
   const transport = await openTransport(configuration, context, { fileSystem, role, neededFrom, signal });
+  opened.resolve(transport);
   const close = (): Promise<void> => {
     closing.abort();
     return transport.close();
@@ -82,22 +86,29 @@ export async function openAccess(configuration: Configuration, context: ProcessC
   return { context, configuration, codec, transport, stateStore, partitionCount, close, closed: closing.signal };
 }
 
-/** Retention looks again: a container that cannot be reached is given up for this time. */
-const snapshotsListedMsMax = 30_000;
+/** Retention looks again: what does not answer is given up for this time. */
+const neededFromMsMax = 30_000;
+
+/** What retention leaves whatever the age. It is asked from the opening of the log on, which is before there is a transport. */
+function recordsNeededFrom(configuration: Configuration, { clock }: ProcessContext, stateStore: Pick<StateStore, 'list'>, opened: Promise<Transport>): LogRetention['neededFrom'] {
+  const group = groupOf(configuration, { name: clusterStageName });
+  return (partition, committed, signal) =>
+    within(clock, neededFromMsMax, signal, async (ending) => {
+      if (partition.topic === topics.features) return featuresNeededFrom(stateStore, partition, committed(group), ending);
+      if (partition.topic !== topics.redrive) return undefined;
+      const transport = await Promise.race([opened, rejectionOf(ending)]);
+      return marksNeededFrom(transport, partition, ending);
+    });
+}
 
 /**
  * What a restore may have to read again, from the oldest of the snapshots kept on: retention removes nothing of that, whatever the age
  * (SEMANTICS.md, rule 17). So it cannot outrun the snapshots, and there is nothing to refuse at start-up. A snapshot above the committed position
  * restores nothing: it is of a history that the log lost since, by being restored from an older copy.
  */
-function featuresNeededFrom(configuration: Configuration, { clock }: ProcessContext, stateStore: Pick<StateStore, 'list'>): LogRetention['neededFrom'] {
-  const group = groupOf(configuration, { name: clusterStageName });
-  return async ({ topic, partition, incarnation }, committed, signal) => {
-    if (topic !== topics.features) return undefined;
-    const next = committed(group) ?? 0n;
-    const listed = await within(clock, snapshotsListedMsMax, signal, (ending) => stateStore.list({ stage: clusterStageName, topic, incarnation, partition }, ending));
-    return (listed.findLast((sequence) => sequence < next) ?? -1n) + 1n;
-  };
+async function featuresNeededFrom(stateStore: Pick<StateStore, 'list'>, { topic, partition, incarnation }: FeaturesPartition, committed: bigint | undefined, signal: AbortSignal): Promise<bigint> {
+  const listed = await stateStore.list({ stage: clusterStageName, topic, incarnation, partition }, signal);
+  return (listed.findLast((sequence) => sequence < (committed ?? 0n)) ?? -1n) + 1n;
 }
 
 /** The clusters as of now, by reading: beside a live `run` or without one (SEMANTICS.md, rule 25). */
@@ -323,13 +334,26 @@ function runnerLimits({ extract, cluster, output }: Configuration): RunnerLimits
 
 /**
  * Resolves once the stages are idle as SEMANTICS.md, rule 28 says: inputs up to the ends seen now, then what was parked meanwhile, then
- * `features` to the end that EXTRACT left. Rejects with the failure of a stage.
+ * `features` to the end that EXTRACT left; and what came of it can be read. Rejects with the failure of a stage.
  */
 export async function untilIdle(access: Access, { extract, cluster }: Stages): Promise<void> {
-  const ends = (names: readonly string[]): Promise<DrainEnd[]> => untilBrokersAnswer(access.context, access.closed, () => drainEndsOf(access, names));
+  const ask = <Result>(action: () => Promise<Result>): Promise<Result> => untilBrokersAnswer(access.context, access.closed, action);
+  const ends = (names: readonly string[]): Promise<DrainEnd[]> =>
+    ask(async () => {
+      await decided(access, names.filter(isOwnTopic));
+      return drainEndsOf(access, names);
+    });
   await extract.drainedTo(await ends(inputTopics));
   await extract.drainedTo(await ends([topics.parked]));
   await cluster.drainedTo(await ends([topics.features]));
+  await ask(() => decided(access, [topics.labels, topics.clusterEvents, topics.deadLetters]));
+}
+
+/** Of event topics what can be read is the end: transactions that others have open there are theirs. */
+const isOwnTopic = (name: string): boolean => !eventTopics.some((topic) => topic === name);
+
+async function decided({ transport, partitionCount }: Access, names: readonly string[]): Promise<void> {
+  await Promise.all(names.flatMap((topic) => Array.from({ length: partitionCount }, (_, partition) => transport.decided({ topic, partition }))));
 }
 
 /** Of a partition that holds nothing any more every place is its end: gaps may have followed what was handled last. */

@@ -5,9 +5,10 @@
 import type { Origin } from '../core/events.generated.ts';
 import { hashId } from '../core/ids.ts';
 import { partitionForKey } from '../core/partitioning.ts';
-import type { ConsumedRecord, Headers, OutputRecord } from '../core/records.ts';
+import type { ConsumedRecord, Headers, OutputRecord, TopicPartition } from '../core/records.ts';
 import { topics } from '../core/topics.ts';
 import { decodeOrigin, encodeOrigin, headerNames } from './headers.ts';
+import type { Transport } from './transport.ts';
 
 export type ReadPlace = { readonly topic: string; readonly incarnation: string; readonly partition: number; readonly sequence: bigint };
 
@@ -79,6 +80,22 @@ export function redriveRecord({ id, origin, attempts }: DeadLetter, { input, rou
   headers.set(headerNames.redriveOf, Buffer.from(id));
   headers.set(headerNames.redriveNumber, Buffer.from(String(number)));
   return { topic: topics.redrive, partition: partitionForKey(input.key ?? '', partitionCount), key: input.key, value: input.value, headers };
+}
+
+/**
+ * The first record of a partition of `redrive` that may mark a dead letter which is still there; without its mark that one would be open again. A
+ * mark is younger than its dead letter, but may lie in an older segment. Undefined where there are no dead letters.
+ */
+export async function marksNeededFrom(transport: Pick<Transport, 'describeTopic' | 'bounds' | 'boundAt' | 'read'>, redrive: TopicPartition, signal: AbortSignal): Promise<bigint | undefined> {
+  const { topic, partitionCount } = await transport.describeTopic(topics.deadLetters);
+  let oldestMs: number | undefined;
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const { start, end } = await transport.bounds({ topic, partition });
+    if (start.sequence === end.sequence) continue;
+    const [oldest] = await transport.read({ topic, partition }, undefined, { records: 1, bytes: 1 }, signal);
+    if (oldest !== undefined) oldestMs = Math.min(oldestMs ?? Infinity, oldest.appendTimeMs);
+  }
+  return oldestMs === undefined ? undefined : (await transport.boundAt(redrive, { appendTimeMs: oldestMs })).sequence;
 }
 
 /**

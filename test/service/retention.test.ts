@@ -9,7 +9,7 @@ import { loadConfiguration, type Configuration } from '../../src/config/load.ts'
 import { noHeaders } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';
 import { retentionLimits } from '../../src/open-transport.ts';
-import { createProcessContext } from '../../src/process-context.ts';
+import { createProcessContext, type AccessRole } from '../../src/process-context.ts';
 import { withDirectory, writeConfiguration } from './program.ts';
 
 const load = async (directory: string, retention: string, more = '') => {
@@ -79,6 +79,36 @@ test('snapshots above the committed position, of a history that the log lost, le
       expect(await startOf(access, topics.features), 'that at 7 restores nothing yet').toBe(4n);
     } finally {
       await access.close();
+    }
+  });
+});
+
+test('what marks a dead letter as redriven stays as long as it, whatever the limits', async () => {
+  await withDirectory(async (directory) => {
+    const open = async (retention: string, role: AccessRole) => openAccess((await load(directory, retention)).configuration!, await createProcessContext(pino({ level: 'silent' })), role);
+    const filling = await open('{ ms: -1 }', 'owner-required');
+    for (const topic of [topics.redrive, topics.deadLetters, topics.redrive, topics.redrive, topics.labels]) {
+      // Times of their own.
+      await filling.context.clock.sleep(5);
+      await appendTo(filling, topic);
+    }
+    await filling.close();
+    const kept = await open(`{ ms: 1, checkIntervalMs: 20, topics: { ${topics.deadLetters}: { ms: -1 } } }`, 'processing');
+    try {
+      await expect.poll(() => startOf(kept, topics.labels)).toBe(1n);
+      // The first is older than every dead letter.
+      await expect.poll(() => startOf(kept, topics.redrive)).toBe(1n);
+      await appendTo(kept, topics.labels);
+      await expect.poll(() => startOf(kept, topics.labels)).toBe(2n);
+      expect(await startOf(kept, topics.redrive)).toBe(1n);
+    } finally {
+      await kept.close();
+    }
+    const gone = await open('{ ms: 1, checkIntervalMs: 20 }', 'processing');
+    try {
+      await expect.poll(() => startOf(gone, topics.redrive)).toBe(3n);
+    } finally {
+      await gone.close();
     }
   });
 });

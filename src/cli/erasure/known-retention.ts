@@ -14,10 +14,13 @@ export function retentionOf({ transport, dataDirectory }: Pick<Configuration, 't
   if (transport.kind === 'kafka') return { keptMsMax: undefined, condition: `the brokers remove it, by retention.ms and retention.bytes of ${topic}` };
   const { ms, bytes } = retentionLimits(transport.retention, topic);
   if (ms === undefined && bytes === undefined) return { keptMsMax: undefined, condition: `transport.retention has a limit for ${topic} (now it has none), or ${dataDirectory} is removed` };
-  const snapshots = topic === topics.features ? ', once every snapshot kept is above it' : '';
-  const condition = bytes === undefined ? `\`run\` removes it${snapshots}` : `\`run\` removes it${snapshots}, when ${bytes} bytes came after it in its partition`;
+  const first = topic === topics.features ? ', once every snapshot kept is above it' : topic === topics.redrive ? ', once no older dead letter is kept' : '';
+  const condition = bytes === undefined ? `\`run\` removes it${first}` : `\`run\` removes it${first}, when ${bytes} bytes came after it in its partition`;
   // A segment takes records for so long, and its last one is kept for as long again; then somebody has to look.
-  return { keptMsMax: ms === undefined ? undefined : 2 * ms + transport.retention.checkIntervalMs, condition };
+  const longest = (limitMs: number | undefined): number | undefined => (limitMs === undefined ? undefined : 2 * limitMs + transport.retention.checkIntervalMs);
+  if (topic !== topics.redrive) return { keptMsMax: longest(ms), condition };
+  const [own, deadLetters] = [longest(ms), longest(retentionLimits(transport.retention, topics.deadLetters).ms)];
+  return { keptMsMax: own === undefined || deadLetters === undefined ? undefined : own + deadLetters, condition };
 }
 
 /** @param appendTimeMs of the last record. */

@@ -58,7 +58,7 @@ function missingRights(topic: string, { rights, namePrefix }: TopicSituation): r
   }];
 }
 
-const judges: readonly Judge[] = [partitions, timestamps, compaction, messageLimit, deadLetterLimit, retention, retentionBytes];
+const judges: readonly Judge[] = [partitions, timestamps, compaction, messageLimit, deadLetterLimit, retention, retentionBytes, redriveRetention, redriveRetentionBytes];
 
 function partitions({ topic, partitionCount }: TopicSettings, _situation: TopicSituation, expected: number): TopicFinding | undefined {
   if (partitionCount === expected) return undefined;
@@ -125,6 +125,27 @@ function retentionBytes({ topic, retentionBytes: bytes }: TopicSettings, { nameP
   if (withoutPrefix(topic, namePrefix) !== topics.features || bytes < 0) return undefined;
   return {
     topic, setting: 'retention.bytes', severity: 'warning', message: `${bytes}: under load records could go before a snapshot holds them`,
+    remedy: `kafka-configs.sh --alter --topic ${topic} --add-config retention.bytes=-1, and bound it by retention.ms`,
+  };
+}
+
+/** A redrive marks its dead letter by a record of `redrive`: where that goes first, the dead letter is open again. */
+function redriveRetention({ topic, retentionMs }: TopicSettings, { settings, namePrefix }: TopicSituation): TopicFinding | undefined {
+  const deadLetters = settings.get((namePrefix ?? '') + topics.deadLetters);
+  if (withoutPrefix(topic, namePrefix) !== topics.redrive || retentionMs < 0 || deadLetters === undefined) return undefined;
+  const needed = deadLetters.retentionMs < 0 ? -1 : deadLetters.retentionMs + deadLetters.segmentMs;
+  if (needed >= 0 && retentionMs >= needed) return undefined;
+  return {
+    topic, setting: 'retention.ms', severity: 'warning',
+    message: `${retentionMs} ms: a dead letter is kept for up to ${needed < 0 ? 'ever' : `${needed} ms`}, and is open again once the record is gone that says it was redriven`,
+    remedy: `kafka-configs.sh --alter --topic ${topic} --add-config retention.ms=${needed}`,
+  };
+}
+
+function redriveRetentionBytes({ topic, retentionBytes: bytes }: TopicSettings, { namePrefix }: TopicSituation): TopicFinding | undefined {
+  if (withoutPrefix(topic, namePrefix) !== topics.redrive || bytes < 0) return undefined;
+  return {
+    topic, setting: 'retention.bytes', severity: 'warning', message: `${bytes}: what says that a dead letter was redriven could go before the dead letter, which is then open again`,
     remedy: `kafka-configs.sh --alter --topic ${topic} --add-config retention.bytes=-1, and bound it by retention.ms`,
   };
 }

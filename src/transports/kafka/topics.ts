@@ -20,6 +20,8 @@ export type TopicSettings = TopicDescription & {
   readonly retentionMs: number;
   /** Per partition; -1: no limit. */
   readonly retentionBytes: number;
+  /** A record may be kept for so long beyond its retention: whole segments go. */
+  readonly segmentMs: number;
   readonly cleanupPolicy: string;
 };
 
@@ -145,7 +147,9 @@ function requirePartitionCount({ topic, partitionCount }: TopicDescription, part
 }
 
 async function make(admin: Admin, topics: readonly NewTopic[], options: KafkaOptions): Promise<void> {
-  const ofBrokers = (await brokerMessageBytesMax(admin).catch(() => undefined)) ?? messageBytesMaxDefault;
+  const brokerSettings = await settingsOfBrokers(admin).catch(() => []);
+  const ofBrokers = messageBytesMaxOf(brokerSettings) ?? messageBytesMaxDefault;
+  const redriveMs = redriveRetentionMs(brokerSettings);
   const configured = topics.map(({ topic, partitionCount }): ITopicConfig => {
     const needed = neededBytes(topic, ofBrokers, options);
     return {
@@ -156,6 +160,7 @@ async function make(admin: Admin, topics: readonly NewTopic[], options: KafkaOpt
       configEntries: [
         { name: 'message.timestamp.type', value: 'LogAppendTime' },
         ...(needed > ofBrokers ? [{ name: 'max.message.bytes', value: String(needed) }] : []),
+        ...(withoutPrefix(topic, options.namePrefix) === topicNames.redrive && redriveMs !== undefined ? [{ name: 'retention.ms', value: String(redriveMs) }] : []),
       ],
     };
   });
@@ -208,18 +213,40 @@ async function topicSettings(admin: Admin, descriptions: readonly TopicDescripti
       messageBytesMax: Number(valueOf('max.message.bytes')),
       retentionMs: Number(valueOf('retention.ms')),
       retentionBytes: Number(valueOf('retention.bytes')),
+      segmentMs: Number(valueOf('segment.ms')),
       cleanupPolicy: valueOf('cleanup.policy'),
     };
   });
   return new Map(settings.map((setting) => [setting.topic, setting]));
 }
 
-async function brokerMessageBytesMax(admin: Admin): Promise<number | undefined> {
+/** Of each broker, by name; without those that have no value. */
+type BrokerSettings = ReadonlyMap<string, number>;
+
+const brokerSettingNames = ['message.max.bytes', 'log.retention.ms', 'log.retention.minutes', 'log.retention.hours', 'log.roll.ms', 'log.roll.hours'];
+
+async function settingsOfBrokers(admin: Admin): Promise<readonly BrokerSettings[]> {
   const { brokers } = await admin.describeCluster();
   const { resources } = await admin.describeConfigs({
-    resources: brokers.map(({ nodeId }) => ({ type: kafkajs.ConfigResourceTypes.BROKER, name: String(nodeId), configNames: ['message.max.bytes'] })),
+    resources: brokers.map(({ nodeId }) => ({ type: kafkajs.ConfigResourceTypes.BROKER, name: String(nodeId), configNames: brokerSettingNames })),
     includeSynonyms: false,
   });
-  const limits = resources.flatMap(({ configEntries }) => configEntries.map(({ configValue }) => Number(configValue)));
+  return resources.map(({ configEntries }) => new Map(configEntries.flatMap(({ configName, configValue }) => (/^-?\d+$/.test(configValue) ? [[configName, Number(configValue)]] : []))));
+}
+
+function messageBytesMaxOf(brokers: readonly BrokerSettings[]): number | undefined {
+  const limits = brokers.flatMap((settings) => settings.get('message.max.bytes') ?? []);
   return limits.length === 0 ? undefined : Math.min(...limits);
+}
+
+/** What marks dead letters as redriven must outlive them, and those are kept until their whole segment is over age. Undefined: for ever, or unknown. */
+function redriveRetentionMs(brokers: readonly BrokerSettings[]): number | undefined {
+  const times = brokers.map((settings) => {
+    const of = (name: string, unitMs: number): number | undefined => (settings.has(name) ? (settings.get(name) ?? 0) * unitMs : undefined);
+    const retentionMs = of('log.retention.ms', 1) ?? of('log.retention.minutes', 60_000) ?? of('log.retention.hours', 3_600_000) ?? -1;
+    const segmentMs = of('log.roll.ms', 1) ?? of('log.roll.hours', 3_600_000) ?? 0;
+    return retentionMs < 0 ? Infinity : retentionMs + segmentMs;
+  });
+  const longest = Math.max(...times);
+  return Number.isFinite(longest) ? longest : undefined;
 }

@@ -12,7 +12,7 @@ const expectations = { topics: allTopics.map((topic) => ({ topic, partitionCount
 function good(topic: string): TopicSettings {
   return {
     topic, incarnation: 'x', partitionCount: 4, timestampType: 'LogAppendTime', messageBytesMax: messageBytes(limits.bytesMax(topic)),
-    retentionMs: 604_800_000, retentionBytes: -1, cleanupPolicy: 'delete',
+    retentionMs: topic === topics.redrive ? 1_209_600_000 : 604_800_000, retentionBytes: -1, segmentMs: 604_800_000, cleanupPolicy: 'delete',
   };
 }
 
@@ -36,6 +36,10 @@ test.for([
   ['features that go before a snapshot holds them', { features: { retentionMs: 200_000 } }, ['error features retention.ms']],
   ['features that are kept for ever', { features: { retentionMs: -1 } }, []],
   ['features that go by size', { features: { retentionBytes: 1_000_000 } }, ['warning features retention.bytes']],
+  ['redriven records that go before the dead letters that they mark', { redrive: { retentionMs: 1_209_599_999 } }, ['warning redrive retention.ms']],
+  ['dead letters that are kept for ever', { 'dead-letters': { retentionMs: -1 } }, ['warning redrive retention.ms']],
+  ['both kept for ever', { 'dead-letters': { retentionMs: -1 }, redrive: { retentionMs: -1 } }, []],
+  ['redriven records that go by size', { redrive: { retentionBytes: 1_000_000 } }, ['warning redrive retention.bytes']],
   ['retention of another topic', { labels: { retentionMs: 1_000, retentionBytes: 1_000 } }, []],
 ] as const)('%s', ([, changes, expected]) => {
   expect(findings(changes)).toEqual(expected);
