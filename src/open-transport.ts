@@ -4,7 +4,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AccessRole, ProcessContext } from './process-context.ts';
 import type { Configuration } from './config/load.ts';
-import type { TopicPartition } from './core/records.ts';
 import { kafkaError } from './core/errors/kafka.ts';
 import { errorFields } from './observation/log-observer.ts';
 import { createRepeatedMessages } from './observation/repeated-messages.ts';
@@ -95,18 +94,17 @@ async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSet
 function kafkaObserver({ clock, logger, metrics, brokers }: ProcessContext): KafkaObserver {
   const { rebalanced, transactionDone, fetched } = metrics.kafka(clock);
   const repeated = createRepeatedMessages(clock);
-  const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`;
   return {
     transactionDone,
     // The clients try again and again while a broker is away.
     message: (level, text, details) => logger[level === 'debug' || repeated.isNews(text) ? level : 'debug'](details, text),
-    rebalanced: (...told) => {
-      brokers.forgetPartitions();
-      rebalanced(...told);
+    rebalanced: (group, topics, durationMs) => {
+      brokers.forgetPartitions(topics);
+      rebalanced(group, topics, durationMs);
     },
-    fetchFailed: (partition, error) => brokers.away(nameOf(partition), error),
+    fetchFailed: brokers.away,
     fetched: (partition, ...offsets) => {
-      brokers.back(nameOf(partition));
+      brokers.back(partition);
       fetched(partition, ...offsets);
     },
   };

@@ -4,16 +4,19 @@
  */
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
+import type { TopicPartition } from '../core/records.ts';
 import { errorFields } from './log-observer.ts';
 import type { Metrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
 
+export type Waiting = TopicPartition | typeof starting;
+
 export type BrokerWatch = {
   /** @param who waits: a partition, or the start. */
-  readonly away: (who: string, error: unknown) => void;
-  readonly back: (who: string) => void;
-  /** The partitions that this process had are not its own any more, or are told of anew. */
-  readonly forgetPartitions: () => void;
+  readonly away: (who: Waiting, error: unknown) => void;
+  readonly back: (who: Waiting) => void;
+  /** The partitions that this process had of the topics are not its own any more, or are told of anew. */
+  readonly forgetPartitions: (topics: readonly string[]) => void;
 };
 
 export type BrokerWatchOptions = {
@@ -27,7 +30,8 @@ export const starting = 'start';
 const reminderMs = 60_000;
 
 export function createBrokerWatch({ logger, readiness, metrics, clock }: BrokerWatchOptions): BrokerWatch {
-  const waiting = new Set<string>();
+  /** By name; the topic that a partition is of. */
+  const waiting = new Map<string, string | undefined>();
   let sinceMs = 0;
   let toldMs = 0;
 
@@ -41,7 +45,7 @@ export function createBrokerWatch({ logger, readiness, metrics, clock }: BrokerW
     away: (who, error) => {
       const nowMs = clock.elapsedMs();
       const isFirst = waiting.size === 0;
-      waiting.add(who);
+      waiting.set(nameOf(who), who === starting ? undefined : who.topic);
       if (isFirst) sinceMs = nowMs;
       metrics.kafka(clock).unavailable();
       readiness.waiting('brokers', errorFields(error)['error']);
@@ -50,12 +54,16 @@ export function createBrokerWatch({ logger, readiness, metrics, clock }: BrokerW
       logger.error({ ...errorFields(error), waitedMs: Math.round(nowMs - sinceMs) }, 'waiting for the brokers');
     },
     back: (who) => {
-      if (waiting.delete(who)) over();
+      if (waiting.delete(nameOf(who))) over();
     },
-    forgetPartitions: () => {
+    forgetPartitions: (topics) => {
       const before = waiting.size;
-      for (const who of waiting) if (who !== starting) waiting.delete(who);
+      for (const [name, topic] of waiting) if (topic !== undefined && topics.includes(topic)) waiting.delete(name);
       if (waiting.size < before) over();
     },
   };
+}
+
+function nameOf(who: Waiting): string {
+  return who === starting ? starting : `${who.topic}-${who.partition}`;
 }

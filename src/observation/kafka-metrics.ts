@@ -7,7 +7,7 @@ export type KafkaMetrics = {
   /** Told of every failed attempt, and when the brokers answer again. */
   readonly unavailable: () => void;
   readonly available: () => void;
-  readonly rebalanced: (group: string, partitions: number, durationMs: number) => void;
+  readonly rebalanced: (group: string, topics: readonly string[], durationMs: number) => void;
   readonly transactionDone: (outcome: 'committed' | 'failed', durationMs: number) => void;
   /** Seen with every answer of a broker. Below the high watermark the last stable offset waits for a transaction to end. */
   readonly fetched: (topicPartition: TopicPartition, lastStableOffset: bigint, highWatermark: bigint) => void;
@@ -44,10 +44,10 @@ export function createKafkaMetrics(registry: Registry, prefix: string, clock: Pi
       failures.inc();
     },
     available: () => away.set(0),
-    rebalanced: (group, _partitions, durationMs) => {
+    rebalanced: (group, ofGroup, durationMs) => {
       // Some of them are read by others from now on; those that are not are seen again with the next answer.
-      stuck.clear();
-      topics.clear();
+      for (const [name, { topic }] of stuck) if (ofGroup.includes(topic)) stuck.delete(name);
+      for (const topic of ofGroup) topics.delete(topic);
       rebalances.inc({ group });
       rebalanceSeconds.observe({ group }, durationMs / 1000);
     },

@@ -64,16 +64,20 @@ test('what waiting does not mend is not waited for, and a signal ends the wait a
 
 test('partitions wait each for themselves: over when the last one is read again, or given to others', async () => {
   const { brokers, readiness, told, gauge } = fixture();
-  brokers.away('a-0', away());
-  brokers.away('a-1', pipelineError('LS_TRANSPORT_CLOSED', 'x'));
-  brokers.back('a-0');
+  const [first, second, other] = [{ topic: 'a', partition: 0 }, { topic: 'a', partition: 1 }, { topic: 'b', partition: 0 }];
+  brokers.away(first, away());
+  brokers.away(second, pipelineError('LS_TRANSPORT_CLOSED', 'x'));
+  brokers.back({ ...first });
   expect([readiness.state().ready, await gauge()]).toEqual([false, 1]);
-  brokers.back('a-1');
-  brokers.back('a-1');
+  brokers.back(second);
+  brokers.back(second);
   expect([readiness.state().ready, await gauge()]).toEqual([true, 0]);
-  brokers.away('a-0', away());
-  brokers.forgetPartitions();
-  brokers.forgetPartitions();
+  brokers.away(first, away());
+  brokers.away(other, away());
+  brokers.forgetPartitions(['a', 'c']);
+  expect([readiness.state().ready, await gauge()], 'that of another group still waits').toEqual([false, 1]);
+  brokers.forgetPartitions(['b']);
+  brokers.forgetPartitions(['b']);
   expect(told).toEqual(['waiting for the brokers', 'the brokers answer again', 'waiting for the brokers', 'the brokers answer again']);
 });
 

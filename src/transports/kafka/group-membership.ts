@@ -137,7 +137,7 @@ async function work(membership: Membership): Promise<void> {
     if (generation === undefined) return;
     const handout = handOut(membership, generation);
     void watchTopics(membership, generation);
-    void handout.done.then(() => observer.rebalanced(options.group, handout.partitions.length, clock.elapsedMs() - startedMs));
+    void handout.done.then(() => observer.rebalanced(options.group, options.topics, clock.elapsedMs() - startedMs));
     const end = await Promise.race([generation.ended, handout.failed]);
     await takeBack(membership, generation, handout, end);
     if (end.kind === 'failed' || end.kind === 'refused') throw end.error;

@@ -33,8 +33,8 @@ export type KafkaOptions = {
 export type KafkaObserver = {
   /** Of the drivers, in their words. */
   readonly message: (level: 'debug' | 'info' | 'warn' | 'error', text: string, details: Readonly<Record<string, unknown>>) => void;
-  /** All partitions of a group were taken back, and what this member has now. */
-  readonly rebalanced: (group: string, partitions: number, durationMs: number) => void;
+  /** All partitions that this member of a group had of its topics were taken back, and others, or the same, given. */
+  readonly rebalanced: (group: string, topics: readonly string[], durationMs: number) => void;
   readonly transactionDone: (result: 'committed' | 'failed', durationMs: number) => void;
   /** Partitions that cannot be read now, each time that it was tried: it is waited for. */
   readonly fetchFailed: (topicPartition: TopicPartition, error: Error) => void;
