@@ -128,6 +128,11 @@ export type Transport = {
   /** Rejects with LS_TRANSPORT_TOPIC_MISSING. */
   readonly describeTopic: (topic: string) => Promise<TopicDescription>;
   readonly bounds: (topicPartition: TopicPartition) => Promise<PartitionBounds>;
+  /**
+   * Resolves when `bounds` and `read` know of all that had been written to the partition at the call. On Kafka a transaction that is committed
+   * is not seen yet: its markers follow, and it waits for transactions that others have open, too.
+   */
+  readonly decided: (topicPartition: TopicPartition) => Promise<void>;
   /** The first record kept at or after the landmark; the end where there is none. For operators who name a place or a time. */
   readonly boundAt: (topicPartition: TopicPartition, landmark: Landmark) => Promise<Bound>;
   /** Outside any group: what a follower, `tail` and restore read with. `from` undefined is the first record kept. Same contract as `poll`. */

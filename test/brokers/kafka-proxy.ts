@@ -27,6 +27,7 @@ export const apiKeys = {
   addPartitionsToTxn: 24,
   addOffsetsToTxn: 25,
   endTxn: 26,
+  writeTxnMarkers: 27,
   txnOffsetCommit: 28,
 } as const;
 
@@ -36,9 +37,10 @@ export type ProxyRule = {
   /**
    * delay: passes the request on after `delayMs`, without that only at `release()`; later requests of the connection wait behind it.
    * cut-before: the connection ends and the broker never sees the request. cut-after: the connection ends when the broker has answered.
+   * linger: the connection ends for the client, and the request reaches the broker at `release()`.
    * drop-request, drop-answer: the connection goes on, its client waits in vain.
    */
-  readonly action: 'delay' | 'cut-before' | 'cut-after' | 'drop-request' | 'drop-answer';
+  readonly action: 'delay' | 'linger' | 'cut-before' | 'cut-after' | 'drop-request' | 'drop-answer';
   readonly delayMs?: number;
   /** How many requests it is for; all by default. */
   readonly times?: number;
@@ -50,6 +52,8 @@ export type AppliedRule = {
   readonly hits: () => number;
   /** Resolves when that many requests have met the rule, for drop-answer and cut-after: when the broker has answered them. */
   readonly reached: (count: number) => Promise<void>;
+  /** Resolves when the broker has answered the first one that lingered. */
+  readonly answered: Promise<unknown>;
   /** Lets go what is held back, now and later. */
   readonly release: () => void;
   /** Ends the rule; what it holds back goes on. */
@@ -137,11 +141,13 @@ type ActiveRule = {
   readonly takes: (request: ProxiedRequest) => boolean;
   readonly hit: () => void;
   readonly released: Promise<undefined>;
+  readonly answer: () => void;
   readonly applied: Omit<AppliedRule, 'remove'>;
 };
 
 function activeRule(apiKey: number, rule: ProxyRule): ActiveRule {
   const released = Promise.withResolvers<undefined>();
+  const answered = Promise.withResolvers<undefined>();
   const waiting = new Map<number, PromiseWithResolvers<undefined>>();
   let taken = 0;
   let hits = 0;
@@ -157,6 +163,7 @@ function activeRule(apiKey: number, rule: ProxyRule): ActiveRule {
       waiting.get(hits)?.resolve(undefined);
     },
     released: released.promise,
+    answer: () => answered.resolve(undefined),
     applied: {
       hits: () => hits,
       reached: async (count) => {
@@ -166,6 +173,7 @@ function activeRule(apiKey: number, rule: ProxyRule): ActiveRule {
           await reached.promise;
         }
       },
+      answered: answered.promise,
       release: () => released.resolve(undefined),
     },
   };
@@ -187,6 +195,15 @@ function relay(client: Socket, broker: Socket, ruleFor: (request: ProxiedRequest
         active.hit();
         await (active.rule.delayMs === undefined ? active.released : Promise.race([delay(active.rule.delayMs), active.released]));
         break;
+      case 'linger':
+        client.destroy();
+        active.hit();
+        await active.released;
+        answerRules.set(request.correlationId, active);
+        await write(broker, frame);
+        // The broker forgets what it has not answered when its side of the connection ends.
+        await Promise.race([active.applied.answered, once(broker, 'close')]);
+        return;
       case 'cut-before':
         active.hit();
         cut();
@@ -210,6 +227,10 @@ function relay(client: Socket, broker: Socket, ruleFor: (request: ProxiedRequest
       return;
     }
     answerRules.delete(frame.readInt32BE(4));
+    if (active.rule.action === 'linger') {
+      active.answer();
+      return;
+    }
     if (active.rule.action === 'cut-after') {
       cut();
     }

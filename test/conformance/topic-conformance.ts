@@ -45,6 +45,7 @@ export function describeTopics(current: () => TransportHarness): void {
         () => transport.describeTopic('absent'),
         () => transport.bounds({ topic: 'absent', partition: 0 }),
         () => transport.boundAt({ topic: 'absent', partition: 0 }, { sequence: 0n }),
+        () => transport.decided({ topic: 'absent', partition: 0 }),
         () => transport.bounds({ topic: 'present', partition: 2 }),
         () => transport.bounds({ topic: 'present', partition: -1 }),
         () => transport.read({ topic: 'absent', partition: 0 }, undefined, roomy, never),

@@ -153,6 +153,7 @@ function transportOf(broker: BrokerAccess, { faults, delay }: Process, subscribe
       await delay();
       return broker.bounds(topicPartition);
     },
+    decided: () => Promise.resolve(),
     boundAt: async (topicPartition, landmark) => {
       await delay();
       return broker.boundAt(topicPartition, landmark);

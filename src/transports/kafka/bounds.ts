@@ -6,9 +6,10 @@
  */
 import { LabelstreamError } from '../../core/errors/error.ts';
 import type { TopicPartition } from '../../core/records.ts';
+import { backOffMs } from '../../pipeline/retry.ts';
 import type { Bound, Landmark, PartitionBounds } from '../../pipeline/transport.ts';
 import type { KafkaCluster } from './connection.ts';
-import { fetchFrom, protocolError } from './fetch-request.ts';
+import { fetchFrom, protocolError, type FetchedPartition } from './fetch-request.ts';
 import { readBatch, visibleBatches, type RecordSource, type VisibleBatches } from './fetched-records.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 import type { Leaders } from './leaders.ts';
@@ -18,14 +19,18 @@ export type BoundsReader = {
   /** `start` is the first offset kept: a visible record may come later. */
   readonly bounds: (source: RecordSource) => Promise<PartitionBounds>;
   readonly boundAt: (source: RecordSource, landmark: Landmark) => Promise<Bound>;
+  /** Until the last stable offset is where the partition ends now, or the signal aborts. */
+  readonly decided: (source: RecordSource, signal: AbortSignal) => Promise<void>;
   /** The first offset kept, and the last stable offset. */
   readonly offsets: (topicPartition: TopicPartition) => Promise<{ readonly start: bigint; readonly stable: bigint }>;
 };
 
 const probeBytes = 64 * 1024;
 const probeStepFactor = 8n;
+/** Markers take a few milliseconds; what others have open may take as long as their transactions may. */
+const undecided = { baseMs: 5, capMs: 500 };
 
-export function createBoundsReader(cluster: KafkaCluster, leaders: Leaders, { clock }: KafkaOptions): BoundsReader {
+export function createBoundsReader(cluster: KafkaCluster, leaders: Leaders, { clock, random }: KafkaOptions): BoundsReader {
   /** What stands before a last stable offset does not change, except that retention takes it from the front. */
   const ends = new Map<string, { readonly stable: bigint; readonly incarnation: string; readonly lastVisible: bigint | undefined }>();
 
@@ -39,12 +44,13 @@ export function createBoundsReader(cluster: KafkaCluster, leaders: Leaders, { cl
     const start = await listed(topicPartition, { fromBeginning: true });
     return { start, stable: await listed(topicPartition, { fromBeginning: false }) };
   };
-  const probe = ({ topic, partition }: TopicPartition, offset: bigint): Promise<VisibleBatches> =>
+  const probeRaw = ({ topic, partition }: TopicPartition, offset: bigint): Promise<FetchedPartition> =>
     leaders.attempt({ operation: 'fetch from', topic, partition }, async (broker) => {
       const [fetched] = await fetchFrom(broker, [{ topic, partition, offset, bytesMax: probeBytes }], { waitMs: 0, bytesMax: probeBytes });
       if (fetched === undefined || fetched.errorCode !== 0) throw protocolError(fetched?.errorCode ?? -1);
-      return visibleBatches(fetched, offset);
+      return fetched;
     });
+  const probe = async (topicPartition: TopicPartition, offset: bigint): Promise<VisibleBatches> => visibleBatches(await probeRaw(topicPartition, offset), offset);
   /** The offsets of the first and the last visible record from `from` to before `to`. */
   const visibleBetween = async (source: RecordSource, from: bigint, to: bigint, which: 'first' | 'last'): Promise<bigint | undefined> => {
     let last: bigint | undefined;
@@ -77,6 +83,12 @@ export function createBoundsReader(cluster: KafkaCluster, leaders: Leaders, { cl
   };
   return {
     offsets,
+    decided: async (source, signal) => {
+      const { highWatermark } = await probeRaw(source, (await offsets(source)).stable);
+      for (let attempt = 1; (await offsets(source)).stable < highWatermark && !signal.aborted; attempt += 1) {
+        await clock.sleep(backOffMs(undecided, attempt, random), signal);
+      }
+    },
     bounds: (source) =>
       whileRetained(async () => {
         const { start, stable } = await offsets(source);

@@ -120,8 +120,9 @@ async function reached(cluster: KafkaCluster, { clock, brokers }: KafkaOptions, 
   }
 }
 
-function readingSide({ topics, bounds, reads }: Parts, open: Guard): Pick<Transport, 'bounds' | 'boundAt' | 'read'> {
+function readingSide({ topics, bounds, reads, closing }: Parts, open: Guard): Pick<Transport, 'bounds' | 'decided' | 'boundAt' | 'read'> {
   return {
+    decided: (topicPartition) => open(async () => bounds.decided(await topics.locate(topicPartition), closing.signal)),
     bounds: (topicPartition) => open(async () => bounds.bounds(await topics.locate(topicPartition))),
     boundAt: (topicPartition, landmark) => open(async () => bounds.boundAt(await topics.locate(topicPartition), landmark)),
     read: (topicPartition, from, budget, signal) =>

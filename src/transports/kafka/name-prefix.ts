@@ -29,12 +29,15 @@ export function withNamePrefix(transport: Transport, prefix: string): Transport 
     poll: async (budget, signal) => (await partition.poll(budget, signal)).map(out),
     deliver: (outputs, checkpoint) => partition.deliver(outputs.map(into), checkpoint),
   });
+  // Each by its name, so that the type tells of one that is missing.
   return {
-    ...transport,
+    capabilities: transport.capabilities,
+    close: transport.close,
     createTopics: (topics) => transport.createTopics(topics.map(into)),
     checkTopics: async (expectations) => (await transport.checkTopics({ ...expectations, topics: expectations.topics.map(into) })).map(out),
     describeTopic: async (topic) => out(await transport.describeTopic(inner(topic))),
     bounds: (topicPartition) => transport.bounds(into(topicPartition)),
+    decided: (topicPartition) => transport.decided(into(topicPartition)),
     boundAt: (topicPartition, landmark) => transport.boundAt(into(topicPartition), landmark),
     read: async (topicPartition, from, budget, signal) => (await transport.read(into(topicPartition), from, budget, signal)).map(out),
     append: (records) => transport.append(records.map(into)),

@@ -57,6 +57,7 @@ export function createLogTransport(store: LogStore, { recordBytesMax = inputByte
       return catalogue.describe(topic);
     },
     bounds: async (topicPartition) => partitionBounds(store, await located(topicPartition)),
+    decided: async (topicPartition) => void (await located(topicPartition)),
     boundAt: async (topicPartition, landmark) => findBound(store, await located(topicPartition), landmark),
     read: async (topicPartition, from, budget, signal) => {
       requireOpen();
