@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { topics } from '../../src/core/topics.ts';
 import type { ConsumedRecord } from '../../src/core/records.ts';
 import { createNodeFileSystem } from '../../src/pipeline/node-file-system.ts';
+import { readRange } from '../../src/pipeline/read-range.ts';
 import { systemClock } from '../../src/pipeline/system-clock.ts';
 import type { Checkpoint, Transport } from '../../src/pipeline/transport.ts';
 import { createLogTransport } from '../../src/transports/log/log-transport.ts';
@@ -53,14 +54,7 @@ export async function readContents(transport: Transport, names: readonly string[
 
 async function readPartition(transport: Transport, place: { readonly topic: string; readonly partition: number }): Promise<ConsumedRecord[]> {
   const { start, end } = await transport.bounds(place);
-  const all: ConsumedRecord[] = [];
-  let { position } = start;
-  while (position !== end.position) {
-    const records = await transport.read(place, position, { records: 1000, bytes: 8 * 1024 * 1024 }, new AbortController().signal);
-    all.push(...records);
-    position = records.at(-1)?.nextPosition ?? end.position;
-  }
-  return all;
+  return (await Array.fromAsync(readRange(transport, place, { from: start, until: end }, new AbortController().signal))).flat();
 }
 
 export type Standing = { readonly topic: string; readonly partition: number; readonly checkpoint: Checkpoint | undefined; readonly behind: number };

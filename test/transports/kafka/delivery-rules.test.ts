@@ -129,19 +129,19 @@ describeWith(await kafkaNeeds(), 'what a Kafka group delivers', () => {
   test('the end of a transaction that arrives when it was given up does not end the next one', async () => {
     const { from, to, group } = await topics();
     await operator.produce(from, ['0', '1']);
-    const one = await join(group, from, 'exactly-once', { requestTimeoutMs: 700 }, proxy.brokers);
+    const one = await join(group, from, 'exactly-once', {}, proxy.brokers);
     const [partition] = one.held();
     await resume(partition!);
-    const delayed = proxy.on(apiKeys.endTxn, { action: 'delay', times: 1 });
+    const late = proxy.on(apiKeys.endTxn, { action: 'linger', times: 1 });
     expect(await code(partition!.deliver([output(to, 'given up')], after(1n)))).toMatch(/^LS_KAFKA_/);
     // The next transaction of the same id is under way, its end held back, when the old end arrives.
     expect(await partition!.committed()).toBeUndefined();
-    const next = proxy.on(apiKeys.endTxn, { action: 'delay', delayMs: 600, times: 1 });
+    const next = proxy.on(apiKeys.endTxn, { action: 'delay', times: 1 });
     const delivering = partition!.deliver([output(to, 'a')], after(1n));
     await next.reached(1);
-    delayed.remove();
-    await delay(200);
-    expect(await operator.values(to)).toEqual([]);
+    late.remove();
+    await late.answered;
+    expect(await operator.values(to, 'now')).toEqual([]);
     next.remove();
     await delivering;
     expect(await operator.values(to)).toEqual(['a']);

@@ -7,7 +7,7 @@ import { noHeaders, type OutputRecord, type TopicPartition } from '../../../src/
 import { recordLimits } from '../../../src/pipeline/record-limits.ts';
 import { systemClock } from '../../../src/pipeline/system-clock.ts';
 import type { AssignedPartition, ConsumerListener, Delivery } from '../../../src/pipeline/transport.ts';
-import { createBoundsReader } from '../../../src/transports/kafka/bounds.ts';
+import { createBoundsReader, type BoundsReader } from '../../../src/transports/kafka/bounds.ts';
 import { readCommitted } from '../../../src/transports/kafka/group-offsets.ts';
 import { openConnection } from '../../../src/transports/kafka/connection.ts';
 import { createFetcher } from '../../../src/transports/kafka/fetcher.ts';
@@ -43,7 +43,7 @@ export function kafkaOptions(brokers: string, overrides: Partial<KafkaOptions> =
   };
 }
 
-export type Parts = { readonly context: GroupContext; readonly close: () => Promise<void> };
+export type Parts = { readonly context: GroupContext; readonly decided: BoundsReader['decided']; readonly close: () => Promise<void> };
 
 /** What a process has once, whatever groups it is a member of. */
 function openParts(options: KafkaOptions, overrides: Partial<GroupContext> = {}): Parts {
@@ -52,7 +52,7 @@ function openParts(options: KafkaOptions, overrides: Partial<GroupContext> = {})
   const topics = createTopicCatalogue(connection, options, closing.signal);
   const cluster = connection.openCluster();
   const leaders = createLeaders(cluster, options, closing.signal);
-  const { bounds, offsets } = createBoundsReader(cluster, leaders, options);
+  const { bounds, offsets, decided } = createBoundsReader(cluster, leaders, options);
   const fetcher = createFetcher({
     connection,
     options,
@@ -79,6 +79,7 @@ function openParts(options: KafkaOptions, overrides: Partial<GroupContext> = {})
   };
   return {
     context,
+    decided,
     close: async () => {
       closing.abort();
       await fetcher.close();
@@ -159,8 +160,8 @@ export type Outside = {
   readonly produce: (topic: string, values: readonly string[], partition?: number) => Promise<void>;
   /** What the broker has for the group; undefined where it never committed. */
   readonly offset: (group: string, topicPartition: TopicPartition) => Promise<{ readonly offset: string; readonly metadata: string | null } | undefined>;
-  /** Read committed, to the last stable offset. */
-  readonly values: (topic: string, partition?: number) => Promise<readonly string[]>;
+  /** Read committed, to the last stable offset; by default when there is no transaction open any more. */
+  readonly values: (topic: string, when?: 'decided' | 'now') => Promise<readonly string[]>;
   readonly close: () => Promise<void>;
 };
 
@@ -188,12 +189,13 @@ export async function outside(brokers: string): Promise<Outside> {
       const found = fetched?.partitions.find((one) => one.partition === partition);
       return found === undefined || found.offset === '-1' ? undefined : found;
     },
-    values: async (topic, partition = 0) => {
+    values: async (topic, when = 'decided') => {
       const { bounds, fetcher, describeTopic } = reading.context;
-      const { incarnation } = await describeTopic(topic);
-      const { start, end } = await bounds({ topic, partition, incarnation });
+      const source = { topic, partition: 0, incarnation: (await describeTopic(topic)).incarnation };
+      if (when === 'decided') await reading.decided(source, never);
+      const { start, end } = await bounds(source);
       if (start.sequence === end.sequence) return [];
-      const reader = fetcher.open({ topic, partition, incarnation }, start.sequence);
+      const reader = fetcher.open(source, start.sequence);
       const values: string[] = [];
       for (let next = start.sequence; next < end.sequence; ) {
         const records = await reader.poll(roomy, never);
