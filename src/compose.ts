@@ -33,7 +33,7 @@ import { createClusterStage, type ClusterPartition, type ClusterStage } from './
 import { followClusters } from './stages/cluster/cluster-follower.ts';
 import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts';
 import type { ClusterView } from './stages/cluster/view.ts';
-import { keptSnapshots, type KeptSnapshot } from './stages/cluster/kept-snapshots.ts';
+import { keptSnapshots, strayNames, type KeptSnapshot } from './stages/cluster/kept-snapshots.ts';
 import { clusterStageName } from './stages/cluster/fold-record.ts';
 import type { FeaturesPartition } from './stages/cluster/state.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
@@ -121,6 +121,11 @@ export function clustersOf(access: Access, signal: AbortSignal): Promise<Cluster
 /** Every snapshot of the clusters that is kept, one after the other in memory. */
 export function snapshotsOf(access: Access, signal: AbortSignal): AsyncGenerator<KeptSnapshot> {
   return keptSnapshots({ transport: access.transport, stateStore: access.stateStore, stage: clusterStageOf(access) }, signal);
+}
+
+/** What lies beside those snapshots, by name: nothing reads it. */
+export function strayStateOf({ transport, stateStore }: Access): Promise<readonly string[]> {
+  return strayNames({ transport, stateStore, stage: { name: clusterStageName } });
 }
 
 /** Takes the items out of every collection: what was published of them up to now, and nothing later (SEMANTICS.md, rule 21). */

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import type { FileSystem } from './file-system.ts';
 import { corrupt, readSnapshotFile, writeSnapshotFile } from './snapshot-file.ts';
 import type { SnapshotHeader, SnapshotKey, StateStore, StoredSnapshot } from './state-store.ts';
-import { messageOf, newestFirst, partitionFolder, sequenceInName, snapshotName, snapshotsKept, tellingDiscardFailures, tellingWriteFailures, verifiedHeader, withoutHeader } from './stored-snapshots.ts';
+import { messageOf, newestFirst, partitionFolder, sequenceInName, snapshotName, snapshotsKept, stageFolder, tellingDiscardFailures, tellingWriteFailures, verifiedHeader, withoutHeader } from './stored-snapshots.ts';
 
 export type DirectoryStateStoreOptions = {
   readonly directory: string;
@@ -72,8 +72,19 @@ export function createDirectoryStateStore({ directory, fileSystem, snapshotCorru
       return undefined;
     },
     list: async (key) => sequencesIn(await fileSystem.list(directoryOf(directory, key))),
+    names: (stage) => filesBelow(fileSystem, directory, stageFolder(stage)),
     discardAbove: tellingDiscardFailures((key, sequence) => discardAbove(fileSystem, directoryOf(directory, key), sequence)),
   };
+}
+
+async function filesBelow(fileSystem: FileSystem, directory: string, name: string): Promise<readonly string[]> {
+  try {
+    const below = await fileSystem.list(join(directory, name));
+    return (await Promise.all(below.map((each) => filesBelow(fileSystem, directory, `${name}/${each}`)))).flat();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return [name];
+    throw error;
+  }
 }
 
 async function discardAbove(fileSystem: FileSystem, leaf: string, sequence: bigint): Promise<readonly bigint[]> {

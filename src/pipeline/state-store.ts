@@ -28,6 +28,11 @@ export type StateStore = {
    */
   readonly list: (key: SnapshotKey, signal?: AbortSignal) => Promise<readonly bigint[]>;
   /**
+   * Everything that the store holds of a stage, whether it is a snapshot that a restore would read or not: of all lives of all topics, and what a
+   * crash left. Below the store's directory or prefix.
+   */
+  readonly names: (stage: string) => Promise<readonly string[]>;
+  /**
    * Removes the snapshots above `sequence`, valid or not, and resolves with their sequences once they are gone for good. For the owner of the
    * partition alone. Rejects with LS_STATE_DISCARD_FAILED.
    */

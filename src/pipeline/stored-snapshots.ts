@@ -19,19 +19,14 @@ export function sequenceInName(name: string): bigint | undefined {
   return digits === undefined ? undefined : BigInt(digits);
 }
 
-/** Of one stage, from the store's beginning on. */
-function stageFolder(stage: string): string {
+/** Of all snapshots of one stage. */
+export function stageFolder(stage: string): string {
   return encodeURIComponent(stage);
-}
-
-/** Of one life of a topic, below its stage's. */
-export function topicFolder({ topic, incarnation }: Pick<SnapshotKey, 'topic' | 'incarnation'>): string {
-  return encodeURIComponent(`${topic}-${incarnation}`);
 }
 
 /** Where the snapshots of a partition lie. */
 export function partitionFolder({ stage, topic, incarnation, partition }: SnapshotKey): string {
-  return `${stageFolder(stage)}/${topicFolder({ topic, incarnation })}/${partition}`;
+  return `${stageFolder(stage)}/${encodeURIComponent(`${topic}-${incarnation}`)}/${partition}`;
 }
 
 /** For sorting. */

@@ -14,7 +14,7 @@ import { stateError } from '../core/errors/state.ts';
 import { within } from '../pipeline/abort.ts';
 import { codeOf, createRetry } from '../pipeline/retry.ts';
 import { corrupt, readSnapshotFile, writeSnapshotFile } from '../pipeline/snapshot-file.ts';
-import { newestFirst, partitionFolder, sequenceInName, snapshotName, snapshotsKept, tellingDiscardFailures, tellingWriteFailures, verifiedHeader, withoutHeader } from '../pipeline/stored-snapshots.ts';
+import { newestFirst, partitionFolder, sequenceInName, snapshotName, snapshotsKept, stageFolder, tellingDiscardFailures, tellingWriteFailures, verifiedHeader, withoutHeader } from '../pipeline/stored-snapshots.ts';
 import type { SnapshotHeader, SnapshotKey, StateStore, StoredSnapshot } from '../pipeline/state-store.ts';
 import type { BlobContainer, StoredBlob } from './blob-container.ts';
 import { createBlobReader } from './blob-reader.ts';
@@ -80,6 +80,10 @@ export function createBlobStateStore(options: BlobStateStoreOptions): StateStore
     list: async (key, signal) => {
       const patient = signal === undefined ? store.patient : requester({ ...options, signal: AbortSignal.any([options.signal, signal]) }, limits, Infinity);
       return (await found(store, key, patient)).map((each) => each.sequence);
+    },
+    names: async (stage) => {
+      const blobs = await store.patient((signal) => options.container.list(`${options.prefix}${stageFolder(stage)}/`, signal));
+      return blobs.map(({ name }) => name.slice(options.prefix.length));
     },
     discardAbove: tellingDiscardFailures(async (key, sequence) => {
       const discarded = (await found(store, key, store.patient)).filter((each) => each.sequence > sequence);

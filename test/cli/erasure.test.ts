@@ -1,10 +1,11 @@
 // `erasure report` on a real log: after a forget it names every place, and when retention and newer snapshots removed them it says so.
-import { readdir, truncate } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { noHeaders } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';
 import { runProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { objects, succeed, textsConfiguration, withRun, writeEncoder } from './fixtures.ts';
+import { objects, succeed, textsConfiguration, withLog, withRun, writeEncoder } from './fixtures.ts';
 import { appendTexts } from './log-access.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
@@ -15,7 +16,7 @@ const configuration = `${textsConfiguration()}cluster: { snapshotRecords: 4 }\n`
 const others = (round: number) => Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`other-${round}-${index}`, `${round} ${'x'.repeat(300)}`]));
 
 type Report = {
-  readonly item: string; readonly gone: boolean; readonly live: object[]; readonly tombstones: object[];
+  readonly item: string; readonly gone: boolean; readonly standing: string; readonly strays: readonly { readonly name: string }[]; readonly live: object[]; readonly tombstones: object[];
   readonly records: readonly { readonly topic: string; readonly holds: string }[]; readonly snapshots: readonly { readonly name: string; readonly readable: boolean }[];
 };
 
@@ -23,7 +24,7 @@ async function report(file: string, ...items: readonly string[]): Promise<readon
   return (await objects('erasure', 'report', '-c', file, ...items.flatMap((item) => ['--item', item]))) as Report[];
 }
 
-const places = ({ records }: Report): readonly string[] => records.map(({ topic, holds }) => `${topic} ${holds}`);
+const places = ({ records }: Report): readonly string[] => records.filter(({ holds }) => holds !== 'name').map(({ topic, holds }) => `${topic} ${holds}`);
 
 test('names each place of a forgotten item, and says that it is gone when it is', async () => {
   await withDirectory(async (directory) => {
@@ -62,7 +63,7 @@ test('names each place of a forgotten item, and says that it is gone when it is'
     const [gone] = await report(file, 's/a');
     expect(gone).toMatchObject({ gone: true, live: [], snapshots: [], tombstones: [{ partition: 0 }] });
     expect(places(gone!).filter((place) => !place.endsWith('result'))).toEqual([]);
-    expect((await succeed('erasure', 'report', '--item', 's/a', '-c', file)).stdout).toMatch(/^s\/a: gone: neither its input nor its vector is anywhere\n/);
+    expect((await succeed('erasure', 'report', '--item', 's/a', '-c', file)).stdout).toMatch(/^s\/a: gone: neither its input nor its vector is in the log or in a snapshot\n/);
     // The clusters came through it: the features that they rest on were not removed before a snapshot had them.
     expect((await objects('clusters', 'show', 's/b', '-c', file))[0]).toMatchObject({ itemId: 's/b' });
   });
@@ -88,6 +89,41 @@ test('finds dead letters, and what was redriven and replayed; tells of a snapsho
     const [doubtful] = await report(file, 's/a');
     expect(doubtful!.snapshots).toMatchObject([{ name: `cluster/${topic!}/0/${snapshot!}`, readable: false }]);
     expect(doubtful!.gone).toBe(false);
+  });
+});
+
+test('does not say gone where a deletion tells more than the name, nor where something cannot be read', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, 'dataDirectory: data\ntransport: { partitionCount: 1 }\nserver: { enabled: false }\n');
+    await appendTexts(file, {
+      'bare-1': { deleted: true }, 'worded-1': { deleted: true, text: 'what it said' }, 'tagged-1': { deleted: true, attributes: { author: 'somebody' } }, 'other-1': { text: 'of something else' },
+    });
+    await withLog(file, ({ transport }) =>
+      transport.append([
+        { topic: topics.features, partition: 0, key: Buffer.from('texts'), value: Buffer.from('\x01garbage of garbled-1\x02'), headers: noHeaders },
+        { topic: topics.labels, partition: 0, key: null, value: Buffer.from('garbage'), headers: new Map([['note', Buffer.from('about s/headed-1')]]) },
+      ]),
+    );
+    const [bare, worded, tagged, garbled, headed] = await report(file, 's/bare-1', 's/worded-1', 's/tagged-1', 's/garbled-1', 's/headed-1');
+    expect(bare).toMatchObject({ standing: 'gone', gone: true, records: [{ topic: topics.text, holds: 'name' }] });
+    for (const told of [worded, tagged]) expect(told).toMatchObject({ standing: 'kept', gone: false, records: [{ topic: topics.text, holds: 'input' }] });
+    expect(garbled).toMatchObject({ standing: 'unknown', gone: false, records: [{ topic: topics.features, holds: 'unreadable' }] });
+    expect(headed).toMatchObject({ gone: false, records: [{ topic: topics.labels, holds: 'unreadable' }] });
+
+    const incarnation = await withLog(file, async ({ transport }) => (await transport.describeTopic(topics.features)).incarnation);
+    const strays = [`cluster/features-${incarnation}/0/00000000000000000007.snapshot.1-2-3.temporary`, 'cluster/features-before/0/00000000000000000003.snapshot', `cluster/features-${incarnation}/1/00000000000000000003.snapshot`];
+    for (const name of strays) {
+      const path = join(directory, 'data/state', name);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, 'state');
+    }
+    const [doubtful] = await report(file, 's/bare-1');
+    expect(doubtful).toMatchObject({ standing: 'unknown', gone: false });
+    expect(doubtful!.strays.map(({ name }) => name).sort()).toEqual([...strays].sort());
+    const { stdout, stderr } = await succeed('erasure', 'report', '--item', 's/bare-1', '-c', file);
+    expect(stdout).toMatch(/^s\/bare-1: not found, and not known to be gone/);
+    expect(stdout).toContain('features-before/0/00000000000000000003.snapshot in the state store: nothing restores from it');
+    expect(stderr).toContain('Not into backups');
   });
 });
 

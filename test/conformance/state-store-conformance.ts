@@ -49,6 +49,16 @@ function testKeeping(harness: () => StateStoreHarness): void {
     expect(await store.newest({ ...conformanceKey, incarnation: 'c' }, 100n)).toBeUndefined();
   });
 
+  it('names everything that it holds of a stage, of other lives of a topic, too', async () => {
+    const store = harness().open();
+    expect(await store.names('cluster')).toEqual([]);
+    await store.write(headerAt(7n), [Buffer.from('x')]);
+    await store.write({ ...headerAt(8n), incarnation: 'before', partition: 0 }, [Buffer.from('x')]);
+    await store.write({ ...headerAt(9n), stage: 'another' }, [Buffer.from('x')]);
+    await harness().replace('left by a crash', Buffer.from('x'));
+    expect([...(await store.names('cluster'))].sort()).toEqual([`cluster/features-a%2Fb/2/${snapshotName(7)}`, 'cluster/features-a%2Fb/2/left by a crash', `cluster/features-before/0/${snapshotName(8)}`]);
+  });
+
   it('keeps the newest three, sorted by number, and lists them', async () => {
     const store = harness().open();
     expect(await store.list(conformanceKey)).toEqual([]);

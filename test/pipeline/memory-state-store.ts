@@ -1,3 +1,4 @@
+import { partitionFolder, snapshotName } from '../../src/pipeline/stored-snapshots.ts';
 import type { SnapshotHeader, SnapshotKey, StateStore } from '../../src/pipeline/state-store.ts';
 
 export type MemoryStateStore = StateStore & { readonly headers: () => readonly SnapshotHeader[] };
@@ -35,6 +36,8 @@ export function createMemoryStateStore(fails: () => Error | undefined = () => un
         },
       );
     },
+    names: (stage) =>
+      Promise.resolve(stored.flatMap(({ header }) => (header.stage === stage ? [`${partitionFolder(header)}/${snapshotName(header.sequence)}`] : []))),
     list: (key) =>
       Promise.resolve(
         stored.flatMap(({ header }) => (isOf(key, header) ? [header.sequence] : [])).sort((left, right) => Number(right - left)),

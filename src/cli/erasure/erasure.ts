@@ -1,6 +1,6 @@
 /** `erasure report`: where items that were forgotten or deleted still are, and until when (SEMANTICS.md, rule 21). */
 import type { Command } from 'commander';
-import { clustersOf, snapshotsOf, type Access } from '../../compose.ts';
+import { clustersOf, snapshotsOf, strayStateOf, type Access } from '../../compose.ts';
 import { collected } from '../collect.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
 import { withExamples } from '../help.ts';
@@ -43,16 +43,23 @@ async function report(access: Access, items: readonly string[], output: Output, 
   const standing = items.map((item) => ({ item, live: view.item(item).value, tombstones: view.tombstones(item).value }));
   const records = await findRecords(access, new Set(items), signal);
   const snapshots = await snapshotsHolding(access, items, signal);
+  const strays = await strayStateOf(access);
   for (const known of standing) {
     const found: ItemReport = {
       ...known,
       records: records.filter(({ item }) => item === known.item).map((place) => withRetention(place, retentionOf(access.configuration, place.topic))),
       snapshots: snapshots.filter(({ items: held }) => held === undefined || held.has(known.item)),
+      strays,
     };
     if (output.json) output.object(reportObject(found));
     else for (const line of reportLines(found)) output.line(line);
   }
+  output.note(notLookedInto);
 }
+
+const notLookedInto =
+  'looked into: the records of the log that a reader sees, and the state store. Not into backups, what consumers keep, files that media events refer to, records of aborted transactions, ' +
+  'or what a disk, a broker or a storage account keeps of what was removed';
 
 function withRetention(place: RecordPlace, retention: KnownRetention): ItemReport['records'][number] {
   return { ...place, until: untilText(retention, place.lastAppendTimeMs) };

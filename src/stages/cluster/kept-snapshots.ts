@@ -1,6 +1,7 @@
 /** Looks into every snapshot that is kept, beside a live owner that writes new ones and removes old ones. */
 import { topics } from '../../core/topics.ts';
 import type { StateStore } from '../../pipeline/state-store.ts';
+import { partitionFolder, sequenceInName } from '../../pipeline/stored-snapshots.ts';
 import type { Transport } from '../../pipeline/transport.ts';
 import type { ClusterStage } from './cluster-stage.ts';
 import type { PartitionView } from './view.ts';
@@ -33,6 +34,24 @@ export async function* keptSnapshots({ transport, stateStore, stage }: KeptSnaps
     }
   }
 }
+
+/**
+ * What the store holds besides: snapshots of other lives of `features`, and what a crash left. Nobody restores from it, so what is in it is not
+ * known; a snapshot that is being written is among it.
+ */
+export async function strayNames({ transport, stateStore, stage }: StrayNamesOptions): Promise<readonly string[]> {
+  const { topic, incarnation, partitionCount } = await transport.describeTopic(topics.features);
+  const folders = new Set(Array.from({ length: partitionCount }, (_, partition) => partitionFolder({ stage: stage.name, topic, incarnation, partition })));
+  return (await stateStore.names(stage.name)).filter((name) => {
+    const slash = name.lastIndexOf('/');
+    return !folders.has(name.slice(0, slash)) || sequenceInName(name.slice(slash + 1)) === undefined;
+  });
+}
+
+export type StrayNamesOptions = Pick<KeptSnapshotsOptions, 'transport'> & {
+  readonly stateStore: Pick<StateStore, 'names'>;
+  readonly stage: Pick<ClusterStage, 'name'>;
+};
 
 async function restored(opened: ReturnType<ClusterStage['open']>, snapshot: Awaited<ReturnType<StateStore['newest']>>, sequence: bigint): Promise<boolean> {
   if (snapshot?.header.sequence !== sequence) return false;
