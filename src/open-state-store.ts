@@ -22,7 +22,7 @@ export async function openStateStore(configuration: Configuration, context: Proc
   if (state.kind === 'directory') return createDirectoryStateStore({ directory: join(dataDirectory, 'state'), fileSystem, snapshotCorrupt });
   // The client takes a fifth of a second to load: only those wait for it who use it.
   const [{ openAzureContainer }, { createBlobStateStore }] = await Promise.all([import('./stores/azure-container.ts'), import('./stores/blob-state-store.ts')]);
-  const container = await openAzureContainer(await containerOptions(state));
+  const container = await openAzureContainer(await containerOptions(state), () => containerOptions(state));
   return createBlobStateStore({
     container,
     prefix: state.prefix === '' || state.prefix.endsWith('/') ? state.prefix : `${state.prefix}/`,

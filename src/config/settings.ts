@@ -98,9 +98,9 @@ const blobState = z
       .optional()
       .describe("The container: https://ACCOUNT.blob.core.windows.net/CONTAINER. Without a SAS token the process's own identity is used: AZURE_ variables, a workload's or a managed identity."),
     sasToken: z.string().min(1).optional().describe('Access to `containerUrl` by a shared access signature. Better in the environment or in a file.'),
-    sasTokenFile: z.string().min(1).optional().describe('A file that holds the SAS token. Relative to the configuration file.'),
+    sasTokenFile: z.string().min(1).optional().describe('A file that holds the SAS token. Read again when the container refuses the token. Relative to the configuration file.'),
     connectionString: z.string().min(1).optional().describe('Instead of `containerUrl`: the connection string of the account. Better in the environment or in a file.'),
-    connectionStringFile: z.string().min(1).optional().describe('A file that holds the connection string. Relative to the configuration file.'),
+    connectionStringFile: z.string().min(1).optional().describe('A file that holds the connection string. Read again when the container refuses it. Relative to the configuration file.'),
     container: z
       .string()
       .regex(/^[a-z0-9](-?[a-z0-9]){2,62}$/, 'a container has 3 to 63 of a-z 0-9 and single -')

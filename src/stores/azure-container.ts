@@ -17,29 +17,33 @@ export type AzureContainerOptions =
 const pipelineOptions: StoragePipelineOptions = { retryOptions: { maxTries: 1 } };
 const noOverwriting = { ifNoneMatch: '*' };
 
-/** Rejects with LS_STATE_CREDENTIALS where they are malformed. Asks nothing of the container yet. */
-export async function openAzureContainer(options: AzureContainerOptions): Promise<BlobContainer> {
-  const client = await clientOf(options);
-  const describe = (name: string): string => `${client.containerName}/${name}`;
-  const request = <Result>(what: string, call: () => Promise<Result>): Promise<Result> =>
-    call().catch((error: unknown) => {
-      throw described(error, `${what} in the container ${client.containerName}`);
+/**
+ * Rejects with LS_STATE_CREDENTIALS where they are malformed. Asks nothing of the container yet.
+ * @param renewed asked when the container refuses the credentials: they may have been replaced, as tokens are that expire. What cannot be read is
+ * taken for unchanged.
+ */
+export async function openAzureContainer(options: AzureContainerOptions, renewed?: () => Promise<AzureContainerOptions>): Promise<BlobContainer> {
+  const { containerName, call: calling } = await renewableClient(options, renewed);
+  const describe = (name: string): string => `${containerName}/${name}`;
+  const request = <Result>(what: string, call: Call<Result>): Promise<Result> =>
+    calling(call).catch((error: unknown) => {
+      throw described(error, `${what} in the container ${containerName}`);
     });
   /** Undefined where the blob is not there any more, or is another one. */
-  const unlessGone = async <Result>(what: string, call: () => Promise<Result>): Promise<Result | undefined> => {
+  const unlessGone = async <Result>(what: string, call: Call<Result>): Promise<Result | undefined> => {
     try {
-      return await call();
+      return await calling(call);
     } catch (error) {
       const { status, code } = answerOf(error);
       if (status === 412 || (status === 404 && code !== 'ContainerNotFound')) return undefined;
-      throw described(error, `${what} in the container ${client.containerName}`);
+      throw described(error, `${what} in the container ${containerName}`);
     }
   };
 
   return {
     describe,
     list: (prefix, abortSignal) =>
-      request('listing', async () => {
+      request('listing', async (client) => {
         const blobs: StoredBlob[] = [];
         for await (const { name, properties } of client.listBlobsFlat({ prefix, abortSignal })) {
           blobs.push({ name, bytes: properties.contentLength ?? 0, etag: properties.etag });
@@ -47,23 +51,23 @@ export async function openAzureContainer(options: AzureContainerOptions): Promis
         return blobs;
       }),
     stage: (name, blockId, data, abortSignal) =>
-      request(`writing ${name}`, async () => {
+      request(`writing ${name}`, async (client) => {
         await client.getBlockBlobClient(name).stageBlock(blockId, data, data.length, { abortSignal });
       }),
     commit: async (name, blockIds, abortSignal) => {
       try {
-        await client.getBlockBlobClient(name).commitBlockList([...blockIds], { conditions: noOverwriting, abortSignal });
+        await calling((client) => client.getBlockBlobClient(name).commitBlockList([...blockIds], { conditions: noOverwriting, abortSignal }));
         return 'committed';
       } catch (error) {
         const { status, code } = answerOf(error);
         // The blocks of an upload are gone once another one of that name was committed.
         if (status === 409 || status === 412 || code === 'InvalidBlockList') return 'exists';
-        throw described(error, `writing ${name} in the container ${client.containerName}`);
+        throw described(error, `writing ${name} in the container ${containerName}`);
       }
     },
     read: async ({ name, etag }, offset, length, abortSignal) => {
       const conditions = { ifMatch: etag };
-      const bytes = await unlessGone(`reading ${name}`, async () => {
+      const bytes = await unlessGone(`reading ${name}`, async (client) => {
         const { readableStreamBody } = await client.getBlobClient(name).download(offset, length, { conditions, abortSignal, maxRetryRequests: 0 });
         return readableStreamBody === undefined ? Buffer.alloc(0) : buffer(readableStreamBody);
       });
@@ -72,9 +76,40 @@ export async function openAzureContainer(options: AzureContainerOptions): Promis
       throw stateError('LS_STATE_CONTAINER_UNREACHABLE', `Reading ${describe(name)} ended after ${bytes.length} of ${length} bytes.`);
     },
     remove: async ({ name, etag }, abortSignal) => {
-      await unlessGone(`removing ${name}`, () => client.getBlobClient(name).delete({ conditions: { ifMatch: etag }, abortSignal }));
+      await unlessGone(`removing ${name}`, (client) => client.getBlobClient(name).delete({ conditions: { ifMatch: etag }, abortSignal }));
     },
   };
+}
+
+type Call<Result> = (client: ContainerClient) => Promise<Result>;
+
+/** Calls again, once, with new credentials where there are any. */
+async function renewableClient(options: AzureContainerOptions, renewed?: () => Promise<AzureContainerOptions>) {
+  let secret = secretOf(options);
+  let client = await clientOf(options);
+  const renew = async (refused: ContainerClient): Promise<ContainerClient | undefined> => {
+    if (client !== refused) return client;
+    const found = await renewed?.().catch(() => undefined);
+    if (found !== undefined && secretOf(found) !== secret) [secret, client] = [secretOf(found), await clientOf(found)];
+    // Another call may have done it meanwhile.
+    return client === refused ? undefined : client;
+  };
+  const call = async <Result>(asked: Call<Result>): Promise<Result> => {
+    const used = client;
+    try {
+      return await asked(used);
+    } catch (error) {
+      const { status } = answerOf(error);
+      const next = status === 401 || status === 403 ? await renew(used) : undefined;
+      if (next === undefined) throw error;
+      return asked(next);
+    }
+  };
+  return { containerName: client.containerName, call };
+}
+
+function secretOf(options: AzureContainerOptions): string | undefined {
+  return 'connectionString' in options ? options.connectionString : options.sasToken;
 }
 
 async function clientOf(options: AzureContainerOptions): Promise<ContainerClient> {
