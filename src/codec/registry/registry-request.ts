@@ -75,10 +75,17 @@ function exchange(base: string, { method, path, body }: RegistryRequest, credent
     // A connection of its own each time: none is kept open for requests that come once a day.
     const options = { method, headers, signal, agent: false as const };
     const sent = url.protocol === 'https:' ? requestHttps(url, { ...options, ...tls }) : requestHttp(url, options);
+    let isAnswered = false;
     sent.on('error', reject);
     sent.on('response', (response) => {
+      isAnswered = true;
       receive(response, bytesMax).then(resolve, reject);
     });
+    // An upgrade of the protocol, which nobody asked for, ends the connection with neither an answer nor an error, and then nothing ends the request.
+    sent.on('close', () => {
+      if (!isAnswered) reject(new Error('the connection ended without an answer'));
+    });
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     sent.end(payload);
   });
 }
@@ -115,7 +122,7 @@ function answerOf(base: string, request: RegistryRequest, received: Received, cr
   if (status === 408 || status === 429 || status >= 500) throw failure('LS_REGISTRY_UNAVAILABLE', base, request, `status ${status}${said}`);
   if (status >= 300 && status < 400) throw failure('LS_REGISTRY_ANSWER', base, request, `status ${status}, a redirect to ${originOf(location)}, which is not followed`);
   if (isWord(status, errorCode)) {
-    return { kind: 'refused', errorCode, message: withoutSecrets(String(message), credentials).slice(0, 1000) };
+    return { kind: 'refused', errorCode, message: withoutSecrets(typeof message === 'string' ? message : 'without a message', credentials).slice(0, 1000) };
   }
   if (status !== 200 && status !== 201) throw failure('LS_REGISTRY_ANSWER', base, request, `status ${status}${said}`);
   if (!json) throw failure('LS_REGISTRY_ANSWER', base, request, `content of the type ${JSON.stringify(contentType.slice(0, 100))} instead of JSON`);

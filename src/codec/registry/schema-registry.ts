@@ -147,8 +147,13 @@ function parseText(text: string, what: string, id: number): unknown {
 
 function pointerOf(reference: unknown, what: string, id: number): Pointer {
   const { name, subject, version } = objectOf(reference);
-  if (typeof name === 'string' && typeof subject === 'string' && typeof version === 'number' && Number.isInteger(version)) return { name, subject, version };
+  if (typeof name === 'string' && isSubject(subject) && typeof version === 'number' && Number.isInteger(version)) return { name, subject, version };
   throw unreadable(id, `${what} has a reference without name, subject and version`);
+}
+
+/** One that can be a part of a path: half a surrogate pair cannot be encoded, and dots would lead elsewhere. */
+function isSubject(value: unknown): value is string {
+  return typeof value === 'string' && value.isWellFormed() && !/^\.{0,2}$/.test(value);
 }
 
 function unreadable(id: number, message: string, cause?: unknown): Error {

@@ -42,6 +42,11 @@ describe('an answer', () => {
     expect(server.requests).toHaveLength(3);
   });
 
+  test('that there is no such schema counts whatever its message is', async () => {
+    server.fault = () => ({ status: 404, headers: json, body: '{"error_code":40403,"message":{"toString":null}}' });
+    expect(await rejectionCode(clientOf(server.url).registry.schemaOf(id, never))).toBe('LS_REGISTRY_SCHEMA_UNKNOWN');
+  });
+
   test('that there is no such schema is not asked for again by who is in a hurry', async () => {
     expect(await rejectionCode(clientOf(server.url, { patience: 'once' }).registry.schemaOf(77, never))).toBe('LS_REGISTRY_SCHEMA_UNKNOWN');
     expect(server.requests).toHaveLength(1);
@@ -107,6 +112,8 @@ describe('what is of no use as a schema is refused for good', () => {
     ['a number for a text', { schema: 5 }],
     ['references that are no list', { schema: '"int"', references: {} }],
     ['a reference without a version', { schema: '"int"', references: [{ name: 'x.R', subject: 's' }] }],
+    ['a reference to half a surrogate pair', { schema: '"int"', references: [{ name: 'x.R', subject: '\ud800', version: 1 }] }],
+    ['a reference that leads elsewhere', { schema: '"int"', references: [{ name: 'x.R', subject: '..', version: 1 }] }],
     ['a list for an object', []],
     ['null', null],
   ])('%s', async (_, body) => {
@@ -146,6 +153,7 @@ describe('everything else is waited for, and told', () => {
     ['a 404 with a code that is only the status', { status: 404, headers: json, body: '{"error_code":404,"message":"HTTP 404 Not Found"}' }, 'LS_REGISTRY_ANSWER', 'status 404'],
     ['a 404 of something else', { status: 404, headers: json, body: '{"message":"no such route"}' }, 'LS_REGISTRY_ANSWER', 'no such route'],
     ['a redirect', { status: 302, headers: { location: 'https://login.example/?ticket=secret' }, body: '' }, 'LS_REGISTRY_ANSWER', 'redirect to https://login.example, which is not followed'],
+    ['an upgrade to something else', { status: 101, headers: { connection: 'upgrade', upgrade: 'websocket' }, body: '' }, 'LS_REGISTRY_UNAVAILABLE', ''],
     ['an answer without content', { status: 204, body: '' }, 'LS_REGISTRY_ANSWER', 'status 204'],
     ['a refusal', { status: 403, headers: json, body: '{"error_code":403,"message":"Forbidden"}' }, 'LS_REGISTRY_DENIED', 'Forbidden'],
   ])('%s', async (_, fault, code, said) => {
