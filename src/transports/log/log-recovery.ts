@@ -87,10 +87,12 @@ async function recoverPartition(options: RecoveryOptions, partition: PartitionSt
   const directory = join(options.directory, partition.directory);
   const names = new Set(await options.fileSystem.list(directory));
   const startSequence = startSequenceOf(partition);
+  const begins = new Set(partition.segments.map((segment) => segment.baseSequence));
   for (const name of names) {
     const baseSequence = numberInName(name, segmentExtension);
-    const leftOver = (baseSequence ?? numberInName(name, indexExtension) ?? startSequence) < startSequence;
-    // Removed by retention, as the journal says, but for the file.
+    const indexed = numberInName(name, indexExtension);
+    // Removed by retention, as the journal says, but for the file; or the index of a segment that there is not.
+    const leftOver = (baseSequence ?? startSequence) < startSequence || (indexed !== undefined && !begins.has(indexed));
     if (leftOver) await writing(() => options.fileSystem.remove(join(directory, name)));
     if (baseSequence !== undefined && baseSequence >= partition.nextSequence) {
       // Begun by a commit that did not get through. Files with other names are not ours.

@@ -114,6 +114,8 @@ async function openClosed(options: SegmentReaderOptions, partition: PartitionSta
     const index = await scanIndex({ path, handle }, segment, nextSequence);
     await saveIndex(options.fileSystem, indexFile, segment, index);
     options.indexRebuilt(indexFile);
+    // Retention may have removed the segment, and an index of it, before this one was there. Otherwise it goes at the next opening.
+    if (segment.baseSequence < startSequenceOf(partition)) await options.fileSystem.remove(indexFile).catch(() => undefined);
     return { path, handle, index };
   } catch (error) {
     await handle.close();

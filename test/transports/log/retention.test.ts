@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../../src/core/seeded-random.ts';
 import { noHeaders } from '../../../src/core/records.ts';
+import { createNodeFileSystem } from '../../../src/pipeline/node-file-system.ts';
 import { createLogTransport } from '../../../src/transports/log/log-transport.ts';
 import type { LogStore } from '../../../src/transports/log/log-store.ts';
 import { openLog } from '../../../src/transports/log/open-log.ts';
@@ -147,6 +148,31 @@ describe('retention removes', () => {
   });
 });
 
+test('a reader that makes an index again while retention removes the segment leaves none behind', async () => {
+  const { store, directory, clock, startMs, retention } = await filled(keeping({ ms: 5000 }), 10);
+  await store.close();
+  await rm(partitionPath(directory, '00000000000000000000.index'));
+  const disk = createNodeFileSystem();
+  const [saving, goOn] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+  const open: typeof disk.open = async (path, options) => {
+    if (path.endsWith('0000.index') && options.create) {
+      saving.resolve(undefined);
+      await goOn.promise;
+    }
+    return disk.open(path, options);
+  };
+  const again = await openStore(directory, { clock, limits, retention, fileSystem: { ...disk, open } });
+  const read = again.read(here, 0n, { records: 1, bytes: 1 });
+  await saving.promise;
+  clock.set(startMs + 8_001);
+  await again.retain();
+  expect(await first(again)).toBe(4);
+  goOn.resolve(undefined);
+  await read;
+  await again.close();
+  expect((await logFiles(directory)).filter((name) => /0000000[0-3]\./.test(name))).toEqual([]);
+});
+
 describe('after a crash', () => {
   test('a file below the beginning is removed, one at or above it that is missing is damage', async () => {
     const { store, directory, clock, startMs, retention } = await filled(keeping({ ms: 5000 }), 10);
@@ -156,10 +182,13 @@ describe('after a crash', () => {
     await store.close();
     await writeFile(partitionPath(directory, '00000000000000000000.log'), segment);
     await writeFile(partitionPath(directory, '00000000000000000002.index'), 'left over');
+    // Of a segment that was begun, and committed by nobody.
+    await writeFile(partitionPath(directory, '00000000000000000099.index'), 'left over');
     const again = await openStore(directory, { clock, limits, retention });
     expect(await first(again)).toBe(4);
     expect(await logFiles(directory)).not.toContain('00000000000000000000.log');
     expect(await logFiles(directory)).not.toContain('00000000000000000002.index');
+    expect(await logFiles(directory)).not.toContain('00000000000000000099.index');
     await again.close();
     await rm(partitionPath(directory, '00000000000000000004.log'));
     await expect(openStore(directory, { clock, limits, retention })).rejects.toMatchObject({ code: 'LS_LOG_CORRUPT', details: { file: partitionPath(directory, '00000000000000000004.log') } });
