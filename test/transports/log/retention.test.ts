@@ -167,6 +167,7 @@ test('a reader that makes an index again while retention removes the segment lea
   clock.set(startMs + 8_001);
   await again.retain();
   expect(await first(again)).toBe(4);
+  await expect.poll(async () => (await logFiles(directory)).filter((name) => /0000000[0-3]\./.test(name))).toEqual([]);
   goOn.resolve(undefined);
   await read;
   await again.close();
