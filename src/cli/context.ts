@@ -1,8 +1,9 @@
 /** What every command shares: where it reads from, where it writes to, and how it gets its configuration. */
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { pino, destination, type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { openAccess, type Access } from '../compose.ts';
+import { cliError } from '../core/errors/cli.ts';
 import { createProcessContext, type AccessRole } from '../process-context.ts';
 import { loadConfiguration, type Configuration, type LoadedConfiguration } from '../config/load.ts';
 import { misspeltVariables } from '../config/overrides.ts';
@@ -28,7 +29,8 @@ export function withConfigurationOptions(command: Command): Command {
 }
 
 function assignmentOption(value: string, before: readonly string[]): readonly string[] {
-  if (!value.includes('=')) throw new InvalidArgumentError('Write it as PATH=VALUE, such as server.port=9000.');
+  // Not by commander's error, which would repeat what may hold a secret.
+  if (!value.includes('=')) throw cliError('LS_CLI_USAGE', '--set needs PATH=VALUE, such as --set server.port=9000');
   return [...before, value];
 }
 

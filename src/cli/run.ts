@@ -49,6 +49,7 @@ async function run(options: RunOptions, commandLine: CommandLine): Promise<void>
   const mistakes = located(await fileMistakes(configuration, 'manifests'), lineOf);
   if (mistakes.length > 0) throw new ConfigurationMistakes(options.config, mistakes);
   const logger = createLogger(configuration.log.level, commandLine);
+  for (const { setting, line, message } of loaded.plainSecrets) logger.warn({ setting, line }, message);
   const context = await createProcessContext(logger);
   commandLine.signal.throwIfAborted();
   const service = await start(configuration, context, options, commandLine.signal).catch((error: unknown) => {

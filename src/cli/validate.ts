@@ -18,6 +18,9 @@ export function addValidateCommand(program: Command, commandLine: CommandLine): 
       if (output.json) for (const mistake of mistakes) output.object({ file: options.config, ...mistake });
       if (mistakes.length > 0) throw new ConfigurationMistakes(options.config, mistakes, output.json);
       if (!output.json) output.line(`${options.config} is valid`);
+      if (loaded.configuration !== undefined) {
+        for (const { line, message } of loaded.plainSecrets) output.note(`${line === undefined ? '--set' : `${options.config}:${line}`}: ${message}`);
+      }
       if (loaded.configuration?.routes.length === 0) output.note(`${options.config} has no routes: no event would be processed`);
     });
   withExamples(command, 'labelstream validate -c examples/news.yaml', 'labelstream validate -c examples/news.yaml --json');

@@ -7,6 +7,8 @@ import type { ConfigurationMistake, LineOf, SettingPath } from './mistakes.ts';
 
 export type ConfigurationDocument = {
   readonly value: unknown;
+  /** The same before variables were replaced. */
+  readonly asWritten: unknown;
   readonly mistakes: readonly ConfigurationMistake[];
   /** The line of a setting, or of the nearest thing around it that is in the file. */
   readonly lineOf: LineOf;
@@ -26,10 +28,13 @@ export function parseConfigurationDocument(text: string, environment: Environmen
     message: error.message.split('\n')[0] ?? 'not YAML',
     remedy: 'Correct the syntax of this line.',
   }));
-  if (mistakes.length > 0) return { value: {}, mistakes, lineOf: () => undefined };
+  if (mistakes.length > 0) return { value: {}, asWritten: {}, mistakes, lineOf: () => undefined };
+  // What is wrong with it is told of the value.
+  const asWritten = plainValue(document, []);
   mistakes.push(...interpolate(document, environment, lineCounter));
   return {
     value: plainValue(document, mistakes),
+    asWritten,
     mistakes,
     lineOf: (path) => lineOf(document, path, lineCounter),
   };

@@ -10,13 +10,14 @@ import { withResolvedPaths } from './file-paths.ts';
 import { inFileOrder, located, pathText, type ConfigurationMistake, type LineOf, type SettingPath, type UnlocatedMistake } from './mistakes.ts';
 import { applyOverrides, type Overrides } from './overrides.ts';
 import { repairedSettings } from './repair.ts';
+import { plainSecrets, type PlainSecret } from './secrets.ts';
 import { settings, type Settings } from './settings.ts';
 
 /** The settings with relative paths resolved and routes compiled. */
 export type Configuration = Omit<Settings, 'routes'> & { readonly routes: readonly Route[] };
 
 export type LoadedConfiguration =
-  | { readonly configuration: Configuration; readonly mistakes: readonly []; readonly lineOf: LineOf }
+  | { readonly configuration: Configuration; readonly mistakes: readonly []; readonly lineOf: LineOf; readonly plainSecrets: readonly PlainSecret[] }
   | { readonly configuration: undefined; readonly mistakes: readonly ConfigurationMistake[] };
 
 export type LoadOptions = Overrides & { readonly file: string; readonly tasks: readonly KnownTask[] };
@@ -45,7 +46,7 @@ export function parseConfiguration(text: string, options: LoadOptions): LoadedCo
   const mistakes = [...document.mistakes, ...overrideMistakes, ...located(checked.mistakes, document.lineOf)];
   if (mistakes.length > 0) return refused(mistakes);
   const configuration = freeze(withResolvedPaths({ ...parsed.data, routes: checked.routes }, dirname(resolve(options.file))));
-  return { configuration, mistakes: [], lineOf: document.lineOf };
+  return { configuration, mistakes: [], lineOf: document.lineOf, plainSecrets: plainSecrets(document, options) };
 }
 
 /** A setting whose variable is not set is wrong for that reason alone. */

@@ -14,9 +14,10 @@ type JsonSchema = {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
   readonly oneOf?: readonly JsonSchema[];
+  readonly writeOnly?: boolean;
 };
 
-export type OverridableSetting = { readonly path: readonly string[]; readonly variable: string; readonly type: string };
+export type OverridableSetting = { readonly path: readonly string[]; readonly variable: string; readonly type: string; readonly secret: boolean };
 
 /** Every setting that holds one value or a list of texts (its type is `array`), with the name of its environment variable. */
 export function overridableSettings(): readonly OverridableSetting[] {
@@ -31,7 +32,7 @@ function collect(schema: JsonSchema, path: readonly string[], found: Map<string,
   }
   if (schema.type === 'object' || schema.oneOf !== undefined || schema.type === undefined) return;
   if (schema.type === 'array' && schema.items?.type !== 'string') return;
-  found.set(path.join('.'), { path, variable: variableOf(path), type: schema.type });
+  found.set(path.join('.'), { path, variable: variableOf(path), type: schema.type, secret: schema.writeOnly === true });
 }
 
 function variableOf(path: readonly string[]): string {
@@ -55,7 +56,7 @@ export function applyOverrides(target: Record<string, unknown>, overrides: Overr
     const equals = assignment.indexOf('=');
     const path = equals === -1 ? assignment : assignment.slice(0, equals);
     const setting = known.find((candidate) => candidate.path.join('.') === path);
-    if (setting === undefined || equals === -1) return [unknownAssignment(assignment)];
+    if (setting === undefined || equals === -1) return [unknownAssignment(path)];
     assign(target, setting.path, typed(setting, assignment.slice(equals + 1)));
     return [];
   });
@@ -86,12 +87,13 @@ function editDistance(left: string, right: string): number {
   return before[right.length] ?? 0;
 }
 
-function unknownAssignment(assignment: string): ConfigurationMistake {
+/** Without the value, which may be a secret under a misspelt name. */
+function unknownAssignment(path: string): ConfigurationMistake {
   return {
     code: 'LS_CONFIG_KEY_UNKNOWN',
     path: [],
     line: undefined,
-    message: `--set ${assignment} names no setting that can be set so`,
+    message: `--set ${path} names no setting that can be set so`,
     remedy: 'Write --set PATH=VALUE with a path of docs/configuration.md, such as server.port=9000.',
   };
 }

@@ -15,14 +15,14 @@ export const schemaRegistry = z.strictObject({
       basic: z
         .strictObject({
           username: z.string().regex(/^[^:]+$/, 'a user name without colon').describe('The user.'),
-          password: z.string().min(1).optional().describe('The password. Better in the environment or in a file.'),
+          password: z.string().min(1).optional().meta({ writeOnly: true }).describe('The password. Better in the environment or in a file.'),
           passwordFile: file.optional().describe('A file that holds the password, read for every request. Relative to the configuration file.'),
         })
         .optional()
         .describe('User and password.'),
       bearer: z
         .strictObject({
-          token: z.string().min(1).optional().describe('The token. Better in the environment or in a file.'),
+          token: z.string().min(1).optional().meta({ writeOnly: true }).describe('The token. Better in the environment or in a file.'),
           tokenFile: file.optional().describe('A file that holds the token, read for every request. Relative to the configuration file.'),
         })
         .optional()

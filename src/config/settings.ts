@@ -1,6 +1,7 @@
 /**
  * Every setting, declared once: this declaration is the parser, the defaults, what `validate` checks, the JSON Schema for editors
- * (docs/configuration.schema.json) and the reference page (docs/configuration.md). Units stand last in the names.
+ * (docs/configuration.schema.json) and the reference page (docs/configuration.md). Units stand last in the names. Secrets are `writeOnly`, JSON
+ * Schema's word for what is never shown: plain ones are warned of (secrets.ts).
  */
 import { z } from 'zod';
 import { topics } from '../core/topics.ts';
@@ -46,7 +47,7 @@ const logTransport = z
 const secret = z.strictObject({
   mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('How the password is proven.'),
   username: z.string().min(1).describe('The user.'),
-  password: z.string().min(1).optional().describe('The password. Better in the environment or in a file.'),
+  password: z.string().min(1).optional().meta({ writeOnly: true }).describe('The password. Better in the environment or in a file.'),
   passwordFile: z.string().min(1).optional().describe('A file that holds the password. Relative to the configuration file.'),
 });
 
@@ -97,9 +98,9 @@ const blobState = z
       .regex(/^https?:\/\/[^/?#@\s]+(\/[^?#\s]+)+$/, 'https://ACCOUNT.blob.core.windows.net/CONTAINER, without a query')
       .optional()
       .describe("The container: https://ACCOUNT.blob.core.windows.net/CONTAINER. Without a SAS token the process's own identity is used: AZURE_ variables, a workload's or a managed identity."),
-    sasToken: z.string().min(1).optional().describe('Access to `containerUrl` by a shared access signature. Better in the environment or in a file.'),
+    sasToken: z.string().min(1).optional().meta({ writeOnly: true }).describe('Access to `containerUrl` by a shared access signature. Better in the environment or in a file.'),
     sasTokenFile: z.string().min(1).optional().describe('A file that holds the SAS token. Read again when the container refuses the token. Relative to the configuration file.'),
-    connectionString: z.string().min(1).optional().describe('Instead of `containerUrl`: the connection string of the account. Better in the environment or in a file.'),
+    connectionString: z.string().min(1).optional().meta({ writeOnly: true }).describe('Instead of `containerUrl`: the connection string of the account. Better in the environment or in a file.'),
     connectionStringFile: z.string().min(1).optional().describe('A file that holds the connection string. Read again when the container refuses it. Relative to the configuration file.'),
     container: z
       .string()

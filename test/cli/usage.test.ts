@@ -18,7 +18,7 @@ const wrong: readonly (readonly [parameters: string, said: string])[] = [
   ['clusters foo', "unknown command 'foo'"],
   ['validate -c FILE --bogus', "unknown option '--bogus' [LS_CLI_USAGE]\n"],
   ['run', "required option '-c, --config <file>' not specified [LS_CLI_USAGE]\n"],
-  ['validate -c FILE --set group', "option '--set <path=value>' argument 'group' is invalid. Write it as PATH=VALUE, such as server.port=9000. [LS_CLI_USAGE]\n"],
+  ['validate -c FILE --set group', "--set needs PATH=VALUE, such as --set server.port=9000 [LS_CLI_USAGE]\n"],
   ['publish text -c FILE', "missing required argument 'path'"],
   ['publish records rows.csv --attribute class -c FILE', 'LS_CLI_USAGE'],
   ['publish records rows.csv --source a/b -c FILE', 'LS_CLI_USAGE'],

@@ -63,7 +63,26 @@ test('flags win over the environment, which wins over the file', async () => {
     expect(await group({ GROUP: 'A B' })).toContain('labelstream.yaml:6: group: ');
     expect(await group({ GROUP: 'A B', LABELSTREAM_GROUP: 'good' })).toBe('valid');
     expect(await group({ LABELSTREAM_GROUP: 'A B' }, '--set', 'group=good')).toBe('valid');
-    expect(await group({}, '--set', 'grup=x')).toContain('--set grup=x names no setting that can be set so [LS_CONFIG_KEY_UNKNOWN]');
+    expect(await group({}, '--set', 'grup=x')).toContain('--set grup names no setting that can be set so [LS_CONFIG_KEY_UNKNOWN]');
+  });
+});
+
+test('secrets: those that stand in the file or on the command line are warned of, and none is ever repeated', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, `${notesConfiguration}registry: { urls: ["http://127.0.0.1:1"], auth: { bearer: { token: open-sesame } } }\n`);
+    const outcomes = [
+      await runProgram('validate', '-c', file),
+      await runProgram('validate', '-c', file, '--set', 'registry.auth.bearer.token=open-sesame'),
+      await runProgram('validate', '-c', file, '--set', 'registry.auth.bearer.tokn=open-sesame'),
+      await runProgram('validate', '-c', file, '--set', 'registry.auth.bearer.token:open-sesame'),
+      await runProgram('run', '--until-idle', '-c', file),
+    ];
+    expect(outcomes.map(({ code }) => code)).toEqual([0, 0, 78, 2, 0]);
+    const warning = 'registry.auth.bearer.token is a secret that whoever reads the file sees; use tokenFile, or the variable LABELSTREAM_REGISTRY__AUTH__BEARER__TOKEN';
+    for (const index of [0, 1, 4]) expect(outcomes[index]?.stderr).toContain(warning);
+    expect(outcomes[0]?.stderr).toMatch(/labelstream\.yaml:\d+: registry/);
+    expect(outcomes[1]?.stderr).toContain('--set: registry.auth.bearer.token is a secret that whoever lists the processes sees');
+    expect(JSON.stringify(outcomes)).not.toContain('open-sesame');
   });
 });
 
