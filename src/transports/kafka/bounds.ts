@@ -4,12 +4,13 @@
  * The end is one above the last VISIBLE record, not the last stable offset: markers and aborted records stand in between, and whoever waits for the
  * end must be able to reach it by reading. It is found by looking back from the last stable offset, further each time.
  */
+import type { Broker } from 'kafkajs';
 import { LabelstreamError } from '../../core/errors/error.ts';
 import type { TopicPartition } from '../../core/records.ts';
 import { backOffMs } from '../../pipeline/retry.ts';
 import type { Bound, Landmark, PartitionBounds } from '../../pipeline/transport.ts';
 import type { KafkaCluster } from './connection.ts';
-import { fetchFrom, protocolError, type FetchedPartition } from './fetch-request.ts';
+import { fetchFrom, protocolError } from './fetch-request.ts';
 import { readBatch, visibleBatches, type RecordSource, type VisibleBatches } from './fetched-records.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 import type { Leaders } from './leaders.ts';
@@ -25,6 +26,9 @@ export type BoundsReader = {
   readonly offsets: (topicPartition: TopicPartition) => Promise<{ readonly start: bigint; readonly stable: bigint }>;
 };
 
+const consumerReplicaId = -1;
+const readUncommitted = 0;
+const latest = -1;
 const probeBytes = 64 * 1024;
 const probeStepFactor = 8n;
 /** Markers take a few milliseconds; what others have open may take as long as their transactions may. */
@@ -44,13 +48,12 @@ export function createBoundsReader(cluster: KafkaCluster, leaders: Leaders, { cl
     const start = await listed(topicPartition, { fromBeginning: true });
     return { start, stable: await listed(topicPartition, { fromBeginning: false }) };
   };
-  const probeRaw = ({ topic, partition }: TopicPartition, offset: bigint): Promise<FetchedPartition> =>
+  const probe = ({ topic, partition }: TopicPartition, offset: bigint): Promise<VisibleBatches> =>
     leaders.attempt({ operation: 'fetch from', topic, partition }, async (broker) => {
       const [fetched] = await fetchFrom(broker, [{ topic, partition, offset, bytesMax: probeBytes }], { waitMs: 0, bytesMax: probeBytes });
       if (fetched === undefined || fetched.errorCode !== 0) throw protocolError(fetched?.errorCode ?? -1);
-      return fetched;
+      return visibleBatches(fetched, offset);
     });
-  const probe = async (topicPartition: TopicPartition, offset: bigint): Promise<VisibleBatches> => visibleBatches(await probeRaw(topicPartition, offset), offset);
   /** The offsets of the first and the last visible record from `from` to before `to`. */
   const visibleBetween = async (source: RecordSource, from: bigint, to: bigint, which: 'first' | 'last'): Promise<bigint | undefined> => {
     let last: bigint | undefined;
@@ -84,8 +87,9 @@ export function createBoundsReader(cluster: KafkaCluster, leaders: Leaders, { cl
   return {
     offsets,
     decided: async (source, signal) => {
-      const { highWatermark } = await probeRaw(source, (await offsets(source)).stable);
-      for (let attempt = 1; (await offsets(source)).stable < highWatermark && !signal.aborted; attempt += 1) {
+      const { topic, partition } = source;
+      const written = await leaders.attempt({ operation: 'list offsets of', topic, partition }, (broker) => endOfWritten(broker, source));
+      for (let attempt = 1; (await offsets(source)).stable < written && !signal.aborted; attempt += 1) {
         await clock.sleep(backOffMs(undecided, attempt, random), signal);
       }
     },
@@ -103,6 +107,20 @@ export function createBoundsReader(cluster: KafkaCluster, leaders: Leaders, { cl
         return boundOf(found ?? (await endOf(source, start, stable)));
       }),
   };
+}
+
+type OffsetListing = { readonly responses: readonly { readonly partitions: readonly { readonly offset: string }[] }[] };
+type ListingBroker = Broker & { readonly listOffsets: (request: object) => Promise<OffsetListing> };
+
+/** What kafkajs' brokers can do beyond their types. A listing, because who may only write may ask for it, too. */
+const canList = (broker: Broker): broker is ListingBroker => 'listOffsets' in broker && typeof broker.listOffsets === 'function';
+
+/** Transactions that are not decided included. */
+async function endOfWritten(broker: Broker, { topic, partition }: TopicPartition): Promise<bigint> {
+  if (!canList(broker)) throw new Error('kafkajs is not the version that this was written for.');
+  const topics = [{ topic, partitions: [{ partition, timestamp: latest }] }];
+  const { responses } = await broker.listOffsets({ replicaId: consumerReplicaId, isolationLevel: readUncommitted, topics });
+  return BigInt(responses[0]?.partitions[0]?.offset ?? '0');
 }
 
 /** Negative timestamps mean something else to Kafka. */
