@@ -13,6 +13,7 @@ export default defineConfig({
   test: {
     include: withBroker ? brokerTests : ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...(withBroker ? [] : brokerTests)],
+    globalSetup: ['test/brokers/shared-broker.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -34,7 +34,8 @@ export type BrokerHostOptions = {
 
 export const SMALL_JVM = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
+/** An id may begin with a hyphen: as an argument of its own it would be taken for an option. */
 export function formatArguments(clusterId: string, propertiesPath: string, users: Readonly<Record<string, string>>): readonly string[] {
   const credentials = Object.entries(users).flatMap(([name, password]) => ['--add-scram', `SCRAM-SHA-512=[name=${name},password=${password}]`]);
-  return ['format', '--standalone', '--ignore-formatted', '-t', clusterId, '-c', propertiesPath, ...credentials];
+  return ['format', '--standalone', '--ignore-formatted', `--cluster-id=${clusterId}`, '-c', propertiesPath, ...credentials];
 }

@@ -3,8 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { commandThere } from '../integration/required.ts';
-import type { Needs } from './requirements.ts';
+import { commandThere, type Needs } from '../requirements.ts';
 
 /** PEM texts and the files they are in. */
 export type Certificate = { readonly key: string; readonly certificate: string; readonly keyPath: string; readonly certificatePath: string };

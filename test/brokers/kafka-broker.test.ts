@@ -6,7 +6,7 @@ import type { Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startKafka, type KafkaBroker } from './kafka-broker.ts';
 import { consume, createTopic, kafkaClient, produce } from './kafka-clients.ts';
-import { describeWith, kafkaNeeds } from './requirements.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 
 describeWith(await kafkaNeeds(), 'a broker of the tests', () => {
   let broker: KafkaBroker;

@@ -1,9 +1,10 @@
 /** The archive of a broker's classes, written once by a broker that starts, answers and ends; see `classArchivePath`. */
 import { rename, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isThere } from '../fetched.ts';
 import { SMALL_JVM } from './broker-host.ts';
 import { brokerProperties, propertiesText } from './kafka-configuration.ts';
-import { classArchivePath, isThere, openProcessHost } from './kafka-process.ts';
+import { classArchivePath, openProcessHost } from './kafka-process.ts';
 import { probeBroker } from './kafka-wire.ts';
 import { claimPorts } from './ports.ts';
 

@@ -23,6 +23,8 @@ export function brokerProperties(host: Place, ports: BrokerPorts): Properties {
     'log.dirs': host.dataDirectory,
     'auto.create.topics.enable': 'false',
     'group.initial.rebalance.delay.ms': '0',
+    // Tests wait for sessions that end.
+    'group.min.session.timeout.ms': '1000',
     // After SIGKILL the controller takes the broker back only when the session of its former life is over.
     'broker.session.timeout.ms': '3000',
     'broker.heartbeat.interval.ms': '500',

@@ -3,14 +3,12 @@
  * container engine answers. The library is installed into the cache of the tests when it is first needed: 173 packages are too much for everybody
  * who installs this project.
  */
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { fetchedPackage } from '../fetched.ts';
 import { formatArguments, type BrokerFile, type BrokerHost, type BrokerHostOptions, type RunningBroker } from './broker-host.ts';
-import { KAFKA_VERSION, testCacheFolder } from './kafka-jars.ts';
+import { KAFKA_VERSION } from './kafka-jars.ts';
 
 const TESTCONTAINERS_VERSION = '12.2.0';
 const DIRECTORY = '/tmp/labelstream';
@@ -119,39 +117,6 @@ function contents(files: readonly BrokerFile[]): ContentToCopy[] {
 }
 
 async function loadTestcontainers(): Promise<Testcontainers> {
-  const folder = await fetchTestcontainers();
+  const folder = await fetchedPackage('testcontainers', TESTCONTAINERS_VERSION);
   return createRequire(join(folder, 'package.json'))('testcontainers') as Testcontainers;
-}
-
-async function fetchTestcontainers(): Promise<string> {
-  const cache = testCacheFolder();
-  const folder = join(cache, `testcontainers-${TESTCONTAINERS_VERSION}`);
-  if (await isThere(folder)) {
-    return folder;
-  }
-  await mkdir(cache, { recursive: true });
-  const temporary = await mkdtemp(join(cache, 'install-'));
-  try {
-    await writeFile(join(temporary, 'package.json'), '{ "private": true }');
-    const install = ['install', '--ignore-scripts', '--no-audit', '--no-fund', `testcontainers@${TESTCONTAINERS_VERSION}`];
-    await promisify(execFile)('npm', install, { cwd: temporary, timeout: 300_000 }).catch((cause: unknown) => {
-      throw new Error('npm could not install testcontainers', { cause });
-    });
-    await rename(temporary, folder).catch(async (error: unknown) => {
-      // Another process was quicker; its folder is as complete as this one.
-      if (!(await isThere(folder))) {
-        throw error;
-      }
-    });
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
-  return folder;
-}
-
-function isThere(folder: string): Promise<boolean> {
-  return access(join(folder, 'node_modules')).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,9 +1,9 @@
 /** Apache Kafka's published jars, fetched once with Maven into a cache outside the repository and then shared by every test process of the machine. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { fetched } from '../fetched.ts';
 
 export const KAFKA_VERSION = '4.1.2';
 const SLF4J_VERSION = '1.7.36';
@@ -14,30 +14,7 @@ const run = promisify(execFile);
 /** The folder with the jars. Throws an Error that says what is missing: Java, Maven or the way to a repository. */
 export async function fetchKafkaJars(): Promise<string> {
   await checkJava();
-  const cache = testCacheFolder();
-  const folder = join(cache, `kafka-${KAFKA_VERSION}`);
-  if (await isThere(folder)) {
-    return folder;
-  }
-  await mkdir(cache, { recursive: true });
-  const temporary = await mkdtemp(join(cache, 'fetch-'));
-  try {
-    await copyDependencies(temporary);
-    await rename(join(temporary, 'jars'), folder).catch(async (error: unknown) => {
-      // Another process was quicker; its folder is as complete as this one, for it came by a rename too.
-      if (!(await isThere(folder))) {
-        throw error;
-      }
-    });
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
-  return folder;
-}
-
-/** Where tests keep what they fetch; outside the repository. */
-export function testCacheFolder(): string {
-  return process.env['LABELSTREAM_TEST_CACHE'] ?? join(homedir(), '.cache', 'labelstream-test');
+  return fetched(`kafka-${KAFKA_VERSION}`, copyDependencies);
 }
 
 export function javaCommand(): string {
@@ -58,8 +35,7 @@ async function checkJava(): Promise<void> {
 async function copyDependencies(folder: string): Promise<void> {
   await writeFile(join(folder, 'pom.xml'), projectFile());
   const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
-  const jars = join(folder, 'jars');
-  await run('mvn', ['-B', '-q', goal, '-DincludeScope=runtime', `-DoutputDirectory=${jars}`], { cwd: folder, timeout: 600_000 }).catch((error: unknown) => {
+  await run('mvn', ['-B', '-q', goal, '-DincludeScope=runtime', `-DoutputDirectory=${folder}`], { cwd: folder, timeout: 600_000 }).catch((error: unknown) => {
     const { code, stdout } = error as { code?: unknown; stdout?: string };
     throw new Error(code === 'ENOENT' ? 'Maven (mvn) is missing' : `Maven could not fetch the jars: ${(stdout ?? '').trim().slice(-600)}`, { cause: error });
   });
@@ -75,9 +51,4 @@ function projectFile(): string {
   </dependencies>
 </project>
 `;
-}
-
-async function isThere(folder: string): Promise<boolean> {
-  const names = await readdir(folder).catch(() => []);
-  return names.some((name) => name.startsWith('kafka_'));
 }

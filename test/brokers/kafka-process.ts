@@ -4,10 +4,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { access, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { isThere } from '../fetched.ts';
 import { formatArguments, type BrokerHost, type BrokerHostOptions, type RunningBroker } from './broker-host.ts';
 import { fetchKafkaJars, javaCommand } from './kafka-jars.ts';
 
@@ -45,13 +46,6 @@ export async function openProcessHost({ jvmArguments, users }: BrokerHostOptions
 /** Of the classes that a broker loads: with it a start takes half the processor time. The JVM goes on without where it does not fit. */
 export function classArchivePath(jars: string): string {
   return `${jars}.jsa`;
-}
-
-export function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function launch(javaArguments: readonly string[], directory: string, logPath: string): Promise<RunningBroker> {

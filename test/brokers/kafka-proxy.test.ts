@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { startKafka, type KafkaBroker } from './kafka-broker.ts';
 import { consume, createTopic, kafkaClient, produce } from './kafka-clients.ts';
 import { apiKeys, startProxy, type KafkaProxy } from './kafka-proxy.ts';
-import { describeWith, kafkaNeeds } from './requirements.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 
 const REQUEST_MS_MAX = 500;
 

@@ -5,7 +5,7 @@ import { certificateNeeds } from './certificates.ts';
 import { grant } from './kafka-acls.ts';
 import { startKafka, type KafkaBroker } from './kafka-broker.ts';
 import { consume, createTopic, kafkaClient, produce } from './kafka-clients.ts';
-import { describeWith, kafkaNeeds } from './requirements.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 
 describeWith({ ...(await kafkaNeeds()), ...certificateNeeds() }, 'a secured broker', () => {
   let broker: KafkaBroker;

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { testWith } from '../integration/required.ts';
+import { testWith } from '../requirements.ts';
 import { certificateNeeds, makeCertificates } from './certificates.ts';
 import { startSchemaRegistry, type RegistryOptions, type SchemaRegistry } from './schema-registry.ts';
 

@@ -7,7 +7,7 @@ import { completionNodes } from '../../src/cli/completion.ts';
 import { completionScripts } from '../../src/cli/completion-scripts.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { allTopics } from '../../src/core/topics.ts';
-import { commandThere, testWith } from '../integration/required.ts';
+import { commandThere, testWith } from '../requirements.ts';
 import { withDirectory } from '../service/program.ts';
 
 const { stdout, stderr } = process;

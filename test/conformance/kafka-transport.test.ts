@@ -8,7 +8,7 @@ import { silentKafkaObserver, type KafkaOptions } from '../../src/transports/kaf
 import { openKafkaTransport } from '../../src/transports/kafka/kafka-transport.ts';
 import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
 import { apiKeys, startProxy, type KafkaProxy, type ProxiedRequest } from '../brokers/kafka-proxy.ts';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { withNamePrefix } from '../../src/transports/kafka/name-prefix.ts';
 import { describeTransport } from './transport-conformance.ts';
 import type { TransportHarness } from './transport-harness.ts';
@@ -78,7 +78,7 @@ describeWith(await kafkaNeeds(), 'Kafka', () => {
   let broker: KafkaBroker;
   let tests = 0;
   beforeAll(async () => {
-    broker = await startKafka({ configuration: { 'group.min.session.timeout.ms': '1000' } });
+    broker = await startKafka();
   });
   afterAll(() => broker.close());
 

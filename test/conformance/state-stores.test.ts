@@ -10,7 +10,7 @@ import { systemClock } from '../../src/pipeline/system-clock.ts';
 import { openAzureContainer } from '../../src/stores/azure-container.ts';
 import type { BlobContainer } from '../../src/stores/blob-container.ts';
 import { createBlobStateStore } from '../../src/stores/blob-state-store.ts';
-import { describeWith } from '../brokers/requirements.ts';
+import { describeWith } from '../requirements.ts';
 import { azuriteNeeds, startAzurite, type Azurite } from '../stores/azurite.ts';
 import { createMemoryContainer } from '../stores/memory-container.ts';
 import { testStateStore, type StateStoreHarness } from './state-store-conformance.ts';

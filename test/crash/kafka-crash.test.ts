@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { seededRandom } from '../../src/core/seeded-random.ts';
 import { allTopics, eventTopics } from '../../src/core/topics.ts';
 import type { Delivery } from '../../src/pipeline/transport.ts';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { compareCluster, compareExtract, expectEveryStepAnswered } from './comparison.ts';
 import { prepare, runProgram, stepsOf } from './crash-harness.ts';
 import { count, strikeAll, struck, told, type Census, type FaultCounts, type Least } from './kafka-faults.ts';

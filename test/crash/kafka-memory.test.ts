@@ -9,7 +9,7 @@ import { itemIdOf } from '../../src/core/ids.ts';
 import { noHeaders, type OutputRecord } from '../../src/core/records.ts';
 import { allTopics, inputTopics, topics } from '../../src/core/topics.ts';
 import { startKafka } from '../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { openSilently, prepareWith, repository } from './crash-harness.ts';
 import { createInstance, type Instance } from './kafka-instance.ts';
 

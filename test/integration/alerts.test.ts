@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'vitest';
 import { repository } from '../service/program.ts';
-import { commandThere, testWith } from './required.ts';
+import { commandThere, testWith } from '../requirements.ts';
 
 const promtool = { 'promtool (Debian package prometheus)': commandThere('promtool') };
 

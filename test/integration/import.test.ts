@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { sampleModels, samples } from '../../examples/example.ts';
 import { runProgram, withDirectory } from '../service/program.ts';
-import { fileThere, testWith } from './required.ts';
+import { fileThere, testWith } from '../requirements.ts';
 
 const squeezenet = join(sampleModels, 'squeezenet_fp16.onnx');
 const fish = join(samples, 'images/fish.png');

@@ -5,7 +5,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import { sampleModels, samples } from '../../examples/example.ts';
 import { demoConfiguration } from '../../src/cli/demo/demo-configuration.ts';
 import { demoRecords, demoTexts } from '../../src/cli/demo/demo-data.ts';
@@ -21,11 +21,10 @@ import { topicExpectations } from '../../src/prepare-topics.ts';
 import { createProcessContext } from '../../src/process-context.ts';
 import { startService } from '../../src/service.ts';
 import { tasks } from '../../src/tasks/registry.ts';
-import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { sharedBrokers } from '../brokers/shared-broker.ts';
+import { describeWith, fileThere, kafkaNeeds, testWith } from '../requirements.ts';
 import { readContents } from '../crash/log-contents.ts';
 import { repository, startProgram, withDirectory } from '../service/program.ts';
-import { fileThere, testWith } from './required.ts';
 
 const never = new AbortController().signal;
 const silentContext = () => createProcessContext(pino({ level: 'silent' }));
@@ -188,14 +187,8 @@ const variants: readonly { readonly producer: 'kafkajs' | 'platformatic'; readon
 ];
 
 describeWith(await kafkaNeeds(), 'over Kafka as on the embedded log', () => {
-  let broker: KafkaBroker;
-  beforeAll(async () => {
-    broker = await startKafka();
-  });
-  afterAll(() => broker.close());
-
   const overKafka = (configuration: Configuration, directory: string, { producer, delivery }: (typeof variants)[number]): Configuration => {
-    const kafka = demoConfiguration(directory, broker.brokers).transport;
+    const kafka = demoConfiguration(directory, sharedBrokers()).transport;
     if (kafka.kind !== 'kafka') throw new Error('the demo is not over Kafka');
     // Photographs are larger than what Kafka takes by default.
     const { partitionCount, recordBytesMax } = configuration.transport;

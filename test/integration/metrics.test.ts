@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'vitest';
 import { startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { commandThere, testWith } from './required.ts';
+import { commandThere, testWith } from '../requirements.ts';
 
 testWith({ 'promtool (Debian package prometheus)': commandThere('promtool') }, 'promtool finds no fault in the metrics', { timeout: 60_000 }, () =>
   withDirectory(async (directory) => {

@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import { csvRows, sampleModels, samples } from '../../examples/example.ts';
 import { createTokenIds } from '../../src/models/preprocessing/tokenizer.ts';
 import { readGolden } from './minilm-golden.ts';
-import { fileThere, testWith } from './required.ts';
+import { fileThere, testWith } from '../requirements.ts';
 
 const directory = join(sampleModels, 'all-MiniLM-L6-v2');
 const banking = join(samples, 'text/banking77_train.csv');

@@ -7,7 +7,7 @@ import { openInference } from '../../src/models/inference.ts';
 import { knownInputs } from '../../src/models/known-answers.ts';
 import { loadArtefacts } from '../../src/models/repository.ts';
 import { temporaryDirectory, writeModel } from '../models/model-directory.ts';
-import { fileThere, testWith } from './required.ts';
+import { fileThere, testWith } from '../requirements.ts';
 
 const model = join(sampleModels, 'squeezenet_fp16.onnx');
 const picture = join(samples, 'images/fish.png');

@@ -7,7 +7,7 @@ import { blocksOf, documents, root, type Block } from '../repository/documents.t
 import { followBlock, placeOf, prepare } from '../repository/run-blocks.ts';
 import { withDirectory } from '../service/program.ts';
 import { expectGoldenVectors } from './minilm-golden.ts';
-import { fileThere, testWith } from './required.ts';
+import { fileThere, testWith } from '../requirements.ts';
 
 const blocks = (await Promise.all((await documents()).map(blocksOf))).flat().filter(({ language, marks }) => language === 'sh' && marks.get('needs') === 'sample data');
 const blocksOn = (tutorial: string, matching = /(?:)/): Block[] => blocks.filter(({ document, text }) => document === `docs/tutorials/${tutorial}.md` && matching.test(text));

@@ -1,7 +1,7 @@
 // Without any secret in its configuration the program shows the identity that the platform gives it.
 import { expect, test, vi } from 'vitest';
 import { certificateNeeds, makeCertificates } from '../brokers/certificates.ts';
-import { describeWith } from '../brokers/requirements.ts';
+import { describeWith } from '../requirements.ts';
 import { startIdentityService } from '../stores/identity-service.ts';
 import { startProgram, withDirectory, writeConfiguration } from './program.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { demoTexts } from '../../src/cli/demo/demo-data.ts';
-import { describeWith } from '../brokers/requirements.ts';
+import { describeWith } from '../requirements.ts';
 import { azuriteNeeds, startAzurite, type Azurite } from '../stores/azurite.ts';
 import { jsonLines, repository, runProgram, startProgram, withDirectory, writeConfiguration } from './program.ts';
 

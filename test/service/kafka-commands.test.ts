@@ -5,8 +5,8 @@ import { Kafka, logLevel, type Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { allTopics, inputTopics, topics } from '../../src/core/topics.ts';
 import { headerNames } from '../../src/pipeline/headers.ts';
-import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { sharedBrokers } from '../brokers/shared-broker.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { objects, succeed, topicContents, withRun, writeEncoder, writeNotes, writeTexts } from '../cli/fixtures.ts';
 import { extractedLabels, recordsIn } from '../cli/log-access.ts';
 import { jsonLines, repository, runProgram, startProgram, withDirectory, writeConfiguration, type Finished } from './program.ts';
@@ -18,23 +18,20 @@ const partitionCount = 2;
 type Row = Readonly<Record<string, unknown>>;
 
 describeWith(await kafkaNeeds(), 'commands over Kafka', () => {
-  let broker: KafkaBroker;
   let admin: Admin;
   beforeAll(async () => {
-    broker = await startKafka();
-    admin = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING }).admin();
+    admin = new Kafka({ brokers: [sharedBrokers()], logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
   });
   afterAll(async () => {
     await admin.disconnect();
-    await broker.close();
   });
 
   const configuration = (prefix: string, recordRoute = 'from: record'): string => `
 dataDirectory: data
 server: { enabled: false }
 delivery: exactly-once
-transport: { kind: kafka, brokers: ["${broker.brokers}"], namePrefix: ${prefix}., partitionCount: ${partitionCount}, sessionTimeoutMs: 6000, heartbeatIntervalMs: 500 }
+transport: { kind: kafka, brokers: ["${sharedBrokers()}"], namePrefix: ${prefix}., partitionCount: ${partitionCount}, sessionTimeoutMs: 6000, requestTimeoutMs: 5000, heartbeatIntervalMs: 500 }
 cluster: { snapshotRecords: 1 }
 models:
   encoder: { directory: encoder }

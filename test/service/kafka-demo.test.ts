@@ -1,7 +1,7 @@
 // The demo over a real Kafka, by the command of the README: what it prints is what it prints on the embedded log.
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { blocksOf, documents } from '../repository/documents.ts';
 import { repository, runProgram } from './program.ts';
 

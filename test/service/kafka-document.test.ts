@@ -1,7 +1,7 @@
 // docs/kafka.md, followed from its first block to its last on a broker.
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { expect, test } from 'vitest';
+import { sharedBrokers } from '../brokers/shared-broker.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { blocksOf } from '../repository/documents.ts';
 import { followBlock, prepare } from '../repository/run-blocks.ts';
 import { withDirectory } from './program.ts';
@@ -9,22 +9,12 @@ import { withDirectory } from './program.ts';
 const document = 'docs/kafka.md';
 
 describeWith(await kafkaNeeds(), document, () => {
-  let broker: KafkaBroker;
-
-  beforeAll(async () => {
-    broker = await startKafka();
-  });
-
-  afterAll(async () => {
-    await broker.close();
-  });
-
   test('its commands do what they should', { timeout: 240_000 }, async () => {
     const blocks = (await blocksOf(document)).filter(({ marks }) => marks.has('file') || marks.get('needs') === 'a Kafka broker');
     expect(blocks.length).toBeGreaterThan(3);
     await withDirectory(async (directory) => {
       await prepare(directory);
-      for (const block of blocks) await followBlock(block, directory, { KAFKA_BROKER: broker.brokers });
+      for (const block of blocks) await followBlock(block, directory, { KAFKA_BROKER: sharedBrokers() });
     });
   });
 });

@@ -11,8 +11,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Access } from '../../src/compose.ts';
 import { allTopics, topics } from '../../src/core/topics.ts';
 import type { Delivery } from '../../src/pipeline/transport.ts';
-import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { sharedBrokers } from '../brokers/shared-broker.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { objects, withLog, writeEncoder } from '../cli/fixtures.ts';
 import { appendTexts, extractedLabels, recordsIn } from '../cli/log-access.ts';
 import { compareCluster } from '../crash/comparison.ts';
@@ -41,6 +41,7 @@ transport:
   namePrefix: ${name}.
   partitionCount: ${partitionCount}
   sessionTimeoutMs: 3000
+  requestTimeoutMs: 2900
   rebalanceTimeoutMs: 10000
   heartbeatIntervalMs: 300
 state: ${state}
@@ -109,18 +110,15 @@ async function untilLabelled(file: string, count: number): Promise<void> {
 }
 
 describeWith({ ...(await kafkaNeeds()), ...(await azuriteNeeds()) }, 'instances over Kafka', () => {
-  let broker: KafkaBroker;
   let azurite: Azurite;
   const running = new Set<RunningProgram>();
   beforeAll(async () => {
-    broker = await startKafka({ configuration: { 'group.min.session.timeout.ms': '1000' } });
     azurite = await startAzurite(randomBytes(32).toString('base64'));
     await BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient('state').create();
   }, 120_000);
   afterAll(async () => {
     for (const program of running) program.kill('SIGKILL');
     await azurite.close();
-    await broker.close();
   });
 
   const start = async (file: string): Promise<RunningProgram> => {
@@ -144,7 +142,7 @@ describeWith({ ...(await kafkaNeeds()), ...(await azuriteNeeds()) }, 'instances 
         await mkdir(join(directory, instance));
         await writeEncoder(join(directory, instance));
         const dataDirectory = join(directory, inBlobs ? `${instance}-data` : 'data');
-        return writeConfiguration(join(directory, instance), configuration({ name: inBlobs ? 'blobs' : 'files', delivery, brokers: broker.brokers, state, dataDirectory }));
+        return writeConfiguration(join(directory, instance), configuration({ name: inBlobs ? 'blobs' : 'files', delivery, brokers: sharedBrokers(), state, dataDirectory }));
       };
       const [fileA, fileB, fileC] = [await fileOf('a'), await fileOf('b'), await fileOf('c')];
       await withLog(fileC, ({ transport }) => transport.createTopics(allTopics.map((topic) => ({ topic, partitionCount }))));

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { appendRecords, appendTexts } from '../cli/log-access.ts';
 import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { createTopics, freePort, healthAt, isAssignment, labelsOf, metricsAt, notes, withStarted, writeKafkaConfiguration } from './kafka-program.ts';
 import { jsonLines, runProgram, withDirectory } from './program.ts';
 

@@ -7,7 +7,7 @@ import { allTopics, inputTopics, topics } from '../../src/core/topics.ts';
 import { certificateNeeds } from '../brokers/certificates.ts';
 import { grant, type Grant } from '../brokers/kafka-acls.ts';
 import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { objects, succeed, writeTexts } from '../cli/fixtures.ts';
 import { appendRecords, appendTexts } from '../cli/log-access.ts';
 import { createTopics, labelsOf, note, withStarted, writeKafkaConfiguration, type KafkaSettings } from './kafka-program.ts';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allTopics } from '../../src/core/topics.ts';
 import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
 import { apiKeys, startProxy, type KafkaProxy } from '../brokers/kafka-proxy.ts';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { succeed, textsConfiguration, topicContents, withLog, writeEncoder } from '../cli/fixtures.ts';
 import { appendTexts } from '../cli/log-access.ts';
 import { createTopics, isAssignment, labelsOf, writeKafkaConfiguration } from './kafka-program.ts';

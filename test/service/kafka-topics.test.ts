@@ -2,8 +2,8 @@
 import { ConfigResourceTypes, Kafka, logLevel, type Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { allTopics, topics } from '../../src/core/topics.ts';
-import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../brokers/requirements.ts';
+import { sharedBrokers } from '../brokers/shared-broker.ts';
+import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { objects, succeed, topicContents, withLog } from '../cli/fixtures.ts';
 import { appendRecords, appendTexts, recordsIn } from '../cli/log-access.ts';
 import { createTopics, isAssignment, labelsOf, notes, withStarted, writeKafkaConfiguration, type KafkaSettings } from './kafka-program.ts';
@@ -12,24 +12,21 @@ import { runProgram, withDirectory, type RunningProgram } from './program.ts';
 vi.setConfig({ testTimeout: 240_000 });
 
 describeWith(await kafkaNeeds(), 'topics on a broker', () => {
-  let broker: KafkaBroker;
   let admin: Admin;
 
   beforeAll(async () => {
-    broker = await startKafka();
-    admin = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING }).admin();
+    admin = new Kafka({ brokers: [sharedBrokers()], logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
   });
 
   afterAll(async () => {
     await admin.disconnect();
-    await broker.close();
   });
 
   /** An installation of its own, with its topics. */
   async function withInstallation(name: string, use: (file: string, prefix: string) => Promise<void>, settings: Partial<KafkaSettings> = {}): Promise<void> {
     await withDirectory(async (directory) => {
-      const file = await writeKafkaConfiguration(directory, { brokers: broker.brokers, namePrefix: `${name}.`, ...settings });
+      const file = await writeKafkaConfiguration(directory, { brokers: sharedBrokers(), namePrefix: `${name}.`, ...settings });
       await createTopics(file);
       await use(file, `${name}.`);
     });
@@ -53,7 +50,7 @@ describeWith(await kafkaNeeds(), 'topics on a broker', () => {
 
   test('that are missing at the start are named, all of them', async () => {
     await withDirectory(async (directory) => {
-      const file = await writeKafkaConfiguration(directory, { brokers: broker.brokers, namePrefix: 'missing.' });
+      const file = await writeKafkaConfiguration(directory, { brokers: sharedBrokers(), namePrefix: 'missing.' });
       const { code, stderr } = await runProgram('run', '-c', file);
       expect(code).toBe(78);
       expect(stderr).toContain('[LS_TRANSPORT_TOPIC_SETTINGS]');

@@ -17,7 +17,7 @@ import { certificateNeeds, makeCertificates } from '../brokers/certificates.ts';
 import { startSchemaRegistry, type RegistryOptions, type SchemaRegistry } from '../brokers/schema-registry.ts';
 import { objects, succeed, textsConfiguration, topicContents, withLog, writeEncoder, writeTexts } from '../cli/fixtures.ts';
 import { ownSchemaText } from '../codec/registry/registry-fixture.ts';
-import { testWith } from '../integration/required.ts';
+import { testWith } from '../requirements.ts';
 import { jsonLines, runProgram, withDirectory, writeConfiguration } from './program.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

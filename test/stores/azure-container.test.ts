@@ -9,7 +9,7 @@ import { systemClock } from '../../src/pipeline/system-clock.ts';
 import { openAzureContainer } from '../../src/stores/azure-container.ts';
 import type { BlobContainer } from '../../src/stores/blob-container.ts';
 import { createBlobStateStore } from '../../src/stores/blob-state-store.ts';
-import { describeWith } from '../brokers/requirements.ts';
+import { describeWith } from '../requirements.ts';
 import { conformanceKey as key, headerAt, restored } from '../conformance/state-store-conformance.ts';
 import { azuriteNeeds, startAzurite, type Azurite } from './azurite.ts';
 

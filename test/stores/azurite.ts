@@ -2,19 +2,18 @@
  * Azurite, the emulator of Azure Blob Storage, from npm: as a plain process that can be stopped and started. It is installed once into a cache outside the
  * repository: 374 packages of 186 MB are too much for everybody who installs this project.
  */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { claimPorts } from '../brokers/ports.ts';
-import type { Needs } from '../brokers/requirements.ts';
+import { fetchedPackage } from '../fetched.ts';
+import { serviceNeeds, type Needs } from '../requirements.ts';
 
 const azuriteVersion = '3.35.0';
 const accountName = 'devstoreaccount1';
 const startsWithinMs = 60_000;
-const cacheFolder = process.env['LABELSTREAM_TEST_CACHE'] ?? join(homedir(), '.cache', 'labelstream-test');
 
 export type Azurite = {
   readonly account: string;
@@ -27,39 +26,11 @@ export type Azurite = {
 };
 
 /** For `describeWith`. The first call on a machine installs it, which takes about a minute. */
-export async function azuriteNeeds(): Promise<Needs> {
-  try {
-    await azuriteFolder();
-    return {};
-  } catch (error) {
-    return { [`Azurite (${error instanceof Error ? error.message : String(error)})`]: false };
-  }
+export function azuriteNeeds(): Promise<Needs> {
+  return serviceNeeds('Azurite', azuriteFolder);
 }
 
-async function azuriteFolder(): Promise<string> {
-  const folder = join(cacheFolder, `azurite-${azuriteVersion}`);
-  if (await isThere(folder)) return folder;
-  await mkdir(cacheFolder, { recursive: true });
-  const temporary = await mkdtemp(join(cacheFolder, 'install-'));
-  try {
-    await writeFile(join(temporary, 'package.json'), '{ "private": true }');
-    const install = ['install', '--ignore-scripts', '--no-audit', '--no-fund', `azurite@${azuriteVersion}`];
-    await promisify(execFile)('npm', install, { cwd: temporary, timeout: 300_000 }).catch((cause: unknown) => {
-      throw new Error('npm could not install it', { cause });
-    });
-    await rename(temporary, folder).catch(async (error: unknown) => {
-      // Another process was quicker; its folder is as complete as this one.
-      if (!(await isThere(folder))) throw error;
-    });
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
-  return folder;
-}
-
-function isThere(folder: string): Promise<boolean> {
-  return access(join(folder, mainFile)).then(() => true, () => false);
-}
+const azuriteFolder = (): Promise<string> => fetchedPackage('azurite', azuriteVersion);
 
 const mainFile = 'node_modules/azurite/dist/src/blob/main.js';
 

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { testWith } from '../../integration/required.ts';
+import { testWith } from '../../requirements.ts';
 import { imageTensor, type ImageParameters } from './image-fixtures.ts';
 
 const folder = join(import.meta.dirname, 'golden');

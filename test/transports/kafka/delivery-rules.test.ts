@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { apiKeys, startProxy, type KafkaProxy } from '../../brokers/kafka-proxy.ts';
-import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../../requirements.ts';
 import { defaultRunnerLimits } from '../../../src/pipeline/limits.ts';
 import { silentObserver } from '../../../src/pipeline/observe.ts';
 import { resolveStarts } from '../../../src/pipeline/start-position.ts';
@@ -25,7 +25,7 @@ describeWith(await kafkaNeeds(), 'what a Kafka group delivers', () => {
   const closing: (() => void | Promise<void>)[] = [];
 
   beforeAll(async () => {
-    broker = await startKafka({ configuration: { 'group.min.session.timeout.ms': '1000' } });
+    broker = await startKafka();
     proxy = await startProxy(broker.proxyPorts);
     operator = await outside(broker.brokers);
   });

@@ -20,7 +20,6 @@ import { createTopicCatalogue } from '../../../src/transports/kafka/topics.ts';
 export const never = new AbortController().signal;
 export const roomy = { records: 1_000, bytes: 64 * 1024 * 1024 };
 
-/** Short sessions need `group.min.session.timeout.ms` of the broker to be as short. */
 export function kafkaOptions(brokers: string, overrides: Partial<KafkaOptions> = {}): KafkaOptions {
   return {
     brokers: [brokers],

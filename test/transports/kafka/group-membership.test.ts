@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../../requirements.ts';
 import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
 import { code, kafkaOptions, member, never, outside, output, resume, roomy, until, type Member, type Outside } from './group-fixture.ts';
 
@@ -11,7 +11,7 @@ describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
   let members: Member[] = [];
 
   beforeAll(async () => {
-    broker = await startKafka({ configuration: { 'group.min.session.timeout.ms': '1000' } });
+    broker = await startKafka();
     operator = await outside(broker.brokers);
   });
   afterEach(async () => {
@@ -45,6 +45,18 @@ describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
     await until(() => two.held().length + three.held().length === 4);
     expect(one.held()).toEqual([]);
     expect([one, two, three].flatMap(({ failures }) => failures)).toEqual([]);
+  });
+
+  test('tells where the members of its group are', async () => {
+    const topic = await operator.topic(2);
+    const told: (readonly string[])[] = [];
+    const observer = { ...silentKafkaObserver, groupHosts: (group: string, hosts: readonly string[]) => void told.push([group, ...hosts]) };
+    const one = join([topic], { observer });
+    await one.membership.joined;
+    join([topic]);
+    await until(() => told.length >= 2);
+    // All from here, as the broker sees it.
+    for (const hosts of told) expect(hosts).toEqual([topic, '/127.0.0.1']);
   });
 
   test('is told that there is nothing for it, and takes over later', async () => {

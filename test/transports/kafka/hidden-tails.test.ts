@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { AssignedPartition, Checkpoint, Delivery } from '../../../src/pipeline/transport.ts';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { apiKeys, startProxy, type KafkaProxy } from '../../brokers/kafka-proxy.ts';
-import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../../requirements.ts';
 import { code, kafkaOptions, member, never, outside, resume, roomy, until, type Member, type Outside } from './group-fixture.ts';
 
 const deliveries = ['at-least-once', 'exactly-once'] as const;

@@ -14,7 +14,7 @@ import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/
 import { openKafkaTransport } from '../../../src/transports/kafka/kafka-transport.ts';
 import { limitsUnderPrefix, withNamePrefix } from '../../../src/transports/kafka/name-prefix.ts';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../../requirements.ts';
 
 const never = new AbortController().signal;
 const roomy = { records: 10_000, bytes: 64 * 1024 * 1024 };

@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { openConnection, type KafkaConnection } from '../../../src/transports/kafka/connection.ts';
 import { kafkajsProducers } from '../../../src/transports/kafka/producers/kafkajs-producer.ts';
 import { platformaticProducers } from '../../../src/transports/kafka/producers/platformatic-producer.ts';
-import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
+import { sharedBrokers } from '../../brokers/shared-broker.ts';
+import { describeWith, kafkaNeeds } from '../../requirements.ts';
 import { openWitness, outcome, output, producerOptions, type Witness } from './producer-fixture.ts';
 
 const notLeader = (): Error =>
@@ -24,12 +24,10 @@ function openWith(brokers: string, change: (producer: Producer) => Partial<Produ
 }
 
 describeWith(await kafkaNeeds(), 'a leader that moves', () => {
-  let broker: KafkaBroker;
   let witness: Witness;
 
   beforeAll(async () => {
-    broker = await startKafka();
-    witness = await openWitness(broker.brokers);
+    witness = await openWitness(sharedBrokers());
   });
 
   afterEach(() => {
@@ -38,13 +36,12 @@ describeWith(await kafkaNeeds(), 'a leader that moves', () => {
 
   afterAll(async () => {
     await witness.close();
-    await broker.close();
   });
 
   test('doubles nothing that kafkajs sends without sequence numbers to the other partitions', async () => {
     const topic = await witness.createTopic(3);
     let refusals = 0;
-    const connection = openWith(broker.brokers, (producer) => ({
+    const connection = openWith(sharedBrokers(), (producer) => ({
       sendBatch: async (batch) => {
         const isRefused = batch.topicMessages?.some(({ messages }) => messages.some(({ partition }) => partition === 1)) === true && refusals === 0;
         if (!isRefused) return producer.sendBatch(batch);
@@ -54,7 +51,7 @@ describeWith(await kafkaNeeds(), 'a leader that moves', () => {
         throw notLeader();
       },
     }));
-    const producer = await kafkajsProducers(producerOptions(broker.brokers), connection).open();
+    const producer = await kafkajsProducers(producerOptions(sharedBrokers()), connection).open();
     await producer.send([0, 1, 2].flatMap((partition) => [output(topic, partition, 'a'), output(topic, partition, 'b')]));
     expect(refusals).toBe(1);
     for (const partition of [0, 1, 2]) expect(await witness.values(topic, partition)).toEqual(['a', 'b']);
@@ -74,7 +71,7 @@ describeWith(await kafkaNeeds(), 'a leader that moves', () => {
       if (others.length > 0) await produce(connection, acks, timeout, others, settings);
       throw notLeader();
     });
-    const producer = await platformaticProducers(producerOptions(broker.brokers)).open();
+    const producer = await platformaticProducers(producerOptions(sharedBrokers())).open();
     await producer.send([0, 1, 2].flatMap((partition) => [output(topic, partition, 'a'), output(topic, partition, 'b')]));
     expect(refusals).toBe(1);
     for (const partition of [0, 1, 2]) expect(await witness.values(topic, partition)).toEqual(['a', 'b']);
@@ -83,19 +80,19 @@ describeWith(await kafkaNeeds(), 'a leader that moves', () => {
 
   test('is told as what passes where kafkajs left its partition out of a transaction', async () => {
     const topic = await witness.createTopic(2);
-    const connection = openWith(broker.brokers, (producer) => ({
+    const connection = openWith(sharedBrokers(), (producer) => ({
       transaction: async () => {
         const transaction = await producer.transaction();
         return { ...transaction, sendBatch: async (batch) => (await transaction.sendBatch(batch)).filter(({ partition }) => partition !== 1) };
       },
     }));
-    const producers = kafkajsProducers(producerOptions(broker.brokers), connection);
+    const producers = kafkajsProducers(producerOptions(sharedBrokers()), connection);
     const producer = await producers.openTransactional(topic);
     expect(await outcome(producer.transact([output(topic, 0, 'a'), output(topic, 1, 'b')], undefined))).toBe('LS_KAFKA_REQUEST');
     await producer.close();
     await connection.close();
-    const next = openConnection(producerOptions(broker.brokers));
-    const again = await kafkajsProducers(producerOptions(broker.brokers), next).openTransactional(topic);
+    const next = openConnection(producerOptions(sharedBrokers()));
+    const again = await kafkajsProducers(producerOptions(sharedBrokers()), next).openTransactional(topic);
     await again.transact([output(topic, 0, 'a'), output(topic, 1, 'b')], undefined);
     expect([await witness.values(topic, 0), await witness.values(topic, 1)]).toEqual([['a'], ['b']]);
     await again.close();

@@ -10,7 +10,7 @@ import type { Producers } from '../../../src/transports/kafka/producers/producer
 import { certificateNeeds } from '../../brokers/certificates.ts';
 import { grant } from '../../brokers/kafka-acls.ts';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
-import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../../requirements.ts';
 import { openWitness, output, outputs, producerOptions, type Witness } from './producer-fixture.ts';
 
 const drivers = { kafkajs: kafkajsProducers, platformatic: platformaticProducers };

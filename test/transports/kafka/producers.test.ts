@@ -10,7 +10,7 @@ import type { GroupOffset, PlainProducer, Producers, TransactionalProducer } fro
 import { claimTopic } from '../../../src/transports/kafka/topic-claim.ts';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { apiKeys, startProxy, type KafkaProxy } from '../../brokers/kafka-proxy.ts';
-import { describeWith, kafkaNeeds } from '../../brokers/requirements.ts';
+import { describeWith, kafkaNeeds } from '../../requirements.ts';
 import { openWitness, outcome, output, outputs, producerOptions, sendUntilItFails, transactUntilItFails, type Witness } from './producer-fixture.ts';
 
 const transactions = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 300 : 8;
