@@ -6,6 +6,7 @@ import type { AccessRole, ProcessContext } from './process-context.ts';
 import type { Configuration } from './config/load.ts';
 import { kafkaError } from './core/errors/kafka.ts';
 import { errorFields } from './observation/log-observer.ts';
+import { watchStateHosts } from './observation/state-hosts.ts';
 import { createRepeatedMessages } from './observation/repeated-messages.ts';
 import type { FileSystem } from './pipeline/file-system.ts';
 import { recordLimits } from './pipeline/record-limits.ts';
@@ -32,7 +33,7 @@ export type TransportUse = {
 
 export async function openTransport(configuration: Configuration, context: ProcessContext, use: TransportUse): Promise<Transport> {
   const { transport } = configuration;
-  if (transport.kind === 'kafka') return withNamePrefix(await openKafkaTransport(await kafkaOptions(transport, context), use.signal), transport.namePrefix);
+  if (transport.kind === 'kafka') return withNamePrefix(await openKafkaTransport(await kafkaOptions(transport, context, stateHostsOf(configuration, context)), use.signal), transport.namePrefix);
   return openLogTransport(transport, configuration.dataDirectory, context, use);
 }
 
@@ -78,7 +79,13 @@ function limited(value: number | undefined): number | undefined {
   return value === -1 ? undefined : value;
 }
 
-async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSettings, context: ProcessContext): Promise<KafkaOptions> {
+/** A directory goes with its host; a container goes with nobody. */
+function stateHostsOf({ state, transport, group }: Configuration, { logger }: ProcessContext): KafkaObserver['groupHosts'] {
+  if (state.kind !== 'directory' || transport.kind !== 'kafka') return undefined;
+  return watchStateHosts(logger, `${transport.namePrefix}${group}-cluster`);
+}
+
+async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSettings, context: ProcessContext, groupHosts: KafkaObserver['groupHosts']): Promise<KafkaOptions> {
   return {
     ...settings,
     replicationFactor: settings.replicationFactor,
@@ -87,7 +94,7 @@ async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSet
     limits: limitsUnderPrefix(recordLimits(recordBytesMax), settings.namePrefix),
     clock: context.clock,
     random: Math.random,
-    observer: kafkaObserver(context),
+    observer: { ...kafkaObserver(context), ...(groupHosts === undefined ? {} : { groupHosts }) },
   };
 }
 

@@ -86,7 +86,7 @@ const kafkaTransport = z
 const directoryState = z
   .strictObject({
     // Optional, too: only so does the union below recognise it where it is left out.
-    kind: z.literal('directory').optional().default('directory').describe('In `state`, below `dataDirectory`.'),
+    kind: z.literal('directory').optional().default('directory').describe('In `state`, below `dataDirectory`. It stays on its host: instances on several hosts need the kind `blob`.'),
   })
   .describe('In a directory.');
 

@@ -10,7 +10,7 @@
  *
  * Failures that pass are waited for without bound, and told to the observer; any other ends the membership.
  */
-import type { Cluster, Logger } from 'kafkajs';
+import type { Cluster, GroupDescriptions, Logger } from 'kafkajs';
 // Not exported by kafkajs. Its public consumer cannot be had without the Runner.
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
 import type { OutputRecord, TopicPartition } from '../../core/records.ts';
@@ -138,11 +138,21 @@ async function work(membership: Membership): Promise<void> {
     const handout = handOut(membership, generation);
     void watchTopics(membership, generation);
     void handout.done.then(() => observer.rebalanced(options.group, options.topics, clock.elapsedMs() - startedMs));
+    void handout.done.then(() => tellHosts(membership)).catch((error: unknown) => observer.message('debug', `The hosts of group ${options.group} are not known.`, { error: toError(error).message }));
     const end = await Promise.race([generation.ended, handout.failed]);
     await takeBack(membership, generation, handout, end);
     if (end.kind === 'failed' || end.kind === 'refused') throw end.error;
     if (end.kind === 'closed') return;
   }
+}
+
+/** As the brokers see them: behind a translation of addresses several are one. */
+async function tellHosts({ context, options, cluster }: Membership): Promise<void> {
+  const { groupHosts } = context.options.observer;
+  if (groupHosts === undefined) return;
+  const coordinator = await cluster.findGroupCoordinator({ groupId: options.group });
+  const { groups } = (await coordinator.describeGroups({ groupIds: [options.group] })) as GroupDescriptions;
+  groupHosts(options.group, [...new Set(groups.flatMap(({ members }) => members.map(({ clientHost }) => clientHost)))]);
 }
 
 /** Waits for the coordinator without bound; undefined when closed meanwhile. */

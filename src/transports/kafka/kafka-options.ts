@@ -35,6 +35,8 @@ export type KafkaObserver = {
   readonly message: (level: 'debug' | 'info' | 'warn' | 'error', text: string, details: Readonly<Record<string, unknown>>) => void;
   /** All partitions that this member of a group had of its topics were taken back, and others, or the same, given. */
   readonly rebalanced: (group: string, topics: readonly string[], durationMs: number) => void;
+  /** Where the members of a group are, after a rebalance; asked only where somebody wants to know. */
+  readonly groupHosts?: (group: string, hosts: readonly string[]) => void;
   readonly transactionDone: (result: 'committed' | 'failed', durationMs: number) => void;
   /** Partitions that cannot be read now, each time that it was tried: it is waited for. */
   readonly fetchFailed: (topicPartition: TopicPartition, error: Error) => void;
