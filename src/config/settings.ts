@@ -75,10 +75,10 @@ const kafkaTransport = z
     partitionCount: positiveInteger.max(10_000).default(4).describe('Partitions of each topic; what exists with another count is refused.'),
     replicationFactor: positiveInteger.max(100).optional().describe('Replicas of the topics that `topics create` makes; by default what the broker says.'),
     sessionTimeoutMs: positiveInteger.min(1_000).default(45_000).describe('A member that was not heard of for so long loses its partitions.'),
-    rebalanceTimeoutMs: positiveInteger.min(1_000).default(60_000).describe('How long a rebalance waits for members to let go.'),
+    rebalanceTimeoutMs: positiveInteger.min(1_000).default(60_000).describe('How long a rebalance waits for members to let go; at least the session timeout.'),
     heartbeatIntervalMs: positiveInteger.default(3_000).describe('How often a member is heard of; at most a third of the session timeout.'),
-    transactionTimeoutMs: positiveInteger.min(1_000).default(60_000).describe('The broker aborts a transaction that is open for longer.'),
-    requestTimeoutMs: positiveInteger.min(100).default(30_000).describe('A request without an answer has failed after so long.'),
+    transactionTimeoutMs: positiveInteger.min(1_000).default(60_000).describe('The broker aborts a transaction that is open for longer; above the time of a request.'),
+    requestTimeoutMs: positiveInteger.min(100).default(30_000).describe('A request without an answer has failed after so long; below the session timeout.'),
     recordBytesMax: positiveInteger.min(1024).max(256 * 1024 * 1024).default(1_000_000).describe('Largest input record that is accepted: key, value and headers, with 64 bytes for the record and for each header.'),
   })
   .describe('Apache Kafka.');

@@ -12,10 +12,17 @@ describe('the settings of Kafka', () => {
     ['certificates without encryption', 'tls: { caFile: ca.pem }', 'connections are not encrypted'],
     ['a certificate without its key', 'tls: { enabled: true, certificateFile: c.pem }', 'go together'],
     ['a compression that the producer does not know', 'compression: zstd', 'does not know zstd'],
-    ['heartbeats that may not be lost', 'sessionTimeoutMs: 6000, heartbeatIntervalMs: 2500', 'one lost heartbeat'],
+    ['heartbeats that may not be lost', 'sessionTimeoutMs: 6000, heartbeatIntervalMs: 2500, requestTimeoutMs: 5000', 'one lost heartbeat'],
+    ['requests that outlast the session', 'sessionTimeoutMs: 30000, requestTimeoutMs: 30000', 'only when the session is over'],
+    ['a session that outlasts a rebalance', 'sessionTimeoutMs: 45000, rebalanceTimeoutMs: 44999', 'would leave out a member'],
+    ['requests that outlast a transaction', 'requestTimeoutMs: 20000, transactionTimeoutMs: 20000', 'while a request in it is waited for'],
   ] as const)('%s is refused with a remedy', ([, transport, message]) => {
     const { mistakes } = parse(transport);
     expect(mistakes).toMatchObject([{ code: 'LS_CONFIG_COMBINATION', line: 1, message: expect.stringContaining(message) as string, remedy: expect.stringMatching(/\.$/) as string }]);
+  });
+
+  test('times that follow each other closely are taken', () => {
+    expect(parse('heartbeatIntervalMs: 2000, requestTimeoutMs: 5999, sessionTimeoutMs: 6000, rebalanceTimeoutMs: 6000, transactionTimeoutMs: 6000').mistakes).toEqual([]);
   });
 
   test('files are looked for beside the configuration file', () => {
