@@ -13,7 +13,7 @@ import { startModelServer, type ModelServer } from './models/model-server.ts';
 import { openRegistry } from './open-registry.ts';
 import { openStateStore } from './open-state-store.ts';
 import { openTransport } from './open-transport.ts';
-import { prepareTopics } from './prepare-topics.ts';
+import { partitionCounts, prepareTopics } from './prepare-topics.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
 import type { AccessRole, ProcessContext } from './process-context.ts';
 import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
@@ -36,6 +36,7 @@ import type { ClusterView } from './stages/cluster/view.ts';
 import { keptSnapshots, strayNames, type KeptSnapshot } from './stages/cluster/kept-snapshots.ts';
 import { clusterStageName } from './stages/cluster/fold-record.ts';
 import type { FeaturesPartition } from './stages/cluster/state.ts';
+import { requireNoPlan } from './stages/cluster/repartition-plan.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
 import { createMediaContent } from './stages/extract/media-content.ts';
 import { tasks } from './tasks/registry.ts';
@@ -48,7 +49,9 @@ export type Access = {
   readonly codec: Codec;
   readonly transport: Transport;
   readonly stateStore: StateStore;
+  /** Of every topic but features. */
   readonly partitionCount: number;
+  readonly partitionCountOf: (topic: string) => number;
   readonly close: () => Promise<void>;
   /** Aborts with `close`. */
   readonly closed: AbortSignal;
@@ -60,6 +63,7 @@ export type Access = {
 export async function openAccess(configuration: Configuration, context: ProcessContext, role: AccessRole, signal?: AbortSignal): Promise<Access> {
   const fileSystem = createNodeFileSystem();
   const { partitionCount } = configuration.transport;
+  const partitionCountOf = partitionCounts(configuration);
   const closing = new AbortController();
   const registry = openRegistry(configuration, context, { patience: role === 'any' ? 'once' : 'unbounded', signal: closing.signal });
   const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories, ...(registry === undefined ? {} : { registry }) });
@@ -75,6 +79,7 @@ export async function openAccess(configuration: Configuration, context: ProcessC
   const stopOpening = (): void => void close();
   signal?.addEventListener('abort', stopOpening, { once: true });
   try {
+    if (role === 'processing' || role === 'owner-required') await requireNoPlan(stateStore, clusterGroupOf(configuration));
     await prepareTopics(transport, configuration, context, role);
   } catch (error) {
     await close();
@@ -83,7 +88,7 @@ export async function openAccess(configuration: Configuration, context: ProcessC
   } finally {
     signal?.removeEventListener('abort', stopOpening);
   }
-  return { context, configuration, codec, transport, stateStore, partitionCount, close, closed: closing.signal };
+  return { context, configuration, codec, transport, stateStore, partitionCount, partitionCountOf, close, closed: closing.signal };
 }
 
 /** Retention looks again: what does not answer is given up for this time. */
@@ -112,10 +117,18 @@ async function featuresNeededFrom(stateStore: Pick<StateStore, 'list'>, { topic,
 }
 
 /** The clusters as of now, by reading: beside a live `run` or without one (SEMANTICS.md, rule 25). */
-export function clustersOf(access: Access, signal: AbortSignal): Promise<ClusterView> {
+export async function clustersOf(access: Access, signal: AbortSignal): Promise<ClusterView> {
+  const options = followerOf(access);
+  // The commands that append to features ask for the clusters first.
+  await Promise.race([requireNoPlan(access.stateStore, options.group), rejectionOf(signal)]);
+  return followClusters(options, signal);
+}
+
+/** What reads the clusters beside their owner, or while there is none. */
+export function followerOf(access: Access) {
   // What this fold gives is thrown away, so nothing has to be known of how it would be written.
   const stage = clusterStageOf({ ...access, codec: { ...access.codec, encode: () => Buffer.alloc(0) } });
-  return followClusters({ transport: access.transport, stateStore: access.stateStore, stage, group: groupOf(access.configuration, stage) }, signal);
+  return { transport: access.transport, stateStore: access.stateStore, stage, group: clusterGroupOf(access.configuration) };
 }
 
 /** Every snapshot of the clusters that is kept, one after the other in memory. */
@@ -130,7 +143,7 @@ export function strayStateOf({ transport, stateStore }: Access): Promise<readonl
 
 /** Takes the items out of every collection: what was published of them up to now, and nothing later (SEMANTICS.md, rule 21). */
 export async function forgetItems(access: Access, itemIds: readonly string[]): Promise<void> {
-  const { transport, codec, partitionCount } = access;
+  const { transport, codec, partitionCountOf } = access;
   const through = await Promise.all(
     (await endsOf(access, inputTopics)).map(async ({ topic, partition, sequence }): Promise<InputEnd> => {
       const { incarnation } = await transport.describeTopic(topic);
@@ -138,7 +151,7 @@ export async function forgetItems(access: Access, itemIds: readonly string[]): P
     }),
   );
   await codec.prepareEncode();
-  await transport.append(forgetRecords(codec, partitionCount, itemIds, through));
+  await transport.append(forgetRecords(codec, partitionCountOf(topics.features), itemIds, through));
 }
 
 function clusterStageOf({ codec, partitionCount, configuration }: Access): ClusterStage {
@@ -172,7 +185,8 @@ export async function startModels({ configuration, context }: Pick<Access, 'conf
  * Rejects with SettingsRefused.
  */
 async function proposeDefinitions(access: Access, cluster: RunningCluster, models: ModelServer, signal: AbortSignal): Promise<void> {
-  const { codec, configuration, partitionCount, transport } = access;
+  const { codec, configuration, transport } = access;
+  const partitionCount = access.partitionCountOf(topics.features);
   const ends = (await waiting(access, signal, () => drainEndsOf(access, [topics.features]))).filter(({ partition }) => cluster.partitions.has(partition));
   // The committed position alone says nothing of the state, which is still being restored.
   const standing = Promise.all([cluster.restored(), cluster.runner.drainedTo(ends)]);
@@ -233,6 +247,8 @@ type RunningCluster = {
 };
 
 async function startCluster(access: Access): Promise<RunningCluster> {
+  // Once more: it may have been begun since the start.
+  await requireNoPlan(access.stateStore, clusterGroupOf(access.configuration));
   const stage = clusterStageOf(access);
   const partitions = new Map<number, ClusterPartition>();
   const restoring = new Set<number>();
@@ -278,7 +294,7 @@ export async function startStages(access: Access, models: ModelServer, signal: A
   }
 }
 
-function extractStageOf({ configuration, codec, partitionCount }: Access, models: ModelServer): Stage {
+function extractStageOf({ configuration, codec, partitionCountOf }: Access, models: ModelServer): Stage {
   return createExtractStage({
     codec,
     routes: configuration.routes,
@@ -287,7 +303,7 @@ function extractStageOf({ configuration, codec, partitionCount }: Access, models
     media: createMediaContent({ ...configuration.media, heldBytesMax: configuration.extract.inFlightBytesMax }),
     revisions: new Map(Object.entries(configuration.models).map(([name, { revision }]) => [name, revision])),
     allowedNames: new Map(configuration.collections.flatMap(({ name, names }) => (names === undefined ? [] : [[name, new Set(names)]]))),
-    partitionCounts: new Map(allTopics.map((topic) => [topic, partitionCount])),
+    partitionCounts: new Map(allTopics.map((topic) => [topic, partitionCountOf(topic)])),
     previewLengthMax: configuration.extract.previewLengthMax,
     recordBytesMax: configuration.transport.recordBytesMax,
     cloudEventSource: cloudEventSource(configuration),
@@ -316,6 +332,10 @@ function startStage({ configuration, transport, stateStore, context }: Access, s
     // What was parked, redriven or replayed before the first start was given to EXTRACT: none of it may be passed over.
     startAt: (topic) => (isRerunTopic(topic) ? 'earliest' : configuration.startAt),
   });
+}
+
+function clusterGroupOf(configuration: Configuration): string {
+  return groupOf(configuration, { name: clusterStageName });
 }
 
 function groupOf({ group }: Configuration, { name }: Pick<Stage, 'name'>): string {
@@ -366,10 +386,10 @@ async function drainEndsOf(access: Access, names: readonly string[]): Promise<Dr
   return (await endsOf(access, names)).map(({ isEmpty, ...end }) => (isEmpty ? { ...end, sequence: 0n } : end));
 }
 
-function endsOf({ transport, partitionCount }: Access, names: readonly string[]): Promise<(DrainEnd & { readonly isEmpty: boolean })[]> {
+function endsOf({ transport, partitionCountOf }: Access, names: readonly string[]): Promise<(DrainEnd & { readonly isEmpty: boolean })[]> {
   return Promise.all(
     names.flatMap((topic) =>
-      Array.from({ length: partitionCount }, async (_, partition) => {
+      Array.from({ length: partitionCountOf(topic) }, async (_, partition) => {
         const { start, end } = await transport.bounds({ topic, partition });
         return { topic, partition, sequence: end.sequence, isEmpty: start.position === end.position };
       }),

@@ -42,7 +42,7 @@ async function openLogTransport(settings: LogSettings, dataDirectory: string, co
   const { logger } = context;
   const store = await openLog({
     directory: join(dataDirectory, 'log'),
-    role: role === 'processing' || role === 'owner-required' ? 'owner-required' : 'any',
+    role: role === 'any' || role === 'without-topics' ? 'any' : 'owner-required',
     fileSystem,
     clock: context.clock,
     random: Math.random,

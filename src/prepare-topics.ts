@@ -1,17 +1,23 @@
 /** What a configuration asks of its topics: on the embedded log they are made, on a broker they are its administrator's and are looked at first. */
 import type { Configuration } from './config/load.ts';
 import { pipelineError } from './core/errors/pipeline.ts';
-import { allTopics } from './core/topics.ts';
+import { allTopics, topics } from './core/topics.ts';
 import type { TopicExpectations, TopicFinding, Transport } from './pipeline/transport.ts';
 import type { AccessRole, ProcessContext } from './process-context.ts';
 
-export function topicExpectations({ transport: { partitionCount }, cluster }: Configuration): TopicExpectations {
-  return { topics: allTopics.map((topic) => ({ topic, partitionCount })), snapshotIntervalMs: cluster.snapshotIntervalMs };
+/** How many partitions each topic has, or is to have. */
+export function partitionCounts({ transport: { partitionCount, featuresPartitionCount = partitionCount } }: Configuration): (topic: string) => number {
+  return (topic) => (topic === topics.features ? featuresPartitionCount : partitionCount);
 }
 
-/** Rejects with LS_TRANSPORT_TOPIC_SETTINGS, which names everything that is wrong, and with what making topics rejects with. */
+export function topicExpectations(configuration: Configuration): TopicExpectations {
+  const countOf = partitionCounts(configuration);
+  return { topics: allTopics.map((topic) => ({ topic, partitionCount: countOf(topic) })), snapshotIntervalMs: configuration.cluster.snapshotIntervalMs };
+}
+
+/** Rejects with LS_TRANSPORT_PARTITION_COUNT where that of features is another, with LS_TRANSPORT_TOPIC_SETTINGS, which names everything that is wrong, and with what making topics rejects with. */
 export async function prepareTopics(transport: Transport, configuration: Configuration, { logger }: ProcessContext, role: AccessRole): Promise<void> {
-  if (role === 'without-topics') return;
+  if (role === 'without-topics' || role === 'repartitioning') return;
   const expectations = topicExpectations(configuration);
   if (configuration.transport.kind === 'log') {
     await transport.createTopics(expectations.topics);
@@ -22,6 +28,8 @@ export async function prepareTopics(transport: Transport, configuration: Configu
   const findings = await transport.checkTopics(expectations);
   const errors = findings.filter(({ severity }) => severity === 'error');
   for (const finding of findings) if (finding.severity === 'warning') logger.warn(finding, 'a setting of a topic may lose or refuse records');
+  const recount = errors.find(({ topic, setting }) => topic === topics.features && setting === 'partitions');
+  if (recount !== undefined && errors.length === 1) throw pipelineError('LS_TRANSPORT_PARTITION_COUNT', `The topic ${recount.topic} has ${recount.message}.`, { topic: recount.topic });
   if (errors.length > 0) throw pipelineError('LS_TRANSPORT_TOPIC_SETTINGS', `Topics are not as they must be:\n${errors.map(findingText).join('\n')}`);
 }
 

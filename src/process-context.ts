@@ -33,6 +33,6 @@ export async function createProcessContext(logger: Logger): Promise<ProcessConte
 
 /**
  * `processing`: `run`, which alone removes what is beyond retention. `owner-required`: alone on the embedded log. `any`: reads and publishes beside them.
- * `without-topics`: as `any`, and takes the topics as they are.
+ * `without-topics`: as `any`, and takes the topics as they are. `repartitioning`: as `owner-required`, and takes them as they are.
  */
-export type AccessRole = 'processing' | 'owner-required' | 'any' | 'without-topics';
+export type AccessRole = 'processing' | 'owner-required' | 'repartitioning' | 'any' | 'without-topics';

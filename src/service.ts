@@ -131,13 +131,13 @@ async function startHttp({ configuration, context: { metrics, readiness }, start
 const lagMsMax = 3_000;
 
 /** Lag is what the log holds beyond the committed positions; asked at every scrape. The other figures do not wait for brokers that are away. */
-function reportLag({ transport, configuration, partitionCount }: Access, { metrics, clock }: ProcessContext): void {
+function reportLag({ transport, configuration, partitionCountOf }: Access, { metrics, clock }: ProcessContext): void {
   const inputs = [...inputTopics.map((topic) => ({ stage: 'extract', topic })), { stage: 'cluster', topic: topics.features }];
   const readAll = (): Promise<readonly StageLag[]> =>
     Promise.all(
       inputs.map(async ({ stage, topic }) => {
         let records = 0;
-        for (let partition = 0; partition < partitionCount; partition++) {
+        for (let partition = 0; partition < partitionCountOf(topic); partition++) {
           records += Number((await partitionLag(transport, `${configuration.group}-${stage}`, { topic, partition })).records);
         }
         return { stage, topic, records };

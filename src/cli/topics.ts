@@ -4,13 +4,14 @@ import { pipelineError } from '../core/errors/pipeline.ts';
 import { findingText, topicExpectations } from '../prepare-topics.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { withExamples } from './help.ts';
+import { addRepartitionCommand } from './repartition.ts';
 
 type Options = ConfigurationOptions & { readonly json?: boolean; readonly dryRun?: boolean };
 
 export function addTopicsCommand(program: Command, commandLine: CommandLine): void {
   const topics = program
     .command('topics')
-    .summary('make the topics, and check their settings')
+    .summary('make the topics, check their settings, repartition features')
     .description('make the topics of a configuration, and check the settings of those that there are, before a stage depends on them');
   withExamples(topics, 'labelstream topics check -c examples/news.yaml');
   const creating = withConfigurationOptions(topics.command('create'))
@@ -31,6 +32,7 @@ export function addTopicsCommand(program: Command, commandLine: CommandLine): vo
     )
     .option('--json', 'one JSON object per finding')
     .action((options: Options) => check(options, commandLine));
+  addRepartitionCommand(topics, commandLine);
   withExamples(checking, 'labelstream topics check -c examples/news.yaml', 'labelstream topics check --json -c examples/news.yaml');
 }
 

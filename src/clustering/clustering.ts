@@ -80,6 +80,11 @@ export type Clustering = {
   readonly noiseCount: () => number;
   /** Mean number of neighbours within eps, itself not counted. */
   readonly meanDegree: () => number;
+  /**
+   * Goes on in another log, whose sequences begin anew: the last record applied, and with it all that is remembered of earlier ones, moves by the same
+   * distance, below 0 where it has to, so that whatever comes is later. Ids stay; new ones are made under the epoch.
+   */
+  readonly rebase: (epoch: number, distance: bigint) => void;
   /** The canonical form: equal states give equal chunks, however they came about. */
   readonly snapshot: () => Iterable<Buffer>;
 };

@@ -29,6 +29,14 @@ export function livingByAge(state: EngineState): [string, LivingCluster][] {
   return [...state.living].sort(([, left], [, right]) => compareAges(left.age, right.age));
 }
 
+export function rebaseState(state: EngineState, epoch: number, distance: bigint): void {
+  state.identity = { ...state.identity, epoch };
+  if (state.sequence !== undefined) state.sequence += distance;
+  for (const [id, { component, age }] of state.living) state.living.set(id, { component, age: { ...age, sequence: age.sequence + distance } });
+  for (const item of state.items.values()) if (item.told !== undefined) item.told = { ...item.told, sequence: item.told.sequence + distance };
+  state.told.rebase(distance);
+}
+
 export function checkParameters({ eps, minPoints }: ClusteringParameters): void {
   if (!Number.isFinite(eps) || eps < 0) {
     throw clusteringError('LS_CLUSTERING_PARAMETERS_INVALID', `eps is ${eps}, not a finite number from 0 up`, { eps });

@@ -4,7 +4,7 @@
  * 1998) leaves gaps, test/clustering names each.
  */
 import type { Clustering, ClusteringIdentity, ClusteringParameters, ClusterSummary } from './clustering.ts';
-import { createEngineState, livingByAge, type EngineState } from './engine-state.ts';
+import { createEngineState, livingByAge, rebaseState, type EngineState } from './engine-state.ts';
 import { clusterIdOf, inItemOrder, membersOf, roleOf, sizeOf } from './item.ts';
 import { applyRecord, rebuildRecord } from './net-change.ts';
 import { restoreState, snapshotChunks } from './snapshot.ts';
@@ -68,6 +68,7 @@ function clusteringOver(state: EngineState): Clustering {
       for (const { degree } of items.values()) sum += degree;
       return items.size === 0 ? 0 : sum / items.size;
     },
+    rebase: (epoch, distance) => rebaseState(state, epoch, distance),
     snapshot: () => snapshotChunks(state),
   };
 }

@@ -19,6 +19,8 @@ export type Told = {
   /** Drops the aliases that nothing names any more: to be called at the end of a record. */
   readonly sweep: () => void;
   readonly aliases: () => Iterable<Alias>;
+  /** Moves the sequences of all aliases; those of the items are their owner's. */
+  readonly rebase: (distance: bigint) => void;
 };
 
 export function createTold(): Told {
@@ -81,5 +83,8 @@ export function createTold(): Told {
       }
     },
     aliases: () => aliases.values(),
+    rebase: (distance) => {
+      for (const [from, alias] of aliases) aliases.set(from, { ...alias, sequence: alias.sequence + distance });
+    },
   };
 }

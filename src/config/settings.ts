@@ -35,6 +35,7 @@ const logTransport = z
     // Optional, too: only so does the union below recognise it where it is left out.
     kind: z.literal('log').optional().default('log').describe('The embedded durable log: no broker needed, one owning process per directory.'),
     partitionCount: positiveInteger.max(256).default(2).describe('Partitions of each topic, fixed when the topic is made.'),
+    featuresPartitionCount: positiveInteger.max(256).optional().describe('Partitions of the topic features, as many as of the others without it. It may be changed: `labelstream topics repartition`.'),
     segmentBytes: positiveInteger.min(4096).default(64 * 1024 * 1024).describe('Size at which a partition starts a new segment file.'),
     journalBytes: positiveInteger.min(4096).default(8 * 1024 * 1024).describe('Size at which the commit journal starts a new file.'),
     recordBytesMax: positiveInteger.min(1024).max(256 * 1024 * 1024).default(8 * 1024 * 1024).describe('Largest input record that is accepted: key, value and headers, with 64 bytes for the record and for each header.'),
@@ -73,6 +74,7 @@ const kafkaTransport = z
     producer: z.enum(['kafkajs', 'platformatic']).default('kafkajs').describe('The client that produces. platformatic is about three times as fast.'),
     compression: z.enum(['none', 'gzip', 'snappy', 'lz4', 'zstd']).default('none').describe('Of what is produced. kafkajs knows none and gzip.'),
     partitionCount: positiveInteger.max(10_000).default(4).describe('Partitions of each topic; what exists with another count is refused.'),
+    featuresPartitionCount: positiveInteger.max(10_000).optional().describe('Partitions of the topic features, as many as of the others without it. It may be changed: `labelstream topics repartition`.'),
     replicationFactor: positiveInteger.max(100).optional().describe('Replicas of the topics that `topics create` makes; by default what the broker says.'),
     sessionTimeoutMs: positiveInteger.min(1_000).default(45_000).describe('A member that was not heard of for so long loses its partitions.'),
     rebalanceTimeoutMs: positiveInteger.min(1_000).default(60_000).describe('How long a rebalance waits for members to let go; at least the session timeout.'),

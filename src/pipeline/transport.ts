@@ -119,6 +119,17 @@ export type TopicFinding = {
   readonly remedy: string;
 };
 
+/** How a topic was made, for making it anew alike. The settings are in the transport's own words, those alone that the topic has for itself. */
+export type TopicForm = { readonly replicationFactor: number | undefined; readonly settings: Readonly<Record<string, string>> };
+
+export type TopicReplacement = {
+  readonly topic: string;
+  /** Which goes, with all that it holds. */
+  readonly formerIncarnation: string;
+  readonly partitionCount: number;
+  readonly form: TopicForm;
+};
+
 export type Transport = {
   readonly capabilities: Capabilities;
   /** Makes the topics that are missing; refuses (LS_TRANSPORT_PARTITION_COUNT) where one exists with another partition count. */
@@ -127,6 +138,15 @@ export type Transport = {
   readonly checkTopics: (expectations: TopicExpectations) => Promise<readonly TopicFinding[]>;
   /** Rejects with LS_TRANSPORT_TOPIC_MISSING. */
   readonly describeTopic: (topic: string) => Promise<TopicDescription>;
+  /** Rejects with LS_TRANSPORT_TOPIC_MISSING. */
+  readonly topicForm: (topic: string) => Promise<TopicForm>;
+  /**
+   * Puts another incarnation of the topic in the place of the former, whose records and groups' positions are gone. Partitions begin above sequence 0,
+   * as where the beginning is lost: who needs a state to begin with finds out if it has none. Nobody may work on the topic. What was cut short is
+   * brought to its end by the same call; where another incarnation is there already, it is left as it is, if it has as many partitions (otherwise
+   * LS_TRANSPORT_PARTITION_COUNT).
+   */
+  readonly replaceTopic: (replacement: TopicReplacement) => Promise<TopicDescription>;
   readonly bounds: (topicPartition: TopicPartition) => Promise<PartitionBounds>;
   /**
    * Resolves when `bounds` and `read` know of all that had been written to the partition at the call. On Kafka a transaction that is committed

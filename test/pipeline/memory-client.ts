@@ -149,6 +149,8 @@ function transportOf(broker: BrokerAccess, { faults, delay }: Process, subscribe
       await delay();
       return { topic, incarnation: broker.incarnation({ topic, partition: 0 }), partitionCount: broker.partitions(topic).length };
     },
+    topicForm: () => Promise.reject(new Error('No stage asks for it.')),
+    replaceTopic: () => Promise.reject(new Error('No stage replaces a topic.')),
     bounds: async (topicPartition) => {
       await delay();
       return broker.bounds(topicPartition);

@@ -25,6 +25,24 @@ export const stateErrors = {
     summary: 'The checksum or the form of a snapshot does not hold. It is passed over for the one before.',
     remedy: 'Check the disk of the state directory; remove the file, or the blob, once its cause is known.',
   },
+  LS_STATE_REPARTITION_UNREAD: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The features topic was to get another number of partitions while records are unread, or sent in part: they would be lost with it.',
+    remedy: 'Set transport.featuresPartitionCount back to what the topic has, let `labelstream run --until-idle` process what there is, and repeat `labelstream topics repartition` with the new number.',
+  },
+  LS_STATE_REPARTITION_PENDING: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'A repartition of the features topic was begun and cut short: its state is on the way between two topics.',
+    remedy: 'Bring it to its end with `labelstream topics repartition -c FILE`, which may be repeated as often as it is cut short.',
+  },
+  LS_STATE_REPARTITION_LOST: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'A repartition of the features topic was begun, and what it noted, or a snapshot that it goes on from, is gone or damaged.',
+    remedy: 'Restore the state directory or the container from a copy that holds what the message names, and repeat `labelstream topics repartition`.',
+  },
   LS_STATE_CONTAINER_UNREACHABLE: {
     cause: 'environment',
     retryable: true,

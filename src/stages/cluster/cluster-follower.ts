@@ -7,7 +7,7 @@ import { topics } from '../../core/topics.ts';
 import { rejectionOf } from '../../pipeline/abort.ts';
 import type { StateStore } from '../../pipeline/state-store.ts';
 import type { ReadBudget, Transport } from '../../pipeline/transport.ts';
-import type { ClusterStage } from './cluster-stage.ts';
+import type { ClusterPartition, ClusterStage } from './cluster-stage.ts';
 import type { FeaturesPartition } from './state.ts';
 import { combineViews, type ClusterView, type StandingView } from './view.ts';
 
@@ -29,12 +29,14 @@ export async function followClusters(options: FollowerOptions, signal: AbortSign
   const { incarnation, partitionCount } = await options.transport.describeTopic(topics.features);
   const partitions: StandingView[] = [];
   for (let partition = 0; partition < partitionCount; partition++) {
-    partitions.push(await followPartition(options, { topic: topics.features, partition, incarnation }, signal));
+    const { folded, sequence } = await foldToEnd(options, { topic: topics.features, partition, incarnation }, signal);
+    partitions.push({ view: folded.view, standing: () => ({ partition, sequence }) });
   }
   return combineViews(partitions);
 }
 
-async function followPartition(options: FollowerOptions, features: FeaturesPartition, signal: AbortSignal): Promise<StandingView> {
+/** A partition as of the end of its log now; `sequence` is that of the last record folded, undefined where none is known to be. Rejects as `followClusters` does. */
+export async function foldToEnd(options: FollowerOptions, features: FeaturesPartition, signal: AbortSignal): Promise<{ readonly folded: ClusterPartition; readonly sequence: bigint | undefined }> {
   const { transport, stateStore, stage, group, budget = budgetDefault } = options;
   const { start, end } = await transport.bounds(features);
   const { topic, partition, incarnation } = features;
@@ -66,5 +68,5 @@ async function followPartition(options: FollowerOptions, features: FeaturesParti
     position = records.at(-1)?.nextPosition ?? position;
     if (wanted.length < records.length) break;
   }
-  return { view: folded.view, standing: () => ({ partition, sequence }) };
+  return { folded, sequence };
 }

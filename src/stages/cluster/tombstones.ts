@@ -105,3 +105,12 @@ export function pruneTombstones(tombstones: Tombstones, retentionMsOf: Retention
     if (scope.size === 0) tombstones.delete(scopeName);
   }
 }
+
+/** Adds those of several partitions, oldest first as the order asks; what several say of one item is said together. */
+export function mergeTombstones(tombstones: Tombstones, former: readonly Tombstones[], belongs: (scopeName: string | null) => boolean): void {
+  const all = former.flatMap((scopes) =>
+    [...scopes].flatMap(([scopeName, scope]) => (belongs(scopeName) ? [...scope].map(([itemHash, tombstone]) => ({ scopeName, itemHash, ...tombstone })) : [])),
+  );
+  all.sort((left, right) => left.setAtMs - right.setAtMs);
+  for (const { scopeName, itemHash, through, setAtMs } of all) bury(tombstones, scopeName, itemHash, through.values(), setAtMs);
+}

@@ -20,6 +20,7 @@ import { offsetAt } from './positions.ts';
 import { boundOpenings } from './producers/bounded-opening.ts';
 import { kafkajsProducers } from './producers/kafkajs-producer.ts';
 import { platformaticProducers } from './producers/platformatic-producer.ts';
+import { replaceTopic, topicForm } from './replace-topic.ts';
 import { shareProducer } from './shared-producer.ts';
 import { createSingleReads } from './single-reads.ts';
 import { claimTopic } from './topic-claim.ts';
@@ -66,6 +67,8 @@ export async function openKafkaTransport(options: KafkaOptions, signal: AbortSig
         return judgeTopics({ expectations, rights, settings, limits: options.limits, namePrefix: options.namePrefix });
       }),
     describeTopic: (topic) => open(() => topics.describe(topic)),
+    topicForm: (topic) => open(() => topicForm(parts, topic)),
+    replaceTopic: (replacement) => open(() => replaceTopic({ ...parts, send: appender.send, options, closing: closing.signal }, replacement)),
     ...readingSide(parts, open),
     ...writingSide(parts, open, options),
     ...groupSide(parts, open, options),

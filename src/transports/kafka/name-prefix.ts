@@ -36,6 +36,8 @@ export function withNamePrefix(transport: Transport, prefix: string): Transport 
     createTopics: (topics) => transport.createTopics(topics.map(into)),
     checkTopics: async (expectations) => (await transport.checkTopics({ ...expectations, topics: expectations.topics.map(into) })).map(out),
     describeTopic: async (topic) => out(await transport.describeTopic(inner(topic))),
+    topicForm: (topic) => transport.topicForm(inner(topic)),
+    replaceTopic: async (replacement) => out(await transport.replaceTopic(into(replacement))),
     bounds: (topicPartition) => transport.bounds(into(topicPartition)),
     decided: (topicPartition) => transport.decided(into(topicPartition)),
     boundAt: (topicPartition, landmark) => transport.boundAt(into(topicPartition), landmark),

@@ -60,8 +60,12 @@ function missingRights(topic: string, { rights, namePrefix }: TopicSituation): r
 
 const judges: readonly Judge[] = [partitions, timestamps, compaction, messageLimit, deadLetterLimit, retention, retentionBytes, redriveRetention, redriveRetentionBytes];
 
-function partitions({ topic, partitionCount }: TopicSettings, _situation: TopicSituation, expected: number): TopicFinding | undefined {
+function partitions({ topic, partitionCount }: TopicSettings, { namePrefix }: TopicSituation, expected: number): TopicFinding | undefined {
   if (partitionCount === expected) return undefined;
+  if (withoutPrefix(topic, namePrefix) === topics.features) {
+    const message = `${partitionCount} partitions, where transport.featuresPartitionCount says ${expected}`;
+    return { topic, setting: 'partitions', severity: 'error', message, remedy: 'labelstream topics repartition -c FILE' };
+  }
   return {
     topic, setting: 'partitions', severity: 'error', message: `${partitionCount} partitions, where transport.partitionCount says ${expected}`,
     remedy: 'set transport.partitionCount to what the topics have; adding partitions moves keys, so a topic keeps its number',

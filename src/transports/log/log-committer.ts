@@ -20,7 +20,7 @@ import type { TopicDescription } from '../../pipeline/transport.ts';
 import type { CommitSize } from './commit-queue.ts';
 import type { Journal } from './journal.ts';
 import type { AppendRecord, GroupCheckpoint, LogTransaction } from './log-store.ts';
-import { applyChange, checkpointKey, topicDirectory, type LogChange, type LogState, type PartitionState, type Removal, type Segment } from './log-state.ts';
+import { applyChange, checkpointKey, replacedStart, topicDirectory, type LogChange, type LogState, type PartitionChange, type PartitionState, type Removal, type Segment } from './log-state.ts';
 import type { PartitionWrite, PartitionWriter } from './partition-writer.ts';
 import { expiredBefore, type Expiry } from './retention.ts';
 import type { SegmentCache } from './segment-cache.ts';
@@ -28,7 +28,8 @@ import { indexPath, saveIndex, segmentPath, type SegmentPaths } from './segment-
 
 export type CommitItem = CommitSize &
   (
-    | { readonly kind: 'topic'; readonly description: TopicDescription }
+    /** `replaces`: in the place of one of this name. No transaction may be in its round, or handed over before it is through. */
+    | { readonly kind: 'topic'; readonly description: TopicDescription; readonly replaces: boolean }
     | { readonly kind: 'transaction'; readonly transaction: LogTransaction }
     | { readonly kind: 'retention'; readonly expiries: ReadonlyMap<PartitionState, Expiry> }
   );
@@ -92,7 +93,7 @@ export function createCommitter(options: CommitterOptions): Committer {
           throw poison('Whether this was committed is unknown until the log is opened again, because the journal failed', 'unknown', error);
         }
       }
-      removedSegments = change.removals.map((removal) => removedBy(options, removal));
+      removedSegments = [...change.removals.map((removal) => removedBy(options, removal)), ...change.topics.flatMap((topic) => replacedBy(options, topic))];
       applyChange(state, change);
       options.published(writes.map((write) => write.partition));
       fullSegments = writes.flatMap(({ partition, write }) => write.segments.slice(0, -1).map((segment) => ({ partition, segment })));
@@ -128,7 +129,8 @@ type PreparedRound = { readonly change: LogChange; readonly writes: readonly Wri
 
 /** Step 1: when it resolves, everything that the journal is going to name is durable. */
 async function prepare(options: CommitterOptions, items: readonly CommitItem[], nowMs: number): Promise<PreparedRound> {
-  const topics = items.flatMap((item) => (item.kind === 'topic' ? [item.description] : []));
+  const created = items.filter((item) => item.kind === 'topic');
+  const topics = created.map(({ description }) => description);
   const transactions = items.flatMap((item) => (item.kind === 'transaction' ? [item.transaction] : []));
   for (const description of topics) await makeTopicDirectories(options, description);
   const writes: Write[] = [];
@@ -136,9 +138,13 @@ async function prepare(options: CommitterOptions, items: readonly CommitItem[], 
     writes.push({ partition, write: await options.writer.write(partition, records, nowMs) });
   }
   await synchronise(options.fileSystem, writes);
-  const partitions = writes.map(({ write }) => write.change);
+  const partitions = [...created.flatMap((item) => (item.replaces ? begunAbove(item.description) : [])), ...writes.map(({ write }) => write.change)];
   const removals = removalsOf(items, writes, nowMs);
   return { change: { topics, partitions, removals, checkpoints: lastCheckpoints(transactions) }, writes };
+}
+
+function begunAbove({ topic, partitionCount }: TopicDescription): readonly PartitionChange[] {
+  return Array.from({ length: partitionCount }, (_, partition) => ({ topic, partition, segments: [], nextSequence: replacedStart, appendTimeMs: 0 }));
 }
 
 /** Decided here, between two rounds of writing: nobody else moves the ends of segments. */
@@ -198,7 +204,16 @@ function lastCheckpoints(transactions: readonly LogTransaction[]): readonly Grou
   return [...last.values()];
 }
 
-type RemovedSegments = { readonly partition: PartitionState; readonly removal: Removal; readonly segments: readonly Segment[] };
+type RemovedSegments = { readonly partition: PartitionState; readonly removal: Removal; readonly segments: readonly Segment[]; readonly replaced?: boolean };
+
+/** All that the topic held which another takes the place of. */
+function replacedBy({ state }: CommitterOptions, { topic }: TopicDescription): readonly RemovedSegments[] {
+  const partitions = state.topics.get(topic)?.partitions ?? [];
+  return partitions.map((partition) => {
+    const removal = { topic, partition: partition.partition, before: partition.nextSequence };
+    return { partition, removal, segments: partition.segments, replaced: true };
+  });
+}
 
 function removedBy({ state }: CommitterOptions, removal: Removal): RemovedSegments {
   const partition = requirePartition(state, removal);
@@ -206,9 +221,9 @@ function removedBy({ state }: CommitterOptions, removal: Removal): RemovedSegmen
 }
 
 /** Nothing depends on it any more: what fails is told, and left for the next opening. */
-async function removeFiles(options: CommitterOptions, { partition, removal, segments }: RemovedSegments): Promise<void> {
+async function removeFiles(options: CommitterOptions, { partition, removal, segments, replaced = false }: RemovedSegments): Promise<void> {
   const { fileSystem, directory, cache, observer, writer } = options;
-  if (partition.segments.length === 0) writer.release(partition);
+  if (replaced || partition.segments.length === 0) writer.release(partition);
   const attempt = async (path: string, call: () => Promise<void>): Promise<void> => {
     try {
       await call();
@@ -225,7 +240,7 @@ async function removeFiles(options: CommitterOptions, { partition, removal, segm
   // So that what is said to be gone does not come back with the power.
   const partitionDirectory = join(directory, partition.directory);
   await attempt(partitionDirectory, () => fileSystem.directorySync(partitionDirectory));
-  observer.segmentsRemoved({ ...removal, segments: segments.length, bytes: segments.reduce((sum, segment) => sum + segment.lengthBytes, 0) });
+  if (!replaced) observer.segmentsRemoved({ ...removal, segments: segments.length, bytes: segments.reduce((sum, segment) => sum + segment.lengthBytes, 0) });
 }
 
 type FullSegment = { readonly partition: PartitionState; readonly segment: PartitionWrite['segments'][number] };

@@ -2,7 +2,7 @@
  * From the files to a log that can be written: the journal says what is committed, everything beyond it is removed (it was never
  * acknowledged), everything below it must be there. Any step may be cut off by a crash and simply happens again at the next opening.
  */
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { LabelstreamError } from '../../core/errors/error.ts';
 import { logError } from '../../core/errors/log.ts';
 import type { FileSystem } from '../../pipeline/file-system.ts';
@@ -36,6 +36,7 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   if (recovered.state === undefined) await requireNoTopics(options, journalDirectory);
   const state = recovered.state ?? emptyLogState();
   for (const topic of state.topics.values()) await recoverTopic(options, topic);
+  await removeFormerTopics(options, state);
   return { state, journal: await writing(() => startJournal(journalOptions, recovered, state)) };
 }
 
@@ -80,6 +81,32 @@ async function recoverTopic(options: RecoveryOptions, topic: TopicState): Promis
   for (const partition of topic.partitions) {
     if (!names.has(String(partition.partition))) throw corruptFile(join(options.directory, partition.directory), 0, 'this partition is gone');
     await recoverPartition(options, partition);
+  }
+}
+
+/** Segments of topics that are in no journal any more: others took their place. Their directories stay, empty; what is not ours stays as well. */
+async function removeFormerTopics({ fileSystem, directory }: RecoveryOptions, { topics }: LogState): Promise<void> {
+  const present = new Set([...topics.values()].map(({ description }) => basename(topicDirectory(description))));
+  const parent = join(directory, 'topics');
+  for (const name of await fileSystem.list(parent)) {
+    if (present.has(name)) continue;
+    for (const partition of await listed(fileSystem, join(parent, name))) {
+      if (!/^\d+$/.test(partition)) continue;
+      for (const file of await listed(fileSystem, join(parent, name, partition))) {
+        const isOurs = (numberInName(file, segmentExtension) ?? numberInName(file, indexExtension)) !== undefined;
+        if (isOurs) await writing(() => fileSystem.remove(join(parent, name, partition, file)));
+      }
+    }
+  }
+}
+
+/** Nothing where it is no directory. */
+async function listed(fileSystem: FileSystem, directory: string): Promise<readonly string[]> {
+  try {
+    return await fileSystem.list(directory);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return [];
+    throw error;
   }
 }
 

@@ -39,6 +39,9 @@ export type PartitionChange = TopicPartition & {
 /** Everything below `before` is gone; a segment begins there, or the log ends. */
 export type Removal = TopicPartition & { readonly before: bigint };
 
+/** The first sequence of a topic that was put in the place of another: nobody may take its beginning for that of everything. */
+export const replacedStart = 1n;
+
 /** One group commit, or (first in a journal file) everything that holds so far. */
 export type LogChange = {
   readonly topics: readonly TopicDescription[];
@@ -63,6 +66,10 @@ export function checkpointKey(group: string, location: TopicPartition): string {
 
 export function applyChange(state: LogState, change: LogChange): void {
   for (const description of change.topics) {
+    if (state.topics.has(description.topic)) {
+      // It was made anew: where groups stood in the former says nothing.
+      for (const [key, { topic }] of state.checkpoints) if (topic === description.topic) state.checkpoints.delete(key);
+    }
     const directory = topicDirectory(description);
     const partitions = Array.from({ length: description.partitionCount }, (_, partition): PartitionState => ({
       topic: description.topic,

@@ -35,6 +35,12 @@ export type LogBounds = { readonly startSequence: bigint; readonly endSequence: 
 
 export type LogStore = {
   readonly createTopic: (topic: string, partitionCount: number) => Promise<TopicDescription>;
+  /**
+   * Puts another incarnation in the place of this one, whose records and positions are gone; its partitions begin above sequence 0. Where it is not
+   * there any more, the one that is stays, unless its partition count is another (LS_TRANSPORT_PARTITION_COUNT). For the owner of the directory
+   * alone: otherwise LS_LOG_OWNED.
+   */
+  readonly replaceTopic: (topic: string, formerIncarnation: string, partitionCount: number) => Promise<TopicDescription>;
   readonly topics: () => Promise<readonly TopicDescription[]>;
   /** Resolves when the transaction is durable; concurrent calls share a synchronisation (group commit). */
   readonly commit: (transaction: LogTransaction) => Promise<void>;

@@ -6,6 +6,7 @@
  */
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import { recordBytes, type OutputRecord, type TopicPartition } from '../../core/records.ts';
+import { topics as topicNames } from '../../core/topics.ts';
 import type { TopicDescription, TopicFinding, Transport } from '../../pipeline/transport.ts';
 import { createConsumerGroups } from './consumer-groups.ts';
 import { findBound } from './find-bound.ts';
@@ -43,21 +44,11 @@ export function createLogTransport(store: LogStore, { recordBytesMax = inputByte
 
   return {
     capabilities: { transactions: true, fencing: true },
-    createTopics: async (topics) => {
-      requireOpen();
-      await createTopics(store, catalogue, topics);
-    },
-    checkTopics: async ({ topics }) => {
-      requireOpen();
-      const existing = await catalogue.refresh();
-      return topics.flatMap(({ topic, partitionCount }) => findingOf(topic, existing.get(topic)?.partitionCount, partitionCount) ?? []);
-    },
-    describeTopic: async (topic) => {
-      requireOpen();
-      return catalogue.describe(topic);
-    },
+    ...topicSide(store, catalogue, requireOpen),
     bounds: async (topicPartition) => partitionBounds(store, await located(topicPartition)),
-    decided: async (topicPartition) => void (await located(topicPartition)),
+    decided: async (topicPartition) => {
+      await located(topicPartition);
+    },
     boundAt: async (topicPartition, landmark) => findBound(store, await located(topicPartition), landmark),
     read: async (topicPartition, from, budget, signal) => {
       requireOpen();
@@ -103,6 +94,37 @@ export function createLogTransport(store: LogStore, { recordBytesMax = inputByte
   };
 }
 
+type TopicSide = 'createTopics' | 'checkTopics' | 'describeTopic' | 'topicForm' | 'replaceTopic';
+
+function topicSide(store: LogStore, catalogue: TopicCatalogue, requireOpen: () => void): Pick<Transport, TopicSide> {
+  return {
+    createTopics: async (topics) => {
+      requireOpen();
+      await createTopics(store, catalogue, topics);
+    },
+    checkTopics: async ({ topics }) => {
+      requireOpen();
+      const existing = await catalogue.refresh();
+      return topics.flatMap(({ topic, partitionCount }) => findingOf(topic, existing.get(topic)?.partitionCount, partitionCount) ?? []);
+    },
+    describeTopic: async (topic) => {
+      requireOpen();
+      return catalogue.describe(topic);
+    },
+    topicForm: async (topic) => {
+      requireOpen();
+      await catalogue.describe(topic);
+      return { replicationFactor: undefined, settings: {} };
+    },
+    replaceTopic: async ({ topic, formerIncarnation, partitionCount }) => {
+      requireOpen();
+      const description = await store.replaceTopic(topic, formerIncarnation, partitionCount);
+      await catalogue.refresh();
+      return description;
+    },
+  };
+}
+
 type TopicCatalogue = {
   /** Rejects with LS_TRANSPORT_TOPIC_MISSING. */
   readonly describe: (topic: string) => Promise<TopicDescription>;
@@ -110,7 +132,7 @@ type TopicCatalogue = {
   readonly refresh: () => Promise<ReadonlyMap<string, TopicDescription>>;
 };
 
-/** Topics are made, never changed or removed, while a log is open: a description that was seen stays true. */
+/** Others make topics, but replace none, while a log is open: a description that was seen stays true. (Of the features topic a reader in another process may have an old one.) */
 function createTopicCatalogue(store: LogStore): TopicCatalogue {
   let known: ReadonlyMap<string, TopicDescription> = new Map();
   const refresh = async (): Promise<ReadonlyMap<string, TopicDescription>> => {
@@ -170,8 +192,10 @@ function requirePartitionCount(existing: TopicDescription | undefined, partition
 function findingOf(topic: string, partitionCount: number | undefined, expected: number): TopicFinding | undefined {
   if (partitionCount === expected) return undefined;
   if (partitionCount === undefined) return { topic, setting: 'topic', severity: 'error', message: 'the topic does not exist', remedy: 'make it: labelstream topics create -c FILE' };
-  const message = `${partitionCount} partitions, where transport.partitionCount says ${expected}`;
-  return { topic, setting: 'partitions', severity: 'error', message, remedy: 'set transport.partitionCount to what the topics have' };
+  const isFeatures = topic === topicNames.features;
+  const message = `${partitionCount} partitions, where transport.${isFeatures ? 'featuresPartitionCount' : 'partitionCount'} says ${expected}`;
+  const remedy = isFeatures ? 'labelstream topics repartition -c FILE' : 'set transport.partitionCount to what the topics have';
+  return { topic, setting: 'partitions', severity: 'error', message, remedy };
 }
 
 function recordCheck(catalogue: TopicCatalogue, limits: RecordLimits): (records: readonly OutputRecord[]) => Promise<void> {

@@ -97,6 +97,7 @@ export async function openSegmentLogStore(options: SegmentLogStoreOptions): Prom
   const queue = createCommitQueue<CommitItem>(limits.groupCommit, committer.round, committer.afterRound);
   const admit = createAdmission(state);
   const createTopic = topicCreation(state, queue, options.newIncarnation);
+  const replacement = topicReplacement(state, queue, options.newIncarnation);
   const reads = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
 
@@ -117,10 +118,12 @@ export async function openSegmentLogStore(options: SegmentLogStoreOptions): Prom
   return {
     createTopic: open(createTopic),
     topics: open(() => [...state.topics.values()].map((topic) => topic.description)),
-    commit: open((transaction) => {
+    replaceTopic: open(replacement.replaceTopic),
+    commit: open(async (transaction) => {
+      if (replacement.isUnderWay()) await replacement.over();
       const size = checkTransaction(state, transaction, limits.recordBytes);
       admit(transaction);
-      return queue.submit({ kind: 'transaction', transaction, ...size });
+      await queue.submit({ kind: 'transaction', transaction, ...size });
     }),
     read: open(async (location, fromSequence, budget) => {
       const partition = requirePartition(state, location);
@@ -203,18 +206,67 @@ function topicCreation(state: LogState, queue: CommitQueue<CommitItem>, newIncar
     checkTopic(topic, partitionCount);
     if (!state.topics.has(topic)) {
       const description: TopicDescription = { topic, incarnation: newIncarnation(), partitionCount };
-      const creation = creating.get(topic) ?? queue.submit({ kind: 'topic', description, records: 0, bytes: 0 });
+      const creation = creating.get(topic) ?? queue.submit({ kind: 'topic', description, replaces: false, records: 0, bytes: 0 });
       creating.set(topic, creation);
       await creation.finally(() => creating.delete(topic));
     }
-    const existing = state.topics.get(topic)?.description;
-    if (existing?.partitionCount === partitionCount) return existing;
-    throw pipelineError(
-      'LS_TRANSPORT_PARTITION_COUNT',
-      `Topic "${topic}" exists with ${existing?.partitionCount ?? 0} partitions, not ${partitionCount}.`,
-      { topic, partitionCount: existing?.partitionCount ?? 0, askedPartitionCount: partitionCount },
-    );
+    return described(state, topic, partitionCount);
   };
+}
+
+type TopicReplacement = {
+  readonly replaceTopic: LogStore['replaceTopic'];
+  readonly isUnderWay: () => boolean;
+  /** Until then nothing is handed over: it would be checked against what there was before. */
+  readonly over: () => Promise<void>;
+};
+
+function topicReplacement(state: LogState, queue: CommitQueue<CommitItem>, newIncarnation: () => string): TopicReplacement {
+  let replacing: Promise<void> | undefined;
+  const over = async (): Promise<void> => {
+    while (replacing !== undefined) await replacing.catch(() => undefined);
+  };
+  return {
+    over,
+    isUnderWay: () => replacing !== undefined,
+    replaceTopic: async (...replacement) => {
+      const before = replacing ?? Promise.resolve();
+      const own = before.catch(() => undefined).then(() => replace(state, queue, newIncarnation, replacement));
+      replacing = own;
+      try {
+        await own;
+      } finally {
+        if (replacing === own) replacing = undefined;
+      }
+      return described(state, replacement[0], replacement[2]);
+    },
+  };
+}
+
+async function replace(
+  state: LogState,
+  queue: CommitQueue<CommitItem>,
+  newIncarnation: () => string,
+  [topic, formerIncarnation, partitionCount]: Parameters<LogStore['replaceTopic']>,
+): Promise<void> {
+  checkTopic(topic, partitionCount);
+  await queue.idle();
+  const existing = state.topics.get(topic)?.description;
+  if (existing !== undefined && existing.incarnation !== formerIncarnation) return;
+  const description: TopicDescription = { topic, incarnation: newIncarnation(), partitionCount };
+  await queue.submit({ kind: 'topic', description, replaces: true, records: 0, bytes: 0 });
+  // Its files are gone when this is over, as far as they can be removed now.
+  await queue.idle();
+}
+
+function described(state: LogState, topic: string, partitionCount: number): TopicDescription {
+  const existing = state.topics.get(topic)?.description;
+  if (existing?.partitionCount === partitionCount) return existing;
+  throw pipelineError(
+    'LS_TRANSPORT_PARTITION_COUNT',
+    `Topic "${topic}" exists with ${existing?.partitionCount ?? 0} partitions, not ${partitionCount}.`,
+    { topic, partitionCount: existing?.partitionCount ?? 0, askedPartitionCount: partitionCount },
+  );
 }
 
 function checkTopic(topic: string, partitionCount: number): void {

@@ -63,6 +63,7 @@ export async function shareLogStore(openSession: OpenSession): Promise<LogStore>
   await current();
   return {
     createTopic: (topic, partitionCount) => call(true, ({ store }) => store.createTopic(topic, partitionCount)),
+    replaceTopic: (topic, formerIncarnation, partitionCount) => call(true, ({ store }) => store.replaceTopic(topic, formerIncarnation, partitionCount)),
     topics: () => call(true, ({ store }) => store.topics()),
     commit: (transaction) => call(false, ({ store }) => store.commit(transaction)),
     read: (topicPartition, fromSequence, budget) => call(true, ({ store }) => store.read(topicPartition, fromSequence, budget)),

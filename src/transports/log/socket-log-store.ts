@@ -63,6 +63,7 @@ function storeOver({ call, leaving, ended, close }: Calls, owner: ResultOf<'hell
     leaving,
     ended,
     createTopic: async (topic, partitionCount) => parsed(resultSchemas.createTopic, (await call('createTopic', { topic, partitionCount })).result),
+    replaceTopic: (topic) => Promise.reject(logError('LS_LOG_OWNED', `Process ${owner.pid} owns the log directory: it alone can make the topic ${topic} anew.`, { pid: owner.pid })),
     topics: async () => parsed(resultSchemas.topics, (await call('topics', {})).result),
     commit: async ({ records, checkpoints, expected }) => {
       const body: Buffer[] = [];

@@ -16,6 +16,7 @@ export function crashingLogStore(inner: LogStore): CrashingLogStore {
     },
     store: {
       createTopic: (topic, partitionCount) => alive(() => inner.createTopic(topic, partitionCount)),
+      replaceTopic: (...replacement) => alive(() => inner.replaceTopic(...replacement)),
       topics: () => alive(inner.topics),
       commit: (transaction) =>
         alive(async () => {

@@ -49,6 +49,16 @@ export function createMemoryLogStore(nowMs: () => number = Date.now): MemoryLogS
       topics.set(topic, { description, partitions });
       return description;
     },
+    replaceTopic: async (topic, formerIncarnation, partitionCount) => {
+      await nextTurn();
+      const existing = topics.get(topic);
+      if (existing !== undefined && existing.description.incarnation !== formerIncarnation) return existing.description;
+      const description = { topic, incarnation: randomUUID(), partitionCount };
+      const partitions = Array.from({ length: partitionCount }, (): Partition => ({ start: 1n, records: [], waiting: new Set() }));
+      topics.set(topic, { description, partitions });
+      for (const [key, checkpoint] of checkpoints) if (checkpoint.topic === topic) checkpoints.delete(key);
+      return description;
+    },
     topics: () => Promise.resolve([...topics.values()].map(({ description }) => description)),
     commit: async (transaction) => {
       await nextTurn();

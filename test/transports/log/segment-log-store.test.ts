@@ -45,6 +45,60 @@ describe('the log on a real disk', () => {
     }
   });
 
+  test('puts a topic in the place of another: records, positions and files of the former are gone, and it begins above 0', async () => {
+    const directory = await temporaryDirectory();
+    const store = await openStore(directory);
+    const { incarnation } = await store.createTopic('labels', 2);
+    await store.createTopic('kept', 1);
+    await append(store, 'labels', 1, ...Array.from({ length: 30 }, (_, index) => `old ${index} ${'x'.repeat(200)}`));
+    await append(store, 'kept', 0, 'a');
+    const stands = (topic: string) => ({ group: 'g', topic, partition: 0, nextSequence: 1n, metadata: '' });
+    await store.commit({ records: [], checkpoints: [stands('labels'), stands('kept')] });
+    const files = async () => (await readdir(join(directory, 'topics'), { recursive: true })).filter((name) => name.startsWith(`labels-${incarnation}`) && /[.](log|index)$/.test(name));
+    expect((await files()).length).toBeGreaterThan(3);
+    // What is handed over meanwhile comes into the new one, and what it has no place for is refused.
+    const replaced = store.replaceTopic('labels', incarnation, 1);
+    const appended = append(store, 'labels', 0, 'new');
+    await expect(append(store, 'labels', 1, 'nowhere')).rejects.toMatchObject({ code: 'LS_TRANSPORT_TOPIC_MISSING' });
+    const description = await replaced;
+    await appended;
+    expect(description).toMatchObject({ topic: 'labels', partitionCount: 1 });
+    expect(description.incarnation).not.toBe(incarnation);
+    expect(await files()).toEqual([]);
+    expect(await store.replaceTopic('labels', incarnation, 1)).toEqual(description);
+    await expect(store.replaceTopic('labels', incarnation, 3)).rejects.toMatchObject({ code: 'LS_TRANSPORT_PARTITION_COUNT' });
+    for (const opened of [store, undefined]) {
+      if (opened === undefined) await store.close();
+      const current = opened ?? (await openStore(directory));
+      expect(await current.topics()).toContainEqual(description);
+      expect(await current.bounds(here)).toEqual({ startSequence: 1n, endSequence: 2n });
+      expect(await values(current, 'labels', 0)).toEqual(['new']);
+      expect(await values(current, 'kept', 0)).toEqual(['a']);
+      expect(await current.checkpoint('g', here)).toBeUndefined();
+      expect(await current.checkpoint('g', { topic: 'kept', partition: 0 })).toMatchObject({ nextSequence: 1n });
+      if (opened === undefined) await current.close();
+    }
+  });
+
+  test('that was cut off while a topic took the place of another removes what is left of it when it is opened', async () => {
+    const directory = await temporaryDirectory();
+    const node = createNodeFileSystem();
+    let dead = false;
+    const fileSystem: FileSystem = { ...node, remove: (path) => (dead ? Promise.reject(new Error('The process is gone.')) : node.remove(path)) };
+    const store = await openStore(directory, { fileSystem });
+    const { incarnation } = await store.createTopic('labels', 1);
+    await append(store, 'labels', 0, 'old');
+    dead = true;
+    await store.replaceTopic('labels', incarnation, 2);
+    const left = async () => (await readdir(join(directory, 'topics', `labels-${incarnation}`), { recursive: true })).filter((name) => name.endsWith('.log'));
+    expect(await left()).toHaveLength(1);
+    await store.close();
+    const reopened = await openStore(directory);
+    expect(await left()).toEqual([]);
+    expect(await reopened.topics()).toMatchObject([{ topic: 'labels', partitionCount: 2 }]);
+    await reopened.close();
+  });
+
   test('rolls segments and journals, and reads from any sequence across them', async () => {
     const directory = await temporaryDirectory();
     let store = await openStore(directory);

@@ -12,6 +12,7 @@ const place = { topic: 'work', partition: 0 };
 function forwarding(current: () => LogStore): LogStore {
   return {
     createTopic: (topic, partitionCount) => current().createTopic(topic, partitionCount),
+    replaceTopic: (...replacement) => current().replaceTopic(...replacement),
     topics: () => current().topics(),
     commit: (transaction) => current().commit(transaction),
     read: (topicPartition, fromSequence, budget) => current().read(topicPartition, fromSequence, budget),

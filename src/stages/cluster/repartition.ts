@@ -1,0 +1,211 @@
+/**
+ * Gives the features topic another number of partitions (SEMANTICS.md, rule 11). The states are carried over, the log is not: nothing in it is unread.
+ *
+ *   1. look: no member in the groups of both stages, nothing unread, no record half sent
+ *   2. a snapshot of each partition where its group stands, and the plan, noted durably
+ *   3. look once more, and put the new topic in the place of the old one
+ *   4. the first snapshot of each new partition, right below its first record, and the group set there
+ *   5. note that they are there; the old snapshots go, then the notes
+ *
+ * Cut short before 3 it has done nothing, and begins again; after it every step is repeated, to the same bytes. While there is a note, stages refuse to
+ * start. A partition of the new topic whose first snapshot is missing does not start either: its log begins above sequence 0 (rule 17).
+ */
+import { LabelstreamError } from '../../core/errors/error.ts';
+import { stateError } from '../../core/errors/state.ts';
+import { partitionForKey } from '../../core/partitioning.ts';
+import { inputTopics, topics } from '../../core/topics.ts';
+import { partitionLag } from '../../pipeline/lag.ts';
+import type { StateStore } from '../../pipeline/state-store.ts';
+import type { TopicDescription, Transport } from '../../pipeline/transport.ts';
+import { foldToEnd, type FollowerOptions } from './cluster-follower.ts';
+import { erasePlan, notePlan, readPlan, type RepartitionPlan } from './repartition-plan.ts';
+import { repartitionedStates, type FormerPartition } from './repartitioned-states.ts';
+import { restoreState, snapshotState } from './snapshot.ts';
+import { emptyState } from './state.ts';
+
+export type RepartitionOptions = FollowerOptions & {
+  readonly transport: Pick<Transport, 'describeTopic' | 'bounds' | 'read' | 'committed' | 'resetGroup' | 'topicForm' | 'replaceTopic'>;
+  readonly stateStore: StateStore;
+  /** Of EXTRACT; `group` is that of CLUSTER. */
+  readonly extractGroup: string;
+};
+
+export type Unread = { readonly group: string; readonly topic: string; readonly partition: number; readonly records: bigint };
+
+export type FamilyMove = { readonly family: string; readonly items: number; readonly from: number; readonly to: number };
+
+export type Repartition = { readonly from: number; readonly to: number; readonly families: readonly FamilyMove[] };
+
+export type RepartitionOutlook = Repartition & {
+  readonly unread: readonly Unread[];
+  /** One was begun and cut short: it is brought to its end first. */
+  readonly pending: boolean;
+};
+
+/** Changes nothing. */
+export async function repartitionOutlook(options: RepartitionOptions, partitionCount: number, signal: AbortSignal): Promise<RepartitionOutlook> {
+  const { stateStore, group, transport } = options;
+  const pending = (await readPlan(stateStore, group, 'planned')) ?? (await readPlan(stateStore, group, 'carried'));
+  const described = await (pending === undefined ? transport.describeTopic(topics.features) : unlessMissing(transport.describeTopic(topics.features)));
+  if (described === undefined) return { from: pending?.foldedThrough.length ?? 0, to: partitionCount, families: [], unread: [], pending: true };
+  const families: FamilyMove[] = [];
+  for (let partition = 0; partition < described.partitionCount; partition++) {
+    const { folded } = await foldToEnd(options, { ...described, partition }, signal);
+    const items = new Map<string, number>();
+    for (const { family, itemCount } of folded.view.collections()) items.set(family, (items.get(family) ?? 0) + itemCount);
+    for (const [family, count] of items) families.push({ family, items: count, from: partition, to: partitionForKey(family, partitionCount) });
+  }
+  return { from: described.partitionCount, to: partitionCount, families, unread: await unreadOf(options), pending: pending !== undefined };
+}
+
+/**
+ * Resolves with what was done, the last being what was asked for; none where the topic has that many partitions already. Rejects with
+ * LS_STATE_REPARTITION_UNREAD, LS_TRANSPORT_GROUP_ACTIVE, LS_STATE_REPARTITION_LOST, and with what transport and state store reject with.
+ */
+export async function repartition(options: RepartitionOptions, partitionCount: number, signal: AbortSignal): Promise<readonly Repartition[]> {
+  const finished = await finishPending(options);
+  const { partitionCount: standing } = await options.transport.describeTopic(topics.features);
+  if (standing === partitionCount) return finished;
+  await requireNothingUnread(options);
+  await requireNoMembers(options);
+  const plan = await makePlan(options, partitionCount, signal);
+  await notePlan(options.stateStore, options.group, 'planned', plan);
+  try {
+    // Who began meanwhile has not seen the plan; who begins from here on does.
+    await requireNothingUnread(options);
+    await requireNoMembers(options);
+    signal.throwIfAborted();
+  } catch (error) {
+    await erasePlan(options.stateStore, options.group, 'planned');
+    throw error;
+  }
+  return [...finished, await carryOut(options, plan)];
+}
+
+async function finishPending(options: RepartitionOptions): Promise<readonly Repartition[]> {
+  const { stateStore, group, transport } = options;
+  const carried = await readPlan(stateStore, group, 'carried');
+  if (carried !== undefined) {
+    await cleanUp(options, carried);
+    return [{ from: carried.foldedThrough.length, to: carried.partitionCount, families: [] }];
+  }
+  const planned = await readPlan(stateStore, group, 'planned');
+  if (planned === undefined) return [];
+  const present = await unlessMissing(transport.describeTopic(topics.features));
+  if (present?.incarnation !== planned.formerIncarnation) return [await carryOut(options, planned)];
+  // Nothing has happened, and the topic may have grown since.
+  await erasePlan(stateStore, group, 'planned');
+  return [];
+}
+
+async function unlessMissing(described: Promise<TopicDescription>): Promise<TopicDescription | undefined> {
+  try {
+    return await described;
+  } catch (error) {
+    if (error instanceof LabelstreamError && error.code === 'LS_TRANSPORT_TOPIC_MISSING') return undefined;
+    throw error;
+  }
+}
+
+async function requireNothingUnread(options: RepartitionOptions): Promise<void> {
+  const unread = await unreadOf(options);
+  if (unread.length === 0) return;
+  const places = unread.map(({ group, topic, partition, records }) => `partition ${partition} of ${topic} (${group}): ${records}`);
+  throw stateError('LS_STATE_REPARTITION_UNREAD', `Records are unread, or sent in part: ${places.join('; ')}.`, { partitions: unread.length });
+}
+
+async function unreadOf({ transport, group, extractGroup }: RepartitionOptions): Promise<readonly Unread[]> {
+  const unread: Unread[] = [];
+  // EXTRACT first: what it still sends, CLUSTER has to read.
+  for (const [reader, topic] of [...inputTopics.map((name) => [extractGroup, name] as const), [group, topics.features] as const]) {
+    const { partitionCount } = await transport.describeTopic(topic);
+    for (let partition = 0; partition < partitionCount; partition++) {
+      const { records, positionLost } = await partitionLag(transport, reader, { topic, partition });
+      const outputsSent = (await transport.committed(reader, { topic, partition }))?.outputsSent ?? 0;
+      if (records > 0n || positionLost || outputsSent > 0) unread.push({ group: reader, topic, partition, records });
+    }
+  }
+  return unread;
+}
+
+/** By setting each group to where it is, which members would not let happen. */
+async function requireNoMembers({ transport, group, extractGroup }: RepartitionOptions): Promise<void> {
+  for (const [reader, names] of [[extractGroup, inputTopics], [group, [topics.features]]] as const) {
+    for (const topic of names) {
+      const checkpoint = await transport.committed(reader, { topic, partition: 0 });
+      if (checkpoint === undefined) continue;
+      await transport.resetGroup(reader, [{ topic, partition: 0, checkpoint }]);
+      break;
+    }
+  }
+}
+
+async function makePlan(options: RepartitionOptions, partitionCount: number, signal: AbortSignal): Promise<RepartitionPlan> {
+  const { transport, stateStore, stage, group } = options;
+  const { topic, incarnation, partitionCount: formerCount } = await transport.describeTopic(topics.features);
+  const foldedThrough: bigint[] = [];
+  for (let partition = 0; partition < formerCount; partition++) {
+    const committed = await transport.committed(group, { topic, partition });
+    foldedThrough.push(committed?.sequence ?? -1n);
+    if (committed === undefined || committed.sequence < 0n) continue;
+    const { folded } = await foldToEnd(options, { topic, partition, incarnation }, signal);
+    const { position, sequence } = committed;
+    await stateStore.write({ stage: stage.name, topic, incarnation, partition, sequence, position }, folded.snapshot());
+  }
+  return { formerIncarnation: incarnation, foldedThrough, partitionCount, form: await transport.topicForm(topic) };
+}
+
+async function carryOut(options: RepartitionOptions, plan: RepartitionPlan): Promise<Repartition> {
+  const { transport, stateStore, stage, group } = options;
+  const { formerIncarnation, partitionCount, form } = plan;
+  // All of them can be read, or the topic stays.
+  const former = await formerPartitions(options, plan);
+  const families = movesOf(former, partitionCount);
+  const { topic, incarnation } = await transport.replaceTopic({ topic: topics.features, formerIncarnation, partitionCount, form });
+  const places = await Promise.all(
+    Array.from({ length: partitionCount }, async (_, partition) => {
+      const { start } = await transport.bounds({ topic, partition });
+      return { partition: { topic, partition, incarnation }, sequence: start.sequence - 1n, position: start.position };
+    }),
+  );
+  for (const [partition, state] of repartitionedStates(former, places).entries()) {
+    const { sequence, position } = places[partition] ?? { sequence: 0n, position: '' };
+    await stateStore.write({ stage: stage.name, topic, incarnation, partition, sequence, position }, snapshotState(state));
+  }
+  const checkpoints = places.map(({ partition: { partition }, sequence, position }) => ({ topic, partition, checkpoint: { position, sequence, outputsSent: 0 } }));
+  await transport.resetGroup(group, checkpoints);
+  await notePlan(stateStore, group, 'carried', plan);
+  await cleanUp(options, plan);
+  return { from: former.length, to: partitionCount, families };
+}
+
+async function formerPartitions({ stateStore, stage }: RepartitionOptions, { formerIncarnation: incarnation, foldedThrough }: RepartitionPlan): Promise<readonly FormerPartition[]> {
+  const former: FormerPartition[] = [];
+  for (const [partition, sequence] of foldedThrough.entries()) {
+    const location = { topic: topics.features, partition, incarnation };
+    const state = emptyState(location);
+    const snapshot = sequence < 0n ? undefined : await stateStore.newest({ stage: stage.name, ...location }, sequence);
+    if (sequence >= 0n && snapshot?.header.sequence !== sequence) {
+      const message = `The snapshot of the former partition ${partition} of ${topics.features} at ${sequence} is gone or damaged.`;
+      throw stateError('LS_STATE_REPARTITION_LOST', message, { partition, sequence });
+    }
+    if (snapshot !== undefined) await restoreState(state, snapshot.chunks());
+    former.push({ state, sequence });
+  }
+  return former;
+}
+
+function movesOf(former: readonly FormerPartition[], partitionCount: number): readonly FamilyMove[] {
+  return former.flatMap(({ state }, from) =>
+    [...state.families.values()].map(({ name: family, places }) => ({ family, items: places.size, from, to: partitionForKey(family, partitionCount) })),
+  );
+}
+
+/** The old snapshots hold vectors, and nobody looks for them once they are in no incarnation that there is. */
+async function cleanUp({ stateStore, stage, group }: RepartitionOptions, plan: RepartitionPlan): Promise<void> {
+  await erasePlan(stateStore, group, 'planned');
+  for (const partition of plan.foldedThrough.keys()) {
+    await stateStore.discardAbove({ stage: stage.name, topic: topics.features, incarnation: plan.formerIncarnation, partition }, -1n);
+  }
+  await erasePlan(stateStore, group, 'carried');
+}
