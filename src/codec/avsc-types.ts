@@ -16,6 +16,7 @@
 import avsc, { type Type } from 'avsc';
 import { timestampMaxMs } from './avro-guard.ts';
 import type { SchemaNode } from './schema-model.ts';
+import { schemaJson } from './schema-text.ts';
 
 type Tap = {
   readonly buf: Buffer;
@@ -225,41 +226,5 @@ const typeHook: TypeHook = (schema, options) => {
 
 /** Throws avsc's own errors (a default of the wrong type, for example). */
 export function avscTypeOf(schema: SchemaNode): Type {
-  return avsc.Type.forSchema(plainSchema(schema, new Set()) as Parameters<typeof avsc.Type.forSchema>[0], { typeHook, omitRecordMethods: true });
-}
-
-/** The schema's JSON again, with full names everywhere: avsc derives the namespace of nested names otherwise than the specification. */
-function plainSchema(schema: SchemaNode, defined: Set<string>): unknown {
-  if ('name' in schema) {
-    if (defined.has(schema.name)) return schema.name.includes('.') ? schema.name : `.${schema.name}`;
-    defined.add(schema.name);
-  }
-  switch (schema.kind) {
-    case 'record': {
-      const fields = schema.fields.map((field) => ({ ...field, aliases: [...field.aliases], type: plainSchema(field.type, defined) }));
-      return { type: 'record', name: schema.name, namespace: '', aliases: [...schema.aliases], fields };
-    }
-    case 'enum': {
-      const byDefault = schema.default === undefined ? {} : { default: schema.default };
-      return { type: 'enum', name: schema.name, namespace: '', aliases: [...schema.aliases], symbols: [...schema.symbols], ...byDefault };
-    }
-    case 'fixed':
-      return { type: 'fixed', name: schema.name, namespace: '', aliases: [...schema.aliases], size: schema.size };
-    case 'array':
-      return { type: 'array', items: plainSchema(schema.items, defined) };
-    case 'map':
-      return { type: 'map', values: plainSchema(schema.values, defined) };
-    case 'union':
-      return schema.branches.map((branch) => plainSchema(branch, defined));
-    case 'long':
-      return schema.timestamp ? { type: 'long', logicalType: 'timestamp-millis' } : 'long';
-    case 'null':
-    case 'boolean':
-    case 'int':
-    case 'float':
-    case 'double':
-    case 'bytes':
-    case 'string':
-      return schema.kind;
-  }
+  return avsc.Type.forSchema(schemaJson(schema) as Parameters<typeof avsc.Type.forSchema>[0], { typeHook, omitRecordMethods: true });
 }
