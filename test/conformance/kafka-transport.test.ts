@@ -2,13 +2,13 @@ import { Admin } from '@platformatic/kafka';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll } from 'vitest';
 import { recordLimits } from '../../src/pipeline/record-limits.ts';
-import { systemClock } from '../../src/pipeline/system-clock.ts';
 import type { Transport } from '../../src/pipeline/transport.ts';
-import { silentKafkaObserver, type KafkaOptions } from '../../src/transports/kafka/kafka-options.ts';
+import type { KafkaOptions } from '../../src/transports/kafka/kafka-options.ts';
 import { openKafkaTransport } from '../../src/transports/kafka/kafka-transport.ts';
 import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
 import { apiKeys, startProxy, type KafkaProxy, type ProxiedRequest } from '../brokers/kafka-proxy.ts';
 import { describeWith, kafkaNeeds } from '../requirements.ts';
+import { kafkaOptions } from '../transports/kafka/group-fixture.ts';
 import { withNamePrefix } from '../../src/transports/kafka/name-prefix.ts';
 import { describeTransport } from './transport-conformance.ts';
 import type { TransportHarness } from './transport-harness.ts';
@@ -17,26 +17,8 @@ const recordBytesMax = 1024 * 1024;
 /** `recordBytes` counts 64 for a record's bookkeeping. */
 const valueBytesMax = recordBytesMax - 64;
 
-function options(brokers: string, producer: KafkaOptions['producer']): KafkaOptions {
-  return {
-    brokers: [brokers],
-    clientId: 'conformance',
-    tls: undefined,
-    sasl: undefined,
-    producer,
-    compression: 'none',
-    replicationFactor: undefined,
-    sessionTimeoutMs: 3_000,
-    rebalanceTimeoutMs: 20_000,
-    heartbeatIntervalMs: 50,
-    transactionTimeoutMs: 10_000,
-    requestTimeoutMs: 5_000,
-    limits: recordLimits(recordBytesMax),
-    clock: systemClock,
-    random: Math.random,
-    observer: silentKafkaObserver,
-  };
-}
+const options = (brokers: string, producer: KafkaOptions['producer']): KafkaOptions =>
+  kafkaOptions(brokers, { clientId: 'conformance', producer, sessionTimeoutMs: 3_000, limits: recordLimits(recordBytesMax) });
 
 /** A transaction's own records are durable when it ends; the first thing in a Produce request is the transactional id, if any. */
 function isDurableStep({ apiKey, frame }: ProxiedRequest): boolean {

@@ -13,8 +13,9 @@ import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { openSilently, prepareWith, repository } from './crash-harness.ts';
 import { createInstance, type Instance } from './kafka-instance.ts';
 
+const full = process.env['LABELSTREAM_TEST_SCALE'] === 'full';
 /** The first half is for heaps and buffers to grow to what they need, which they have after about 150,000; the second is measured. */
-const recordCount = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 4_000_000 : 400_000;
+const recordCount = full ? 4_000_000 : 400_000;
 const partitionCount = 4;
 /** Shared by the partitions of all that EXTRACT reads, most of which have no records here. */
 const inFlightBytesMax = 1024 * 1024;
@@ -25,8 +26,8 @@ const tolerance = 1.5;
 const publishedTogether = 2_000;
 const sampleMs = 500;
 const timeoutMs = recordCount / 1_000 * 1_500;
-/** Of the mean resident set, per 100,000 records. */
-const slopeMax = 0.01;
+/** Of the mean resident set, per 100,000 records. In the short run the collector's own swings count more: what is left is some fifty bytes a record. */
+const slopeMax = full ? 0.01 : 0.03;
 
 function configurationText(brokers: string): string {
   return `

@@ -9,7 +9,7 @@ import { jsonLines, runProgram, withDirectory } from './program.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
-const outageMs = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 30_000 : 8_000;
+const outageMs = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 30_000 : 5_000;
 
 describeWith(await kafkaNeeds(), 'brokers that are away', () => {
   let broker: KafkaBroker;

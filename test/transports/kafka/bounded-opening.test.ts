@@ -2,7 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { kafkaError } from '../../../src/core/errors/kafka.ts';
 import { boundOpenings } from '../../../src/transports/kafka/producers/bounded-opening.ts';
-import { code } from './group-fixture.ts';
+import { code } from '../../conformance/transport-harness.ts';
+import {  } from './group-fixture.ts';
 
 test('eight producers are opened at once, the next when one is done or failed, and none once the transport closes', async () => {
   const opening: { readonly id: string; readonly fail: (error: Error) => void }[] = [];

@@ -13,7 +13,8 @@ import { silentObserver } from '../../../src/pipeline/observe.ts';
 import { resolveStarts } from '../../../src/pipeline/start-position.ts';
 import type { AssignedPartition, Checkpoint, Delivery } from '../../../src/pipeline/transport.ts';
 import type { KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
-import { code, kafkaOptions, member, never, outside, output, resume, roomy, until, type Member, type Outside } from './group-fixture.ts';
+import { code } from '../../conformance/transport-harness.ts';
+import { kafkaOptions, member, never, outside, output, resume, roomy, until, type Member, type Outside } from './group-fixture.ts';
 
 const deliveries = ['at-least-once', 'exactly-once'] as const;
 const after = (offset: bigint): Checkpoint => ({ position: offset.toString(), sequence: offset - 1n, outputsSent: 0 });

@@ -137,16 +137,6 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
   while (!(await holds())) await delay(5);
 }
 
-export async function code(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-    throw error;
-  }
-  return 'resolved';
-}
-
 export function output(topic: string, value: string, partition = 0): OutputRecord {
   return { topic, partition, key: null, value: Buffer.from(value), headers: noHeaders };
 }

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { describeWith, kafkaNeeds } from '../../requirements.ts';
 import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
-import { code, kafkaOptions, member, never, outside, output, resume, roomy, until, type Member, type Outside } from './group-fixture.ts';
+import { code } from '../../conformance/transport-harness.ts';
+import { kafkaOptions, member, never, outside, output, resume, roomy, until, type Member, type Outside } from './group-fixture.ts';
 
 describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
   let broker: KafkaBroker;

@@ -5,7 +5,8 @@ import type { AssignedPartition, Checkpoint, Delivery } from '../../../src/pipel
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { apiKeys, startProxy, type KafkaProxy } from '../../brokers/kafka-proxy.ts';
 import { describeWith, kafkaNeeds } from '../../requirements.ts';
-import { code, kafkaOptions, member, never, outside, resume, roomy, until, type Member, type Outside } from './group-fixture.ts';
+import { code } from '../../conformance/transport-harness.ts';
+import { kafkaOptions, member, never, outside, resume, roomy, until, type Member, type Outside } from './group-fixture.ts';
 
 const deliveries = ['at-least-once', 'exactly-once'] as const;
 

@@ -6,27 +6,21 @@ import { LabelstreamError } from '../../../src/core/errors/error.ts';
 import { noHeaders, type OutputRecord, type TopicPartition } from '../../../src/core/records.ts';
 import { allTopics, topics } from '../../../src/core/topics.ts';
 import { recordLimits } from '../../../src/pipeline/record-limits.ts';
-import { systemClock } from '../../../src/pipeline/system-clock.ts';
 import type { Transport } from '../../../src/pipeline/transport.ts';
 import { openConnection } from '../../../src/transports/kafka/connection.ts';
 import { readCommitted } from '../../../src/transports/kafka/group-offsets.ts';
-import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
+import type { KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
 import { openKafkaTransport } from '../../../src/transports/kafka/kafka-transport.ts';
 import { limitsUnderPrefix, withNamePrefix } from '../../../src/transports/kafka/name-prefix.ts';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { describeWith, kafkaNeeds } from '../../requirements.ts';
+import { kafkaOptions } from './group-fixture.ts';
 
 const never = new AbortController().signal;
 const roomy = { records: 10_000, bytes: 64 * 1024 * 1024 };
 const recordBytesMax = 4 * 1024 * 1024;
 
-function options(brokers: string): KafkaOptions {
-  return {
-    brokers: [brokers], clientId: 'reading', tls: undefined, sasl: undefined, producer: 'kafkajs', compression: 'none', replicationFactor: undefined,
-    sessionTimeoutMs: 6_000, rebalanceTimeoutMs: 20_000, heartbeatIntervalMs: 500, transactionTimeoutMs: 10_000, requestTimeoutMs: 5_000,
-    limits: recordLimits(recordBytesMax), clock: systemClock, random: Math.random, observer: silentKafkaObserver,
-  };
-}
+const options = (brokers: string): KafkaOptions => kafkaOptions(brokers, { clientId: 'reading', heartbeatIntervalMs: 500, limits: recordLimits(recordBytesMax) });
 
 const output = (topic: string, partition: number, value: string | Buffer): OutputRecord => ({ topic, partition, key: null, value: Buffer.from(value), headers: noHeaders });
 const numbered = (topic: string, partition: number, count: number): readonly OutputRecord[] => Array.from({ length: count }, (_, index) => output(topic, partition, String(index)));

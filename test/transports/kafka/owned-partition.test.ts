@@ -6,7 +6,8 @@ import { pipelineError } from '../../../src/core/errors/pipeline.ts';
 import type { Checkpoint, Delivery } from '../../../src/pipeline/transport.ts';
 import { ownPartition, type OwnedPartition, type OwnedPartitionOptions } from '../../../src/transports/kafka/owned-partition.ts';
 import type { PartitionReader } from '../../../src/transports/kafka/partition-reader.ts';
-import { code, never, output, roomy } from './group-fixture.ts';
+import { code } from '../../conformance/transport-harness.ts';
+import { never, output, roomy } from './group-fixture.ts';
 
 const location = { topic: 'in', partition: 3, incarnation: 'life' };
 const at = (offset: bigint, outputsSent = 0): Checkpoint => ({ position: offset.toString(), sequence: offset - 1n, outputsSent });
@@ -45,8 +46,7 @@ function setUp(delivery: Delivery): { readonly world: World; readonly owned: Own
       group: 'g',
       isAlive: () => world.alive,
       confirm: () => call('confirm'),
-      commit: (_location, offset, metadata) =>
-        call('commit', ` ${String(offset)} ${metadata}`, () => (world.committed = at(offset))),
+      commit: (_location, offset, metadata) => call('commit', ` ${String(offset)} ${metadata}`, () => (world.committed = at(offset))),
     },
     fetcher: { open: (_location, offset) => readerOf(world, offset) },
     producers: {

@@ -1,38 +1,16 @@
 /** What the tests of producers share: options against a broker, and reading back what it keeps. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Admin as ProtocolAdmin } from '@platformatic/kafka';
 import { Kafka, logLevel, type KafkaMessage } from 'kafkajs';
 import { LabelstreamError } from '../../../src/core/errors/error.ts';
 import { noHeaders, type Headers, type OutputRecord } from '../../../src/core/records.ts';
 import { recordLimits } from '../../../src/pipeline/record-limits.ts';
-import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
+import type { KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
 import type { PlainProducer, TransactionalProducer } from '../../../src/transports/kafka/producers/producer-port.ts';
+import { kafkaOptions } from './group-fixture.ts';
 
 export function producerOptions(brokers: string, changes: Partial<KafkaOptions> = {}): KafkaOptions {
-  return {
-    brokers: [brokers],
-    clientId: 'producers-test',
-    tls: undefined,
-    sasl: undefined,
-    producer: 'kafkajs',
-    compression: 'none',
-    replicationFactor: undefined,
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 10_000,
-    heartbeatIntervalMs: 1_000,
-    transactionTimeoutMs: 60_000,
-    requestTimeoutMs: 20_000,
-    limits: recordLimits(1_000_000),
-    clock: {
-      nowMs: () => Date.now(),
-      elapsedMs: () => performance.now(),
-      sleep: (durationMs, signal) => delay(durationMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined),
-    },
-    random: Math.random,
-    observer: silentKafkaObserver,
-    ...changes,
-  };
+  return kafkaOptions(brokers, { clientId: 'producers-test', transactionTimeoutMs: 60_000, requestTimeoutMs: 20_000, limits: recordLimits(1_000_000), ...changes });
 }
 
 export function output(topic: string, partition: number, value: string | Buffer, key: string | null = null, headers: Headers = noHeaders): OutputRecord {

@@ -276,7 +276,7 @@ describeWith(await kafkaNeeds(), 'producers', () => {
         const topic = await witness.createTopic(2);
         const group = randomUUID();
         const id = randomUUID();
-        const producers = producersOf({ requestTimeoutMs: 1_000 });
+        const producers = producersOf({ requestTimeoutMs: 500 });
         const random = seededRandom(seed);
         const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)]!;
         let producer = await openTransactional(id, producers);

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { shareProducer } from '../../../src/transports/kafka/shared-producer.ts';
-import { code, output } from './group-fixture.ts';
+import { code } from '../../conformance/transport-harness.ts';
+import { output } from './group-fixture.ts';
 
 type Opened = { readonly sends: PromiseWithResolvers<undefined>[]; closed: boolean };
 

@@ -6,7 +6,8 @@
  */
 import { createInterface } from 'node:readline';
 import type { AssignedPartition } from '../../../src/pipeline/transport.ts';
-import { code, kafkaOptions, member, never, output, resume } from './group-fixture.ts';
+import { code } from '../../conformance/transport-harness.ts';
+import { kafkaOptions, member, never, output, resume } from './group-fixture.ts';
 
 const [brokers, group, from, to, delivery] = process.argv.slice(2) as [string, string, string, string, 'at-least-once' | 'exactly-once'];
 const tell = (event: string, detail: unknown = ''): void => {
