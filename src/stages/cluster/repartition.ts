@@ -24,7 +24,7 @@ import { restoreState, snapshotState } from './snapshot.ts';
 import { emptyState } from './state.ts';
 
 export type RepartitionOptions = FollowerOptions & {
-  readonly transport: Pick<Transport, 'describeTopic' | 'bounds' | 'read' | 'committed' | 'resetGroup' | 'topicForm' | 'replaceTopic'>;
+  readonly transport: Pick<Transport, 'describeTopic' | 'bounds' | 'decided' | 'read' | 'committed' | 'resetGroup' | 'topicForm' | 'replaceTopic'>;
   readonly stateStore: StateStore;
   /** Of EXTRACT; `group` is that of CLUSTER. */
   readonly extractGroup: string;
@@ -120,6 +120,8 @@ async function unreadOf({ transport, group, extractGroup }: RepartitionOptions):
   for (const [reader, topic] of [...inputTopics.map((name) => [extractGroup, name] as const), [group, topics.features] as const]) {
     const { partitionCount } = await transport.describeTopic(topic);
     for (let partition = 0; partition < partitionCount; partition++) {
+      // Else what EXTRACT has committed a moment ago would go with the topic.
+      if (topic === topics.features) await transport.decided({ topic, partition });
       const { records, positionLost } = await partitionLag(transport, reader, { topic, partition });
       const outputsSent = (await transport.committed(reader, { topic, partition }))?.outputsSent ?? 0;
       if (records > 0n || positionLost || outputsSent > 0) unread.push({ group: reader, topic, partition, records });

@@ -108,6 +108,18 @@ async function begun(): Promise<string> {
 }
 
 describe('a repartition of features', () => {
+  it('waits for what a transaction has committed and nobody sees yet', async () => {
+    const { transport, options, append, countOf } = await open(await begun());
+    let hidden = true;
+    const decided = async (): Promise<void> => {
+      if (hidden) await append([['all', item('all', 'late', 0, 99)]]);
+      hidden = false;
+    };
+    expect(await code(repartition({ ...options, transport: { ...transport, decided } }, 2, never))).toBe('LS_STATE_REPARTITION_UNREAD');
+    expect(await countOf()).toBe(3);
+    await transport.close();
+  });
+
   it('keeps clusters and ids, whatever step it is cut short at, and goes on when it is repeated', { timeout: 300_000 }, async () => {
     let stepCount = 0;
     const orders = new Set<string>();
