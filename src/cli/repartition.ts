@@ -11,7 +11,7 @@ type Options = ConfigurationOptions & { readonly json?: boolean; readonly dryRun
 
 export function addRepartitionCommand(topics: Command, commandLine: CommandLine): void {
   const command = withConfigurationOptions(topics.command('repartition'))
-    .summary('give the topic features another number of partitions')
+    .summary('give features another number of partitions')
     .description(
       'give the topic features as many partitions as `transport.featuresPartitionCount` says, while no `run` works and nothing is unread. The state of the clusters goes over, with ' +
         'their ids; the records of the topic do not: it is deleted and made anew. Cut short, it is brought to its end by the same command, and until then `run` refuses to start',

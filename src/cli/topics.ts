@@ -11,7 +11,7 @@ type Options = ConfigurationOptions & { readonly json?: boolean; readonly dryRun
 export function addTopicsCommand(program: Command, commandLine: CommandLine): void {
   const topics = program
     .command('topics')
-    .summary('make the topics, check their settings, repartition features')
+    .summary('make the topics, and check their settings')
     .description('make the topics of a configuration, and check the settings of those that there are, before a stage depends on them');
   withExamples(topics, 'labelstream topics check -c examples/news.yaml');
   const creating = withConfigurationOptions(topics.command('create'))

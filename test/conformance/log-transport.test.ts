@@ -98,7 +98,7 @@ describeTransport('the log transport on a store in memory, over the socket', asy
     await close();
     await rm(directory, { recursive: true });
   };
-  return { ...harness(client, () => Promise.resolve(client), closeAll), ...removingFrom(memory) };
+  return { ...harness(client, () => Promise.resolve(client), closeAll), ...removingFrom(memory), replacementRefused: 'LS_LOG_OWNED' };
 });
 
 describeTransport('the log transport on a store on disk', async () => {
@@ -115,7 +115,7 @@ describeTransport('the log transport on a store on disk, over the socket', async
     await close();
     await closeStore();
   };
-  return { ...harness(client, () => Promise.resolve(client), closeAll), removeFirst };
+  return { ...harness(client, () => Promise.resolve(client), closeAll), removeFirst, replacementRefused: 'LS_LOG_OWNED' };
 });
 
 describeTransport('the log transport on a store on disk, with segments as they are', async () => {

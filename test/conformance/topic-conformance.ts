@@ -32,6 +32,38 @@ export function describeTopics(current: () => TransportHarness): void {
       expect((await transport.describeTopic('counted')).partitionCount).toBe(2);
     });
 
+    test('are put in the place of others: records and positions of the former are gone, and partitions begin above 0', async () => {
+      const transport = await withTopic(current, 'replaced', 2);
+      await transport.append(outputs('replaced', 1, 0, 3));
+      const former = await transport.describeTopic('replaced');
+      const { end } = await transport.bounds({ topic: 'replaced', partition: 1 });
+      await transport.resetGroup('replaced-group', [{ topic: 'replaced', partition: 1, checkpoint: { position: end.position, sequence: end.sequence - 1n, outputsSent: 0 } }]);
+      const replacement = { topic: 'replaced', formerIncarnation: former.incarnation, partitionCount: 3, form: await transport.topicForm('replaced') };
+      const { replacementRefused } = current();
+      if (replacementRefused !== undefined) {
+        expect(await code(transport.replaceTopic(replacement))).toBe(replacementRefused);
+        expect(await transport.describeTopic('replaced')).toEqual(former);
+        return;
+      }
+      const replaced = await transport.replaceTopic(replacement);
+      expect(replaced).toMatchObject({ topic: 'replaced', partitionCount: 3 });
+      expect(replaced.incarnation).not.toBe(former.incarnation);
+      expect(await transport.describeTopic('replaced')).toEqual(replaced);
+      for (let partition = 0; partition < 3; partition++) {
+        const { start, end: none } = await transport.bounds({ topic: 'replaced', partition });
+        expect([start.sequence, none.sequence]).toEqual([1n, 1n]);
+        await vi.waitUntil(async () => (await transport.committed('replaced-group', { topic: 'replaced', partition })) === undefined, { timeout: 10_000 });
+        await transport.append(outputs('replaced', partition, 0, 2));
+        const records = await readAll(transport, { topic: 'replaced', partition });
+        expect(records.map(({ sequence }) => sequence)).toEqual([1n, 2n]);
+      }
+      // Again, as after a crash: what there is stays.
+      expect(await transport.replaceTopic(replacement)).toEqual(replaced);
+      expect(await readAll(transport, { topic: 'replaced', partition: 2 })).toHaveLength(2);
+      expect(await code(transport.replaceTopic({ ...replacement, partitionCount: 2 }))).toBe('LS_TRANSPORT_PARTITION_COUNT');
+      expect(await code(transport.topicForm('no-such-topic'))).toBe('LS_TRANSPORT_TOPIC_MISSING');
+    });
+
     test.for([
       ['', 1], ['..', 1], ['a/b', 1], ['a b', 1], ['x'.repeat(250), 1], ['none', 0], ['half', 1.5], ['less', -1],
     ] as const)('refuse the name %j with %d partitions', async ([topic, partitionCount]) => {

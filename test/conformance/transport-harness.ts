@@ -16,6 +16,8 @@ export type TransportHarness = {
   readonly restart?: () => Promise<Transport>;
   /** Removes the first `count` records of a partition, as retention does. Absent where that cannot be staged. */
   readonly removeFirst?: (topicPartition: TopicPartition, count: number) => Promise<void>;
+  /** With which code `replaceTopic` is refused; absent where topics can be replaced. */
+  readonly replacementRefused?: string;
   /** Resolves when what was committed is seen by whoever reads: some transports show a transaction a moment after it ended. Absent where it is seen at once. */
   readonly settled?: () => Promise<void>;
   /** The largest value it takes, for the refusal of a larger one; absent where the transport does not say. */

@@ -35,6 +35,13 @@ test('every error is named, with its remedy, and stops the start; warnings are t
   expect(warned.told.join('')).toContain('retention.bytes');
 });
 
+test('another number of partitions of features, which can change, has a code of its own', async () => {
+  const { outcome } = await prepare('kafka', 'processing', [{ ...error, topic: 'features' }]);
+  expect(outcome).toMatchObject({ code: 'LS_TRANSPORT_PARTITION_COUNT', description: { remedy: expect.stringContaining('topics repartition') as string } });
+  expect((await prepare('kafka', 'processing', [{ ...error, topic: 'features' }, error])).outcome).toMatchObject({ code: 'LS_TRANSPORT_TOPIC_SETTINGS' });
+  expect(await prepare('kafka', 'repartitioning', [error])).toMatchObject({ outcome: undefined, calls: [] });
+});
+
 test('commands that only look do not judge, and nothing is made on a broker', async () => {
   expect(await prepare('kafka', 'any', [error])).toMatchObject({ outcome: undefined, calls: [] });
   expect((await prepare('kafka', 'owner-required', [])).calls).toEqual(['check']);

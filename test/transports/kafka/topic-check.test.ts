@@ -28,6 +28,7 @@ test('topics as they are made are as they must be', () => {
 test.for([
   ['a missing topic', { labels: null }, ['error labels topic']],
   ['another partition count', { labels: { partitionCount: 6 } }, ['error labels partitions']],
+  ['another partition count of features', { features: { partitionCount: 6 } }, ['error features partitions']],
   ['timestamps of producers', { 'text.events': { timestampType: 'CreateTime' } }, ['error text.events message.timestamp.type']],
   ['compaction', { features: { cleanupPolicy: 'compact,delete' } }, ['error features cleanup.policy']],
   ['an output that would not fit', { labels: { messageBytesMax: 1_000_000 } }, ['error labels max.message.bytes']],

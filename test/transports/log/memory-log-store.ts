@@ -52,7 +52,10 @@ export function createMemoryLogStore(nowMs: () => number = Date.now): MemoryLogS
     replaceTopic: async (topic, formerIncarnation, partitionCount) => {
       await nextTurn();
       const existing = topics.get(topic);
-      if (existing !== undefined && existing.description.incarnation !== formerIncarnation) return existing.description;
+      if (existing !== undefined && existing.description.incarnation !== formerIncarnation) {
+        if (existing.description.partitionCount === partitionCount) return existing.description;
+        throw pipelineError('LS_TRANSPORT_PARTITION_COUNT', `${topic} has ${existing.description.partitionCount} partitions.`);
+      }
       const description = { topic, incarnation: randomUUID(), partitionCount };
       const partitions = Array.from({ length: partitionCount }, (): Partition => ({ start: 1n, records: [], waiting: new Set() }));
       topics.set(topic, { description, partitions });
