@@ -141,6 +141,14 @@ export function output(topic: string, value: string, partition = 0): OutputRecor
   return { topic, partition, key: null, value: Buffer.from(value), headers: noHeaders };
 }
 
+/** Until the broker leads it: kafkajs gives up where a broker that was just started does not know of it yet. */
+export async function createTopic(admin: Admin, topic: string, partitionCount: number, settings: Readonly<Record<string, string>> = {}): Promise<void> {
+  const configEntries = Object.entries({ 'message.timestamp.type': 'LogAppendTime', ...settings }).map(([name, value]) => ({ name, value }));
+  await admin.createTopics({ topics: [{ topic, numPartitions: partitionCount, configEntries }], waitForLeaders: false });
+  const isLed = (metadata: Awaited<ReturnType<Admin['fetchTopicMetadata']>>): boolean => metadata.topics[0]!.partitions.every(({ leader }) => leader >= 0);
+  await until(() => admin.fetchTopicMetadata({ topics: [topic] }).then(isLed, () => false));
+}
+
 /** What an operator's tools see, by clients of their own. */
 export type Outside = {
   readonly kafka: Kafka;
@@ -166,8 +174,7 @@ export async function outside(brokers: string): Promise<Outside> {
     admin,
     topic: async (partitionCount = 1) => {
       const topic = `t-${randomUUID()}`;
-      const configEntries = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
-      await admin.createTopics({ topics: [{ topic, numPartitions: partitionCount, configEntries }] });
+      await createTopic(admin, topic, partitionCount);
       return topic;
     },
     produce: async (topic, values, partition = 0) => {

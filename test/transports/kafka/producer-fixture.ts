@@ -7,7 +7,7 @@ import { noHeaders, type Headers, type OutputRecord } from '../../../src/core/re
 import { recordLimits } from '../../../src/pipeline/record-limits.ts';
 import type { KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
 import type { PlainProducer, TransactionalProducer } from '../../../src/transports/kafka/producers/producer-port.ts';
-import { kafkaOptions } from './group-fixture.ts';
+import { createTopic, kafkaOptions } from './group-fixture.ts';
 
 export function producerOptions(brokers: string, changes: Partial<KafkaOptions> = {}): KafkaOptions {
   return kafkaOptions(brokers, { clientId: 'producers-test', transactionTimeoutMs: 60_000, requestTimeoutMs: 20_000, limits: recordLimits(1_000_000), ...changes });
@@ -63,8 +63,7 @@ export async function openWitness(brokers: string): Promise<Witness> {
   return {
     createTopic: async (partitions = 1, settings = {}) => {
       const topic = randomUUID();
-      const configEntries = Object.entries({ 'message.timestamp.type': 'LogAppendTime', ...settings }).map(([name, value]) => ({ name, value }));
-      await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: true });
+      await createTopic(admin, topic, partitions, settings);
       return topic;
     },
     read,
