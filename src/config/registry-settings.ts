@@ -9,7 +9,7 @@ export const schemaRegistry = z.strictObject({
     .array(z.string().regex(/^https?:\/\/[^\s/@?#]+(\/[^\s@?#]*)?$/, 'an http: or https: address without user, query and fragment'))
     .min(1)
     .max(16)
-    .describe('Where the registry answers, with the path before /schemas and /subjects if there is one; several are asked in turn, and all of them before something is not there.'),
+    .describe('Where the registry answers, with the path before /schemas and /subjects if there is one; several are asked in turn, and all have to answer before something is not there.'),
   auth: z
     .strictObject({
       basic: z

@@ -9,7 +9,7 @@ import { createAvailability, type AvailabilityObserver } from './availability.ts
 import { askRegistry, objectOf, type RegistryAnswer, type RegistryCredentials, type RegistryRequest } from './registry-request.ts';
 
 export type SchemaRegistryOptions = {
-  /** Asked in turn, the one that answered last first. Only when all have been asked, and more than once, something is not there. */
+  /** Asked in turn, the one that answered last first. Only when all have answered, and more than once, something is not there. */
   readonly urls: readonly string[];
   /** Rejects with LS_REGISTRY_CREDENTIALS_FILE. */
   readonly readCredentials: () => Promise<RegistryCredentials>;
@@ -73,7 +73,7 @@ function isNotFound(answer: RegistryAnswer): boolean {
   return answer.kind === 'refused' && [schemaNotFound, subjectNotFound, versionNotFound].includes(answer.errorCode);
 }
 
-/** One attempt: every address until one answers; that something is not there, only when none that answers has it. */
+/** One attempt: every address until one answers; that something is not there, only when all answer and none has it. One that is away may have it. */
 function askInTurn({ urls, readCredentials, requestTimeoutMs, clock }: SchemaRegistryOptions): Ask {
   let first = 0;
   return async (request, signal) => {
@@ -95,7 +95,7 @@ function askInTurn({ urls, readCredentials, requestTimeoutMs, clock }: SchemaReg
         failure ??= error;
       }
     }
-    if (notFound === undefined) throw failure;
+    if (notFound === undefined || failure !== undefined) throw failure;
     first = notFound.index;
     return notFound.answer;
   };

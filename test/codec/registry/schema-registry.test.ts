@@ -257,10 +257,30 @@ describe('several addresses', () => {
     const { registry, alerts } = clientOf([behind.url, awayUrl, server.url]);
     expect((await registry.schemaOf(id, never)).json).toEqual(JSON.parse(textSchema));
     expect([behind.requests.length, server.requests.length]).toEqual([1, 1]);
-    expect(await rejectionCode(registry.schemaOf(77, never))).toBe('LS_REGISTRY_SCHEMA_UNKNOWN');
-    expect([behind.requests.length, server.requests.length]).toEqual([4, 4]);
     expect(alerts).toEqual([]);
     await behind.stop();
+  });
+
+  test('of which one fails are waited for where the others do not have it: that one may', async () => {
+    const away = await startFaultyRegistry();
+    away.register('text.events-value', textSchema);
+    const known = away.register('s', '"int"');
+    await away.stop();
+    const { registry, alerts } = clientOf([away.url, server.url]);
+    const asked = Promise.all([registry.schemaOf(known, never), rejectionCode(registry.schemaOf(77, never))]);
+    await vi.waitUntil(() => alerts.length > 4);
+    await away.start();
+    expect(await asked).toEqual([{ json: 'int', references: new Map() }, 'LS_REGISTRY_SCHEMA_UNKNOWN']);
+    expect(alerts[0]).toMatchObject({ code: 'LS_REGISTRY_UNAVAILABLE', message: expect.stringContaining(away.url) as string });
+    expect(alerts.at(-1)).toBe('available');
+    await away.stop();
+  });
+
+  test('of which one fails are a failure for who is in a hurry, not a word that something is not there', async () => {
+    const away = await startFaultyRegistry();
+    await away.stop();
+    const { registry } = clientOf([server.url, away.url], { patience: 'once' });
+    expect(await rejectionCode(registry.schemaOf(77, never))).toBe('LS_REGISTRY_UNAVAILABLE');
   });
 
   test('that all fail are one failure, told by the first', async () => {
