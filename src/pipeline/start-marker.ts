@@ -1,15 +1,16 @@
 /**
  * That a group has started in a partition, kept outside of its positions: Kafka removes those of a group without members after a while
  * (`offsets.retention.minutes`). A group that started and has no position has lost it, and to begin as at a first start would leave out or repeat
- * what was published meanwhile (SEMANTICS.md, rule 23). The mark is an empty entry of the state store beside the snapshots.
+ * what was published meanwhile (SEMANTICS.md, rule 23). Nor is it a first start where the topic was made anew. The mark is an empty entry of the state store beside the snapshots.
  */
 import { pipelineError } from '../core/errors/pipeline.ts';
 import { unlessAborted } from './abort.ts';
 import type { SnapshotKey, StateStore } from './state-store.ts';
+import { isOfFormerTopic } from './stored-snapshots.ts';
 import type { AssignedPartition, Checkpoint } from './transport.ts';
 
 export type StartMarkers = {
-  readonly stateStore: Pick<StateStore, 'list' | 'write'>;
+  readonly stateStore: Pick<StateStore, 'list' | 'names' | 'write'>;
   readonly group: string;
   /** Of a fold: its snapshots say as well that it started. */
   readonly fold: string | undefined;
@@ -21,7 +22,7 @@ const markSequence = 0n;
 
 /** Rejects with LS_TRANSPORT_POSITION_LOST. */
 export async function requireNeverStarted(partition: AssignedPartition, { stateStore, group, fold }: StartMarkers, signal: AbortSignal): Promise<void> {
-  const marks = stateStore.list(keyOf(`${group}.started`, partition));
+  const marks = stateStore.list(keyOf(stageOf(group), partition));
   const snapshots = fold === undefined ? [] : stateStore.list(keyOf(fold, partition));
   const [marked, [newest]] = (await unlessAborted(Promise.all([marks, snapshots]), signal)) ?? [[], []];
   if (marked.length === 0 && newest === undefined) return;
@@ -34,14 +35,22 @@ export async function requireNeverStarted(partition: AssignedPartition, { stateS
   );
 }
 
+/** Whether the group has started in a former incarnation of the topic, with which its positions went. */
+export async function hasStartedBefore(topic: string, incarnation: string, { stateStore, group }: StartMarkers): Promise<boolean> {
+  const stage = stageOf(group);
+  return (await stateStore.names(stage)).some((name) => isOfFormerTopic(name, { stage, topic, incarnation }));
+}
+
 /** Never rejects. */
 export async function markStarted(partition: AssignedPartition, { position }: Checkpoint, { stateStore, group, failed }: StartMarkers): Promise<void> {
   try {
-    await stateStore.write({ ...keyOf(`${group}.started`, partition), sequence: markSequence, position }, []);
+    await stateStore.write({ ...keyOf(stageOf(group), partition), sequence: markSequence, position }, []);
   } catch (error) {
     failed(partition, error);
   }
 }
+
+const stageOf = (group: string): string => `${group}.started`;
 
 function keyOf(stage: string, { topic, incarnation, partition }: AssignedPartition): SnapshotKey {
   return { stage, topic, incarnation, partition };

@@ -5,11 +5,12 @@
  * With `startAt: latest` a partition without a position is either one of the group's first start, which begins at its end, or was added later
  * and begins at its beginning: the group was promised everything since its first start. Which of the two is told by the topic's partition count
  * at the first start. It goes out with that start's first commit and with every later one, so that members which start at once, and one that
- * comes after a start which was cut short, answer alike.
+ * comes after a start which was cut short, answer alike. A topic that was made anew is no first start where the marks say that the group has started in
+ * the former one: what is in it was published since.
  */
 import { unlessAborted } from './abort.ts';
 import { deliverUntilSettled, patiently, type DeliveryContext } from './delivery.ts';
-import { markStarted, requireNeverStarted, type StartMarkers } from './start-marker.ts';
+import { hasStartedBefore, markStarted, requireNeverStarted, type StartMarkers } from './start-marker.ts';
 import type { AssignedPartition, Checkpoint, Transport } from './transport.ts';
 
 export type StartAt = 'earliest' | 'latest';
@@ -83,8 +84,9 @@ function firstStarts(partitions: readonly AssignedPartition[], standing: readonl
   };
 }
 
-async function firstStart(topic: string, own: ReadonlyMap<number, Standing>, { transport, group }: StartOptions): Promise<FirstStart> {
-  const { partitionCount } = await transport.describeTopic(topic);
+async function firstStart(topic: string, own: ReadonlyMap<number, Standing>, { transport, group, markers }: StartOptions): Promise<FirstStart> {
+  const { partitionCount, incarnation } = await transport.describeTopic(topic);
+  if (markers !== undefined && (await hasStartedBefore(topic, incarnation, markers))) return { partitionCount: undefined };
   let isNew = true;
   const numbers = Array.from({ length: partitionCount }, (_, partition) => partition);
   // Those that are known cost no request.

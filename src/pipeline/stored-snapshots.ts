@@ -29,6 +29,15 @@ export function partitionFolder({ stage, topic, incarnation, partition }: Snapsh
   return `${stageFolder(stage)}/${encodeURIComponent(`${topic}-${incarnation}`)}/${partition}`;
 }
 
+/**
+ * Whether a name that a store tells is of another incarnation of the topic. (Where a topic's name is another's and a hyphen, those cannot be told
+ * apart: no two of ours are.)
+ */
+export function isOfFormerTopic(name: string, { stage, topic, incarnation }: Omit<SnapshotKey, 'partition'>): boolean {
+  const ofTopic = `${stageFolder(stage)}/${encodeURIComponent(`${topic}-`)}`;
+  return name.startsWith(ofTopic) && !name.startsWith(`${ofTopic}${encodeURIComponent(incarnation)}/`);
+}
+
 /** For sorting. */
 export function newestFirst(left: bigint, right: bigint): number {
   return left < right ? 1 : -1;

@@ -28,6 +28,8 @@ export type MemoryBroker = {
   readonly commit: BrokerAccess['commit'];
   /** Where it stood expired. */
   readonly forgetGroup: (group: string) => void;
+  /** Deleted and made anew: its records and where groups stood are gone. */
+  readonly makeAnew: (topic: string) => void;
   /** Retention: the first `count` records of a partition are gone. */
   readonly truncate: (topicPartition: TopicPartition, count: number) => void;
   readonly connect: (options?: { readonly faults?: Faults; readonly assigned?: readonly TopicPartition[] }) => MemoryClient;
@@ -145,6 +147,12 @@ export function createMemoryBroker(options: {
     commit: access.commit,
     forgetGroup: (group) => {
       for (const key of checkpoints.keys()) if (key.startsWith(`${group} `)) checkpoints.delete(key);
+    },
+    makeAnew: (topic) => {
+      for (const topicPartition of partitions(topic)) {
+        stored.set(keyOf(topicPartition), { incarnation: `next-${storedAt(topicPartition).incarnation}`, records: [], start: 0, nextSequence: 0n });
+        for (const key of checkpoints.keys()) if (key.endsWith(` ${keyOf(topicPartition)}`)) checkpoints.delete(key);
+      }
     },
     truncate: (topicPartition, count) => {
       storedAt(topicPartition).start = count;

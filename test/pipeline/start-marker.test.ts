@@ -76,3 +76,35 @@ describe('a group whose positions expired', () => {
     await fixture.stop(runner);
   });
 });
+
+describe('a topic that was made anew', () => {
+  const startAgain = async (options: Partial<RunnerOptions>): Promise<Fixture> => {
+    const fixture = createFixture({ in: 2, out: 1 });
+    const first = await fixture.start(fixture.broker.connect({ assigned: [input] }).transport, echo, options);
+    await fixture.stop(first);
+    fixture.broker.makeAnew('in');
+    for (const partition of [0, 1]) fixture.broker.append([textRecord({ topic: 'in', partition }, 'new')]);
+    const runner = await fixture.start(fixture.broker.connect().transport, echo, options);
+    await fixture.drain(runner, ['in']);
+    await fixture.stop(runner);
+    return fixture;
+  };
+
+  it('is begun at its beginning, in all partitions, whatever startAt says', async () => {
+    const fixture = await startAgain({ startAt: 'latest', stateStore: createMemoryStateStore(), positionsExpire: true });
+    expect(fixture.broker.allRecords('out')).toHaveLength(2);
+  });
+
+  it('is no other topic whose name begins alike, and no other group', async () => {
+    const stateStore = createMemoryStateStore();
+    for (const [group, topic] of [['group', 'inn'], ['groups', 'in']] as const) {
+      await stateStore.write({ stage: `${group}.started`, topic, incarnation: 'x', partition: 0, sequence: 0n, position: '' }, []);
+    }
+    const fixture = createFixture({ in: 1, out: 1 });
+    publish(fixture, 3);
+    const runner = await fixture.start(fixture.broker.connect().transport, echo, { startAt: 'latest', stateStore, positionsExpire: true });
+    await fixture.drain(runner, ['in']);
+    expect(fixture.broker.allRecords('out')).toHaveLength(0);
+    await fixture.stop(runner);
+  });
+});
