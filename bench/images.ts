@@ -139,12 +139,12 @@ async function streamed({ access, models }: Stream, labels: readonly string[]): 
   return scores;
 }
 
-function mediaRecord({ codec, partitionCount }: Access, index: number, content: Buffer): OutputRecord {
+function mediaRecord({ codec, partitionCountOf }: Access, index: number, content: Buffer): OutputRecord {
   const id = String(index);
   const event = { id, source: 'bench', occurredAt: 0, contentType: 'image/jpeg', content, tasks: [], collection: null, attributes: {}, deleted: false };
   return {
     topic: topics.media,
-    partition: partitionForKey(id, partitionCount),
+    partition: partitionForKey(id, partitionCountOf(topics.media)),
     key: Buffer.from(id),
     value: codec.encode('MediaEvent', event),
     headers: noHeaders,
@@ -153,8 +153,8 @@ function mediaRecord({ codec, partitionCount }: Access, index: number, content: 
 
 type Ends = { readonly position: string; readonly sequence: bigint }[];
 
-async function labelEnds({ transport, partitionCount }: Access): Promise<Ends> {
-  const bounds = Array.from({ length: partitionCount }, (_, partition) => transport.bounds({ topic: topics.labels, partition }));
+async function labelEnds({ transport, partitionCountOf }: Access): Promise<Ends> {
+  const bounds = Array.from({ length: partitionCountOf(topics.labels) }, (_, partition) => transport.bounds({ topic: topics.labels, partition }));
   return (await Promise.all(bounds)).map(({ end }) => end);
 }
 

@@ -13,11 +13,12 @@ import { startModelServer, type ModelServer } from './models/model-server.ts';
 import { openRegistry } from './open-registry.ts';
 import { openStateStore } from './open-state-store.ts';
 import { openTransport } from './open-transport.ts';
+import { recordsNeededFrom } from './records-needed.ts';
 import { partitionCounts, prepareTopics } from './prepare-topics.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
 import type { AccessRole, ProcessContext } from './process-context.ts';
 import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
-import { rejectionOf, within } from './pipeline/abort.ts';
+import { rejectionOf } from './pipeline/abort.ts';
 import { createCondition } from './pipeline/condition.ts';
 import { cloudEventSourceOf } from './pipeline/event-headers.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
@@ -25,22 +26,20 @@ import { createNodeFileSystem } from './pipeline/node-file-system.ts';
 import { silentObserver, type RunnerObserver } from './pipeline/observe.ts';
 import { createRetry } from './pipeline/retry.ts';
 import { startRunner, type DrainEnd, type Runner } from './pipeline/runner.ts';
-import { marksNeededFrom } from './pipeline/redrive.ts';
 import type { Stage } from './pipeline/stage.ts';
 import type { StateStore } from './pipeline/state-store.ts';
 import type { Transport } from './pipeline/transport.ts';
+import { appendControls } from './stages/cluster/append-controls.ts';
 import { createClusterStage, type ClusterPartition, type ClusterStage } from './stages/cluster/cluster-stage.ts';
 import { followClusters } from './stages/cluster/cluster-follower.ts';
 import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts';
 import type { ClusterView } from './stages/cluster/view.ts';
 import { keptSnapshots, strayNames, type KeptSnapshot } from './stages/cluster/kept-snapshots.ts';
 import { clusterStageName } from './stages/cluster/fold-record.ts';
-import type { FeaturesPartition } from './stages/cluster/state.ts';
 import { requireNoPlan } from './stages/cluster/repartition-plan.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
 import { createMediaContent } from './stages/extract/media-content.ts';
 import { tasks } from './tasks/registry.ts';
-import type { LogRetention } from './transports/log/retention.ts';
 
 /** The log and the state of a configuration, without anything that processes. */
 export type Access = {
@@ -49,8 +48,6 @@ export type Access = {
   readonly codec: Codec;
   readonly transport: Transport;
   readonly stateStore: StateStore;
-  /** Of every topic but features. */
-  readonly partitionCount: number;
   readonly partitionCountOf: (topic: string) => number;
   readonly close: () => Promise<void>;
   /** Aborts with `close`. */
@@ -62,14 +59,13 @@ export type Access = {
  */
 export async function openAccess(configuration: Configuration, context: ProcessContext, role: AccessRole, signal?: AbortSignal): Promise<Access> {
   const fileSystem = createNodeFileSystem();
-  const { partitionCount } = configuration.transport;
   const partitionCountOf = partitionCounts(configuration);
   const closing = new AbortController();
   const registry = openRegistry(configuration, context, { patience: role === 'any' ? 'once' : 'unbounded', signal: closing.signal });
   const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories, ...(registry === undefined ? {} : { registry }) });
   const stateStore = await openStateStore(configuration, context, fileSystem, closing.signal);
   const opened = Promise.withResolvers<Transport>();
-  const neededFrom = recordsNeededFrom(configuration, context, stateStore, opened.promise);
+  const neededFrom = recordsNeededFrom(clusterGroupOf(configuration), context.clock, stateStore, opened.promise);
   const transport = await openTransport(configuration, context, { fileSystem, role, neededFrom, signal });
   opened.resolve(transport);
   const close = (): Promise<void> => {
@@ -88,32 +84,7 @@ export async function openAccess(configuration: Configuration, context: ProcessC
   } finally {
     signal?.removeEventListener('abort', stopOpening);
   }
-  return { context, configuration, codec, transport, stateStore, partitionCount, partitionCountOf, close, closed: closing.signal };
-}
-
-/** Retention looks again: what does not answer is given up for this time. */
-const neededFromMsMax = 30_000;
-
-/** What retention leaves whatever the age. It is asked from the opening of the log on, which is before there is a transport. */
-function recordsNeededFrom(configuration: Configuration, { clock }: ProcessContext, stateStore: Pick<StateStore, 'list'>, opened: Promise<Transport>): LogRetention['neededFrom'] {
-  const group = groupOf(configuration, { name: clusterStageName });
-  return (partition, committed, signal) =>
-    within(clock, neededFromMsMax, signal, async (ending) => {
-      if (partition.topic === topics.features) return featuresNeededFrom(stateStore, partition, committed(group), ending);
-      if (partition.topic !== topics.redrive) return undefined;
-      const transport = await Promise.race([opened, rejectionOf(ending)]);
-      return marksNeededFrom(transport, partition, ending);
-    });
-}
-
-/**
- * What a restore may have to read again, from the oldest of the snapshots kept on: retention removes nothing of that, whatever the age
- * (SEMANTICS.md, rule 17). So it cannot outrun the snapshots, and there is nothing to refuse at start-up. A snapshot above the committed position
- * restores nothing: it is of a history that the log lost since, by being restored from an older copy.
- */
-async function featuresNeededFrom(stateStore: Pick<StateStore, 'list'>, { topic, partition, incarnation }: FeaturesPartition, committed: bigint | undefined, signal: AbortSignal): Promise<bigint> {
-  const listed = await stateStore.list({ stage: clusterStageName, topic, incarnation, partition }, signal);
-  return (listed.findLast((sequence) => sequence < (committed ?? 0n)) ?? -1n) + 1n;
+  return { context, configuration, codec, transport, stateStore, partitionCountOf, close, closed: closing.signal };
 }
 
 /** The clusters as of now, by reading: beside a live `run` or without one (SEMANTICS.md, rule 25). */
@@ -151,11 +122,16 @@ export async function forgetItems(access: Access, itemIds: readonly string[]): P
     }),
   );
   await codec.prepareEncode();
-  await transport.append(forgetRecords(codec, partitionCountOf(topics.features), itemIds, through));
+  await appendControlsTo(access, forgetRecords(codec, partitionCountOf(topics.features), itemIds, through));
 }
 
-function clusterStageOf({ codec, partitionCount, configuration }: Access): ClusterStage {
-  const partitionCounts = { labels: partitionCount, clusterEvents: partitionCount, deadLetters: partitionCount };
+/** What an operator has to say to CLUSTER. Rejects with LS_STATE_REPARTITION_PENDING, and is to be repeated then. */
+export function appendControlsTo(access: Access, records: readonly OutputRecord[]): Promise<void> {
+  return appendControls({ ...access, group: clusterGroupOf(access.configuration) }, records);
+}
+
+function clusterStageOf({ codec, partitionCountOf, configuration }: Access): ClusterStage {
+  const partitionCounts = { labels: partitionCountOf(topics.labels), clusterEvents: partitionCountOf(topics.clusterEvents), deadLetters: partitionCountOf(topics.deadLetters) };
   return createClusterStage({ codec, partitionCounts, cloudEventSource: cloudEventSource(configuration) });
 }
 
@@ -361,7 +337,7 @@ function runnerLimits({ extract, cluster, output }: Configuration): RunnerLimits
  * Resolves once the stages are idle as SEMANTICS.md, rule 28 says: inputs up to the ends seen now, then what was parked meanwhile, then
  * `features` to the end that EXTRACT left; and what came of it can be read. Rejects with the failure of a stage.
  */
-export async function untilIdle(access: Access, { extract, cluster }: Stages): Promise<void> {
+export async function untilIdle(access: Access, { extract, cluster }: { readonly [Stage in 'extract' | 'cluster']: Pick<Runner, 'drainedTo'> }): Promise<void> {
   const ask = <Result>(action: () => Promise<Result>): Promise<Result> => untilBrokersAnswer(access.context, access.closed, action);
   const ends = (names: readonly string[]): Promise<DrainEnd[]> =>
     ask(async () => {
@@ -377,8 +353,8 @@ export async function untilIdle(access: Access, { extract, cluster }: Stages): P
 /** Of event topics what can be read is the end: transactions that others have open there are theirs. */
 const isOwnTopic = (name: string): boolean => !eventTopics.some((topic) => topic === name);
 
-async function decided({ transport, partitionCount }: Access, names: readonly string[]): Promise<void> {
-  await Promise.all(names.flatMap((topic) => Array.from({ length: partitionCount }, (_, partition) => transport.decided({ topic, partition }))));
+async function decided({ transport, partitionCountOf }: Access, names: readonly string[]): Promise<void> {
+  await Promise.all(names.flatMap((topic) => Array.from({ length: partitionCountOf(topic) }, (_, partition) => transport.decided({ topic, partition }))));
 }
 
 /** Of a partition that holds nothing any more every place is its end: gaps may have followed what was handled last. */

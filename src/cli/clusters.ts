@@ -1,6 +1,6 @@
 /** `clusters`: what clusters there are, what is in one, and what it is called. */
 import type { Command } from 'commander';
-import { clustersOf, type Access } from '../compose.ts';
+import { appendControlsTo, clustersOf, type Access } from '../compose.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { topics } from '../core/topics.ts';
 import { labelRecord } from '../stages/cluster/control-records.ts';
@@ -103,7 +103,7 @@ async function label(view: ClusterView, id: string, name: string, output: Output
   if (cluster === undefined) throw notFound(id);
   const { family, collection, clusterId } = cluster;
   await access.codec.prepareEncode();
-  await access.transport.append([labelRecord(access.codec, access.partitionCountOf(topics.features), family, { collection, clusterId, name })]);
+  await appendControlsTo(access, [labelRecord(access.codec, access.partitionCountOf(topics.features), family, { collection, clusterId, name })]);
   if (output.json) output.object({ id: clusterId, collection, name });
   else output.line(name === '' ? `${clusterId} has no name any more` : `${clusterId} is called "${name}"`);
 }

@@ -16,12 +16,12 @@ vi.setConfig({ testTimeout: 240_000 });
 
 /** As `publish text` does, which has tests of its own: without a process. */
 const publish = (file: string, texts: Readonly<Record<string, string>>): Promise<void> =>
-  withLog(file, ({ codec, partitionCount, transport }) =>
+  withLog(file, ({ codec, partitionCountOf, transport }) =>
     transport.append(
       Object.entries(texts).map(([id, text]) => {
         const event: TextEvent = { id, source: 's', occurredAt: 1_700_000_000_000, text, language: null, collection: null, attributes: {}, tasks: [], deleted: false };
         const key = itemIdOf(event);
-        return { topic: topics.text, partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value: codec.encode('TextEvent', event), headers: noHeaders };
+        return { topic: topics.text, partition: partitionForKey(key, partitionCountOf(topics.text)), key: Buffer.from(key), value: codec.encode('TextEvent', event), headers: noHeaders };
       }),
     ),
   );

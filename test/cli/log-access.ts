@@ -26,15 +26,15 @@ export function appendRecords(file: string, records: Readonly<Record<string, Rec
   });
 }
 
-function inputRecord({ partitionCount }: Access, topic: string, key: string, value: Buffer): OutputRecord {
-  return { topic, partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value, headers: noHeaders };
+function inputRecord({ partitionCountOf }: Access, topic: string, key: string, value: Buffer): OutputRecord {
+  return { topic, partition: partitionForKey(key, partitionCountOf(topic)), key: Buffer.from(key), value, headers: noHeaders };
 }
 
 /** In the order of the partitions. */
 export function recordsIn(file: string, topic: string): Promise<readonly ConsumedRecord[]> {
-  return withLog(file, async ({ transport, partitionCount }) => {
+  return withLog(file, async ({ transport, partitionCountOf }) => {
     const all: ConsumedRecord[] = [];
-    for (let partition = 0; partition < partitionCount; partition++) {
+    for (let partition = 0; partition < partitionCountOf(topic); partition++) {
       const { start, end } = await transport.bounds({ topic, partition });
       const range = { from: start, until: end };
       for await (const records of readRange(transport, { topic, partition }, range, new AbortController().signal)) all.push(...records);

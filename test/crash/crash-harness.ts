@@ -109,9 +109,9 @@ export function publishMore(harness: Harness, round: number, textCount: number):
 }
 
 /** New texts and records; some replace or delete items of before, so that clusters shrink, too. */
-export async function publishRound({ codec, partitionCount, transport }: Access, round: number, textCount: number): Promise<void> {
+export async function publishRound({ codec, partitionCountOf, transport }: Access, round: number, textCount: number): Promise<void> {
   const record = (topic: string, itemId: string, value: Buffer): OutputRecord => ({
-    topic, partition: partitionForKey(itemId, partitionCount), key: Buffer.from(itemId), value, headers: noHeaders,
+    topic, partition: partitionForKey(itemId, partitionCountOf(topic)), key: Buffer.from(itemId), value, headers: noHeaders,
   });
   const texts = demoTexts(textCount, round).map((event, index) => {
     const id = index % 7 === 6 ? `t${Math.max(0, round - 1)}-${index}` : `t${round}-${index}`;
@@ -129,8 +129,8 @@ export function changeParameters(harness: Harness, eps: number): Promise<void> {
 }
 
 /** One record for each family whose outputs are a label event for nearly every item: far more than a transaction takes. */
-export function appendParameters({ codec, partitionCount, transport }: Access, eps: number): Promise<void> {
-  return transport.append(families.map((family) => parametersRecord(codec, partitionCount, family, { eps, minPoints: null })));
+export function appendParameters({ codec, partitionCountOf, transport }: Access, eps: number): Promise<void> {
+  return transport.append(families.map((family) => parametersRecord(codec, partitionCountOf(topics.features), family, { eps, minPoints: null })));
 }
 
 export function forgetItem(harness: Harness, itemId: string): Promise<void> {

@@ -63,7 +63,7 @@ async function publishDemo(directory: string): Promise<Configuration> {
   const access = await openAccess(configuration, await silentContext(), 'any');
   const record = (topic: string, event: { readonly source: string; readonly id: string }, value: Buffer): OutputRecord => {
     const key = itemIdOf(event);
-    return { topic, partition: partitionForKey(key, access.partitionCount), key: Buffer.from(key), value, headers: noHeaders };
+    return { topic, partition: partitionForKey(key, access.partitionCountOf(topic)), key: Buffer.from(key), value, headers: noHeaders };
   };
   const { encode } = access.codec;
   await access.transport.append([

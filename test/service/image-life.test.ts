@@ -107,9 +107,9 @@ function deleteImage(file: string, name: string): Promise<void> {
     id: `${name}.png`, source, occurredAt: 0, contentType: 'image/png', content: null, tasks: [], collection: null, attributes: {}, deleted: true,
   };
   const key = itemIdOf(event);
-  return withLog(file, ({ transport, partitionCount }) =>
+  return withLog(file, ({ transport, partitionCountOf }) =>
     transport.append([
-      { topic: topics.media, partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value: codec.encode('MediaEvent', event), headers: noHeaders },
+      { topic: topics.media, partition: partitionForKey(key, partitionCountOf(topics.media)), key: Buffer.from(key), value: codec.encode('MediaEvent', event), headers: noHeaders },
     ]),
   );
 }

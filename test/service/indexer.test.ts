@@ -32,11 +32,11 @@ function events(count: number): TextEvent[] {
 }
 
 function publish(file: string, published: readonly TextEvent[]): Promise<void> {
-  return withLog(file, ({ codec, partitionCount, transport }) =>
+  return withLog(file, ({ codec, partitionCountOf, transport }) =>
     transport.append(
       published.map((event) => {
         const key = itemIdOf(event);
-        return { topic: topics.text, partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value: codec.encode('TextEvent', event), headers: noHeaders };
+        return { topic: topics.text, partition: partitionForKey(key, partitionCountOf(topics.text)), key: Buffer.from(key), value: codec.encode('TextEvent', event), headers: noHeaders };
       }),
     ),
   );

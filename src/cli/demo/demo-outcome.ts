@@ -29,9 +29,9 @@ export async function outcomeOf(access: Access, signal: AbortSignal): Promise<Ou
   };
 }
 
-export async function countOf({ transport, partitionCount }: Access, topic: string): Promise<number> {
+export async function countOf({ transport, partitionCountOf }: Access, topic: string): Promise<number> {
   let count = 0;
-  for (let partition = 0; partition < partitionCount; partition++) {
+  for (let partition = 0; partition < partitionCountOf(topic); partition++) {
     const { start, end } = await transport.bounds({ topic, partition });
     count += Number(end.sequence - start.sequence);
   }
@@ -69,8 +69,8 @@ function countUp(counts: Record<string, number>, key: string): void {
   counts[key] = (counts[key] ?? 0) + 1;
 }
 
-async function* recordsOf({ transport, partitionCount }: Access, topic: string, signal: AbortSignal): AsyncGenerator<ConsumedRecord> {
-  for (let partition = 0; partition < partitionCount; partition++) {
+async function* recordsOf({ transport, partitionCountOf }: Access, topic: string, signal: AbortSignal): AsyncGenerator<ConsumedRecord> {
+  for (let partition = 0; partition < partitionCountOf(topic); partition++) {
     const place = { topic, partition };
     const { start, end } = await transport.bounds(place);
     for await (const records of readRange(transport, place, { from: start, until: end }, signal)) yield* records;

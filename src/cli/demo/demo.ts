@@ -91,9 +91,9 @@ function failure(service: Service): Promise<never> {
 }
 
 /** Texts, records and images in turns, as a stream would bring them. */
-async function demoInput({ codec, partitionCount }: Access): Promise<readonly OutputRecord[]> {
+async function demoInput({ codec, partitionCountOf }: Access): Promise<readonly OutputRecord[]> {
   const record = (topic: string, itemId: string, value: Buffer): OutputRecord => ({
-    topic, partition: partitionForKey(itemId, partitionCount), key: Buffer.from(itemId), value, headers: noHeaders,
+    topic, partition: partitionForKey(itemId, partitionCountOf(topic)), key: Buffer.from(itemId), value, headers: noHeaders,
   });
   const texts = demoTexts(textCount, seed).map((event) => record(topics.text, itemIdOf(event), codec.encode('TextEvent', event)));
   const notes = demoRecords(recordCount, seed).map((event) => record(topics.record, itemIdOf(event), codec.encode('RecordEvent', event)));

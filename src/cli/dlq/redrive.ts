@@ -136,9 +136,9 @@ function nothingSelected(seen: number): Error {
   return cliError('LS_CLI_RANGE_EMPTY', `${there}${seen === 0 ? '' : '; see `labelstream dlq list`, or say --again for those that were redriven before'}`);
 }
 
-async function letterCount({ transport, partitionCount }: Access): Promise<number> {
+async function letterCount({ transport, partitionCountOf }: Access): Promise<number> {
   let count = 0;
-  for (let partition = 0; partition < partitionCount; partition++) {
+  for (let partition = 0; partition < partitionCountOf(topics.deadLetters); partition++) {
     const { start, end } = await transport.bounds({ topic: topics.deadLetters, partition });
     count += Number(end.sequence - start.sequence);
   }

@@ -53,14 +53,14 @@ export function eventCount(count: number): string {
  * @param place where the event was read, for the message.
  */
 export function eventRecord(
-  { partitionCount, configuration }: Access,
+  { partitionCountOf, configuration }: Access,
   { topic, event, value }: { readonly topic: string; readonly event: { readonly source: string; readonly id: string }; readonly value: Buffer },
   place: string,
 ): OutputRecord {
   const mistake = identifierMistake(event);
   if (mistake !== undefined) throw cliError('LS_CLI_INPUT', `${place}: ${mistake.message}`, { place });
   const key = itemIdOf(event);
-  const record = { topic, partition: partitionForKey(key, partitionCount), key: Buffer.from(key), value, headers: noHeaders };
+  const record = { topic, partition: partitionForKey(key, partitionCountOf(topic)), key: Buffer.from(key), value, headers: noHeaders };
   const { recordBytesMax } = configuration.transport;
   if (recordBytes(record) > recordBytesMax) {
     throw cliError('LS_CLI_INPUT', `${place}: the event has ${recordBytes(record)} bytes; at most ${recordBytesMax} are allowed`, { place });

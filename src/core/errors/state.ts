@@ -34,8 +34,8 @@ export const stateErrors = {
   LS_STATE_REPARTITION_PENDING: {
     cause: 'environment',
     retryable: false,
-    summary: 'A repartition of the features topic was begun and cut short: its state is on the way between two topics.',
-    remedy: 'Bring it to its end with `labelstream topics repartition -c FILE`, which may be repeated as often as it is cut short.',
+    summary: 'A repartition of the features topic is under way, or was cut short: its state is on the way between two topics. What was said to the clusters meanwhile (forget, a name) may be lost with the former one.',
+    remedy: 'Bring it to its end with `labelstream topics repartition -c FILE`, which may be repeated as often as it is cut short; then repeat the command that was refused.',
   },
   LS_STATE_REPARTITION_LOST: {
     cause: 'environment',

@@ -2,6 +2,7 @@
  * What is noted of a repartition before anything is removed, so that it can be brought to its end however often it is cut short. The notes lie beside
  * the snapshots, as those do: `planned` from before the topic goes, `carried` once every snapshot of the new incarnation is there.
  */
+import type { LabelstreamError } from '../../core/errors/error.ts';
 import { stateError } from '../../core/errors/state.ts';
 import { topics } from '../../core/topics.ts';
 import type { SnapshotKey, StateStore } from '../../pipeline/state-store.ts';
@@ -49,6 +50,10 @@ export async function readPlan(stateStore: Pick<StateStore, 'list' | 'newest'>, 
 export async function requireNoPlan(stateStore: Pick<StateStore, 'list'>, group: string): Promise<void> {
   for (const stage of ['planned', 'carried'] as const) {
     if ((await stateStore.list(keyOf(group, stage))).length === 0) continue;
-    throw stateError('LS_STATE_REPARTITION_PENDING', `A repartition of ${topics.features} was begun and cut short.`, { topic: topics.features });
+    throw repartitionPending();
   }
+}
+
+export function repartitionPending(): LabelstreamError {
+  return stateError('LS_STATE_REPARTITION_PENDING', `A repartition of ${topics.features} is under way, or was cut short.`, { topic: topics.features });
 }

@@ -7,6 +7,7 @@ import { createDirectoryStateStore } from '../../../src/pipeline/directory-state
 import { createNodeFileSystem } from '../../../src/pipeline/node-file-system.ts';
 import type { StateStore } from '../../../src/pipeline/state-store.ts';
 import type { Transport } from '../../../src/pipeline/transport.ts';
+import { appendControls } from '../../../src/stages/cluster/append-controls.ts';
 import { followClusters } from '../../../src/stages/cluster/cluster-follower.ts';
 import { createClusterStage } from '../../../src/stages/cluster/cluster-stage.ts';
 import { forgetRecords } from '../../../src/stages/cluster/control-records.ts';
@@ -218,6 +219,29 @@ describe('a repartition of features', () => {
     expect(await repartitionOutlook(options, 3, never)).toMatchObject({ pending: true });
     expect(await repartition(options, 3, never)).toEqual([]);
     await requireNoPlan(stateStore, group);
+    await transport.close();
+  });
+
+  it('tells who says something to the clusters meanwhile that it may be lost', async () => {
+    const directory = await begun();
+    const { transport, stateStore, options } = await open(directory);
+    const forget = (append: Transport['append']): Promise<void> =>
+      appendControls({ transport: { ...transport, append }, stateStore, group }, forgetRecords(codec, 3, ['test/i0'], []));
+    // After the last look: it goes with the topic.
+    let told: string | undefined;
+    const replaceTopic: Transport['replaceTopic'] = async (replacement) => {
+      told = await code(forget(transport.append));
+      return transport.replaceTopic(replacement);
+    };
+    await repartition({ ...options, transport: { ...transport, replaceTopic } }, 5, never);
+    expect(told).toBe('LS_STATE_REPARTITION_PENDING');
+    // All of it happens between the command's own look and its append.
+    const afterRepartition: Transport['append'] = async (records) => {
+      await repartition(options, 3, never);
+      await transport.append(records);
+    };
+    expect(await code(forget(afterRepartition))).toBe('LS_STATE_REPARTITION_PENDING');
+    await forget(transport.append);
     await transport.close();
   });
 

@@ -1,0 +1,24 @@
+/** What operators say to CLUSTER goes into features like everything else, and features may be replaced meanwhile (SEMANTICS.md, rule 11). */
+import type { OutputRecord } from '../../core/records.ts';
+import { topics } from '../../core/topics.ts';
+import type { StateStore } from '../../pipeline/state-store.ts';
+import type { Transport } from '../../pipeline/transport.ts';
+import { repartitionPending, requireNoPlan } from './repartition-plan.ts';
+
+export type ControlsDestination = {
+  readonly transport: Pick<Transport, 'append' | 'describeTopic'>;
+  readonly stateStore: Pick<StateStore, 'list'>;
+  /** Of CLUSTER. */
+  readonly group: string;
+};
+
+/**
+ * Rejects with LS_STATE_REPARTITION_PENDING where a repartition went on meanwhile: it may have seen the end of features without these records, and
+ * removed them with the topic. Then it has noted its plan before they were appended, or is over. To say them once more is harmless.
+ */
+export async function appendControls({ transport, stateStore, group }: ControlsDestination, records: readonly OutputRecord[]): Promise<void> {
+  const { incarnation } = await transport.describeTopic(topics.features);
+  await transport.append(records);
+  await requireNoPlan(stateStore, group);
+  if ((await transport.describeTopic(topics.features)).incarnation !== incarnation) throw repartitionPending();
+}
