@@ -4,6 +4,7 @@
  */
 import { isMap, isPair, isScalar, isSeq, LineCounter, parse, parseDocument, Scalar, visit, type Document } from 'yaml';
 import type { ConfigurationMistake, LineOf, SettingPath } from './mistakes.ts';
+import { syntaxMistakes } from './syntax.ts';
 
 export type ConfigurationDocument = {
   readonly value: unknown;
@@ -21,13 +22,7 @@ const variable = /\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}/g;
 export function parseConfigurationDocument(text: string, environment: Environment): ConfigurationDocument {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter });
-  const mistakes: ConfigurationMistake[] = document.errors.map((error) => ({
-    code: 'LS_CONFIG_SYNTAX',
-    path: [],
-    line: lineCounter.linePos(error.pos[0]).line,
-    message: error.message.split('\n')[0] ?? 'not YAML',
-    remedy: 'Correct the syntax of this line.',
-  }));
+  const mistakes = syntaxMistakes(document, lineCounter);
   if (mistakes.length > 0) return { value: {}, asWritten: {}, mistakes, lineOf: () => undefined };
   // What is wrong with it is told of the value.
   const asWritten = plainValue(document, []);
@@ -43,10 +38,10 @@ export function parseConfigurationDocument(text: string, environment: Environmen
 function plainValue(document: Document, mistakes: ConfigurationMistake[]): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 }) ?? {};
-  } catch (error) {
+  } catch {
     // Aliases of aliases can make a short file a very large value.
     const remedy = 'Write the values out instead of referring to aliases of aliases.';
-    mistakes.push({ code: 'LS_CONFIG_SYNTAX', path: [], line: undefined, message: (error as Error).message, remedy });
+    mistakes.push({ code: 'LS_CONFIG_SYNTAX', path: [], line: undefined, message: 'aliases (*) of aliases, too many of them', remedy });
     return {};
   }
 }
@@ -89,7 +84,8 @@ function pathOf(nodes: readonly unknown[]): SettingPath {
 /** What a plain scalar of this text would be: a number, a boolean, null or the text itself. */
 export function scalarValue(text: string): unknown {
   try {
-    const value: unknown = parse(text);
+    // What it warns of it would print, with the text.
+    const value: unknown = parse(text, { logLevel: 'error' });
     return typeof value === 'object' && value !== null ? text : value;
   } catch {
     return text;

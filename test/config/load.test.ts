@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { inspect } from 'node:util';
+import { describe, expect, test, vi } from 'vitest';
 import { loadConfiguration, parseConfiguration, type LoadedConfiguration } from '../../src/config/load.ts';
 import { misspeltVariables } from '../../src/config/overrides.ts';
 import { tasks } from '../../src/tasks/registry.ts';
@@ -127,8 +128,22 @@ describe('every mistake is told at once, with its line', () => {
   });
 
   test('of syntax', () => {
-    expect(mistakes('a: [1\nb: 2')[0]).toMatch(/^\d LS_CONFIG_SYNTAX /);
+    expect(mistakes('a: [1\nb: 2')[0]).toMatch(/^\d LS_CONFIG_SYNTAX .*at a wrong place/);
+    expect(mistakes('a: 1\nb: *c\nc: &c 2\nd: *c')).toEqual(['2 LS_CONFIG_SYNTAX an alias (*) of which there is no anchor (&) before it']);
+    expect(mistakes('a: 1\na: 2')).toEqual(['2 LS_CONFIG_SYNTAX a key that was given before']);
     expect(mistakes('- a\n- b')[0]).toContain('LS_CONFIG_VALUE the configuration');
+  });
+
+  test.each([
+    '*s3cretpass', '*s3cretpass:', '&s3cretpass: a', '!s3cretpass', '!s3cretpass *a', '!<s3cretpass', '!s3cretpass!b c', '|s3cretpass', '"\\s3cretpass"', '"\\xs3"', '"s3cretpass', '[s3cretpass', '@s3cretpass', '%s3cretpass', "'a' s3cretpass",
+    's3cretpass\n%s3cretpass', 's3cretpass\n--- s3cretpass', '>s3cretpass\n  a', '{ s3cretpass: *s3cretpass }', '`s3cretpass', '- s3cretpass', 's3cretpass: s3cretpass',
+  ])('of syntax repeats nothing of a secret that YAML takes for its own: %s', (secret) => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const text = 'state:\n  kind: blob\n  containerUrl: https://a.blob.core.windows.net/c\n  sasToken: ';
+    const found = [...parse(`${text}${secret}\n`).mistakes, ...parse(`${text}\${SECRET}\n`, { environment: { SECRET: secret } }).mistakes];
+    expect(inspect(found, { depth: 10 })).not.toContain('s3');
+    expect(warned.mock.calls).toEqual([]);
+    warned.mockRestore();
   });
 
   test('a variable that is not set is one mistake, at its setting', () => {
