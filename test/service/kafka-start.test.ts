@@ -46,6 +46,27 @@ describeWith(await kafkaNeeds(), 'a run over Kafka', () => {
     });
   });
 
+  test.each([
+    { lost: 'before it is asked for rights', isLost: (version: number) => version > 11 },
+    { lost: 'when it is asked for rights', isLost: (version: number) => version === 11 },
+  ])('waits for a broker that is lost $lost, and looks at its topics then', async ({ isLost }) => {
+    await withDirectory(async (directory) => {
+      const file = await writeKafkaConfiguration(directory, { brokers: proxy.brokers, namePrefix: `lost.${String(isLost(11))}.` });
+      await createTopics(file);
+      const lost = proxy.on(apiKeys.metadata, { action: 'cut-before', when: ({ apiVersion }) => isLost(apiVersion) });
+      const run = startProgram(['run', '-c', file]);
+      try {
+        await run.said('"msg":"waiting for the brokers"');
+        expect(lost.hits()).toBeGreaterThan(0);
+        lost.remove();
+        await run.said('"msg":"running"');
+      } finally {
+        run.kill('SIGTERM');
+      }
+      expect((await run.finished).code).toBe(0);
+    });
+  });
+
   test('is idle when what its transactions committed can be read, and not before', async () => {
     await withDirectory(async (directory) => {
       const file = await writeKafkaConfiguration(directory, { brokers: broker.brokers, namePrefix: 'late.', delivery: 'exactly-once' });
