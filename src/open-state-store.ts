@@ -19,7 +19,7 @@ export async function openStateStore(configuration: Configuration, context: Proc
   const snapshotCorrupt = (error: Error): void => {
     logger.error(errorFields(error), 'snapshot passed over; an older one serves');
   };
-  if (state.kind === 'directory') return createDirectoryStateStore({ directory: join(dataDirectory, 'state'), fileSystem, snapshotCorrupt });
+  if (state.kind !== 'blob') return createDirectoryStateStore({ directory: join(dataDirectory, 'state'), fileSystem, snapshotCorrupt });
   // The client takes a fifth of a second to load: only those wait for it who use it.
   const [{ openAzureContainer }, { createBlobStateStore }] = await Promise.all([import('./stores/azure-container.ts'), import('./stores/blob-state-store.ts')]);
   const container = await openAzureContainer(await containerOptions(state), () => containerOptions(state));

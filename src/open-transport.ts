@@ -33,7 +33,11 @@ export type TransportUse = {
 
 export async function openTransport(configuration: Configuration, context: ProcessContext, use: TransportUse): Promise<Transport> {
   const { transport } = configuration;
-  if (transport.kind === 'kafka') return withNamePrefix(await openKafkaTransport(await kafkaOptions(transport, context, stateHostsOf(configuration, context)), use.signal), transport.namePrefix);
+  if (transport.kind === 'kafka') {
+    const { namePrefix } = transport;
+    const groupHosts = keepsStateOnItsHost(configuration) ? watchStateHosts(context.logger, `${namePrefix}${configuration.group}-cluster`) : undefined;
+    return withNamePrefix(await openKafkaTransport(await kafkaOptions(transport, context, groupHosts), use.signal), namePrefix);
+  }
   return openLogTransport(transport, configuration.dataDirectory, context, use);
 }
 
@@ -79,10 +83,9 @@ function limited(value: number | undefined): number | undefined {
   return value === -1 ? undefined : value;
 }
 
-/** A directory goes with its host; a container goes with nobody. */
-function stateHostsOf({ state, transport, group }: Configuration, { logger }: ProcessContext): KafkaObserver['groupHosts'] {
-  if (state.kind !== 'directory' || transport.kind !== 'kafka') return undefined;
-  return watchStateHosts(logger, `${transport.namePrefix}${group}-cluster`);
+/** A directory that is not shared goes with its host; there is one host only where the log is. */
+export function keepsStateOnItsHost({ state, transport }: Configuration): boolean {
+  return state.kind === 'directory' && transport.kind === 'kafka';
 }
 
 async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSettings, context: ProcessContext, groupHosts: KafkaObserver['groupHosts']): Promise<KafkaOptions> {

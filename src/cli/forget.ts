@@ -24,7 +24,7 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
         const inCollections = items.filter((item) => view.item(item).value.length > 0);
         await forgetItems(access, items);
         const { dataDirectory, transport, state } = access.configuration;
-        const [topicsIn, snapshotsIn] = [transport.kind === 'log' ? dataDirectory : 'Kafka', state.kind === 'directory' ? dataDirectory : `the container ${state.container ?? state.containerUrl ?? ''}`];
+        const [topicsIn, snapshotsIn] = [transport.kind === 'log' ? dataDirectory : 'Kafka', state.kind === 'blob' ? `the container ${state.container ?? state.containerUrl ?? ''}` : dataDirectory];
         const stillIn = [
           { place: `those topics in ${topicsIn} that it came through, of ${kept.length === 0 ? 'which none holds a record' : kept.join(', ')}`, until: 'retention removes it (transport.retention; on Kafka that of the topics)' },
           { place: `the snapshots in ${snapshotsIn}, where one holds it`, until: 'three newer ones are written per partition' },

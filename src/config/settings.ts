@@ -88,9 +88,15 @@ const kafkaTransport = z
 const directoryState = z
   .strictObject({
     // Optional, too: only so does the union below recognise it where it is left out.
-    kind: z.literal('directory').optional().default('directory').describe('In `state`, below `dataDirectory`. It stays on its host: instances on several hosts need the kind `blob`.'),
+    kind: z.literal('directory').optional().default('directory').describe('In `state`, below `dataDirectory`. It stays on its host: instances on several hosts need another kind.'),
   })
   .describe('In a directory.');
+
+const sharedDirectoryState = z
+  .strictObject({
+    kind: z.literal('shared-directory').describe('The same, where all instances have it, as on a volume that they share: whichever has a partition next reads its snapshots.'),
+  })
+  .describe('In a directory that all instances have.');
 
 const blobState = z
   .strictObject({
@@ -170,7 +176,7 @@ export const settings = z.strictObject({
   group: name.default('labelstream').describe('Consumer group; each stage appends its name.'),
   startAt: z.enum(['earliest', 'latest']).default('earliest').describe('Where a group without a position begins.'),
   transport: z.discriminatedUnion('kind', [logTransport, kafkaTransport]).prefault({}).describe('What carries the events.'),
-  state: z.discriminatedUnion('kind', [directoryState, blobState]).prefault({}).describe('Where the snapshots of the clusters live.'),
+  state: z.discriminatedUnion('kind', [directoryState, sharedDirectoryState, blobState]).prefault({}).describe('Where the snapshots of the clusters live.'),
   schemaDirectories: z
     .array(z.string().min(1))
     .default([])

@@ -13,7 +13,7 @@ export function watchStateHosts(logger: Pick<Logger, 'warn'>, group: string): (r
     logger.warn(
       { group, hosts: hosts.toSorted() },
       'instances on several hosts keep their snapshots in directories: a partition that moves is folded from the beginning of features, and cannot be where retention took that; ' +
-        'keep the snapshots in a blob container (state.kind: blob)',
+        'keep the snapshots in a blob container (state.kind: blob), or say that all have the same directory (state.kind: shared-directory)',
     );
   };
 }

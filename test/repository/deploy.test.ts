@@ -132,7 +132,9 @@ test('compose.yaml starts the program with a configuration that is in the image,
     expect(copied).toContain(file);
     const loaded = await loadConfiguration({ file: join(root, file), environment, assignments: [], tasks: [...tasks.values()] });
     expect(loaded.mistakes).toEqual([]);
-    const { transport, registry } = loaded.configuration ?? {};
+    const { transport, registry, state } = loaded.configuration ?? {};
+    // They share the volume: no instance warns of snapshots that the others do not have.
+    expect(state).toEqual({ kind: 'shared-directory' });
     expect(transport).toMatchObject({ kind: 'kafka', brokers: ['kafka:19092'] });
     expect(registry?.urls).toEqual(['http://registry:8081']);
   }
