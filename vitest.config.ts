@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /** Those that start a broker: `npm run test:kafka`. Each takes up to some minutes. */
-const brokerTests = [
+export const brokerTests = [
   'test/brokers/kafka-*.test.ts',
   'test/{conformance,crash,integration}/kafka-*.test.ts',
   'test/service/kafka-{commands,demo,document,instances,outages,rebuild,repartition,secured,start,topics}.test.ts',
