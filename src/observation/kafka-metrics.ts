@@ -15,7 +15,8 @@ export type KafkaMetrics = {
 
 const buckets = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
 
-type Stuck = { readonly topic: string; lastStableOffset: bigint; sinceMs: number };
+/** Both by answers: while nothing is fetched, because what was read ahead is still worked on, nobody knows, and nothing grows. */
+type Stuck = { readonly topic: string; readonly lastStableOffset: bigint; readonly sinceMs: number; seenMs: number };
 
 export function createKafkaMetrics(registry: Registry, prefix: string, clock: Pick<Clock, 'elapsedMs'>): KafkaMetrics {
   const registers = [registry];
@@ -34,7 +35,7 @@ export function createKafkaMetrics(registry: Registry, prefix: string, clock: Pi
     registers,
     collect() {
       const ages = new Map([...topics].map((topic) => [topic, 0]));
-      for (const { topic, sinceMs } of stuck.values()) ages.set(topic, Math.max(ages.get(topic) ?? 0, clock.elapsedMs() - sinceMs));
+      for (const { topic, sinceMs, seenMs } of stuck.values()) ages.set(topic, Math.max(ages.get(topic) ?? 0, seenMs - sinceMs));
       for (const [topic, ageMs] of ages) this.set({ topic }, ageMs / 1000);
     },
   });
@@ -59,9 +60,11 @@ export function createKafkaMetrics(registry: Registry, prefix: string, clock: Pi
       const name = `${topic}-${partition}`;
       topics.add(topic);
       const before = stuck.get(name);
+      const nowMs = clock.elapsedMs();
       if (lastStableOffset >= highWatermark) {
         if (before !== undefined) stuck.delete(name);
-      } else if (before?.lastStableOffset !== lastStableOffset) stuck.set(name, { topic, lastStableOffset, sinceMs: clock.elapsedMs() });
+      } else if (before?.lastStableOffset === lastStableOffset) before.seenMs = nowMs;
+      else stuck.set(name, { topic, lastStableOffset, sinceMs: nowMs, seenMs: nowMs });
     },
   };
 }
