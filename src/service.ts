@@ -5,7 +5,7 @@ import { openAccess, startModels, startStages, untilIdle, type Access, type Stag
 import type { ProcessContext } from './process-context.ts';
 import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
-import { partitionLag } from './pipeline/lag.ts';
+import { topicLag } from './pipeline/lag.ts';
 import { startOperationsServer } from './server/operations-server.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
 
@@ -136,11 +136,8 @@ function reportLag({ transport, configuration, partitionCountOf }: Access, { met
   const readAll = (): Promise<readonly StageLag[]> =>
     Promise.all(
       inputs.map(async ({ stage, topic }) => {
-        let records = 0;
-        for (let partition = 0; partition < partitionCountOf(topic); partition++) {
-          records += Number((await partitionLag(transport, `${configuration.group}-${stage}`, { topic, partition })).records);
-        }
-        return { stage, topic, records };
+        const lags = await topicLag(transport, `${configuration.group}-${stage}`, { topic, partitionCount: partitionCountOf(topic) });
+        return { stage, topic, records: lags.reduce((sum, { records }) => sum + Number(records), 0) };
       }),
     );
   let reading: Promise<readonly StageLag[]> | undefined;

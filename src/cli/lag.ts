@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Access } from '../compose.ts';
 import { inputTopics, topics } from '../core/topics.ts';
-import { oldestUnprocessedMs, partitionLag, type PartitionLag } from '../pipeline/lag.ts';
+import { oldestUnprocessedMs, topicLag, type PartitionLag } from '../pipeline/lag.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { withExamples } from './help.ts';
 import { tableText, type Output } from './output.ts';
@@ -27,9 +27,7 @@ async function tellLag({ transport, configuration, context }: Access, output: Ou
   const reads = [...inputTopics.map((topic) => ({ stage: 'extract', topic })), { stage: 'cluster', topic: topics.features }];
   const rows: Row[] = [];
   for (const { stage, topic } of reads) {
-    const { partitionCount } = await transport.describeTopic(topic);
-    for (let partition = 0; partition < partitionCount; partition++) {
-      const lag = await partitionLag(transport, `${configuration.group}-${stage}`, { topic, partition });
+    for (const lag of await topicLag(transport, `${configuration.group}-${stage}`, await transport.describeTopic(topic))) {
       const oldestMs = await oldestUnprocessedMs(transport, lag, signal);
       // The clocks of a broker and of this machine may differ.
       rows.push({ ...lag, oldestAgeMs: oldestMs === undefined ? undefined : Math.max(0, context.clock.nowMs() - oldestMs) });

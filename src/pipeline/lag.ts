@@ -1,7 +1,7 @@
 /** How far a group is behind the end of a partition. */
 import { LabelstreamError } from '../core/errors/error.ts';
-import type { Position, TopicPartition } from '../core/records.ts';
-import type { Transport } from './transport.ts';
+import type { TopicPartition } from '../core/records.ts';
+import type { TopicDescription, Transport } from './transport.ts';
 
 export type PartitionLag = TopicPartition & {
   readonly group: string;
@@ -17,7 +17,7 @@ export type PartitionLag = TopicPartition & {
   readonly positionLost: boolean;
 };
 
-type Reader = Pick<Transport, 'bounds' | 'committed' | 'read'>;
+type Reader = Pick<Transport, 'bounds' | 'committed' | 'isKept'>;
 
 export async function partitionLag(transport: Reader, group: string, { topic, partition }: TopicPartition): Promise<PartitionLag> {
   // The position first: the end then is never before it.
@@ -25,27 +25,22 @@ export async function partitionLag(transport: Reader, group: string, { topic, pa
   const { start, end } = await transport.bounds({ topic, partition });
   const next = checkpoint === undefined ? start.sequence : checkpoint.sequence + 1n;
   const isWithin = next >= start.sequence && next <= end.sequence;
-  const positionLost = !isWithin && checkpoint !== undefined && (await isLost(transport, { topic, partition }, checkpoint.position));
+  // Where gaps alone stood between what was handled and the first record kept, nothing is lost, which only the transport knows.
+  const positionLost = !isWithin && checkpoint !== undefined && !(await transport.isKept({ topic, partition }, checkpoint.position));
   const records = end.sequence - (isWithin ? next : start.sequence);
   return { topic, partition, group, committed: checkpoint?.sequence, start: start.sequence, end: end.sequence, records, positionLost };
 }
 
-/** A record that is not there yet is waited for; one below the end is there, unless nothing but gaps is left. */
-const patienceMs = 1_000;
-
-/** Where gaps alone stood between what was handled and the first record kept, nothing is lost, which only the transport knows. */
-async function isLost(transport: Pick<Transport, 'read'>, topicPartition: TopicPartition, position: Position): Promise<boolean> {
-  try {
-    await transport.read(topicPartition, position, { records: 1, bytes: 1 }, AbortSignal.timeout(patienceMs));
-    return false;
-  } catch (error) {
-    if (error instanceof LabelstreamError && error.code === 'LS_TRANSPORT_POSITION_LOST') return true;
-    throw error;
-  }
+/** In the order of the partitions. */
+export function topicLag(transport: Reader, group: string, { topic, partitionCount }: Pick<TopicDescription, 'topic' | 'partitionCount'>): Promise<readonly PartitionLag[]> {
+  return Promise.all(Array.from({ length: partitionCount }, (_, partition) => partitionLag(transport, group, { topic, partition })));
 }
 
+/** A record that is not there yet is waited for; one below the end is there, unless retention takes it meanwhile. */
+const patienceMs = 1_000;
+
 /** When the oldest record that is not handled was appended, milliseconds since the epoch; undefined where there is none. */
-export async function oldestUnprocessedMs(transport: Reader, lag: PartitionLag, signal: AbortSignal): Promise<number | undefined> {
+export async function oldestUnprocessedMs(transport: Pick<Transport, 'committed' | 'read'>, lag: PartitionLag, signal: AbortSignal): Promise<number | undefined> {
   if (lag.records === 0n) return undefined;
   const { position } = lag.positionLost ? { position: undefined } : ((await transport.committed(lag.group, lag)) ?? { position: undefined });
   try {

@@ -162,6 +162,8 @@ export type Transport = {
     budget: ReadBudget,
     signal: AbortSignal,
   ) => Promise<readonly ConsumedRecord[]>;
+  /** Whether a read from the position would not reject with LS_TRANSPORT_POSITION_LOST; waits for no record. */
+  readonly isKept: (topicPartition: TopicPartition, position: Position) => Promise<boolean>;
   /** Appends durably, outside any group, in order per partition: publishing, control records, metrics. */
   readonly append: (records: readonly OutputRecord[]) => Promise<void>;
   /**

@@ -271,11 +271,15 @@ export function describeTopics(current: () => TransportHarness): void {
       const partition = { topic: 'trimmed', partition: 0 };
       await transport.append(outputs('trimmed', 0, 0, 10));
       const { start, end } = await transport.bounds(partition);
+      const first = (await readAll(transport, partition))[3]!;
       await removeFirst!(partition, 4);
       expect(await code(transport.read(partition, start.position, roomy, never))).toBe('LS_TRANSPORT_POSITION_LOST');
       const kept = await transport.bounds(partition);
       expect(values(await transport.read(partition, kept.start.position, roomy, never))[0]).toBe('4');
       expect(kept.end).toEqual(end);
+      // And it is told without reading, where a read would wait for the next record, too.
+      const isKept = (position: string): Promise<boolean> => transport.isKept(partition, position);
+      expect(await Promise.all([start.position, kept.start.position, end.position, first.nextPosition].map(isKept))).toEqual([false, true, true, true]);
     });
 
     test('closing ends a waiting read and refuses later calls', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { noHeaders, type OutputRecord } from '../../src/core/records.ts';
-import { oldestUnprocessedMs, partitionLag, type PartitionLag } from '../../src/pipeline/lag.ts';
+import { oldestUnprocessedMs, partitionLag, topicLag, type PartitionLag } from '../../src/pipeline/lag.ts';
 import { createFixture, type Fixture } from './runner-fixture.ts';
 
 const never = new AbortController().signal;
@@ -62,6 +62,20 @@ test('where gaps alone stood between what was handled and what is kept, nothing 
   expect(await measure(fixture)).toMatchObject({ lag: { positionLost: false, records: end.sequence - start.sequence } });
   stand(last.nextPosition);
   fixture.broker.truncate(place, 3);
-  // It waits for a record on the machine's clock.
-  expect(await partitionLag(fixture.broker.connect().transport, 'group', place)).toMatchObject({ positionLost: false, records: 0n });
+  // Nothing would come that could be read: whoever waited for it would wait here without end.
+  expect(await measure(fixture)).toMatchObject({ lag: { positionLost: false, records: 0n }, oldestMs: undefined });
+});
+
+test('asks for all partitions at once', async () => {
+  const fixture = createFixture({ in: 20 });
+  const { transport } = fixture.broker.connect();
+  const everyAsked = Promise.withResolvers<undefined>();
+  let asked = 0;
+  const bounds: typeof transport.bounds = async (topicPartition) => {
+    if ((asked += 1) === 20) everyAsked.resolve(undefined);
+    await everyAsked.promise;
+    return transport.bounds(topicPartition);
+  };
+  const lags = await fixture.clock.drive(topicLag({ ...transport, bounds }, 'group', { topic: 'in', partitionCount: 20 }));
+  expect(lags.map(({ partition, records }) => [partition, records])).toEqual(Array.from({ length: 20 }, (_, partition) => [partition, 0n]));
 });

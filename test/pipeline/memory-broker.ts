@@ -114,6 +114,7 @@ export function createMemoryBroker(options: {
       const found = records[index];
       return found === undefined ? bounds(topicPartition).end : { position: positionOf(index), sequence: found.sequence };
     },
+    isKept: (topicPartition, position) => indexOf(position) >= storedAt(topicPartition).start,
     incarnation: (topicPartition) => storedAt(topicPartition).incarnation,
     partitions,
     readWaiting: async (topicPartition, position, budget, signal) => {

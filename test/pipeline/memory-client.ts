@@ -22,6 +22,7 @@ export type BrokerAccess = {
   readonly append: (records: readonly OutputRecord[]) => void;
   readonly bounds: (topicPartition: TopicPartition) => PartitionBounds;
   readonly boundAt: (topicPartition: TopicPartition, landmark: Landmark) => Bound;
+  readonly isKept: (topicPartition: TopicPartition, position: string) => boolean;
   readonly incarnation: (topicPartition: TopicPartition) => string;
   readonly partitions: (topic: string) => readonly TopicPartition[];
   readonly readWaiting: (
@@ -161,6 +162,10 @@ function transportOf(broker: BrokerAccess, { faults, delay }: Process, subscribe
       return broker.boundAt(topicPartition, landmark);
     },
     read: (topicPartition, from, budget, signal) => broker.readWaiting(topicPartition, from, budget, signal),
+    isKept: async (topicPartition, position) => {
+      await delay();
+      return broker.isKept(topicPartition, position);
+    },
     append: async (records) => {
       await delay();
       const fault = faults.append();

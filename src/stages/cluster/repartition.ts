@@ -24,7 +24,7 @@ import { restoreState, snapshotState } from './snapshot.ts';
 import { emptyState } from './state.ts';
 
 export type RepartitionOptions = FollowerOptions & {
-  readonly transport: Pick<Transport, 'describeTopic' | 'bounds' | 'decided' | 'read' | 'committed' | 'resetGroup' | 'topicForm' | 'replaceTopic'>;
+  readonly transport: Pick<Transport, 'describeTopic' | 'bounds' | 'decided' | 'read' | 'isKept' | 'committed' | 'resetGroup' | 'topicForm' | 'replaceTopic'>;
   readonly stateStore: StateStore;
   /** Of EXTRACT; `group` is that of CLUSTER. */
   readonly extractGroup: string;

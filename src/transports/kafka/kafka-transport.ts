@@ -123,7 +123,7 @@ async function reached(cluster: KafkaCluster, { clock, brokers }: KafkaOptions, 
   }
 }
 
-function readingSide({ topics, bounds, reads, closing }: Parts, open: Guard): Pick<Transport, 'bounds' | 'decided' | 'boundAt' | 'read'> {
+function readingSide({ topics, bounds, reads, closing }: Parts, open: Guard): Pick<Transport, 'bounds' | 'decided' | 'boundAt' | 'read' | 'isKept'> {
   return {
     decided: (topicPartition) => open(async () => bounds.decided(await topics.locate(topicPartition), closing.signal)),
     bounds: (topicPartition) => open(async () => bounds.bounds(await topics.locate(topicPartition))),
@@ -134,6 +134,7 @@ function readingSide({ topics, bounds, reads, closing }: Parts, open: Guard): Pi
         const offset = from === undefined ? (await bounds.offsets(source)).start : offsetAt(from);
         return reads.read(source, offset, budget, signal);
       }),
+    isKept: (topicPartition, position) => open(async () => isWithin(offsetAt(position), await bounds.offsets(await topics.locate(topicPartition)))),
   };
 }
 
@@ -192,6 +193,10 @@ function groupSide(parts: Parts, open: Guard, options: KafkaOptions): Pick<Trans
   };
 }
 
+function isWithin(offset: bigint, { start, stable }: { readonly start: bigint; readonly stable: bigint }): boolean {
+  return offset >= start && offset <= stable;
+}
+
 /** Of a broker that does not know the place: what the others say of it. */
 async function lostPosition(topics: Topics, bounds: BoundsReader, source: RecordSource, offset: bigint): Promise<Error | undefined> {
   const { topic, partition, incarnation } = source;
@@ -201,8 +206,9 @@ async function lostPosition(topics: Topics, bounds: BoundsReader, source: Record
     if (description.incarnation !== incarnation) {
       return pipelineError('LS_TRANSPORT_POSITION_LOST', `Topic "${topic}" was deleted and made anew: its records are others.`, where);
     }
-    const { start, stable } = await bounds.offsets(source);
-    if (offset >= start && offset <= stable) return undefined;
+    const offsets = await bounds.offsets(source);
+    if (isWithin(offset, offsets)) return undefined;
+    const { start, stable } = offsets;
     const message = `Partition ${partition} of ${topic} holds the offsets ${start.toString()} to before ${stable.toString()}; the position to read from is ${offset.toString()}.`;
     return pipelineError('LS_TRANSPORT_POSITION_LOST', message, { ...where, startSequence: start, endSequence: stable });
   } catch (error) {

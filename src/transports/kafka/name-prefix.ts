@@ -42,6 +42,7 @@ export function withNamePrefix(transport: Transport, prefix: string): Transport 
     decided: (topicPartition) => transport.decided(into(topicPartition)),
     boundAt: (topicPartition, landmark) => transport.boundAt(into(topicPartition), landmark),
     read: async (topicPartition, from, budget, signal) => (await transport.read(into(topicPartition), from, budget, signal)).map(out),
+    isKept: (topicPartition, position) => transport.isKept(into(topicPartition), position),
     append: (records) => transport.append(records.map(into)),
     claim: async (topic) => {
       const claim = await transport.claim(inner(topic));

@@ -6,7 +6,7 @@ import { LabelstreamError } from '../../core/errors/error.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import type { ConsumedRecord, Position, TopicPartition } from '../../core/records.ts';
 import type { ReadBudget } from '../../pipeline/transport.ts';
-import type { LogStore, StoredRecord } from './log-store.ts';
+import type { LogBounds, LogStore, StoredRecord } from './log-store.ts';
 import { positionOf, sequenceAt } from './positions.ts';
 
 export type PartitionLocation = TopicPartition & { readonly incarnation: string };
@@ -48,9 +48,17 @@ export async function readFrom(
   }
 }
 
+export async function isKept(store: LogStore, location: PartitionLocation, position: Position): Promise<boolean> {
+  return isWithin(sequenceAt(position), await store.bounds(location));
+}
+
+function isWithin(sequence: bigint, { startSequence, endSequence }: LogBounds): boolean {
+  return sequence >= startSequence && sequence <= endSequence;
+}
+
 async function requirePosition(store: LogStore, location: PartitionLocation, sequence: bigint): Promise<void> {
   const bounds = await store.bounds(location);
-  if (sequence >= bounds.startSequence && sequence <= bounds.endSequence) return;
+  if (isWithin(sequence, bounds)) return;
   throw pipelineError(
     'LS_TRANSPORT_POSITION_LOST',
     `Partition ${location.partition} of ${location.topic} holds the sequences ${bounds.startSequence.toString()} to before ` +

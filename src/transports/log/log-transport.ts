@@ -10,7 +10,7 @@ import { topics as topicNames } from '../../core/topics.ts';
 import type { TopicDescription, TopicFinding, Transport } from '../../pipeline/transport.ts';
 import { createConsumerGroups } from './consumer-groups.ts';
 import { findBound } from './find-bound.ts';
-import { readFrom, type PartitionLocation } from './log-reader.ts';
+import { isKept, readFrom, type PartitionLocation } from './log-reader.ts';
 import type { LogStore } from './log-store.ts';
 import { committedCheckpoint, ownPartition, partitionBounds } from './owned-partition.ts';
 import { storedCheckpoint } from './positions.ts';
@@ -57,6 +57,7 @@ export function createLogTransport(store: LogStore, { recordBytesMax = inputByte
       if (records.length === 0 && !signal.aborted) requireOpen();
       return records;
     },
+    isKept: async (topicPartition, position) => isKept(store, await located(topicPartition), position),
     append: async (records) => {
       requireOpen();
       await checkRecords(records);
