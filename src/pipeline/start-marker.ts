@@ -20,19 +20,34 @@ export type StartMarkers = {
 
 const markSequence = 0n;
 
-/** Rejects with LS_TRANSPORT_POSITION_LOST. */
-export async function requireNeverStarted(partition: AssignedPartition, { stateStore, group, fold }: StartMarkers, signal: AbortSignal): Promise<void> {
-  const marks = stateStore.list(keyOf(stageOf(group), partition));
-  const snapshots = fold === undefined ? [] : stateStore.list(keyOf(fold, partition));
-  const [marked, [newest]] = (await unlessAborted(Promise.all([marks, snapshots]), signal)) ?? [[], []];
-  if (marked.length === 0 && newest === undefined) return;
-  const { topic, partition: number } = partition;
-  const standing = newest === undefined ? '' : ` Its newest snapshot stands at ${newest}: from ${newest + 1n} on, its outputs after that are told again.`;
+type LostPosition = { readonly partition: AssignedPartition; readonly newestSnapshot: bigint | undefined };
+
+/** Rejects with LS_TRANSPORT_POSITION_LOST, which names them all: positions expire together, and are to be set again together. */
+export async function requireNeverStarted(partitions: readonly AssignedPartition[], markers: StartMarkers, signalOf: (partition: AssignedPartition) => AbortSignal): Promise<void> {
+  const found = await Promise.all(partitions.map((partition) => lostPosition(partition, markers, signalOf(partition))));
+  const lost = found.flatMap((each) => each ?? []);
+  const [first] = lost;
+  if (first === undefined) return;
+  const { group } = markers;
+  const numbers = new Map<string, number[]>();
+  for (const { partition } of lost) numbers.set(partition.topic, [...(numbers.get(partition.topic) ?? []), partition.partition]);
+  const places = [...numbers].map(([topic, each]) => `${topic} (${each.sort((left, right) => left - right).join(', ')})`);
+  const snapshots = lost.flatMap(({ partition, newestSnapshot: at }) =>
+    at === undefined ? [] : [` The newest snapshot of partition ${partition.partition} of ${partition.topic} stands at ${at}: from ${at + 1n} on, its outputs after that are told again.`],
+  );
+  const { topic, partition } = first.partition;
   throw pipelineError(
     'LS_TRANSPORT_POSITION_LOST',
-    `Group ${group} has worked on partition ${number} of ${topic}, and its position there is gone: it expired while the group had no members, or was deleted.${standing}`,
-    { group, topic, partition: number, ...(newest === undefined ? {} : { snapshotSequence: newest }) },
+    `Group ${group} has worked on partitions where its position is gone: it expired while the group had no members, or was deleted. They are of ${places.join(', ')}.${snapshots.join('')}`,
+    { group, topic, partition, partitions: lost.length, ...(first.newestSnapshot === undefined ? {} : { snapshotSequence: first.newestSnapshot }) },
   );
+}
+
+async function lostPosition(partition: AssignedPartition, { stateStore, group, fold }: StartMarkers, signal: AbortSignal): Promise<LostPosition | undefined> {
+  const marks = stateStore.list(keyOf(stageOf(group), partition));
+  const snapshots = fold === undefined ? [] : stateStore.list(keyOf(fold, partition));
+  const [marked, [newestSnapshot]] = (await unlessAborted(Promise.all([marks, snapshots]), signal)) ?? [[], []];
+  return marked.length === 0 && newestSnapshot === undefined ? undefined : { partition, newestSnapshot };
 }
 
 /** Whether the group has started in a former incarnation of the topic, with which its positions went. */

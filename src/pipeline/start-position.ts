@@ -40,7 +40,7 @@ export async function resolveStarts(
   const { markers, signalOf } = options;
   if (markers !== undefined) {
     const missing = partitions.filter((_, index) => standing[index] === 'nowhere');
-    await Promise.all(missing.map((partition) => requireNeverStarted(partition, markers, signalOf(partition))));
+    await requireNeverStarted(missing, markers, signalOf);
   }
   const firstStartOf = firstStarts(partitions, standing, options);
   return Promise.all(

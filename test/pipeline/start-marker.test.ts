@@ -53,6 +53,19 @@ describe('a group whose positions expired', () => {
     });
   }
 
+  it('names every topic and partition at once', async () => {
+    const fixture = createFixture({ in: 3, more: 1, out: 1 });
+    const options = { stateStore: createMemoryStateStore(), positionsExpire: true };
+    const both = echoStage({ topics: ['in', 'more'], outputs: () => 1 });
+    await fixture.stop(await fixture.start(fixture.broker.connect().transport, both, options));
+    fixture.broker.forgetGroup('group');
+    const { end } = fixture.broker.bounds(input);
+    fixture.broker.commit('group', { topic: 'in', partition: 1 }, [], { position: end.position, sequence: -1n, outputsSent: 0 });
+    const error = await failureOf(fixture, await fixture.start(fixture.broker.connect().transport, both, options));
+    expect(error).toMatchObject({ ...lost, details: { partitions: 3 } });
+    expect(error.message).toContain('in (0, 2), more (0)');
+  });
+
   it('keeps the snapshots of a fold, also one that was cut before starts were marked', async () => {
     const fixture = createFixture({ in: 1, sums: 1 });
     const stateStore: MemoryStateStore = createMemoryStateStore();
