@@ -3,8 +3,10 @@ import { recordBytes, type ConsumedRecord } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';
 import { deadLetter, type Failure } from '../../src/pipeline/dead-letter.ts';
 import { encodeOrigin, headerNames } from '../../src/pipeline/headers.ts';
-import { readDeadLetter, redriveRecord, replayRecord } from '../../src/pipeline/redrive.ts';
+import { marksNeededFrom, readDeadLetter, redriveRecord, replayRecord } from '../../src/pipeline/redrive.ts';
 import { recordLimits } from '../../src/pipeline/record-limits.ts';
+import { createFixture, type Fixture } from './runner-fixture.ts';
+import { textRecord } from './stages.ts';
 
 const input: ConsumedRecord = {
   topic: 'text.events', partition: 3, incarnation: 'b0c1', sequence: 41n, nextPosition: '42', appendTimeMs: 1_700_000_000_000, key: Buffer.from('s/a'),
@@ -107,5 +109,29 @@ describe('what a replay appends', () => {
     expect(record).toMatchObject({ topic: 'replay', key: input.key, value: input.value });
     expect(text(record.headers)).toEqual({ traceparent: '00-abc', 'labelstream.origin': '3 41 1700000000000 b0c1 text.events' });
     expect(text(replayRecord(input, ['r/a', 'r/b'], 4).headers)['labelstream.run.route-steps']).toBe('r/a,r/b');
+  });
+});
+
+describe('the marks of redrives that are still needed', () => {
+  const marks = { topic: topics.redrive, partition: 0 };
+  const needed = ({ broker, clock }: Fixture): Promise<bigint | undefined> => clock.drive(marksNeededFrom(broker.connect().transport, marks, new AbortController().signal));
+
+  // The oldest is in the first, in the last, and between two that are younger; one partition is empty.
+  for (const appended of [[0, 1, 2], [2, 1, 0], [1, 0, 2]]) {
+    it(`begin at the oldest dead letter of all partitions, with ages ${appended.join(', ')}`, async () => {
+      const fixture = createFixture({ [topics.deadLetters]: 4, [topics.redrive]: 1 });
+      fixture.broker.append([textRecord(marks, 'older than all')]);
+      for (const turn of [0, 1, 2]) {
+        await fixture.clock.pass(1_000);
+        fixture.broker.append([textRecord({ topic: topics.deadLetters, partition: appended.indexOf(turn) }, 'dead'), textRecord(marks, `mark ${turn}`)]);
+      }
+      expect(await needed(fixture)).toBe(fixture.broker.records(marks)[1]!.sequence);
+    });
+  }
+
+  it('are none where there are no dead letters', async () => {
+    const fixture = createFixture({ [topics.deadLetters]: 2, [topics.redrive]: 1 });
+    fixture.broker.append([textRecord(marks, 'mark')]);
+    expect(await needed(fixture)).toBeUndefined();
   });
 });
