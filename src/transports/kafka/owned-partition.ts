@@ -22,7 +22,7 @@ import { unlessAborted } from '../../pipeline/abort.ts';
 import { codeOf } from '../../pipeline/retry.ts';
 import type { AssignedPartition, Checkpoint, Delivery, PartitionBounds } from '../../pipeline/transport.ts';
 import type { Fetcher, PartitionReader } from './partition-reader.ts';
-import { checkpointMetadata, offsetAt, positionOf } from './positions.ts';
+import { checkpointMetadata, isBefore, isSame, offsetAt, positionOf } from './positions.ts';
 import type { Producers, TransactionalProducer } from './producers/producer-port.ts';
 
 export type PartitionLocation = TopicPartition & { readonly incarnation: string };
@@ -61,7 +61,10 @@ export type OwnedPartition = {
   readonly assigned: AssignedPartition;
   /** From here on every call rejects with LS_TRANSPORT_REVOKED, a poll in flight too. */
   readonly revoke: () => void;
-  /** After `revoke`: resolves when the delivery that had started is over, by its end or, soon, by that of its producer, and that is closed. */
+  /**
+   * After `revoke`: resolves soon. Exactly once the delivery that had started is over then, by its end or by that of its producer. At least once its
+   * records may still be on their way where the broker hangs, and its offset is not committed any more.
+   */
   readonly settled: () => Promise<void>;
 };
 
@@ -122,10 +125,9 @@ export function ownPartition(options: OwnedPartitionOptions): OwnedPartition {
     },
     settled: async () => {
       await withPatience(options.clock, delivering);
-      // What is in flight still ends with its producer.
+      // What is in flight still ends with its producer; at least once that is shared, and what comes of it is refused by `requireOwned`.
       await sender.close();
-      await delivering?.catch(() => undefined);
-      await standing.following();
+      await withPatience(options.clock, Promise.allSettled([delivering, standing.following()]));
     },
   };
 }
@@ -264,10 +266,7 @@ function createTransactor({ location, owner, producers, readCommitted, clock }: 
   let closed = false;
 
   const settle = async (): Promise<Settled> => {
-    // Who is no member any more must not fence the one that is.
-    await owner.confirm();
-    requireOwned();
-    const producer = await producers.openTransactional(transactionalId);
+    const producer = await producers.openTransactional(transactionalId, () => confirmOwned(owner, requireOwned));
     try {
       requireOwned();
       const checkpoint = await readCommitted(group, location);
@@ -333,6 +332,13 @@ function createTransactor({ location, owner, producers, readCommitted, clock }: 
   };
 }
 
+/** Who is no member any more must not fence the one that is. */
+async function confirmOwned(owner: PartitionOwner, requireOwned: () => void): Promise<void> {
+  requireOwned();
+  await owner.confirm();
+  requireOwned();
+}
+
 /** Never rejects. A broker that hangs is not waited for when the partition is not this member's any more. */
 async function withPatience({ sleep }: Pick<Clock, 'sleep'>, call: Promise<unknown> | undefined): Promise<void> {
   if (call === undefined) return;
@@ -344,15 +350,6 @@ async function withPatience({ sleep }: Pick<Clock, 'sleep'>, call: Promise<unkno
 /** What it held is settled by whoever opens the next one. */
 async function closeQuietly(producer: TransactionalProducer): Promise<void> {
   await producer.close().catch(() => undefined);
-}
-
-function isBefore(left: Checkpoint, right: Checkpoint): boolean {
-  return left.sequence < right.sequence || (left.sequence === right.sequence && left.outputsSent < right.outputsSent);
-}
-
-/** Several positions are as good, so they are not compared. */
-function isSame(left: Checkpoint | undefined, right: Checkpoint): boolean {
-  return left?.sequence === right.sequence && left.outputsSent === right.outputsSent;
 }
 
 type Reader = Pick<PartitionReader, 'poll' | 'seek' | 'pastHidden' | 'close'>;

@@ -38,3 +38,12 @@ export function checkpointOf(nextOffset: bigint, metadata: string): Checkpoint {
   const carried = firstStartPartitions === undefined ? {} : { firstStartPartitions: Number(firstStartPartitions) };
   return { position: positionOf(nextOffset), sequence: BigInt(sequence), outputsSent: Number(outputsSent), ...carried };
 }
+
+export function isBefore(left: Checkpoint, right: Checkpoint): boolean {
+  return left.sequence < right.sequence || (left.sequence === right.sequence && left.outputsSent < right.outputsSent);
+}
+
+/** Several positions are as good, so they are not compared. */
+export function isSame(left: Checkpoint | undefined, right: Checkpoint): boolean {
+  return left?.sequence === right.sequence && left.outputsSent === right.outputsSent;
+}

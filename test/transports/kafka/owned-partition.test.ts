@@ -1,109 +1,10 @@
-/** The order of calls, with producers, readers and a coordinator that note what is asked of them. */
+/** The order of calls of a partition while it is owned. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { kafkaError } from '../../../src/core/errors/kafka.ts';
 import { pipelineError } from '../../../src/core/errors/pipeline.ts';
-import type { Checkpoint, Delivery } from '../../../src/pipeline/transport.ts';
-import { ownPartition, type OwnedPartition, type OwnedPartitionOptions } from '../../../src/transports/kafka/owned-partition.ts';
-import type { PartitionReader } from '../../../src/transports/kafka/partition-reader.ts';
 import { code } from '../../conformance/transport-harness.ts';
 import { never, output, roomy } from './group-fixture.ts';
-
-const location = { topic: 'in', partition: 3, incarnation: 'life' };
-const at = (offset: bigint, outputsSent = 0): Checkpoint => ({ position: offset.toString(), sequence: offset - 1n, outputsSent });
-const unreachable = (): Error => kafkaError('LS_KAFKA_UNREACHABLE', 'gone');
-const revoked = (): Error => pipelineError('LS_TRANSPORT_REVOKED', 'not a member');
-const fenced = (): Error => pipelineError('LS_TRANSPORT_FENCED', 'fenced');
-
-type World = {
-  readonly calls: string[];
-  /** What the broker has. */
-  committed: Checkpoint | undefined;
-  alive: boolean;
-  /** Failures in order, by call; `after` takes effect and then fails. */
-  readonly fail: Map<string, (Error | { readonly after: Error })[]>;
-  readonly gates: Map<string, Promise<unknown>>;
-  /** From the first to the second offset the reader met nothing visible. */
-  hidden: readonly [bigint, bigint];
-  /** The sleeps that wait; each ends when it is called. */
-  readonly sleeps: (() => void)[];
-};
-
-function setUp(delivery: Delivery): { readonly world: World; readonly owned: OwnedPartition } {
-  const world: World = { calls: [], committed: undefined, alive: true, fail: new Map(), gates: new Map(), hidden: [0n, 0n], sleeps: [] };
-  const call = async (name: string, detail = '', effect: () => void = () => undefined): Promise<void> => {
-    world.calls.push(`${name}${detail}`);
-    await world.gates.get(name);
-    const failure = world.fail.get(name)?.shift();
-    if (failure instanceof Error) throw failure;
-    effect();
-    if (failure !== undefined) throw failure.after;
-  };
-  const options: OwnedPartitionOptions = {
-    location,
-    delivery,
-    owner: {
-      group: 'g',
-      isAlive: () => world.alive,
-      confirm: () => call('confirm'),
-      commit: (_location, offset, metadata) => call('commit', ` ${String(offset)} ${metadata}`, () => (world.committed = at(offset))),
-    },
-    fetcher: { open: (_location, offset) => readerOf(world, offset) },
-    producers: {
-      openTransactional: async (id) => {
-        await call('open', ` ${id}`);
-        return {
-          transact: (records, offset) =>
-            call('transact', ` ${records.map(({ value }) => value.toString()).join()} ${String(offset?.offset)}`, () => {
-              world.committed = at(offset!.offset);
-            }),
-          close: () => call('close'),
-        };
-      },
-    },
-    send: (records) => call('send', ` ${records.map(({ value }) => value.toString()).join()}`),
-    bounds: async () => {
-      await call('bounds');
-      return { start: { position: '2', sequence: 2n }, end: { position: '9', sequence: 9n } };
-    },
-    readCommitted: async () => {
-      await call('readCommitted');
-      return world.committed;
-    },
-    checkRecords: () => call('check'),
-    clock: {
-      sleep: (_durationMs, signal) => {
-        const { promise, resolve } = Promise.withResolvers<undefined>();
-        const end = (): void => resolve(undefined);
-        world.sleeps.push(end);
-        signal?.addEventListener('abort', end);
-        return promise;
-      },
-    },
-  };
-  return { world, owned: ownPartition(options) };
-}
-
-function readerOf(world: World, from: bigint): PartitionReader {
-  const ended = Promise.withResolvers<never>();
-  ended.promise.catch(() => undefined);
-  let next = from;
-  world.calls.push(`read from ${String(from)}`);
-  return {
-    seek: (offset) => {
-      next = offset;
-      world.calls.push(`seek ${String(offset)}`);
-    },
-    poll: async (budget) => {
-      world.calls.push(`poll ${String(next)}`);
-      if (budget.records === 0) return ended.promise;
-      await world.gates.get('poll');
-      return [];
-    },
-    pastHidden: (offset) => (offset >= world.hidden[0] && offset < world.hidden[1] ? world.hidden[1] : offset),
-    close: (reason) => ended.reject(reason),
-  };
-}
+import { at, fenced, later, revoked, setUp, unreachable } from './owned-partition-fixture.ts';
 
 test('at least once: checks, sends, and commits when that is durable', async () => {
   const { world, owned } = setUp('at-least-once');
@@ -176,42 +77,6 @@ test('exactly once: who was fenced asks whether it is the owner, and waits or gi
   expect(await code(owned.assigned.deliver([output('out', 'a')], at(5n)))).toBe('LS_TRANSPORT_REVOKED');
 });
 
-test('exactly once: who is no member does not fence the one that is', async () => {
-  const { world, owned } = setUp('exactly-once');
-  world.fail.set('confirm', [revoked()]);
-  expect(await code(owned.assigned.committed())).toBe('LS_TRANSPORT_REVOKED');
-  expect(world.calls).toEqual(['confirm']);
-});
-
-test.each(['at-least-once', 'exactly-once'] as const)('%s: whose session ended during a step takes no further one', async (delivery) => {
-  const { world, owned } = setUp(delivery);
-  await owned.assigned.committed();
-  const gate = Promise.withResolvers<undefined>();
-  const first = delivery === 'exactly-once' ? 'check' : 'send';
-  world.gates.set(first, gate.promise);
-  const delivering = code(owned.assigned.deliver([output('out', 'a')], at(5n)));
-  await nextTurn();
-  world.alive = false;
-  gate.resolve(undefined);
-  expect(await delivering).toBe('LS_TRANSPORT_REVOKED');
-  expect(world.calls.at(-1)).toMatch(new RegExp(`^${first}`));
-  for (const call of [() => owned.assigned.poll(roomy, never), () => owned.assigned.bounds(), () => owned.assigned.committed()]) {
-    expect(await code(call())).toBe('LS_TRANSPORT_REVOKED');
-  }
-});
-
-test('a poll that was answered while the process was stopped is not handed out', async () => {
-  const { world, owned } = setUp('at-least-once');
-  owned.assigned.seek('4');
-  const gate = Promise.withResolvers<undefined>();
-  world.gates.set('poll', gate.promise);
-  const polling = code(owned.assigned.poll(roomy, never));
-  await nextTurn();
-  world.alive = false;
-  gate.resolve(undefined);
-  expect(await polling).toBe('LS_TRANSPORT_REVOKED');
-});
-
 // Faust #216 and #217: a consumer that was resumed before it was sought read on from where the driver stood.
 test.each([
   { stands: at(7n), from: 7 },
@@ -249,31 +114,24 @@ test('one poll, and one delivery, at a time', async () => {
   await owned.assigned.deliver([], at(6n));
 });
 
-test('revocation ends a poll that waits and one that looks for its start; the delivery in flight is waited for, its producer closed', async () => {
+test('exactly once: where the group stands is not committed beside a delivery that began while it was looked up', async () => {
   const { world, owned } = setUp('exactly-once');
-  await owned.assigned.committed();
-  owned.assigned.seek('5');
-  const waiting = code(owned.assigned.poll({ records: 0, bytes: 0 }, never));
-  const gate = Promise.withResolvers<undefined>();
-  world.gates.set('transact', gate.promise);
-  const delivering = owned.assigned.deliver([output('out', 'a')], at(5n));
+  world.committed = at(4n);
+  world.hidden = [4n, 6n];
+  owned.assigned.seek('4');
+  const [read, sent] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+  world.gates.set('readCommitted', read.promise);
+  world.gates.set('transact', sent.promise);
+  const looking = owned.assigned.committed();
+  const delivering = owned.assigned.deliver([output('out', 'a')], at(7n));
   await nextTurn();
-  owned.revoke();
-  expect(await waiting).toBe('LS_TRANSPORT_REVOKED');
-  expect(await code(owned.assigned.deliver([], at(6n)))).toBe('LS_TRANSPORT_REVOKED');
-  const settled = owned.settled().then(() => world.calls.push('settled'));
-  await nextTurn();
-  gate.resolve(undefined);
+  read.resolve(undefined);
+  await looking;
+  await later(world);
+  await later(world);
+  sent.resolve(undefined);
   await delivering;
-  await settled;
-  expect(world.calls.slice(-3)).toEqual(['transact a 5', 'close', 'settled']);
-
-  const starting = setUp('at-least-once');
-  starting.world.gates.set('readCommitted', new Promise(() => undefined));
-  const looking = code(starting.owned.assigned.poll(roomy, never));
-  await nextTurn();
-  starting.owned.revoke();
-  expect(await looking).toBe('LS_TRANSPORT_REVOKED');
+  expect(world.calls.filter((call) => call.startsWith('transact'))).toEqual(['transact a 7']);
 });
 
 test('a poll that looks for its start ends with none when the signal aborts', async () => {
@@ -285,12 +143,6 @@ test('a poll that looks for its start ends with none when the signal aborts', as
   abort.abort();
   expect(await polling).toEqual([]);
 });
-
-/** A while later. */
-const later = async (world: World): Promise<void> => {
-  for (const end of world.sleeps.splice(0)) end();
-  await nextTurn();
-};
 
 test.each(['at-least-once', 'exactly-once'] as const)('%s: an offset is committed behind what nobody sees, with the delivery or after it', async (delivery) => {
   const { world, owned } = setUp(delivery);
@@ -313,20 +165,6 @@ test.each(['at-least-once', 'exactly-once'] as const)('%s: an offset is committe
   await later(world);
   await owned.settled();
   expect(world.calls.filter((call) => call.includes(' 11'))).toEqual([]);
-});
-
-test('revocation waits only a while for a delivery that hangs, closes its producer, and tells it of the revocation', async () => {
-  const { world, owned } = setUp('exactly-once');
-  const gate = Promise.withResolvers<undefined>();
-  world.gates.set('transact', gate.promise);
-  const delivering = code(owned.assigned.deliver([output('out', 'a')], at(5n)));
-  await nextTurn();
-  owned.revoke();
-  const ending = Promise.all([delivering, owned.settled()]);
-  await later(world);
-  expect(world.calls.slice(-2)).toEqual(['transact a 5', 'close']);
-  gate.reject(unreachable());
-  expect((await ending)[0]).toBe('LS_TRANSPORT_REVOKED');
 });
 
 test('exactly once: where the group stands is not committed while a transaction is in doubt, nor beside one', async () => {

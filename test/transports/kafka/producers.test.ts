@@ -1,6 +1,7 @@
 /** Both producers, held to the same promises, on a real broker. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { pipelineError } from '../../../src/core/errors/pipeline.ts';
 import { seededRandom } from '../../../src/core/seeded-random.ts';
 import { openConnection, type KafkaConnection } from '../../../src/transports/kafka/connection.ts';
 import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
@@ -201,6 +202,9 @@ describeWith(await kafkaNeeds(), 'producers', () => {
         const group = randomUUID();
         const id = randomUUID();
         const zombie = await openTransactional(id);
+        // Who is not entitled any more fences nobody.
+        const refused = producersOf().openTransactional(id, () => Promise.reject(pipelineError('LS_TRANSPORT_REVOKED', 'given up')));
+        expect(await outcome(refused)).toBe('LS_TRANSPORT_REVOKED');
         await zombie.transact(outputs(topic, 0, 0, 1), offsetOf(group, topic, 1n, ''));
         const owner = await openTransactional(id);
         expect(await outcome(zombie.transact([output(topic, 0, 'late')], offsetOf(group, topic, 9n, '')))).toBe('LS_TRANSPORT_FENCED');

@@ -13,12 +13,12 @@ export function boundOpenings(producers: Producers, closing: AbortSignal): Produ
   let running = 0;
   return {
     ...producers,
-    openTransactional: async (transactionalId) => {
+    openTransactional: async (transactionalId, entitled) => {
       if (running < openingsMax) running += 1;
       else await new Promise<void>((resolve) => waiting.push(resolve));
       try {
         if (closing.aborted) throw pipelineError('LS_TRANSPORT_CLOSED', `The transport was closed before the producer "${transactionalId}" was opened.`);
-        return await producers.openTransactional(transactionalId);
+        return await producers.openTransactional(transactionalId, entitled);
       } finally {
         const next = waiting.shift();
         if (next === undefined) running -= 1;

@@ -49,7 +49,7 @@ export function kafkajsProducers(options: KafkaOptions, connection: KafkaConnect
   };
   return {
     open: () => openPlain(options, connection, sendAll),
-    openTransactional: (transactionalId) => openTransactional(options, connection, transactionalId, sendAll),
+    openTransactional: (transactionalId, entitled) => openTransactional(options, connection, transactionalId, sendAll, entitled),
   };
 }
 
@@ -72,6 +72,7 @@ async function openTransactional(
   connection: KafkaConnection,
   transactionalId: string,
   sendAll: SendAll,
+  entitled?: () => Promise<void>,
 ): Promise<TransactionalProducer> {
   const { clock, transactionTimeoutMs } = options;
   const settings = { allowAutoTopicCreation: false, createPartitioner: partitionOfMessage, retry: transactionRetry };
@@ -80,6 +81,7 @@ async function openTransactional(
   // kafkajs initialises with the first transaction; one in which nothing was sent is not known to the broker.
   let begun: Transaction | undefined = await calls.open(async () => {
     await producer.connect();
+    await entitled?.();
     return producer.transaction().catch((error: unknown) => tellWhyNoCoordinator(connection, transactionalId, error));
   });
 

@@ -17,7 +17,7 @@ import type { GroupOffset, PlainProducer, Producers, TransactionalProducer } fro
 export function platformaticProducers(options: KafkaOptions): Producers {
   const { compression } = options;
   if (!compressionsAlgorithms[compression].available) throw kafkaError('LS_KAFKA_COMPRESSION', `This Node cannot compress with ${compression}.`, { compression });
-  return { open: () => openPlain(options), openTransactional: (transactionalId) => openTransactional(options, transactionalId) };
+  return { open: () => openPlain(options), openTransactional: (transactionalId, entitled) => openTransactional(options, transactionalId, entitled) };
 }
 
 async function openPlain(options: KafkaOptions): Promise<PlainProducer> {
@@ -27,12 +27,13 @@ async function openPlain(options: KafkaOptions): Promise<PlainProducer> {
   return { send: (records) => calls.run(() => produceAll(client, options, records)), close: calls.close };
 }
 
-async function openTransactional(options: KafkaOptions, transactionalId: string): Promise<TransactionalProducer> {
+async function openTransactional(options: KafkaOptions, transactionalId: string, entitled?: () => Promise<void>): Promise<TransactionalProducer> {
   const client = producerClient(options);
   const calls = guardCalls({ operation: 'produce in a transaction', transactionalId }, options, client.close);
   const sequences = new NumericMap();
   const identity = await calls.open(async () => {
     await client.checkVersions();
+    await entitled?.();
     return client.initProducerId(transactionalId);
   });
 

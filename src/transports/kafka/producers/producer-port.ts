@@ -35,6 +35,8 @@ export type Producers = {
   /**
    * Initialised when it resolves: whoever had the id is fenced, and what became of its last transaction is settled (committed or aborted, its
    * markers written).
+   *
+   * @param entitled awaited last before the id is initialised, however long connections and other openings took; what it rejects with ends the opening.
    */
-  readonly openTransactional: (transactionalId: string) => Promise<TransactionalProducer>;
+  readonly openTransactional: (transactionalId: string, entitled?: () => Promise<void>) => Promise<TransactionalProducer>;
 };
