@@ -4,12 +4,13 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { appendRecords, appendTexts } from '../cli/log-access.ts';
 import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
 import { describeWith, kafkaNeeds } from '../requirements.ts';
-import { createTopics, freePort, healthAt, isAssignment, labelsOf, metricsAt, notes, withStarted, writeKafkaConfiguration } from './kafka-program.ts';
+import { createTopics, freePort, healthAt, isAssignment, labelsOf, metricsAt, notes, sessionTimeoutMs, withStarted, writeKafkaConfiguration } from './kafka-program.ts';
 import { jsonLines, runProgram, withDirectory } from './program.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
-const outageMs = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 30_000 : 5_000;
+/** Longer than a session: those of before are over when the broker is there again. */
+const outageMs = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 30_000 : sessionTimeoutMs + 2_000;
 
 describeWith(await kafkaNeeds(), 'brokers that are away', () => {
   let broker: KafkaBroker;

@@ -26,7 +26,9 @@ export type KafkaSettings = {
   readonly port?: number;
 };
 
-const soon = 'sessionTimeoutMs: 6000, rebalanceTimeoutMs: 6000, heartbeatIntervalMs: 500, requestTimeoutMs: 3000, transactionTimeoutMs: 10000';
+/** The shortest that a broker accepts by default. */
+export const sessionTimeoutMs = 6_000;
+const soon = `sessionTimeoutMs: ${String(sessionTimeoutMs)}, rebalanceTimeoutMs: 6000, heartbeatIntervalMs: 500, requestTimeoutMs: 3000, transactionTimeoutMs: 10000`;
 
 /** Records through the bundled classifier, texts through a small encoder into one collection; one partition each. */
 function kafkaConfiguration({ brokers, namePrefix = '', producer = 'kafkajs', delivery = 'at-least-once', transport = '', more = '', encoder = 'encoder', port }: KafkaSettings): string {
@@ -92,9 +94,9 @@ export async function metricsAt(port: number): Promise<ReadonlyMap<string, numbe
 }
 
 /** Of all partitions, committed records only. */
-async function labelsIn({ transport, codec, partitionCount }: Access): Promise<readonly LabelEvent[]> {
+async function labelsIn({ transport, codec, partitionCountOf }: Access): Promise<readonly LabelEvent[]> {
   const labels: LabelEvent[] = [];
-  for (let partition = 0; partition < partitionCount; partition += 1) {
+  for (let partition = 0; partition < partitionCountOf(topics.labels); partition += 1) {
     const { start, end } = await transport.bounds({ topic: topics.labels, partition });
     for await (const records of readRange(transport, { topic: topics.labels, partition }, { from: start, until: end }, new AbortController().signal)) {
       labels.push(...records.map(({ value }) => codec.decodeAs('LabelEvent', value)));
