@@ -82,6 +82,34 @@ describe('what a container answers', () => {
   });
 });
 
+it('calls that are refused together ask for new credentials once: who comes later has those of the first', async () => {
+  const late = Promise.withResolvers<undefined>();
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '', 'http://container');
+    asked.push(`${url.searchParams.get('prefix') ?? ''} ${url.searchParams.get('sig') ?? ''}`);
+    void (asked.at(-1) === 'late old' ? late.promise : Promise.resolve()).then(() => {
+      if (url.searchParams.get('sig') === 'new') response.writeHead(200, { 'content-type': 'application/xml' }).end('<?xml version="1.0"?><EnumerationResults><Blobs/><NextMarker/></EnumerationResults>');
+      else response.writeHead(403, { 'x-ms-error-code': 'AuthenticationFailed' }).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const containerUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/account/snapshots`;
+  let renewals = 0;
+  const container = await openAzureContainer({ containerUrl, sasToken: 'sig=old' }, () => {
+    renewals += 1;
+    return Promise.resolve({ containerUrl, sasToken: 'sig=new' });
+  });
+  const waiting = container.list('late', never);
+  expect(await container.list('early', never)).toEqual([]);
+  late.resolve(undefined);
+  expect(await waiting).toEqual([]);
+  expect(asked.toSorted()).toEqual(['early new', 'early old', 'late new', 'late old']);
+  expect(renewals).toBe(1);
+  server.closeAllConnections();
+  server.close();
+});
+
 describeWith(await azuriteNeeds(), 'a container of Azurite', () => {
   let azurite: Azurite;
   let client: ContainerClient;
