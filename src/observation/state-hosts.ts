@@ -4,11 +4,11 @@
  */
 import type { Logger } from 'pino';
 
-/** @param group the one whose state it is. */
-export function watchStateHosts(logger: Pick<Logger, 'warn'>, group: string): (rebalanced: string, hosts: readonly string[]) => void {
+/** @param group the one whose state it is. Of others, and once it was told, the answer is that nobody has to ask. */
+export function watchStateHosts(logger: Pick<Logger, 'warn'>, group: string): (rebalanced: string) => ((hosts: readonly string[]) => void) | undefined {
   let isTold = false;
-  return (rebalanced, hosts) => {
-    if (rebalanced !== group || hosts.length < 2 || isTold) return;
+  const seen = (hosts: readonly string[]): void => {
+    if (hosts.length < 2 || isTold) return;
     isTold = true;
     logger.warn(
       { group, hosts: hosts.toSorted() },
@@ -16,4 +16,5 @@ export function watchStateHosts(logger: Pick<Logger, 'warn'>, group: string): (r
         'keep the snapshots in a blob container (state.kind: blob), or say that all have the same directory (state.kind: shared-directory)',
     );
   };
+  return (rebalanced) => (rebalanced === group && !isTold ? seen : undefined);
 }

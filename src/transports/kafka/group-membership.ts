@@ -148,11 +148,11 @@ async function work(membership: Membership): Promise<void> {
 
 /** As the brokers see them: behind a translation of addresses several are one. */
 async function tellHosts({ context, options, cluster }: Membership): Promise<void> {
-  const { groupHosts } = context.options.observer;
-  if (groupHosts === undefined) return;
+  const tell = context.options.observer.groupHosts?.(options.group);
+  if (tell === undefined) return;
   const coordinator = await cluster.findGroupCoordinator({ groupId: options.group });
   const { groups } = (await coordinator.describeGroups({ groupIds: [options.group] })) as GroupDescriptions;
-  groupHosts(options.group, [...new Set(groups.flatMap(({ members }) => members.map(({ clientHost }) => clientHost)))]);
+  tell([...new Set(groups.flatMap(({ members }) => members.map(({ clientHost }) => clientHost)))]);
 }
 
 /** Waits for the coordinator without bound; undefined when closed meanwhile. */

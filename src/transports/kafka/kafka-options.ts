@@ -35,8 +35,8 @@ export type KafkaObserver = {
   readonly message: (level: 'debug' | 'info' | 'warn' | 'error', text: string, details: Readonly<Record<string, unknown>>) => void;
   /** All partitions that this member of a group had of its topics were taken back, and others, or the same, given. */
   readonly rebalanced: (group: string, topics: readonly string[], durationMs: number) => void;
-  /** Where the members of a group are, after a rebalance; asked only where somebody wants to know. */
-  readonly groupHosts?: (group: string, hosts: readonly string[]) => void;
+  /** Whom to tell, after a rebalance, where the members of a group are; undefined where nobody wants to know, and the brokers are not asked. */
+  readonly groupHosts?: (group: string) => ((hosts: readonly string[]) => void) | undefined;
   readonly transactionDone: (result: 'committed' | 'failed', durationMs: number) => void;
   /** Partitions that cannot be read now, each time that it was tried: it is waited for. */
   readonly fetchFailed: (topicPartition: TopicPartition, error: Error) => void;

@@ -51,7 +51,7 @@ describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
   test('tells where the members of its group are', async () => {
     const topic = await operator.topic(2);
     const told: (readonly string[])[] = [];
-    const observer = { ...silentKafkaObserver, groupHosts: (group: string, hosts: readonly string[]) => void told.push([group, ...hosts]) };
+    const observer = { ...silentKafkaObserver, groupHosts: (group: string) => (hosts: readonly string[]) => void told.push([group, ...hosts]) };
     const one = join([topic], { observer });
     await one.membership.joined;
     join([topic]);
