@@ -2,6 +2,7 @@
 import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import type { FeatureEvent } from '../../src/core/events.generated.ts';
 import { noHeaders } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';
 import { runProgram, withDirectory, writeConfiguration } from '../service/program.ts';
@@ -23,6 +24,12 @@ type Report = {
 async function report(file: string, ...items: readonly string[]): Promise<readonly Report[]> {
   return (await objects('erasure', 'report', '-c', file, ...items.flatMap((item) => ['--item', item]))) as Report[];
 }
+
+/** The news of EXTRACT that an item was deleted. */
+const deletion = (itemId: string): FeatureEvent => ({
+  id: itemId, itemId, inputId: itemId, origin: { topic: topics.text, incarnation: 'i', partition: 0, sequence: 0n, appendTime: 0 }, read: { incarnation: 'i', partition: 0, sequence: 0n, index: 0 }, routeStep: 'r/s',
+  family: 'texts', collection: '', model: 'm', modelVersion: '1', vector: Buffer.alloc(0), dimensions: 0, occurredAt: 0, preview: null, attributes: {}, deleted: true,
+});
 
 const places = ({ records }: Report): readonly string[] => records.filter(({ holds }) => holds !== 'name').map(({ topic, holds }) => `${topic} ${holds}`);
 
@@ -98,16 +105,22 @@ test('does not say gone where a deletion tells more than the name, nor where som
     await appendTexts(file, {
       'bare-1': { deleted: true }, 'worded-1': { deleted: true, text: 'what it said' }, 'tagged-1': { deleted: true, attributes: { author: 'somebody' } }, 'other-1': { text: 'of something else' },
     });
-    await withLog(file, ({ transport }) =>
+    await withLog(file, ({ transport, codec }) =>
       transport.append([
+        { topic: topics.features, partition: 0, key: Buffer.from('texts'), value: codec.encode('FeatureEvent', deletion('s/empty-1')), headers: noHeaders },
+        { topic: topics.features, partition: 0, key: Buffer.from('texts'), value: codec.encode('FeatureEvent', { ...deletion('s/shown-1'), preview: 'the start of what it said' }), headers: noHeaders },
         { topic: topics.features, partition: 0, key: Buffer.from('texts'), value: Buffer.from('\x01garbage of garbled-1\x02'), headers: noHeaders },
         { topic: topics.labels, partition: 0, key: null, value: Buffer.from('garbage'), headers: new Map([['note', Buffer.from('about s/headed-1')]]) },
       ]),
     );
-    const [bare, worded, tagged, garbled, headed] = await report(file, 's/bare-1', 's/worded-1', 's/tagged-1', 's/garbled-1', 's/headed-1');
+    const [bare, worded, tagged, garbled, headed, empty, shown] = await report(
+      file, 's/bare-1', 's/worded-1', 's/tagged-1', 's/garbled-1', 's/headed-1', 's/empty-1', 's/shown-1',
+    );
     expect(bare).toMatchObject({ standing: 'gone', gone: true, records: [{ topic: topics.text, holds: 'name' }] });
     for (const told of [worded, tagged]) expect(told).toMatchObject({ standing: 'kept', gone: false, records: [{ topic: topics.text, holds: 'input' }] });
     expect(garbled).toMatchObject({ standing: 'unknown', gone: false, records: [{ topic: topics.features, holds: 'unreadable' }] });
+    expect(empty).toMatchObject({ gone: true, records: [{ topic: topics.features, holds: 'name' }] });
+    expect(shown).toMatchObject({ standing: 'kept', gone: false, records: [{ topic: topics.features, holds: 'vector' }] });
     expect(headed).toMatchObject({ gone: false, records: [{ topic: topics.labels, holds: 'unreadable' }] });
 
     const incarnation = await withLog(file, async ({ transport }) => (await transport.describeTopic(topics.features)).incarnation);
