@@ -3,9 +3,11 @@
  * where a supervisor would start it again: because no broker could be reached, or none answered, when it started.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { repository } from './crash-harness.ts';
+import type { Memory } from './memory-gauge.ts';
 
 export type Instance = {
   readonly name: string;
@@ -25,6 +27,8 @@ export type Instance = {
   readonly leave: () => Promise<void>;
   /** Of Prometheus, summed over labels; undefined where it does not answer. */
   readonly metric: (name: string, label?: string) => Promise<number | undefined>;
+  /** After its garbage was collected. */
+  readonly memory: () => Promise<Memory>;
   /** Whatever it has said in all its lives. */
   readonly output: () => string;
   /** Since its last start. */
@@ -37,9 +41,11 @@ type Life = { readonly child: ChildProcess; readonly from: number; readonly clos
 type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
 const leavingMsMax = 60_000;
+const memoryMsMax = 30_000;
 const tailLength = 6_000;
+const gauge = ['--expose-gc', '--import', join(repository, 'test/crash/memory-gauge.ts')];
 
-export function createInstance(name: string): Instance {
+export function createInstance(name: string, { isGauged = false }: { readonly isGauged?: boolean } = {}): Instance {
   let output = '';
   let life: Life | undefined;
   let ownEnds = 0;
@@ -47,8 +53,9 @@ export function createInstance(name: string): Instance {
 
   const ofThisLife = (): string => output.slice(life?.from ?? output.length);
   const start = (configurationFile: string): void => {
-    const child = spawn(process.execPath, [join(repository, 'src/main.ts'), 'run', '-c', configurationFile], { stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const program = [join(repository, 'src/main.ts'), 'run', '-c', configurationFile];
+    const child = spawn(process.execPath, isGauged ? [...gauge, ...program] : program, { stdio: ['ignore', 'ignore', 'pipe', ...(isGauged ? (['ipc'] as const) : [])] });
+    child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const closed = new Promise<Exit>((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
     const started: Life = { child, from: output.length, closed, exit: undefined, expected: false };
     life = started;
@@ -97,6 +104,13 @@ export function createInstance(name: string): Instance {
       if (url === undefined || !isRunning()) return undefined;
       const text = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5_000) }).then((answer) => answer.text(), () => undefined);
       return text === undefined ? undefined : sumOf(text, metric, label);
+    },
+    memory: async () => {
+      if (life === undefined) throw new Error(`${name} was never started`);
+      const answer = once(life.child, 'message', { signal: AbortSignal.timeout(memoryMsMax) });
+      life.child.send('measure');
+      const [memory] = (await answer) as [Memory];
+      return memory;
     },
     output: () => output,
     outputOfThisLife: ofThisLife,
