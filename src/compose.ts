@@ -163,10 +163,13 @@ export async function startModels({ configuration, context }: Pick<Access, 'conf
 async function proposeDefinitions(access: Access, cluster: RunningCluster, models: ModelServer, signal: AbortSignal): Promise<void> {
   const { codec, configuration, transport } = access;
   const partitionCount = access.partitionCountOf(topics.features);
-  const ends = (await waiting(access, signal, () => drainEndsOf(access, [topics.features]))).filter(({ partition }) => cluster.partitions.has(partition));
-  // The committed position alone says nothing of the state, which is still being restored.
-  const standing = Promise.all([cluster.restored(), cluster.runner.drainedTo(ends)]);
-  await Promise.race([standing, cluster.runner.failed.then((error) => Promise.reject(error)), rejectionOf(signal)]);
+  const ends = await waiting(access, signal, () => drainEndsOf(access, [topics.features]));
+  const drainedTo = (wanted: typeof ends): Promise<void> => Promise.race([cluster.runner.drainedTo(wanted), rejectionOf(signal)]);
+  // Of none: the assigned partitions are open.
+  await drainedTo([]);
+  // The committed position alone says nothing of the state, which is still being restored. (A failure is told right after.)
+  await Promise.race([cluster.restored(), cluster.runner.failed, rejectionOf(signal)]);
+  await drainedTo(ends.filter(({ partition }) => cluster.partitions.has(partition)));
   const proposed: OutputRecord[] = [];
   const refused: UnlocatedMistake[] = [];
   for (const collection of configuration.collections) {

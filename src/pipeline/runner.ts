@@ -44,8 +44,8 @@ export type Runner = {
   /** Resolves with the first failure that stopped a partition or the subscription. The other partitions go on until `stop`. */
   readonly failed: Promise<Error>;
   /**
-   * Resolves when everything before the ends is handled and committed by the group. Rejects with the runner's failure, or with
-   * LS_PIPELINE_STOPPED.
+   * Resolves when the assigned partitions are open, and everything before the ends is handled and committed by the group. Rejects with the
+   * runner's failure, also with an earlier one, or with LS_PIPELINE_STOPPED.
    */
   readonly drainedTo: (ends: readonly DrainEnd[]) => Promise<void>;
   /** Never rejects. `forced`: the time ran out before everything in flight was delivered. */
@@ -144,6 +144,7 @@ async function assigned(run: StageRun, partitions: readonly AssignedPartition[])
   } finally {
     // What did not come back is another's.
     run.kept.clear();
+    run.changed.notify();
   }
 }
 
@@ -217,6 +218,7 @@ async function revoked(run: StageRun, partitions: readonly TopicPartition[]): Pr
   const given = partitions.flatMap((partition) => run.active.get(nameOf(partition)) ?? []);
   await drain(run, given, run.limits.revokeDeadlineMs);
   for (const active of given) run.active.delete(nameOf(active.partition));
+  run.changed.notify();
   // Where others take the group is theirs to say.
   for (const partition of partitions) run.checkpoints.delete(nameOf(partition));
 }
@@ -266,10 +268,16 @@ const othersPollMs = 500;
 
 async function drainedTo(run: StageRun, ends: readonly DrainEnd[]): Promise<void> {
   const { transport, group, stage } = run.options;
+  const requireNoFailure = (): void => {
+    if (run.failure !== undefined) throw run.failure;
+  };
+  const isOpen = (): boolean => [...run.active.values()].every(({ work }) => work !== undefined);
+  await run.changed.until(() => isOpen() || run.failure !== undefined || run.stopping);
+  requireNoFailure();
   for (const end of ends) {
     const isReached = (): boolean => (run.checkpoints.get(nameOf(end))?.sequence ?? -2n) + 1n >= end.sequence;
     while (!isReached()) {
-      if (run.failure !== undefined) throw run.failure;
+      requireNoFailure();
       if (run.stopping) throw pipelineError('LS_PIPELINE_STOPPED', `Stage ${stage.name} was stopped before ${nameOf(end)} was at ${end.sequence}.`);
       const changed = await run.changed.until(() => isReached() || run.failure !== undefined || run.stopping, othersPollMs);
       if (changed || run.active.has(nameOf(end))) continue;

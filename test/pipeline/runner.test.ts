@@ -49,6 +49,35 @@ describe('the runner', () => {
     await fixture.stop(runner);
   });
 
+  it('has drained nothing before the assigned partitions are open, nor after a failure', async () => {
+    const fixture = createFixture({ in: 1, out: 1 });
+    const lost = new Error('lost');
+    const asked = Promise.withResolvers<undefined>();
+    const { transport } = fixture.broker.connect();
+    const failing: Transport = {
+      ...transport,
+      subscribe: async (options) => {
+        const committed = async (): Promise<never> => {
+          await asked.promise;
+          throw lost;
+        };
+        // Only the first assignment is waited for.
+        const assigned: typeof options.listener.assigned = (partitions) => {
+          void options.listener.assigned(partitions.map((partition) => ({ ...partition, committed })));
+          return Promise.resolve();
+        };
+        return transport.subscribe({ ...options, listener: { ...options.listener, assigned } });
+      },
+    };
+    const runner = await fixture.start(failing, echo);
+    const drained = runner.drainedTo([]).then(() => 'drained', (error: unknown) => error);
+    await fixture.clock.pass(100);
+    asked.resolve(undefined);
+    expect(await fixture.clock.drive(drained)).toBe(lost);
+    expect(await fixture.clock.drive(runner.drainedTo([]).catch((error: unknown) => error))).toBe(lost);
+    await fixture.stop(runner);
+  });
+
   it('begins at the committed position although the group was first started at the end, also after a crash before the first delivery', async () => {
     const fixture = createFixture({ in: 1, out: 1 });
     publish(fixture, 5);
