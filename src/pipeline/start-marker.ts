@@ -20,10 +20,11 @@ export type StartMarkers = {
 
 const markSequence = 0n;
 
-type LostPosition = { readonly partition: AssignedPartition; readonly newestSnapshot: bigint | undefined };
+type Place = Omit<SnapshotKey, 'stage'>;
+type LostPosition = { readonly partition: Place; readonly newestSnapshot: bigint | undefined };
 
 /** Rejects with LS_TRANSPORT_POSITION_LOST, which names them all: positions expire together, and are to be set again together. */
-export async function requireNeverStarted(partitions: readonly AssignedPartition[], markers: StartMarkers, signalOf: (partition: AssignedPartition) => AbortSignal): Promise<void> {
+export async function requireNeverStarted<Started extends Place>(partitions: readonly Started[], markers: Omit<StartMarkers, 'failed'>, signalOf: (partition: Started) => AbortSignal): Promise<void> {
   const found = await Promise.all(partitions.map((partition) => lostPosition(partition, markers, signalOf(partition))));
   const lost = found.flatMap((each) => each ?? []);
   const [first] = lost;
@@ -43,7 +44,7 @@ export async function requireNeverStarted(partitions: readonly AssignedPartition
   );
 }
 
-async function lostPosition(partition: AssignedPartition, { stateStore, group, fold }: StartMarkers, signal: AbortSignal): Promise<LostPosition | undefined> {
+async function lostPosition(partition: Place, { stateStore, group, fold }: Omit<StartMarkers, 'failed'>, signal: AbortSignal): Promise<LostPosition | undefined> {
   const marks = stateStore.list(keyOf(stageOf(group), partition));
   const snapshots = fold === undefined ? [] : stateStore.list(keyOf(fold, partition));
   const [marked, [newestSnapshot]] = (await unlessAborted(Promise.all([marks, snapshots]), signal)) ?? [[], []];
@@ -67,6 +68,6 @@ export async function markStarted(partition: AssignedPartition, { position }: Ch
 
 const stageOf = (group: string): string => `${group}.started`;
 
-function keyOf(stage: string, { topic, incarnation, partition }: AssignedPartition): SnapshotKey {
+function keyOf(stage: string, { topic, incarnation, partition }: Place): SnapshotKey {
   return { stage, topic, incarnation, partition };
 }

@@ -1,7 +1,7 @@
 /**
  * Gives the features topic another number of partitions (SEMANTICS.md, rule 11). The states are carried over, the log is not: nothing in it is unread.
  *
- *   1. look: no member in the groups of both stages, nothing unread, no record half sent
+ *   1. look: no member in the groups of both stages, nothing unread, no record half sent, no position of CLUSTER lost
  *   2. a snapshot of each partition where its group stands, and the plan, noted durably
  *   3. look once more, and put the new topic in the place of the old one
  *   4. the first snapshot of each new partition, right below its first record, and the group set there
@@ -11,12 +11,14 @@
  * start. A partition of the new topic whose first snapshot is missing does not start either: its log begins above sequence 0 (rule 17).
  */
 import { LabelstreamError } from '../../core/errors/error.ts';
+import { pipelineError } from '../../core/errors/pipeline.ts';
 import { stateError } from '../../core/errors/state.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import { inputTopics, topics } from '../../core/topics.ts';
 import { partitionLag } from '../../pipeline/lag.ts';
+import { requireNeverStarted } from '../../pipeline/start-marker.ts';
 import type { StateStore } from '../../pipeline/state-store.ts';
-import type { TopicDescription, Transport } from '../../pipeline/transport.ts';
+import type { GroupPlace, TopicDescription, Transport } from '../../pipeline/transport.ts';
 import { foldToEnd, type FollowerOptions } from './cluster-follower.ts';
 import { erasePlan, notePlan, readPlan, type RepartitionPlan } from './repartition-plan.ts';
 import { repartitionedStates, type FormerPartition } from './repartitioned-states.ts';
@@ -42,12 +44,13 @@ export type RepartitionOutlook = Repartition & {
   readonly pending: boolean;
 };
 
-/** Changes nothing. */
+/** Changes nothing. Rejects with LS_TRANSPORT_POSITION_LOST, and as `followClusters` does. */
 export async function repartitionOutlook(options: RepartitionOptions, partitionCount: number, signal: AbortSignal): Promise<RepartitionOutlook> {
   const { stateStore, group, transport } = options;
   const pending = (await readPlan(stateStore, group, 'planned')) ?? (await readPlan(stateStore, group, 'carried'));
   const described = await (pending === undefined ? transport.describeTopic(topics.features) : unlessMissing(transport.describeTopic(topics.features)));
   if (described === undefined) return { from: pending?.foldedThrough.length ?? 0, to: partitionCount, families: [], unread: [], pending: true };
+  await requirePositions(options, signal);
   const families: FamilyMove[] = [];
   for (let partition = 0; partition < described.partitionCount; partition++) {
     const { folded } = await foldToEnd(options, { ...described, partition }, signal);
@@ -60,13 +63,14 @@ export async function repartitionOutlook(options: RepartitionOptions, partitionC
 
 /**
  * Resolves with what was done, the last being what was asked for; none where the topic has that many partitions already. Rejects with
- * LS_STATE_REPARTITION_UNREAD, LS_TRANSPORT_GROUP_ACTIVE, LS_STATE_REPARTITION_LOST, and with what transport and state store reject with.
+ * LS_STATE_REPARTITION_UNREAD, LS_TRANSPORT_GROUP_ACTIVE, LS_TRANSPORT_POSITION_LOST, LS_STATE_REPARTITION_LOST, and with what transport and state store reject with.
  */
 export async function repartition(options: RepartitionOptions, partitionCount: number, signal: AbortSignal): Promise<readonly Repartition[]> {
   const finished = await finishPending(options);
   const { partitionCount: standing } = await options.transport.describeTopic(topics.features);
   if (standing === partitionCount) return finished;
   await requireNothingUnread(options);
+  await requirePositions(options, signal);
   await requireNoMembers(options);
   const plan = await makePlan(options, partitionCount, signal);
   await notePlan(options.stateStore, options.group, 'planned', plan);
@@ -130,6 +134,15 @@ async function unreadOf({ transport, group, extractGroup }: RepartitionOptions):
   return unread;
 }
 
+/** A partition without a position is one where CLUSTER never started, or everything that is known of it would go with the topic. */
+async function requirePositions({ transport, stateStore, group, stage }: RepartitionOptions, signal: AbortSignal): Promise<void> {
+  const { topic, incarnation, partitionCount } = await transport.describeTopic(topics.features);
+  const partitions = Array.from({ length: partitionCount }, (_, partition) => ({ topic, incarnation, partition }));
+  const committed = await Promise.all(partitions.map((partition) => transport.committed(group, partition)));
+  await requireNeverStarted(partitions.filter((_, partition) => committed[partition] === undefined), { stateStore, group, fold: stage.name }, () => signal);
+  signal.throwIfAborted();
+}
+
 /** By setting each group to where it is, which members would not let happen. */
 async function requireNoMembers({ transport, group, extractGroup }: RepartitionOptions): Promise<void> {
   for (const [reader, names] of [[extractGroup, inputTopics], [group, [topics.features]]] as const) {
@@ -149,8 +162,9 @@ async function makePlan(options: RepartitionOptions, partitionCount: number, sig
   for (let partition = 0; partition < formerCount; partition++) {
     const committed = await transport.committed(group, { topic, partition });
     foldedThrough.push(committed?.sequence ?? -1n);
-    if (committed === undefined || committed.sequence < 0n) continue;
+    // Also where nothing is said to be folded: a log that begins later was folded by somebody.
     const { folded } = await foldToEnd(options, { topic, partition, incarnation }, signal);
+    if (committed === undefined || committed.sequence < 0n) continue;
     const { position, sequence } = committed;
     await stateStore.write({ stage: stage.name, topic, incarnation, partition, sequence, position }, folded.snapshot());
   }
@@ -176,9 +190,18 @@ async function carryOut(options: RepartitionOptions, plan: RepartitionPlan): Pro
   }
   const checkpoints = places.map(({ partition: { partition }, sequence, position }) => ({ topic, partition, checkpoint: { position, sequence, outputsSent: 0 } }));
   await transport.resetGroup(group, checkpoints);
+  await requireSet(options, checkpoints);
   await notePlan(stateStore, group, 'carried', plan);
   await cleanUp(options, plan);
   return { from: former.length, to: partitionCount, families };
+}
+
+/** Brokers remove the positions of a topic that was deleted when they come to it, and could have removed these. */
+async function requireSet({ transport, group }: RepartitionOptions, places: readonly GroupPlace[]): Promise<void> {
+  for (const { topic, partition, checkpoint } of places) {
+    if ((await transport.committed(group, { topic, partition }))?.position === checkpoint.position) continue;
+    throw pipelineError('LS_TRANSPORT_POSITION_LOST', `The position of group ${group} in partition ${partition} of ${topic} was set, and is gone again. Repeat \`labelstream topics repartition\`.`, { group, topic, partition });
+  }
 }
 
 async function formerPartitions({ stateStore, stage }: RepartitionOptions, { formerIncarnation: incarnation, foldedThrough }: RepartitionPlan): Promise<readonly FormerPartition[]> {

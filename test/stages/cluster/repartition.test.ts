@@ -165,6 +165,42 @@ describe('a repartition of features', () => {
     expect(orders.size).toBeGreaterThan(1);
   });
 
+  it('does nothing where the group has lost its positions: what it stood for is in the snapshots alone', async () => {
+    const { transport, stateStore, stage, options, countOf, look } = await open(await begun());
+    const before = await look();
+    await repartition(options, 2, never);
+    const expired = { ...options, transport: { ...transport, committed: async (...asked: Parameters<Transport['committed']>) => (asked[0] === group ? undefined : transport.committed(...asked)) } };
+    expect(await code(repartitionOutlook(expired, 4, never))).toBe('LS_TRANSPORT_POSITION_LOST');
+    expect(await code(repartition(expired, 4, never))).toBe('LS_TRANSPORT_POSITION_LOST');
+    expect([await countOf(), await look()]).toEqual([2, before]);
+    // Without snapshots, the mark of its start says it; without that, the log that begins later.
+    const { incarnation } = await transport.describeTopic('features');
+    for (let partition = 0; partition < 2; partition++) await stateStore.discardAbove({ stage: stage.name, ...features(partition), incarnation }, -1n);
+    const marked = { stage: `${group}.started`, ...features(1), incarnation };
+    await stateStore.write({ ...marked, sequence: 0n, position: '1' }, []);
+    expect(await code(repartition(expired, 4, never))).toBe('LS_TRANSPORT_POSITION_LOST');
+    await stateStore.discardAbove(marked, -1n);
+    expect(await code(repartition(expired, 4, never))).toBe('LS_STATE_LOG_TRUNCATED');
+    expect(await countOf()).toBe(2);
+    await transport.close();
+  });
+
+  it('is not over before the group stands where the new partitions begin', async () => {
+    const { transport, stateStore, options, countOf, look } = await open(await begun());
+    const before = await look();
+    // Brokers remove the positions of a topic that is deleted when they come to it.
+    let left = 1;
+    const committed: Transport['committed'] = async (...asked) => {
+      if (asked[0] === group && (await countOf()) === 5 && left-- > 0) return undefined;
+      return transport.committed(...asked);
+    };
+    expect(await code(repartition({ ...options, transport: { ...transport, committed } }, 5, never))).toBe('LS_TRANSPORT_POSITION_LOST');
+    expect(await code(requireNoPlan(stateStore, group))).toBe('LS_STATE_REPARTITION_PENDING');
+    expect(await repartition(options, 5, never)).toHaveLength(1);
+    expect(await look()).toEqual(before);
+    await transport.close();
+  });
+
   it('leaves none of the former snapshots, and lets merges and forgets go on', async () => {
     const directory = await begun();
     const { transport, stateStore, options, append, work, look } = await open(directory);
