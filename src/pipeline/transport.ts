@@ -177,7 +177,8 @@ export type Transport = {
   readonly committed: (group: string, topicPartition: TopicPartition) => Promise<Checkpoint | undefined>;
   /**
    * Sets where a group stands, for operators: to accept a gap that retention left, or to have records handled again. Needs no member; rejects
-   * with LS_TRANSPORT_GROUP_ACTIVE while the group has one that this transport knows of (on the embedded log: in this process).
+   * with LS_TRANSPORT_GROUP_ACTIVE while the group has one that this transport knows of (on the embedded log: in this process), which is all that
+   * it finds out without a place.
    */
   readonly resetGroup: (group: string, places: readonly GroupPlace[]) => Promise<void>;
   /** Resolves when `assigned` was called for the first time and is over, or when the member was told that there is no partition for it. */

@@ -122,9 +122,12 @@ export function describeConsuming(current: () => TransportHarness): void {
       const checkpoint = { position: place.position, sequence: place.sequence - 1n, outputsSent: 0 };
       const places = [{ topic: 'reset', partition: 0, checkpoint }];
       expect(await code(transport.resetGroup('g', places))).toBe('LS_TRANSPORT_GROUP_ACTIVE');
+      // Also without a place, which sets nothing.
+      expect(await code(transport.resetGroup('g', []))).toBe('LS_TRANSPORT_GROUP_ACTIVE');
       expect(await transport.committed('g', first.partition)).toMatchObject({ position: end.position });
       await first.close();
       await transport.resetGroup('g', places);
+      for (const group of ['g', 'never-seen']) await transport.resetGroup(group, []);
       expect(await transport.committed('g', first.partition)).toEqual(checkpoint);
       const second = await sole(transport, 'g', 'reset');
       await resume(second.partition);

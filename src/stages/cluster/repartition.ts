@@ -3,7 +3,7 @@
  *
  *   1. look: no member in the groups of both stages, nothing unread, no record half sent, no position of CLUSTER lost
  *   2. a snapshot of each partition where its group stands, and the plan, noted durably
- *   3. look once more, and put the new topic in the place of the old one
+ *   3. restore those snapshots, look once more, and put the new topic in the place of the old one
  *   4. the first snapshot of each new partition, right below its first record, and the group set there
  *   5. note that they are there; the old snapshots go, then the notes
  *
@@ -74,16 +74,22 @@ export async function repartition(options: RepartitionOptions, partitionCount: n
   await requireNoMembers(options);
   const plan = await makePlan(options, partitionCount, signal);
   await notePlan(options.stateStore, options.group, 'planned', plan);
+  return [...finished, await carryOut(options, plan, await lastLook(options, plan, signal))];
+}
+
+/** All of it can be read, and restoring takes long, so that it comes first. Where this rejects, the plan is given up. */
+async function lastLook(options: RepartitionOptions, plan: RepartitionPlan, signal: AbortSignal): Promise<readonly FormerPartition[]> {
   try {
+    const former = await formerPartitions(options, plan);
     // Who began meanwhile has not seen the plan; who begins from here on does.
     await requireNothingUnread(options);
     await requireNoMembers(options);
     signal.throwIfAborted();
+    return former;
   } catch (error) {
     await erasePlan(options.stateStore, options.group, 'planned');
     throw error;
   }
-  return [...finished, await carryOut(options, plan)];
 }
 
 async function finishPending(options: RepartitionOptions): Promise<readonly Repartition[]> {
@@ -96,7 +102,7 @@ async function finishPending(options: RepartitionOptions): Promise<readonly Repa
   const planned = await readPlan(stateStore, group, 'planned');
   if (planned === undefined) return [];
   const present = await unlessMissing(transport.describeTopic(topics.features));
-  if (present?.incarnation !== planned.formerIncarnation) return [await carryOut(options, planned)];
+  if (present?.incarnation !== planned.formerIncarnation) return [await carryOut(options, planned, await formerPartitions(options, planned))];
   // Nothing has happened, and the topic may have grown since.
   await erasePlan(stateStore, group, 'planned');
   return [];
@@ -143,16 +149,8 @@ async function requirePositions({ transport, stateStore, group, stage }: Reparti
   signal.throwIfAborted();
 }
 
-/** By setting each group to where it is, which members would not let happen. */
 async function requireNoMembers({ transport, group, extractGroup }: RepartitionOptions): Promise<void> {
-  for (const [reader, names] of [[extractGroup, inputTopics], [group, [topics.features]]] as const) {
-    for (const topic of names) {
-      const checkpoint = await transport.committed(reader, { topic, partition: 0 });
-      if (checkpoint === undefined) continue;
-      await transport.resetGroup(reader, [{ topic, partition: 0, checkpoint }]);
-      break;
-    }
-  }
+  for (const reader of [extractGroup, group]) await transport.resetGroup(reader, []);
 }
 
 async function makePlan(options: RepartitionOptions, partitionCount: number, signal: AbortSignal): Promise<RepartitionPlan> {
@@ -162,6 +160,8 @@ async function makePlan(options: RepartitionOptions, partitionCount: number, sig
   for (let partition = 0; partition < formerCount; partition++) {
     const committed = await transport.committed(group, { topic, partition });
     foldedThrough.push(committed?.sequence ?? -1n);
+    // Those are of another history (fold-restore.ts), and the store would keep them rather than the one that is written here.
+    if (committed !== undefined) await stateStore.discardAbove({ stage: stage.name, topic, incarnation, partition }, committed.sequence);
     // Also where nothing is said to be folded: a log that begins later was folded by somebody.
     const { folded } = await foldToEnd(options, { topic, partition, incarnation }, signal);
     if (committed === undefined || committed.sequence < 0n) continue;
@@ -171,11 +171,9 @@ async function makePlan(options: RepartitionOptions, partitionCount: number, sig
   return { formerIncarnation: incarnation, foldedThrough, partitionCount, form: await transport.topicForm(topic) };
 }
 
-async function carryOut(options: RepartitionOptions, plan: RepartitionPlan): Promise<Repartition> {
+async function carryOut(options: RepartitionOptions, plan: RepartitionPlan, former: readonly FormerPartition[]): Promise<Repartition> {
   const { transport, stateStore, stage, group } = options;
   const { formerIncarnation, partitionCount, form } = plan;
-  // All of them can be read, or the topic stays.
-  const former = await formerPartitions(options, plan);
   const families = movesOf(former, partitionCount);
   const { topic, incarnation } = await transport.replaceTopic({ topic: topics.features, formerIncarnation, partitionCount, form });
   const places = await Promise.all(

@@ -1,4 +1,5 @@
 /** Where consumer groups stand, asked and set from outside of them. */
+import type { Broker, GroupDescriptions } from 'kafkajs';
 import { LabelstreamError } from '../../core/errors/error.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import type { TopicPartition } from '../../core/records.ts';
@@ -56,12 +57,23 @@ export async function resetGroup(cluster: KafkaCluster, group: string, places: r
       metadata: checkpointMetadata(checkpoint),
     })),
   }));
-  if (topics.length === 0) return;
   try {
     const coordinator = await cluster.findGroupCoordinator({ groupId: group });
-    await coordinator.offsetCommit({ groupId: group, groupGenerationId: noGeneration, memberId: '', topics });
+    if (topics.length > 0) await coordinator.offsetCommit({ groupId: group, groupGenerationId: noGeneration, memberId: '', topics });
+    // Brokers take a commit of nothing without looking at the group.
+    else await requireEmpty(coordinator, group);
   } catch (error) {
+    if (error instanceof LabelstreamError) throw error;
     if (protocolCodeOf(error) !== unknownMember) throw asKafkaError(error, { operation: 'set the offsets of', group });
-    throw pipelineError('LS_TRANSPORT_GROUP_ACTIVE', `Group ${group} has members: they would go on from where they are.`, { group }, { cause: error });
+    throw groupActive(group, { cause: error });
   }
+}
+
+async function requireEmpty(coordinator: Broker, group: string): Promise<void> {
+  const { groups } = (await coordinator.describeGroups({ groupIds: [group] })) as GroupDescriptions;
+  if (groups.some(({ members }) => members.length > 0)) throw groupActive(group);
+}
+
+function groupActive(group: string, options?: ErrorOptions): LabelstreamError {
+  return pipelineError('LS_TRANSPORT_GROUP_ACTIVE', `Group ${group} has members: they would go on from where they are.`, { group }, options);
 }

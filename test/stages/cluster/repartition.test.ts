@@ -201,6 +201,39 @@ describe('a repartition of features', () => {
     await transport.close();
   });
 
+  it('looks for the last time when everything is restored, also for members that have no position yet', async () => {
+    const directory = await begun();
+    const { transport, stateStore, options, append, countOf } = await open(directory);
+    const listener = { assigned: () => Promise.resolve(), revoked: () => Promise.resolve(), failed: () => undefined };
+    const extract = await transport.subscribe({ group: extractGroup, topics: ['parked'], delivery: 'at-least-once', listener });
+    expect(await code(repartition(options, 5, never))).toBe('LS_TRANSPORT_GROUP_ACTIVE');
+    await extract.close();
+    // Who appends while the former partitions are restored.
+    let isLate = false;
+    const newest: StateStore['newest'] = async (key, sequence) => {
+      if (!isLate && (await code(requireNoPlan(stateStore, group))) !== 'resolved' && key.stage === options.stage.name) {
+        isLate = true;
+        await append([['shop', item('shop', 'i9', 9, 60)]]);
+      }
+      return stateStore.newest(key, sequence);
+    };
+    expect(await code(repartition({ ...options, stateStore: { ...stateStore, newest } }, 5, never))).toBe('LS_STATE_REPARTITION_UNREAD');
+    expect([isLate, await countOf()]).toEqual([true, 3]);
+    await requireNoPlan(stateStore, group);
+    await transport.close();
+  });
+
+  it('leaves no snapshot of another history above the one that it goes on from', async () => {
+    const { transport, stateStore, stage, options, look } = await open(await begun());
+    const before = await look();
+    const { incarnation } = await transport.describeTopic('features');
+    const partition = partitionForKey('shop', 3);
+    for (const sequence of [101n, 102n, 103n]) await stateStore.write({ stage: stage.name, ...features(partition), incarnation, sequence, position: String(sequence + 1n) }, [Buffer.from('foreign')]);
+    expect(await repartition(options, 5, never)).toHaveLength(1);
+    expect(await look()).toEqual(before);
+    await transport.close();
+  });
+
   it('leaves none of the former snapshots, and lets merges and forgets go on', async () => {
     const directory = await begun();
     const { transport, stateStore, options, append, work, look } = await open(directory);
@@ -262,7 +295,7 @@ describe('a repartition of features', () => {
     const directory = await begun();
     const { transport, stateStore, options } = await open(directory);
     const forget = (append: Transport['append']): Promise<void> =>
-      appendControls({ transport: { ...transport, append }, stateStore, group }, forgetRecords(codec, 3, ['test/i0'], []));
+      appendControls({ transport: { ...transport, append }, stateStore, group }, (count) => forgetRecords(codec, count, ['test/i0'], []));
     // After the last look: it goes with the topic.
     let told: string | undefined;
     const replaceTopic: Transport['replaceTopic'] = async (replacement) => {
