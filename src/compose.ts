@@ -114,7 +114,7 @@ export function strayStateOf({ transport, stateStore }: Access): Promise<readonl
 
 /** Takes the items out of every collection: what was published of them up to now, and nothing later (SEMANTICS.md, rule 21). */
 export async function forgetItems(access: Access, itemIds: readonly string[]): Promise<void> {
-  const { transport, codec, partitionCountOf } = access;
+  const { transport, codec } = access;
   const through = await Promise.all(
     (await endsOf(access, inputTopics)).map(async ({ topic, partition, sequence }): Promise<InputEnd> => {
       const { incarnation } = await transport.describeTopic(topic);
@@ -122,12 +122,12 @@ export async function forgetItems(access: Access, itemIds: readonly string[]): P
     }),
   );
   await codec.prepareEncode();
-  await appendControlsTo(access, forgetRecords(codec, partitionCountOf(topics.features), itemIds, through));
+  await appendControlsTo(access, (partitionCount) => forgetRecords(codec, partitionCount, itemIds, through));
 }
 
 /** What an operator has to say to CLUSTER. Rejects with LS_STATE_REPARTITION_PENDING, and is to be repeated then. */
-export function appendControlsTo(access: Access, records: readonly OutputRecord[]): Promise<void> {
-  return appendControls({ ...access, group: clusterGroupOf(access.configuration) }, records);
+export function appendControlsTo(access: Access, recordsFor: (featuresPartitionCount: number) => readonly OutputRecord[]): Promise<void> {
+  return appendControls({ ...access, group: clusterGroupOf(access.configuration) }, recordsFor);
 }
 
 function clusterStageOf({ codec, partitionCountOf, configuration }: Access): ClusterStage {

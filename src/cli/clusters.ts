@@ -2,7 +2,6 @@
 import type { Command } from 'commander';
 import { appendControlsTo, clustersOf, type Access } from '../compose.ts';
 import { cliError } from '../core/errors/cli.ts';
-import { topics } from '../core/topics.ts';
 import { labelRecord } from '../stages/cluster/control-records.ts';
 import type { ClusterView } from '../stages/cluster/view.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
@@ -103,7 +102,7 @@ async function label(view: ClusterView, id: string, name: string, output: Output
   if (cluster === undefined) throw notFound(id);
   const { family, collection, clusterId } = cluster;
   await access.codec.prepareEncode();
-  await appendControlsTo(access, [labelRecord(access.codec, access.partitionCountOf(topics.features), family, { collection, clusterId, name })]);
+  await appendControlsTo(access, (partitionCount) => [labelRecord(access.codec, partitionCount, family, { collection, clusterId, name })]);
   if (output.json) output.object({ id: clusterId, collection, name });
   else output.line(name === '' ? `${clusterId} has no name any more` : `${clusterId} is called "${name}"`);
 }

@@ -13,12 +13,23 @@ export type ControlsDestination = {
 };
 
 /**
+ * @param recordsFor what is to be said where features has that many partitions: those of the topic, which need not be those of a configuration.
+ *
  * Rejects with LS_STATE_REPARTITION_PENDING where a repartition went on meanwhile: it may have seen the end of features without these records, and
  * removed them with the topic. Then it has noted its plan before they were appended, or is over. To say them once more is harmless.
  */
-export async function appendControls({ transport, stateStore, group }: ControlsDestination, records: readonly OutputRecord[]): Promise<void> {
-  const { incarnation } = await transport.describeTopic(topics.features);
-  await transport.append(records);
-  await requireNoPlan(stateStore, group);
-  if ((await transport.describeTopic(topics.features)).incarnation !== incarnation) throw repartitionPending();
+export async function appendControls({ transport, stateStore, group }: ControlsDestination, recordsFor: (partitionCount: number) => readonly OutputRecord[]): Promise<void> {
+  const { incarnation, partitionCount } = await transport.describeTopic(topics.features);
+  const requireSame = async (): Promise<void> => {
+    await requireNoPlan(stateStore, group);
+    if ((await transport.describeTopic(topics.features)).incarnation !== incarnation) throw repartitionPending();
+  };
+  try {
+    await transport.append(recordsFor(partitionCount));
+  } catch (error) {
+    // The topic may have fewer partitions than a moment ago, or not be there.
+    await requireSame();
+    throw error;
+  }
+  await requireSame();
 }

@@ -110,6 +110,8 @@ function topicSide(store: LogStore, catalogue: TopicCatalogue, requireOpen: () =
     },
     describeTopic: async (topic) => {
       requireOpen();
+      // Who asks may want to know whether another process has replaced it.
+      await catalogue.refresh();
       return catalogue.describe(topic);
     },
     topicForm: async (topic) => {
@@ -133,7 +135,7 @@ type TopicCatalogue = {
   readonly refresh: () => Promise<ReadonlyMap<string, TopicDescription>>;
 };
 
-/** Others make topics, but replace none, while a log is open: a description that was seen stays true. (Of the features topic a reader in another process may have an old one.) */
+/** Others make topics, but replace none, while a log is open: a description that was seen stays true, but for the features topic, which another process may replace: `describeTopic` asks. */
 function createTopicCatalogue(store: LogStore): TopicCatalogue {
   let known: ReadonlyMap<string, TopicDescription> = new Map();
   const refresh = async (): Promise<ReadonlyMap<string, TopicDescription>> => {
