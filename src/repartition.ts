@@ -1,4 +1,5 @@
 /** `topics repartition`: what a configuration makes of the partitions of the features topic. */
+import { randomUUID } from 'node:crypto';
 import { followerOf, type Access } from './compose.ts';
 import { topics } from './core/topics.ts';
 import { repartition, repartitionOutlook, type Repartition, type RepartitionOptions, type RepartitionOutlook } from './stages/cluster/repartition.ts';
@@ -14,5 +15,5 @@ export function repartitionOutlookOf(access: Access, signal: AbortSignal): Promi
 }
 
 function optionsOf(access: Access): RepartitionOptions {
-  return { ...followerOf(access), stateStore: access.stateStore, extractGroup: `${access.configuration.group}-extract` };
+  return { ...followerOf(access), stateStore: access.stateStore, extractGroup: `${access.configuration.group}-extract`, newPlanOwner: randomUUID };
 }

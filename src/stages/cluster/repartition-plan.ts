@@ -1,14 +1,19 @@
 /**
  * What is noted of a repartition before anything is removed, so that it can be brought to its end however often it is cut short. The notes lie beside
  * the snapshots, as those do: `planned` from before the topic goes, `carried` once every snapshot of the new incarnation is there.
+ *
+ * The newest note counts. Another operator's takes the place of one by which nothing has happened yet, so that there is none missing in between; who
+ * wrote the older one finds out before the next step that cannot be taken back.
  */
 import type { LabelstreamError } from '../../core/errors/error.ts';
 import { stateError } from '../../core/errors/state.ts';
 import { topics } from '../../core/topics.ts';
-import type { SnapshotKey, StateStore } from '../../pipeline/state-store.ts';
+import type { SnapshotKey, StateStore, StoredSnapshot } from '../../pipeline/state-store.ts';
 import type { TopicForm } from '../../pipeline/transport.ts';
 
 export type RepartitionPlan = {
+  /** A new one for each plan. */
+  readonly owner: string;
   readonly formerIncarnation: string;
   /** What each former partition was folded to, by number; -1 where it never held a record. A snapshot stands there. */
   readonly foldedThrough: readonly bigint[];
@@ -18,27 +23,46 @@ export type RepartitionPlan = {
 
 export type PlanStage = 'planned' | 'carried';
 
-const noteSequence = 0n;
-
 function keyOf(group: string, stage: PlanStage): SnapshotKey {
   return { stage: `${group}.repartition-${stage}`, topic: topics.features, incarnation: 'pending', partition: 0 };
 }
 
-export async function notePlan(stateStore: Pick<StateStore, 'write'>, group: string, stage: PlanStage, plan: RepartitionPlan): Promise<void> {
+type PlanReader = Pick<StateStore, 'list' | 'newest'>;
+
+/** Rejects with LS_STATE_REPARTITION_PENDING where another note got the place. */
+export async function notePlan(stateStore: PlanReader & Pick<StateStore, 'write'>, group: string, stage: PlanStage, plan: RepartitionPlan): Promise<void> {
+  const key = keyOf(group, stage);
   const text = JSON.stringify({ ...plan, foldedThrough: plan.foldedThrough.map(String) });
-  await stateStore.write({ ...keyOf(group, stage), sequence: noteSequence, position: '' }, [Buffer.from(text)]);
+  const [newest = -1n] = await stateStore.list(key);
+  await stateStore.write({ ...key, sequence: newest + 1n, position: '' }, [Buffer.from(text)]);
+  await requireOwn(stateStore, group, stage, plan);
+}
+
+/** Rejects with LS_STATE_REPARTITION_PENDING where the plan is not the one that counts: it was given up, or carried out, or another took its place. */
+export async function requireOwn(stateStore: PlanReader, group: string, stage: PlanStage, { owner }: RepartitionPlan): Promise<void> {
+  if ((await readPlan(stateStore, group, stage))?.owner !== owner) throw repartitionPending();
 }
 
 export async function erasePlan(stateStore: Pick<StateStore, 'discardAbove'>, group: string, stage: PlanStage): Promise<void> {
-  await stateStore.discardAbove(keyOf(group, stage), noteSequence - 1n);
+  await stateStore.discardAbove(keyOf(group, stage), -1n);
 }
 
 /** Rejects with LS_STATE_REPARTITION_LOST where there is a note that cannot be read. */
-export async function readPlan(stateStore: Pick<StateStore, 'list' | 'newest'>, group: string, stage: PlanStage): Promise<RepartitionPlan | undefined> {
+export async function readPlan(stateStore: PlanReader, group: string, stage: PlanStage): Promise<RepartitionPlan | undefined> {
   const key = keyOf(group, stage);
-  if ((await stateStore.list(key)).length === 0) return undefined;
-  const note = await stateStore.newest(key, noteSequence);
-  if (note === undefined) throw stateError('LS_STATE_REPARTITION_LOST', 'What was noted of a repartition that has begun cannot be read.');
+  let [newest] = await stateStore.list(key);
+  while (newest !== undefined) {
+    const note = await stateStore.newest(key, newest);
+    if (note?.header.sequence === newest) return parsePlan(note);
+    const [now] = await stateStore.list(key);
+    if (now === newest) throw stateError('LS_STATE_REPARTITION_LOST', 'What was noted of a repartition that has begun cannot be read.');
+    // Somebody erased it meanwhile, or noted another.
+    newest = now;
+  }
+  return undefined;
+}
+
+async function parsePlan(note: StoredSnapshot): Promise<RepartitionPlan> {
   const chunks: Buffer[] = [];
   for await (const chunk of note.chunks()) chunks.push(chunk);
   // The store has checked the bytes, and only `notePlan` writes them.

@@ -20,7 +20,7 @@ import { requireNeverStarted } from '../../pipeline/start-marker.ts';
 import type { StateStore } from '../../pipeline/state-store.ts';
 import type { GroupPlace, TopicDescription, Transport } from '../../pipeline/transport.ts';
 import { foldToEnd, type FollowerOptions } from './cluster-follower.ts';
-import { erasePlan, notePlan, readPlan, type RepartitionPlan } from './repartition-plan.ts';
+import { erasePlan, notePlan, readPlan, repartitionPending, requireOwn, type RepartitionPlan } from './repartition-plan.ts';
 import { repartitionedStates, type FormerPartition } from './repartitioned-states.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
 import { emptyState } from './state.ts';
@@ -30,6 +30,8 @@ export type RepartitionOptions = FollowerOptions & {
   readonly stateStore: StateStore;
   /** Of EXTRACT; `group` is that of CLUSTER. */
   readonly extractGroup: string;
+  /** Tells plans apart. */
+  readonly newPlanOwner: () => string;
 };
 
 export type Unread = { readonly group: string; readonly topic: string; readonly partition: number; readonly records: bigint };
@@ -63,31 +65,39 @@ export async function repartitionOutlook(options: RepartitionOptions, partitionC
 
 /**
  * Resolves with what was done, the last being what was asked for; none where the topic has that many partitions already. Rejects with
- * LS_STATE_REPARTITION_UNREAD, LS_TRANSPORT_GROUP_ACTIVE, LS_TRANSPORT_POSITION_LOST, LS_STATE_REPARTITION_LOST, and with what transport and state store reject with.
+ * LS_STATE_REPARTITION_UNREAD, LS_TRANSPORT_GROUP_ACTIVE, LS_TRANSPORT_POSITION_LOST, LS_STATE_REPARTITION_LOST, LS_STATE_REPARTITION_PENDING
+ * (another operator is at it), and with what transport and state store reject with.
  */
 export async function repartition(options: RepartitionOptions, partitionCount: number, signal: AbortSignal): Promise<readonly Repartition[]> {
+  const { stateStore, group } = options;
   const finished = await finishPending(options);
   const { partitionCount: standing } = await options.transport.describeTopic(topics.features);
-  if (standing === partitionCount) return finished;
+  if (standing === partitionCount) {
+    // By that plan nothing has happened.
+    await erasePlan(stateStore, group, 'planned');
+    return finished;
+  }
   await requireNothingUnread(options);
   await requirePositions(options, signal);
   await requireNoMembers(options);
   const plan = await makePlan(options, partitionCount, signal);
-  await notePlan(options.stateStore, options.group, 'planned', plan);
+  await notePlan(stateStore, group, 'planned', plan);
   return [...finished, await carryOut(options, plan, await lastLook(options, plan, signal))];
 }
 
 /** All of it can be read, and restoring takes long, so that it comes first. Where this rejects, the plan is given up. */
 async function lastLook(options: RepartitionOptions, plan: RepartitionPlan, signal: AbortSignal): Promise<readonly FormerPartition[]> {
+  const { transport, stateStore, group } = options;
   try {
     const former = await formerPartitions(options, plan);
     // Who began meanwhile has not seen the plan; who begins from here on does.
     await requireNothingUnread(options);
     await requireNoMembers(options);
+    if ((await transport.describeTopic(topics.features)).incarnation !== plan.formerIncarnation) throw repartitionPending();
     signal.throwIfAborted();
     return former;
   } catch (error) {
-    await erasePlan(options.stateStore, options.group, 'planned');
+    if ((await readPlan(stateStore, group, 'planned'))?.owner === plan.owner) await erasePlan(stateStore, group, 'planned');
     throw error;
   }
 }
@@ -102,10 +112,9 @@ async function finishPending(options: RepartitionOptions): Promise<readonly Repa
   const planned = await readPlan(stateStore, group, 'planned');
   if (planned === undefined) return [];
   const present = await unlessMissing(transport.describeTopic(topics.features));
-  if (present?.incarnation !== planned.formerIncarnation) return [await carryOut(options, planned, await formerPartitions(options, planned))];
-  // Nothing has happened, and the topic may have grown since.
-  await erasePlan(stateStore, group, 'planned');
-  return [];
+  // Nothing has happened, and the topic may have grown since. Who wrote it may be alive: the next plan takes its place.
+  if (present?.incarnation === planned.formerIncarnation) return [];
+  return [await carryOut(options, planned, await formerPartitions(options, planned))];
 }
 
 async function unlessMissing(described: Promise<TopicDescription>): Promise<TopicDescription | undefined> {
@@ -168,13 +177,14 @@ async function makePlan(options: RepartitionOptions, partitionCount: number, sig
     const { position, sequence } = committed;
     await stateStore.write({ stage: stage.name, topic, incarnation, partition, sequence, position }, folded.snapshot());
   }
-  return { formerIncarnation: incarnation, foldedThrough, partitionCount, form: await transport.topicForm(topic) };
+  return { owner: options.newPlanOwner(), formerIncarnation: incarnation, foldedThrough, partitionCount, form: await transport.topicForm(topic) };
 }
 
 async function carryOut(options: RepartitionOptions, plan: RepartitionPlan, former: readonly FormerPartition[]): Promise<Repartition> {
   const { transport, stateStore, stage, group } = options;
   const { formerIncarnation, partitionCount, form } = plan;
   const families = movesOf(former, partitionCount);
+  await requireOwn(stateStore, group, 'planned', plan);
   const { topic, incarnation } = await transport.replaceTopic({ topic: topics.features, formerIncarnation, partitionCount, form });
   const places = await Promise.all(
     Array.from({ length: partitionCount }, async (_, partition) => {
@@ -187,8 +197,10 @@ async function carryOut(options: RepartitionOptions, plan: RepartitionPlan, form
     await stateStore.write({ stage: stage.name, topic, incarnation, partition, sequence, position }, snapshotState(state));
   }
   const checkpoints = places.map(({ partition: { partition }, sequence, position }) => ({ topic, partition, checkpoint: { position, sequence, outputsSent: 0 } }));
+  await requireOwn(stateStore, group, 'planned', plan);
   await transport.resetGroup(group, checkpoints);
   await requireSet(options, checkpoints);
+  await requireOwn(stateStore, group, 'planned', plan);
   await notePlan(stateStore, group, 'carried', plan);
   await cleanUp(options, plan);
   return { from: former.length, to: partitionCount, families };

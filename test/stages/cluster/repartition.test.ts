@@ -1,4 +1,5 @@
 /** The features topic under another number of partitions, cut short at every step (SEMANTICS.md, rule 11). */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { partitionForKey } from '../../../src/core/partitioning.ts';
@@ -61,7 +62,7 @@ async function open(directory: string) {
   const transport = createLogTransport(await openSegmentLogStore(storeOptions(join(directory, 'log'))));
   const stateStore = createDirectoryStateStore({ directory: join(directory, 'state'), fileSystem: createNodeFileSystem() });
   const stage = createClusterStage({ codec, partitionCounts });
-  const options: RepartitionOptions = { transport, stateStore, stage, group, extractGroup };
+  const options: RepartitionOptions = { transport, stateStore, stage, group, extractGroup, newPlanOwner: randomUUID };
   const countOf = async () => (await transport.describeTopic('features')).partitionCount;
   const append = async (events: readonly (readonly [string, Event])[]) => {
     const count = await countOf();
@@ -231,6 +232,63 @@ describe('a repartition of features', () => {
     for (const sequence of [101n, 102n, 103n]) await stateStore.write({ stage: stage.name, ...features(partition), incarnation, sequence, position: String(sequence + 1n) }, [Buffer.from('foreign')]);
     expect(await repartition(options, 5, never)).toHaveLength(1);
     expect(await look()).toEqual(before);
+    await transport.close();
+  });
+
+  it('takes another operator\'s plan for its own only where the topic is still there, and stops where its own is replaced', async () => {
+    const { transport, stateStore, options, countOf, look } = await open(await begun());
+    const before = await look();
+    // The second begins while the first has looked for the last time.
+    const second = { ...options, transport: { ...transport, topicForm: () => Promise.reject(new Error('The second is gone.')) } };
+    const first = { ...options, stateStore: { ...stateStore, write: async (...parameters: Parameters<StateStore['write']>) => {
+      await stateStore.write(...parameters);
+      if (parameters[0].stage.endsWith('planned')) await expect(repartition(second, 4, never)).rejects.toThrow('The second is gone.');
+    } } };
+    const dying = mortal(transport, stateStore);
+    dying.kill(0, 'after', 'replaceTopic');
+    await expect(repartition({ ...first, transport: dying.transport }, 5, never)).rejects.toThrow('The process is gone.');
+    expect([await countOf(), await code(requireNoPlan(stateStore, group))]).toEqual([5, 'LS_STATE_REPARTITION_PENDING']);
+    expect(await repartition(options, 5, never)).toMatchObject([{ from: 3, to: 5 }]);
+    expect(await look()).toEqual(before);
+    // The second has noted a plan of its own meanwhile, and goes on: the first stops.
+    let noted = 0;
+    const late = { ...options, stateStore: { ...stateStore, newest: async (...asked: Parameters<StateStore['newest']>) => {
+      if (asked[0].stage.endsWith('planned') && noted++ === 1) await repartition(options, 2, never);
+      return stateStore.newest(...asked);
+    } } };
+    expect(await code(repartition(late, 3, never))).toBe('LS_STATE_REPARTITION_PENDING');
+    expect([await countOf(), await look()]).toEqual([2, before]);
+    await requireNoPlan(stateStore, group);
+    await transport.close();
+  });
+
+  it('never leaves a note of one operator beside a topic of another', async () => {
+    const { transport, stateStore, options, countOf, look } = await open(await begun());
+    const before = await look();
+    // The second is slow with its snapshots; the first notes its plan meanwhile, and is gone.
+    let isFirst = true;
+    const topicForm: Transport['topicForm'] = async (topic) => {
+      if (isFirst) {
+        isFirst = false;
+        const dying = mortal(transport, stateStore);
+        dying.kill(0, 'before', 'replaceTopic');
+        await expect(repartition({ ...options, ...dying }, 5, never)).rejects.toThrow('The process is gone.');
+      }
+      return transport.topicForm(topic);
+    };
+    const dying = mortal(transport, stateStore);
+    dying.kill(0, 'after', 'replaceTopic');
+    await expect(repartition({ ...options, transport: { ...dying.transport, topicForm } }, 4, never)).rejects.toThrow('The process is gone.');
+    expect(await countOf()).toBe(4);
+    expect(await repartition(options, 4, never)).toMatchObject([{ from: 3, to: 4 }]);
+    expect(await look()).toEqual(before);
+    // At the same moment: one note gets the place, and the other's operator is told.
+    const write: StateStore['write'] = async (header, chunks) => {
+      if (header.stage.endsWith('planned')) await stateStore.write(header, [Buffer.from(JSON.stringify({ owner: 'another', foldedThrough: [] }))]);
+      await stateStore.write(header, chunks);
+    };
+    expect(await code(repartition({ ...options, stateStore: { ...stateStore, write } }, 3, never))).toBe('LS_STATE_REPARTITION_PENDING');
+    expect(await code(requireNoPlan(stateStore, group))).toBe('LS_STATE_REPARTITION_PENDING');
     await transport.close();
   });
 
