@@ -143,8 +143,8 @@ export type Transport = {
   /**
    * Puts another incarnation of the topic in the place of the former, whose records and groups' positions are gone. Partitions begin above sequence 0,
    * as where the beginning is lost: who needs a state to begin with finds out if it has none. Nobody may work on the topic. What was cut short is
-   * brought to its end by the same call; where another incarnation is there already, it is left as it is, if it has as many partitions (otherwise
-   * LS_TRANSPORT_PARTITION_COUNT).
+   * brought to its end by the same call; where another incarnation is there already, it is left as it is, if it has as many partitions. With another
+   * number it is replaced as well while it holds no record, and otherwise refused (LS_TRANSPORT_PARTITION_COUNT).
    */
   readonly replaceTopic: (replacement: TopicReplacement) => Promise<TopicDescription>;
   readonly bounds: (topicPartition: TopicPartition) => Promise<PartitionBounds>;

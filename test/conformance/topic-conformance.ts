@@ -45,7 +45,10 @@ export function describeTopics(current: () => TransportHarness): void {
         expect(await transport.describeTopic('replaced')).toEqual(former);
         return;
       }
+      // Made meanwhile by somebody else, with another number of partitions: while it holds nothing, it is replaced as well.
+      const others = await transport.replaceTopic({ ...replacement, partitionCount: 1 });
       const replaced = await transport.replaceTopic(replacement);
+      expect(replaced.incarnation).not.toBe(others.incarnation);
       expect(replaced).toMatchObject({ topic: 'replaced', partitionCount: 3 });
       expect(replaced.incarnation).not.toBe(former.incarnation);
       expect(await transport.describeTopic('replaced')).toEqual(replaced);

@@ -1,7 +1,8 @@
 /**
  * A topic made anew under its name, with other partitions and the settings that it had. Kafka has no such operation, so it goes in steps, each of which
  * finds out whether it is done already: delete, wait until the brokers know nothing of it, create, and let each partition begin above offset 0, by a
- * record that is removed at once (DeleteRecords): a topic whose beginning is there would be taken for one that was never worked on.
+ * record that is removed at once (DeleteRecords): a topic whose beginning is there would be taken for one that was never worked on. What was made in
+ * between with other partitions (by brokers that make topics themselves) goes as the former did, while nothing is in it.
  */
 import kafkajs, { type Admin } from 'kafkajs';
 import { LabelstreamError } from '../../core/errors/error.ts';
@@ -45,21 +46,33 @@ export async function topicForm({ connection, topics }: Pick<ReplacementParts, '
 export async function replaceTopic(parts: ReplacementParts, replacement: TopicReplacement): Promise<TopicDescription> {
   const { topic, formerIncarnation } = replacement;
   const { connection, topics, cluster } = parts;
-  if ((await present(topics, topic))?.incarnation === formerIncarnation) {
+  /** Deleted here: brokers that do not know of it yet still tell of them, and may tell of the next one later. */
+  const deleted = new Set<string>();
+  const description = await eventually(parts, topic, async () => {
+    const found = await present(topics, topic);
+    if (found === undefined) await create(parts, replacement);
+    if (found === undefined || deleted.has(found.incarnation)) return undefined;
+    if (found.incarnation !== formerIncarnation && (found.partitionCount === replacement.partitionCount || !(await isEmpty(parts, found)))) return found;
     await withAdmin(connection, 'delete', topic, (admin) => admin.deleteTopics({ topics: [topic] })).catch((error: unknown) => {
       if (!isAnswer(error, unknownTopic)) throw error;
     });
-  }
-  const description = await eventually(parts, topic, async () => {
-    const found = await present(topics, topic);
-    if (found !== undefined && found.incarnation !== formerIncarnation) return found;
-    if (found === undefined) await create(parts, replacement);
+    deleted.add(found.incarnation);
     return undefined;
   });
   requirePartitionCount(description, replacement.partitionCount);
   await refreshMetadata(cluster);
   for (let partition = 0; partition < description.partitionCount; partition++) await beginAboveZero(parts, { topic, partition });
   return description;
+}
+
+/** What a transaction that is not ended has written counts as nothing. */
+async function isEmpty({ bounds, cluster }: ReplacementParts, { topic, partitionCount }: TopicDescription): Promise<boolean> {
+  await refreshMetadata(cluster);
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const { start, stable } = await bounds.offsets({ topic, partition });
+    if (start < stable) return false;
+  }
+  return true;
 }
 
 async function present(topics: Topics, topic: string): Promise<TopicDescription | undefined> {

@@ -251,8 +251,11 @@ async function replace(
 ): Promise<void> {
   checkTopic(topic, partitionCount);
   await queue.idle();
-  const existing = state.topics.get(topic)?.description;
-  if (existing !== undefined && existing.incarnation !== formerIncarnation) return;
+  const existing = state.topics.get(topic);
+  if (existing !== undefined && existing.description.incarnation !== formerIncarnation) {
+    const isEmpty = existing.partitions.every(({ segments }) => segments.length === 0);
+    if (existing.description.partitionCount === partitionCount || !isEmpty) return;
+  }
   const description: TopicDescription = { topic, incarnation: newIncarnation(), partitionCount };
   await queue.submit({ kind: 'topic', description, replaces: true, records: 0, bytes: 0 });
   // Its files are gone when this is over, as far as they can be removed now.

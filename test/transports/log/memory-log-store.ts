@@ -54,7 +54,8 @@ export function createMemoryLogStore(nowMs: () => number = Date.now): MemoryLogS
       const existing = topics.get(topic);
       if (existing !== undefined && existing.description.incarnation !== formerIncarnation) {
         if (existing.description.partitionCount === partitionCount) return existing.description;
-        throw pipelineError('LS_TRANSPORT_PARTITION_COUNT', `${topic} has ${existing.description.partitionCount} partitions.`);
+        const isEmpty = existing.partitions.every(({ records }) => records.length === 0);
+        if (!isEmpty) throw pipelineError('LS_TRANSPORT_PARTITION_COUNT', `${topic} has ${existing.description.partitionCount} partitions.`);
       }
       const description = { topic, incarnation: randomUUID(), partitionCount };
       const partitions = Array.from({ length: partitionCount }, (): Partition => ({ start: 1n, records: [], waiting: new Set() }));
