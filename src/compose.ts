@@ -225,9 +225,13 @@ type RunningCluster = {
   readonly restored: () => Promise<unknown>;
 };
 
+/** Asked again and again: a repartition may have been begun since the start. */
+function requireOneTopic({ stateStore, configuration }: Access): Promise<void> {
+  return requireNoPlan(stateStore, clusterGroupOf(configuration));
+}
+
 async function startCluster(access: Access): Promise<RunningCluster> {
-  // Once more: it may have been begun since the start.
-  await requireNoPlan(access.stateStore, clusterGroupOf(access.configuration));
+  await requireOneTopic(access);
   const stage = clusterStageOf(access);
   const partitions = new Map<number, ClusterPartition>();
   const restoring = new Set<number>();
@@ -256,8 +260,13 @@ export async function startStages(access: Access, models: ModelServer, signal: A
   const deadlineMs = access.configuration.shutdown.deadlineMs * 0.4;
   const cluster = await waiting(access, signal, () => startCluster(access));
   try {
+    // Who repartitions from here on sees this member.
+    await waiting(access, signal, () => requireOneTopic(access));
     await proposeDefinitions(access, cluster, models, signal);
-    const extract = await waiting(access, signal, () => startStage(access, extractStageOf(access, models)));
+    const extract = await waiting(access, signal, async () => {
+      await requireOneTopic(access);
+      return startStage(access, extractStageOf(access, models));
+    });
     return {
       extract,
       cluster: cluster.runner,
