@@ -1,6 +1,6 @@
 /**
  * What a consumer of the output knows: each item's last told assignment (kept on the item) and the aliases told since (SEMANTICS.md, rule 15).
- * To an assignment told at sequence s a consumer applies the aliases with a higher sequence, one after the other. An alias stays while a live
+ * To an assignment a consumer applies the aliases with a higher (epoch, sequence), one after the other. An alias stays while a live
  * item's last assignment names its id, directly or through another alias that stays.
  */
 import type { Item, ToldCluster } from './item.ts';

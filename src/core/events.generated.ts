@@ -198,7 +198,7 @@ export type Assignment = {
   /** null for noise and for removed. */
   readonly clusterId: null | string;
   readonly role: Role;
-  /** A consumer applies the aliases with a higher sequence. */
+  /** A consumer applies the aliases that are later: with a higher epoch than the revision's, or with the same and a higher sequence. */
   readonly sequence: bigint;
 };
 
