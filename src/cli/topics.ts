@@ -1,7 +1,9 @@
 /** `topics`: makes the topics of a configuration, and says what is wrong with those that there are. */
 import type { Command } from 'commander';
 import { pipelineError } from '../core/errors/pipeline.ts';
+import { topics as topicNames } from '../core/topics.ts';
 import { findingText, topicExpectations } from '../prepare-topics.ts';
+import { requireNoRepartition } from '../repartition.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { withExamples } from './help.ts';
 import { addRepartitionCommand } from './repartition.ts';
@@ -38,10 +40,14 @@ export function addTopicsCommand(program: Command, commandLine: CommandLine): vo
 
 async function create(options: Options, commandLine: CommandLine): Promise<void> {
   const output = outputOf(commandLine, options.json);
-  await withAccess(options, commandLine, async ({ transport, configuration }) => {
+  await withAccess(options, commandLine, async (access) => {
+    const { transport, configuration } = access;
     const expectations = topicExpectations(configuration);
     const missing = new Set((await transport.checkTopics(expectations)).flatMap(({ topic, setting }) => (setting === 'topic' ? [topic] : [])));
-    if (options.dryRun !== true) await transport.createTopics(expectations.topics);
+    if (options.dryRun !== true) {
+      if (missing.has(topicNames.features)) await requireNoRepartition(access);
+      await transport.createTopics(expectations.topics);
+    }
     for (const { topic, partitionCount } of expectations.topics) {
       const state = !missing.has(topic) ? 'exists' : options.dryRun === true ? 'missing' : 'made';
       if (output.json) output.object({ topic, partitionCount, state });

@@ -1,6 +1,10 @@
 // `topics create|check` on the embedded log; test/service/kafka-commands.test.ts gives them a broker.
+import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { runProgram, withDirectory, writeConfiguration } from '../service/program.ts';
+import { createDirectoryStateStore } from '../../src/pipeline/directory-state-store.ts';
+import { createNodeFileSystem } from '../../src/pipeline/node-file-system.ts';
+import { notePlan } from '../../src/stages/cluster/repartition-plan.ts';
 import { notesConfiguration, objects, succeed } from './fixtures.ts';
 
 // Each command is a process of its own.
@@ -19,5 +23,18 @@ test('looking makes nothing; creating makes what is missing, once', async () => 
     await succeed('topics', 'check', '-c', file);
     const other = await runProgram('topics', 'check', '-c', file, '--set', 'transport.partitionCount=3');
     expect(other.stdout).toContain('1 partitions, where transport.partitionCount says 3');
+  });
+});
+
+// On a broker features is gone for a while; here it was never made.
+test('features is not made where a repartition is to make it anew', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, `${notesConfiguration}transport: { partitionCount: 1 }\n`);
+    const store = createDirectoryStateStore({ directory: join(directory, 'data', 'state'), fileSystem: createNodeFileSystem() });
+    const plan = { owner: 'another', formerIncarnation: 'former', foldedThrough: [-1n], partitionCount: 2, form: { replicationFactor: undefined, settings: {} } };
+    await notePlan(store, 'labelstream-cluster', 'planned', plan);
+    const refused = await runProgram('topics', 'create', '-c', file);
+    expect([refused.code, refused.stderr]).toEqual([expect.any(Number), expect.stringContaining('LS_STATE_REPARTITION_PENDING') as string]);
+    expect(new Set((await objects('topics', 'create', '--dry-run', '-c', file)).map(({ state }) => state))).toEqual(new Set(['missing']));
   });
 });
