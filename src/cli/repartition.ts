@@ -1,5 +1,7 @@
 /** `topics repartition`: gives the features topic another number of partitions. */
 import type { Command } from 'commander';
+import type { Configuration } from '../config/load.ts';
+import { cliError } from '../core/errors/cli.ts';
 import type { AccessRole } from '../process-context.ts';
 import { repartitionFeatures, repartitionOutlookOf } from '../repartition.ts';
 import type { FamilyMove } from '../stages/cluster/repartition.ts';
@@ -7,7 +9,7 @@ import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type 
 import { withExamples } from './help.ts';
 import { tableText, type Output } from './output.ts';
 
-type Options = ConfigurationOptions & { readonly json?: boolean; readonly dryRun?: boolean };
+type Options = ConfigurationOptions & { readonly json?: boolean; readonly dryRun?: boolean; readonly oneHost?: boolean };
 
 export function addRepartitionCommand(topics: Command, commandLine: CommandLine): void {
   const command = withConfigurationOptions(topics.command('repartition'))
@@ -17,12 +19,14 @@ export function addRepartitionCommand(topics: Command, commandLine: CommandLine)
         'their ids; the records of the topic do not: it is deleted and made anew. Cut short, it is brought to its end by the same command, and until then `run` refuses to start',
     )
     .option('--dry-run', 'only tell what would be done, and what is unread; also beside a live `run`')
+    .option('--one-host', 'on Kafka with `state.kind: directory`: all instances have that directory, on this host; others would not find the clusters again')
     .option('--json', 'one JSON object')
     .action(async (options: Options) => {
       const role: AccessRole = options.dryRun === true ? 'without-topics' : 'repartitioning';
       const output = outputOf(commandLine, options.json);
       await withAccess(options, commandLine, async (access) => {
         if (options.dryRun !== true) {
+          requireFindableState(access.configuration, options.oneHost === true);
           const done = await repartitionFeatures(access, commandLine.signal);
           if (output.json) output.object({ repartitioned: done, dryRun: false });
           else tellDone(done, output);
@@ -43,6 +47,19 @@ export function addRepartitionCommand(topics: Command, commandLine: CommandLine)
     command,
     'labelstream topics repartition --dry-run --set transport.featuresPartitionCount=8 -c examples/news.yaml',
     'labelstream topics repartition --set transport.featuresPartitionCount=8 -c examples/news.yaml',
+  );
+}
+
+/**
+ * The new partitions begin with snapshots that lie in the state store alone: the log no longer holds what they are made of. Throws LS_CLI_USAGE where
+ * other hosts may not see them.
+ */
+export function requireFindableState({ state, transport }: Pick<Configuration, 'state' | 'transport'>, oneHost: boolean): void {
+  if (oneHost || transport.kind === 'log' || state.kind !== 'directory') return;
+  throw cliError(
+    'LS_CLI_USAGE',
+    'The clusters would go over into a directory of this host alone, and an instance on another host could not start again. Use a state store that all share (`state.kind` shared-directory or blob), ' +
+      'let one `run` fill it, and repeat; or say --one-host where every instance has this directory.',
   );
 }
 

@@ -35,7 +35,7 @@ describeWith(await kafkaNeeds(), 'features over Kafka', () => {
       expect((await runProgram('topics', 'create', '-c', file)).code).toBe(0);
       const name = namePrefix + topics.features;
       await alter(name, 'retention.ms', '987654321');
-      const command = ['topics', 'repartition', '-c', file, '--set', 'transport.featuresPartitionCount=2'] as const;
+      const command = ['topics', 'repartition', '--one-host', '-c', file, '--set', 'transport.featuresPartitionCount=2'] as const;
       await withRun(file, async (run) => {
         const refused = await runProgram(...command);
         expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining('LS_TRANSPORT_GROUP_ACTIVE') as string]);

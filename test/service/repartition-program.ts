@@ -73,7 +73,7 @@ async function isNoted(file: string): Promise<boolean> {
 async function repartitionKilled(file: string, count: number, delaysMs: readonly number[]): Promise<{ readonly interrupted: number }> {
   let interrupted = 0;
   for (const delayMs of delaysMs) {
-    const program = startProgram(['topics', 'repartition', '-c', file, ...countSet(count)]);
+    const program = startProgram(['topics', 'repartition', '--one-host', '-c', file, ...countSet(count)]);
     const ended = new AbortController();
     void program.finished.then(() => ended.abort());
     while (!ended.signal.aborted && !(await isNoted(file))) await sleep(1);
@@ -86,7 +86,7 @@ async function repartitionKilled(file: string, count: number, delaysMs: readonly
     expect([refused.code, refused.stderr]).toEqual([expect.any(Number), expect.stringMatching(/LS_STATE_REPARTITION_PENDING[\s\S]*topics repartition/) as string]);
     expect(refused.code).not.toBe(0);
   }
-  await succeed('topics', 'repartition', '-c', file, ...countSet(count));
+  await succeed('topics', 'repartition', '--one-host', '-c', file, ...countSet(count));
   return { interrupted };
 }
 
@@ -109,18 +109,18 @@ export async function repartitionUpAndDown({ file, delaysMs, between }: Repartit
   const stopped = await runProgram('run', '-c', file, '--until-idle', ...countSet(3));
   expect([stopped.code, stopped.stderr]).toEqual([78, expect.stringMatching(/LS_TRANSPORT_PARTITION_COUNT[\s\S]*topics repartition/) as string]);
   await appendTexts(file, { i0: 'elm' });
-  const unread = await runProgram('topics', 'repartition', '-c', file, ...countSet(3));
+  const unread = await runProgram('topics', 'repartition', '--one-host', '-c', file, ...countSet(3));
   expect([unread.code, unread.stderr]).toEqual([expect.any(Number), expect.stringMatching(/partition 0 of text[.]events \(labelstream-extract\): 1[.] \[LS_STATE_REPARTITION_UNREAD\][\s\S]*run --until-idle/) as string]);
   await appendTexts(file, { i0: 'oak' });
   await succeed('run', '-c', file, '--until-idle');
-  const [outlook] = await objects('topics', 'repartition', '-c', file, '--dry-run', ...countSet(3));
+  const [outlook] = await objects('topics', 'repartition', '--one-host', '-c', file, '--dry-run', ...countSet(3));
   expect(outlook).toMatchObject({ from: 1, to: 3, unread: [], pending: false, dryRun: true });
 
   const { interrupted } = await repartitionKilled(file, 3, delaysMs);
   await setCount(file, 3);
   expect(await clusters(file)).toEqual(before);
   await between?.();
-  expect((await succeed('topics', 'repartition', '-c', file)).stdout).toContain('already');
+  expect((await succeed('topics', 'repartition', '--one-host', '-c', file)).stdout).toContain('already');
   // New texts of items that there are, new items, and one that is gone.
   const more = idsOf(40);
   await appendTexts(file, { i0: 'elm', ...textsOf(more.slice(30)) });
@@ -132,7 +132,7 @@ export async function repartitionUpAndDown({ file, delaysMs, between }: Repartit
   expect(idsIn(grown)).toEqual(idsIn(before));
 
   await setCount(file, 2);
-  await succeed('topics', 'repartition', '-c', file);
+  await succeed('topics', 'repartition', '--one-host', '-c', file);
   expect(await clusters(file)).toEqual(grown);
   // A cluster whose items all move to another one's text is dissolved; what is told of it consumers make the same of.
   await appendTexts(file, Object.fromEntries(more.filter((_, index) => index % 3 === 2).map((id) => [id, 'oak'])));
