@@ -113,6 +113,8 @@ function kafkaObserver({ clock, logger, metrics, brokers }: ProcessContext): Kaf
       rebalanced(group, topics, durationMs);
     },
     fetchFailed: brokers.away,
+    groupFailed: (group, error) => brokers.away({ group }, error),
+    groupAnswered: (group) => brokers.back({ group }),
     fetched: (partition, ...offsets) => {
       brokers.back(partition);
       fetched(partition, ...offsets);

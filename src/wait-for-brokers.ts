@@ -21,6 +21,7 @@ export async function untilBrokersAnswer<Result>({ clock, brokers }: Pick<Proces
       }
     }
   } finally {
-    brokers.back(starting);
+    if (signal.aborted) brokers.givenUp(starting);
+    else brokers.back(starting);
   }
 }

@@ -9,12 +9,14 @@ import { errorFields } from './log-observer.ts';
 import type { Metrics } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
 
-export type Waiting = TopicPartition | typeof starting;
+export type Waiting = TopicPartition | { readonly group: string } | typeof starting;
 
 export type BrokerWatch = {
-  /** @param who waits: a partition, or the start. */
+  /** @param who waits: a partition, a member of a group, or the start. */
   readonly away: (who: Waiting, error: unknown) => void;
   readonly back: (who: Waiting) => void;
+  /** It waits no longer, without an answer: what is told of brokers that answer would not be true. */
+  readonly givenUp: (who: Waiting) => void;
   /** The partitions that this process had of the topics are not its own any more, or are told of anew. */
   readonly forgetPartitions: (topics: readonly string[]) => void;
 };
@@ -35,17 +37,20 @@ export function createBrokerWatch({ logger, readiness, metrics, clock }: BrokerW
   let sinceMs = 0;
   let toldMs = 0;
 
-  const over = (): void => {
-    if (waiting.size > 0) return;
+  const clear = (): boolean => {
+    if (waiting.size > 0) return false;
     readiness.waiting('brokers', undefined);
     metrics.kafka(clock).available();
-    logger.warn({ waitedMs: Math.round(clock.elapsedMs() - sinceMs) }, 'the brokers answer again');
+    return true;
+  };
+  const over = (): void => {
+    if (clear()) logger.warn({ waitedMs: Math.round(clock.elapsedMs() - sinceMs) }, 'the brokers answer again');
   };
   return {
     away: (who, error) => {
       const nowMs = clock.elapsedMs();
       const isFirst = waiting.size === 0;
-      waiting.set(nameOf(who), who === starting ? undefined : who.topic);
+      waiting.set(nameOf(who), who !== starting && 'topic' in who ? who.topic : undefined);
       if (isFirst) sinceMs = nowMs;
       metrics.kafka(clock).unavailable();
       readiness.waiting('brokers', errorFields(error)['error']);
@@ -56,6 +61,9 @@ export function createBrokerWatch({ logger, readiness, metrics, clock }: BrokerW
     back: (who) => {
       if (waiting.delete(nameOf(who))) over();
     },
+    givenUp: (who) => {
+      if (waiting.delete(nameOf(who))) clear();
+    },
     forgetPartitions: (topics) => {
       const before = waiting.size;
       for (const [name, topic] of waiting) if (topic !== undefined && topics.includes(topic)) waiting.delete(name);
@@ -65,5 +73,6 @@ export function createBrokerWatch({ logger, readiness, metrics, clock }: BrokerW
 }
 
 function nameOf(who: Waiting): string {
-  return who === starting ? starting : `${who.topic}-${who.partition}`;
+  if (who === starting) return starting;
+  return 'group' in who ? `group ${who.group}` : `${who.topic}-${who.partition}`;
 }

@@ -60,6 +60,19 @@ test('what waiting does not mend is not waited for, and a signal ends the wait a
   await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
   expect(clock.elapsedMs()).toBe(0);
   expect(readiness.state().ready).toBe(true);
+  expect(told, 'nobody answered').toEqual(['waiting for the brokers']);
+});
+
+test('a group that no coordinator answers is waited for, beside its partitions', async () => {
+  const { brokers, readiness, told, gauge } = fixture();
+  brokers.away({ group: 'g' }, away());
+  brokers.away({ topic: 'a', partition: 0 }, away());
+  brokers.forgetPartitions(['a']);
+  expect([readiness.state().ready, await gauge()]).toEqual([false, 1]);
+  brokers.back({ group: 'other' });
+  brokers.back({ group: 'g' });
+  expect([readiness.state().ready, await gauge()]).toEqual([true, 0]);
+  expect(told).toEqual(['waiting for the brokers', 'the brokers answer again']);
 });
 
 test('partitions wait each for themselves: over when the last one is read again, or given to others', async () => {

@@ -36,7 +36,15 @@ export function openConnection(options: KafkaOptions): KafkaConnection {
   scheduleOnlyWhatIsPending();
   const sockets = new Set<Socket>();
   let isClosed = false;
-  const kafka = new Kafka({ ...kafkajsConfig(options, sockets), logCreator: logTo(options.observer, () => isClosed) });
+  const connect = (how: ConnectOptions): Socket => {
+    // What is tried again after a close would open connections that nobody ends.
+    if (isClosed) throw new Error('the transport is closed');
+    const socket = connectSocket(options, how);
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    return socket;
+  };
+  const kafka = new Kafka({ ...kafkajsConfig(options, connect), logCreator: logTo(options.observer, () => isClosed) });
   const protocolAdmin = withstandingResets(new ProtocolAdmin(protocolOptions(options)));
   const admin = kafka.admin();
   let adminConnected: Promise<void> | undefined;
@@ -57,7 +65,7 @@ export function openConnection(options: KafkaOptions): KafkaConnection {
       isClosed = true;
       // kafkajs ends what is in flight, and its timers, when a connection fails, but not when it is closed.
       for (const socket of sockets) socket.destroy(new Error('the transport is closed'));
-      await protocolAdmin.close();
+      await closeClient(protocolAdmin, options);
     },
   };
 }
@@ -66,6 +74,20 @@ export function openConnection(options: KafkaOptions): KafkaConnection {
 export function withstandingResets<Client extends Base>(client: Client): Client {
   client.connections.on('connecting', ({ connection }) => connection.on('error', () => undefined));
   return client;
+}
+
+/** Before an end is sent, what was written is; a broker that reads nothing any more would be waited for as long as the connection stands. */
+const closingMsMax = 1_000;
+
+/** As `Base.close`, within a second. */
+export async function closeClient(client: Base, { clock }: Pick<KafkaOptions, 'clock'>): Promise<void> {
+  const connections = Array.from(client.connections, ([, connection]) => connection);
+  const over = new AbortController();
+  void clock.sleep(closingMsMax, over.signal).then(() => {
+    if (!over.signal.aborted) for (const { socket } of connections) socket.destroy();
+  });
+  await client.close();
+  over.abort();
 }
 
 /** For clients of @platformatic/kafka. */
@@ -94,7 +116,15 @@ function tlsOptions({ ca, certificate, key }: NonNullable<KafkaOptions['tls']>):
   return { ...(ca === undefined ? {} : { ca }), ...(certificate === undefined ? {} : { cert: certificate }), ...(key === undefined ? {} : { key }) };
 }
 
-function kafkajsConfig(options: KafkaOptions, sockets: Set<Socket>): KafkaConfig {
+type ConnectOptions = Parameters<NonNullable<KafkaConfig['socketFactory']>>[0];
+
+function connectSocket({ tls }: KafkaOptions, { host, port, onConnect }: ConnectOptions): Socket {
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  const socket = tls === undefined ? connectPlain({ host, port }, onConnect) : connectTls({ host, port, ...name, ...tlsOptions(tls) }, onConnect);
+  return socket.setKeepAlive(true, keepAliveMs);
+}
+
+function kafkajsConfig(options: KafkaOptions, socketFactory: (how: ConnectOptions) => Socket): KafkaConfig {
   const { brokers, clientId, tls, sasl, requestTimeoutMs } = options;
   const connectionTimeout = Math.min(connectMsMax, requestTimeoutMs);
   return {
@@ -106,13 +136,7 @@ function kafkajsConfig(options: KafkaOptions, sockets: Set<Socket>): KafkaConfig
     retry,
     ...(tls === undefined ? {} : { ssl: tlsOptions(tls) }),
     ...(sasl === undefined ? {} : { sasl: mechanismOf(sasl) }),
-    socketFactory: ({ host, port, onConnect }) => {
-      const name = isIP(host) === 0 ? { servername: host } : {};
-      const socket = tls === undefined ? connectPlain({ host, port }, onConnect) : connectTls({ host, port, ...name, ...tlsOptions(tls) }, onConnect);
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-      return socket.setKeepAlive(true, keepAliveMs);
-    },
+    socketFactory,
     logLevel: logLevel.INFO,
   };
 }

@@ -7,6 +7,7 @@
 import type { Cluster } from 'kafkajs';
 import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
 import type { GroupCoordinator } from 'kafkajs/src/consumer/consumerGroup.js';
+import { kafkaError } from '../../core/errors/kafka.ts';
 import { unlessAborted } from '../../pipeline/abort.ts';
 import { codeOf, isRetryable } from '../../pipeline/retry.ts';
 import { asKafkaError, protocolCodeOf } from './kafka-errors.ts';
@@ -132,12 +133,15 @@ type Heartbeats = GenerationOptions & { readonly session: Session; readonly hear
 
 /** Until the session or the generation is over; rejects with what the coordinator refuses for good. */
 async function keepAlive(beating: Heartbeats): Promise<void> {
-  const { options, session, over } = beating;
+  const { groupId, options, session, over, closing } = beating;
   const goesOn = (): boolean => !over.aborted && session.isAlive();
   while (goesOn()) {
     await options.clock.sleep(options.heartbeatIntervalMs, over);
     while (goesOn() && !(await isAnswered(beating)));
   }
+  if (over.aborted || closing.aborted || session.remainingMs() >= 0) return;
+  const seconds = String(options.sessionTimeoutMs / 1000);
+  options.observer.groupFailed(groupId, kafkaError('LS_KAFKA_UNREACHABLE', `No heartbeat of group "${groupId}" was answered for ${seconds} seconds.`, { group: groupId }));
 }
 
 /** Waits for an answer as long as the session lasts. */

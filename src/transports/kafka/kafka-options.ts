@@ -40,8 +40,12 @@ export type KafkaObserver = {
   readonly transactionDone: (result: 'committed' | 'failed', durationMs: number) => void;
   /** Partitions that cannot be read now, each time that it was tried: it is waited for. */
   readonly fetchFailed: (topicPartition: TopicPartition, error: Error) => void;
+  /** A group that this member cannot join now, each time that it was tried, or that went on without it because no heartbeat was answered: it is waited for. */
+  readonly groupFailed: (group: string, error: Error) => void;
+  /** The coordinator has answered this member of the group. */
+  readonly groupAnswered: (group: string) => void;
   /** With every answer to a fetch. Below the high watermark the last stable offset waits for a transaction to end. */
   readonly fetched: (topicPartition: TopicPartition, lastStableOffset: bigint, highWatermark: bigint) => void;
 };
 
-export const silentKafkaObserver: KafkaObserver = { message: () => undefined, rebalanced: () => undefined, transactionDone: () => undefined, fetchFailed: () => undefined, fetched: () => undefined };
+export const silentKafkaObserver: KafkaObserver = { message: () => undefined, rebalanced: () => undefined, transactionDone: () => undefined, fetchFailed: () => undefined, groupFailed: () => undefined, groupAnswered: () => undefined, fetched: () => undefined };

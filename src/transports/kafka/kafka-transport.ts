@@ -113,7 +113,8 @@ async function reached(cluster: KafkaCluster, { clock, brokers }: KafkaOptions, 
   const late = clock.sleep(reachMsMax, AbortSignal.any([over.signal, signal])).then(() => {
     throw kafkaError('LS_KAFKA_UNREACHABLE', `None of the brokers ${brokers.join(', ')} answered within ${String(reachMsMax / 1000)} seconds.`);
   });
-  const connected = cluster.connect();
+  // Where the first request of a connection is not answered, kafkajs takes it for connected when it tries again.
+  const connected = cluster.connect().then(() => cluster.refreshMetadata());
   try {
     await Promise.race([connected, late]);
   } finally {

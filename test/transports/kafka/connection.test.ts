@@ -4,6 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openConnection } from '../../../src/transports/kafka/connection.ts';
+import { openKafkaTransport } from '../../../src/transports/kafka/kafka-transport.ts';
 import { kafkaOptions } from './group-fixture.ts';
 
 test.each([
@@ -28,4 +29,15 @@ test.each([
     await connection.close();
     server.close();
   }
+});
+
+test('a broker that takes connections and answers nothing is not reached, and no connection to it is left', async () => {
+  const server = createServer((socket) => socket.on('error', () => undefined).resume());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  await expect(openKafkaTransport(kafkaOptions(`127.0.0.1:${String(port)}`, { requestTimeoutMs: 300 }))).rejects.toMatchObject({ code: 'LS_KAFKA_UNREACHABLE' });
+  // Ends only when every connection has.
+  await new Promise((closed) => server.close(closed));
 });

@@ -23,7 +23,7 @@ import {
 import { kafkaError } from '../../../core/errors/kafka.ts';
 import { pipelineError } from '../../../core/errors/pipeline.ts';
 import { noHeaders, type OutputRecord } from '../../../core/records.ts';
-import { protocolOptions, withstandingResets } from '../connection.ts';
+import { closeClient, protocolOptions, withstandingResets } from '../connection.ts';
 import type { KafkaOptions } from '../kafka-options.ts';
 import { allDone } from './by-partition.ts';
 import type { GroupOffset } from './producer-port.ts';
@@ -108,7 +108,7 @@ export function producerClient(options: KafkaOptions): ProducerClient {
     commit: async ({ transactionalId, producerId, producerEpoch }) => {
       await ask('transaction', transactionalId, (connection) => endTxnV3.api.async(connection, transactionalId, producerId, producerEpoch, true));
     },
-    close: () => client.close(),
+    close: () => closeClient(client, options),
   };
 }
 
