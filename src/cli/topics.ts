@@ -63,7 +63,7 @@ async function check(options: Options, commandLine: CommandLine): Promise<void> 
     const findings = await transport.checkTopics(expectations);
     for (const finding of findings) {
       if (output.json) output.object(finding);
-      else output.line(`${finding.severity}${findingText(finding)}`);
+      else output.lines(`${finding.severity}${findingText(finding)}`);
     }
     const errors = findings.filter(({ severity }) => severity === 'error').length;
     if (errors > 0) throw pipelineError('LS_TRANSPORT_TOPIC_SETTINGS', `${errors === 1 ? 'One thing is' : `${errors} things are`} wrong with the topics.`);

@@ -17,6 +17,8 @@ test('looking makes nothing; creating makes what is missing, once', async () => 
     expect(await states('--dry-run')).toEqual(new Set(['missing']));
     const checked = await runProgram('topics', 'check', '-c', file);
     expect(checked.code).toBe(78);
+    expect(checked.stdout, 'the remedy is a line of its own').toMatch(/^error {2}\S+: topic: .*\n {4}\S/m);
+    expect(checked.stdout).not.toContain(String.raw`\u{a}`);
     expect(checked.stdout.match(/the topic does not exist/g)).toHaveLength(11);
     expect(await states()).toEqual(new Set(['made']));
     expect(await states()).toEqual(new Set(['exists']));
