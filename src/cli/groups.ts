@@ -97,7 +97,7 @@ function tell(group: string, moves: readonly Move[], dryRun: boolean, output: Ou
   }
   const rows = moves.map(({ topic, partition, before, to }) => [group, topic, String(partition), before === undefined ? 'never' : String(before), String(to.sequence), effectText(before, to.sequence)]);
   output.lines(tableText(['GROUP', 'TOPIC', 'PARTITION', 'NEXT BEFORE', 'NEXT', 'EFFECT'], rows));
-  if (dryRun) output.note('nothing was set: --dry-run');
+  output.note(dryRun ? 'nothing was set: --dry-run' : 'the positions are set');
 }
 
 function effectText(before: bigint | undefined, next: bigint): string {

@@ -68,6 +68,7 @@ type Moves = { readonly from: number; readonly to: number; readonly families: re
 function tellDone(done: readonly Moves[], output: Output): void {
   if (done.length === 0) output.line('the topic features has that many partitions already');
   for (const moves of done) tellMoves(moves, output);
+  if (done.length > 0) output.note('the topic features has its new partitions');
 }
 
 function tellMoves({ from, to, families }: Moves, output: Output): void {
