@@ -6,7 +6,7 @@ import { brokerTests } from '../../vitest.config.ts';
 import { root } from './documents.ts';
 
 const scriptsIn = (text: string): readonly string[] => [...text.matchAll(/\bnpm (?:run )?([a-z:]+)/g)].map(([, script]) => script ?? '');
-const long = ['bench', 'test:crash', 'test:full', 'test:fuzz', 'test:kafka'];
+const long = ['bench', 'test:crash', 'test:full', 'test:fuzz'];
 
 test('.ci/run runs every script of CONTRIBUTING.md but the long ones, and the tests with samples last', async () => {
   const [contributing, ci] = await Promise.all(['CONTRIBUTING.md', '.ci/run'].map((file) => readFile(join(root, file), 'utf8')));
