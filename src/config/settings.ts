@@ -59,10 +59,20 @@ const tls = z.strictObject({
   keyFile: z.string().min(1).optional().describe('Its key, PEM.'),
 });
 
+const brokerPattern = /^[^\s,:/@[\]]+:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/;
+
+/** What is expected instead. The value is not repeated: a URL may hold a password. */
+function brokerMistake(broker: unknown): string {
+  const text = String(broker);
+  if (text.includes(',')) return 'several brokers in one entry: give each an entry of its own, as host:port';
+  if (/[/@]/.test(text)) return 'host:port, without anything before the host or behind the port';
+  return 'host:port, such as kafka-1:9092: a name or an IPv4 address, and a port from 1 to 65535';
+}
+
 const kafkaTransport = z
   .strictObject({
     kind: z.literal('kafka').describe('Apache Kafka, or what speaks its protocol.'),
-    brokers: z.array(z.string().regex(/^.+:\d{1,5}$/, 'host:port')).min(1).describe('Where to ask first: host:port.'),
+    brokers: z.array(z.string().regex(brokerPattern, { error: ({ input }) => brokerMistake(input) })).min(1).describe('Where to ask first: host:port.'),
     namePrefix: z
       .string()
       .regex(/^[a-zA-Z0-9._-]{0,100}$/, 'up to 100 of a-z A-Z 0-9 . _ -')

@@ -5,6 +5,8 @@ function parse(transport: string, environment: Record<string, string> = {}, assi
   return parseConfiguration(`transport: { kind: kafka, brokers: ["b:9092"]${transport === '' ? '' : `, ${transport}`} }\n`, { file: '/etc/labelstream/c.yaml', environment, assignments, tasks: [] });
 }
 
+const parseBrokers = (brokers: string) => parseConfiguration(`transport: { kind: kafka, brokers: ${brokers} }\n`, { file: '/etc/labelstream/c.yaml', environment: {}, assignments: [], tasks: [] });
+
 describe('the settings of Kafka', () => {
   test.for([
     ['a user without a password', 'sasl: { mechanism: plain, username: u }', 'there is no password'],
@@ -38,5 +40,27 @@ describe('the settings of Kafka', () => {
     expect(parse('', { LABELSTREAM_TRANSPORT__BROKERS: 'a:1' }, ['transport.brokers=c:3']).configuration?.transport).toMatchObject({ brokers: ['c:3'] });
     expect(parse('', { LABELSTREAM_TRANSPORT__BROKERS: 'nonsense' }).mistakes).toMatchObject([{ code: 'LS_CONFIG_VALUE' }]);
     expect(parse('', { LABELSTREAM_TRANSPORT__BROKERS: ' , ' }).mistakes).toMatchObject([{ code: 'LS_CONFIG_VALUE' }]);
+  });
+
+  test.for([
+    ['two in one entry', 'a:9092,b:9092', 'several brokers in one entry: give each an entry of its own, as host:port'],
+    ['a URL', 'kafka://a:9092', 'host:port, without anything before the host or behind the port'],
+    ['a listener with a password', 'SASL_SSL://u:secret@a:9092', 'host:port, without anything before the host or behind the port'],
+    ['no port', 'kafka-1', 'host:port, such as kafka-1:9092'],
+    ['no host', ':9092', 'host:port, such as kafka-1:9092'],
+    ['a port that is none', 'a:0', 'a port from 1 to 65535'],
+    ['a port that is too large', 'a:65536', 'a port from 1 to 65535'],
+    ['a space', ' a:9092', 'host:port, such as kafka-1:9092'],
+    // kafkajs takes what follows the first colon for the port.
+    ['an IPv6 address', '[::1]:9092', 'a name or an IPv4 address'],
+  ] as const)('a broker that is not host:port is refused, and not repeated: %s', ([, broker, message]) => {
+    const { mistakes } = parseBrokers(`["b:9092", "${broker}"]`);
+    expect(mistakes).toMatchObject([{ code: 'LS_CONFIG_VALUE', line: 1, path: ['transport', 'brokers', 1], message: expect.stringContaining('transport.brokers[1]: ') as string }]);
+    expect(mistakes[0]?.message).toContain(message);
+    expect(mistakes[0]?.message).not.toContain('secret');
+  });
+
+  test('brokers are names, with a dot at the end, too, and IPv4 addresses', () => {
+    expect(parseBrokers('["kafka_1:1", "b.example.:65535", "10.0.0.1:9092", "bücher.example:9092"]').mistakes).toEqual([]);
   });
 });
