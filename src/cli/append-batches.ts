@@ -1,5 +1,6 @@
 /** Appending many records in batches, with a bar for a person who watches. */
 import { SingleBar } from 'cli-progress';
+import { counted } from '../core/counted.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { recordBytes, type OutputRecord } from '../core/records.ts';
 import type { Transport } from '../pipeline/transport.ts';
@@ -62,7 +63,7 @@ export type Progress = {
 export function progressOf(output: Output, doing: string, total: number): Progress {
   if (!output.terminal) return { update: () => undefined, stop: () => undefined };
   const bar = new SingleBar({ format: `${doing} {bar} {percentage}% | {said}`, stream: process.stderr });
-  const saidOf = (done: number): string => `${done} of ${total} records`;
+  const saidOf = (done: number): string => `${done} of ${counted(total, 'record')}`;
   bar.start(total, 0, { said: '' });
   return { update: (done, said = saidOf(done)) => bar.update(done, { said }), stop: () => bar.stop() };
 }

@@ -1,6 +1,7 @@
 /** `clusters`: what clusters there are, what is in one, and what it is called. */
 import type { Command } from 'commander';
 import { appendControlsTo, clustersOf, type Access } from '../compose.ts';
+import { counted } from '../core/counted.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { labelRecord } from '../stages/cluster/control-records.ts';
 import type { ClusterView } from '../stages/cluster/view.ts';
@@ -68,7 +69,7 @@ function list(view: ClusterView, { collection }: ListOptions, output: Output): v
   ]);
   output.lines(tableText(['COLLECTION', 'ID', 'SIZE', 'NAME', 'SAMPLES'], rows, output.columns));
   for (const { collection: name, itemCount, clusterCount, noiseCount } of collections) {
-    if (collection === undefined || collection === name) output.note(`${name}: ${itemCount} items, ${clusterCount} clusters, ${noiseCount} noise`);
+    if (collection === undefined || collection === name) output.note(`${name}: ${counted(itemCount, 'item')}, ${counted(clusterCount, 'cluster')}, ${noiseCount} noise`);
   }
 }
 
@@ -88,7 +89,7 @@ function show(view: ClusterView, id: string, output: Output): void {
       return;
     }
     if (cluster.clusterId !== id) output.line(`${id} was merged into ${cluster.clusterId}`);
-    output.line(`${cluster.clusterId}${cluster.name === null ? '' : ` "${cluster.name}"`}: ${cluster.size} items, ${cluster.coreCount} of them core, in ${cluster.collection}`);
+    output.line(`${cluster.clusterId}${cluster.name === null ? '' : ` "${cluster.name}"`}: ${counted(cluster.size, 'item')}, ${cluster.coreCount} of them core, in ${cluster.collection}`);
     output.lines(tableText(['ITEM', 'ROLE', 'PREVIEW'], cluster.members.map(({ itemId, role, preview }) => [itemId, role, clipped(preview ?? '', sampleLength)]), output.columns));
     return;
   }

@@ -12,7 +12,7 @@ export function addLagCommand(program: Command, commandLine: CommandLine): void 
     .summary('tell how far processing is behind')
     .description(
       'tell for each group, topic and partition the sequence of the last record that is committed, that of the last one there is, how many are between, and how ' +
-        'long ago the oldest of them was appended (with --json `end` is one above the last). It only reads, beside a live `run` or without one',
+        'long ago the oldest of them was appended (with --json `end` is one above the last). A group that has committed nothing in a partition yet stands at `never`, one that has handled nothing of what is kept there at `start`. It only reads, beside a live `run` or without one',
     )
     .option('--json', 'one JSON object per partition, then one with the sums')
     .action(async (options: ConfigurationOptions & { readonly json?: boolean }) => {

@@ -1,6 +1,7 @@
 /** `topics repartition`: gives the features topic another number of partitions. */
 import type { Command } from 'commander';
 import type { Configuration } from '../config/load.ts';
+import { counted } from '../core/counted.ts';
 import { cliError } from '../core/errors/cli.ts';
 import type { AccessRole } from '../process-context.ts';
 import { repartitionFeatures, repartitionOutlookOf } from '../repartition.ts';
@@ -72,7 +73,7 @@ function tellDone(done: readonly Moves[], output: Output): void {
 }
 
 function tellMoves({ from, to, families }: Moves, output: Output): void {
-  output.line(`features: ${from} partitions -> ${to}`);
+  output.line(`features: ${counted(from, 'partition')} -> ${to}`);
   if (families.length === 0) return;
   output.lines(tableText(['FAMILY', 'FROM', 'TO', 'ITEMS'], families.map((move) => [move.family, String(move.from), String(move.to), String(move.items)])));
 }

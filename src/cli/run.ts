@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { counted } from '../core/counted.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { createProcessContext, type ProcessContext } from '../process-context.ts';
 import { rebuildTruncatedLogs, truncatedLogsOf } from '../rebuild-truncated-log.ts';
@@ -79,7 +80,7 @@ async function tellOfRebuild(options: RunOptions, commandLine: CommandLine): Pro
     const truncated = await truncatedLogsOf(access, commandLine.signal);
     for (const { partition: { topic, partition }, start, snapshotSequence, epoch, recordsKept, resets } of truncated) {
       const from = snapshotSequence === undefined ? 'no snapshot can be read' : `the newest snapshot stands at ${snapshotSequence}`;
-      output.line(`partition ${partition} of ${topic} begins at ${start.sequence}, and ${from}: would begin anew under epoch ${epoch}, with ${recordsKept} records`);
+      output.line(`partition ${partition} of ${topic} begins at ${start.sequence}, and ${from}: would begin anew under epoch ${epoch}, with ${counted(recordsKept, 'record')}`);
       for (const { family, collection } of resets) output.line(`  reset of ${collection}${family === collection ? '' : ` (${family})`}`);
     }
     if (truncated.length === 0) output.line('no features log is truncated: nothing would be rebuilt');

@@ -58,6 +58,7 @@ test('list, show, label, a merge, and forget', async () => {
     await succeed('run', '-c', file, '--until-idle');
     const merged = await objects('clusters', 'list', '-c', file);
     expect(merged).toMatchObject([{ size: 7 + 19 }]);
+    expect((await succeed('clusters', 'list', '-c', file)).stderr).toContain('texts: 27 items, 1 cluster, 1 noise');
     const survivor = merged[0]?.['id'];
     const retired = survivor === river ? mountain : river;
     expect([river, mountain]).toContain(survivor);

@@ -72,6 +72,13 @@ describe.each(commands.map((command) => [nameOf(command), command] as const))('%
   });
 });
 
+test.each([
+  ['labelstream lag', /stands at `never`, .* at `start`/],
+  ['labelstream publish text', /--text-column <name> +column with the text; without it `text`/],
+])('%s explains what it shows and takes', (name, said) => {
+  expect(helpOf(commands.find((command) => nameOf(command) === name)!).replaceAll(/\s+/g, ' ')).toMatch(said);
+});
+
 describe('help NAME...', () => {
   async function shown(...parameters: string[]): Promise<string> {
     const program = await newProgram();

@@ -91,7 +91,7 @@ collections: [{ name: texts, eps: 0.05, minPoints: 1 }]
     expect(labels.map(({ itemId, routeStep }) => `${itemId} ${routeStep}`).sort()).toEqual(['s/n notes/predict', 's/t texts/topic', 's/t texts/topic', 's/t texts/topic']);
     const none = await runProgram('replay', '--topic', topics.record, '--from', '0', '--task', 'text-features', '-c', file);
     expect([none.code, none.stdout]).toEqual([1, '']);
-    expect(none.stderr).toContain('none of the 1 records in the range has a step that was asked for [LS_CLI_RANGE_EMPTY]');
+    expect(none.stderr).toContain('none of 1 record in the range has a step that was asked for [LS_CLI_RANGE_EMPTY]');
   });
 });
 

@@ -24,7 +24,7 @@ test('looking makes nothing; creating makes what is missing, once', async () => 
     expect(await states()).toEqual(new Set(['exists']));
     await succeed('topics', 'check', '-c', file);
     const other = await runProgram('topics', 'check', '-c', file, '--set', 'transport.partitionCount=3');
-    expect(other.stdout).toContain('1 partitions, where transport.partitionCount says 3');
+    expect(other.stdout).toContain('1 partition, where transport.partitionCount says 3');
   });
 });
 

@@ -19,7 +19,7 @@ test('not beside a live run', { timeout: 60_000 }, async () => {
       const refused = await runProgram('topics', 'repartition', '-c', file, '--set', 'transport.featuresPartitionCount=2');
       expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining('LS_LOG_OWNED') as string]);
       const looked = await runProgram('topics', 'repartition', '--dry-run', '-c', file, '--set', 'transport.featuresPartitionCount=2');
-      expect([looked.code, looked.stdout]).toEqual([0, expect.stringContaining('features: 1 partitions -> 2') as string]);
+      expect([looked.code, looked.stdout]).toEqual([0, expect.stringContaining('features: 1 partition -> 2') as string]);
     });
   });
 });

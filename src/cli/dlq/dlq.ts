@@ -1,6 +1,7 @@
 /** `dlq`: what could not be processed, why, what became of it, and another try (SEMANTICS.md, rule 22). */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Access } from '../../compose.ts';
+import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { isErrorCode } from '../../core/errors/catalogue.ts';
 import { noHeaders } from '../../core/records.ts';
@@ -9,7 +10,7 @@ import { withExamples } from '../help.ts';
 import { tableText, type Output } from '../output.ts';
 import { knownLetters, letterStates, type KnownLetter, type LetterState } from './history.ts';
 import { letterHead, letterLines, letterObject, letterRow, recordObject } from './letter-text.ts';
-import { addRedriveCommand, countText } from './redrive.ts';
+import { addRedriveCommand } from './redrive.ts';
 import { namesOf, selectionOf, withSelectionOptions, type Selection, type SelectionOptions } from './selection.ts';
 
 type ListOptions = ConfigurationOptions & SelectionOptions & { readonly state?: LetterState; readonly limit?: number; readonly json?: boolean };
@@ -70,7 +71,7 @@ async function list(access: Access, selection: Selection, { limit, code }: Pick<
   const from = selection.sinceMs === undefined ? undefined : { appendTimeMs: selection.sinceMs };
   for await (const known of knownLetters(access, signal, from)) {
     unknown.delete(known.letter.code);
-    if (!selection.matches(known)) continue;
+    if (!selection.matches(known, access.configuration)) continue;
     counts.set(known.state, (counts.get(known.state) ?? 0) + 1);
     chosen.push(withoutContent(known));
   }
@@ -82,7 +83,7 @@ async function list(access: Access, selection: Selection, { limit, code }: Pick<
   }
   if (shown.length > 0) output.lines(tableText(letterHead, shown.map(letterRow)));
   const sums = letterStates.flatMap((state) => (counts.has(state) ? [`${counts.get(state) ?? 0} ${state}`] : []));
-  output.note(`${countText(chosen.length)}${sums.length === 0 ? '' : `: ${sums.join(', ')}`}${shown.length < chosen.length ? `; the newest ${shown.length} are listed` : ''}`);
+  output.note(`${counted(chosen.length, 'dead letter')}${sums.length === 0 ? '' : `: ${sums.join(', ')}`}${shown.length < chosen.length ? `; the newest ${shown.length} are listed` : ''}`);
 }
 
 const noBytes = Buffer.alloc(0);

@@ -1,6 +1,7 @@
 /** `dlq redrive`: gives the inputs of dead letters to EXTRACT once more, for the steps that failed. */
 import type { Command } from 'commander';
 import type { Access } from '../../compose.ts';
+import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { topics } from '../../core/topics.ts';
 import { redriveRecord } from '../../pipeline/redrive.ts';
@@ -89,7 +90,7 @@ async function redriveSelected(
   try {
     for await (const known of knownLetters(access, signal, from)) {
       progress.update(++seen);
-      if (!selection.matches(known)) continue;
+      if (!selection.matches(known, access.configuration)) continue;
       selected += 1;
       const found = await findInput(access, known.letter, signal);
       if (found.kind === 'found') {
@@ -108,13 +109,13 @@ async function redriveSelected(
     progress.stop();
   }
   if (selected === 0) throw nothingSelected(seen);
-  if (appender.appended() === 0) throw cliError('LS_CLI_NOT_REDRIVABLE', `none of ${countText(skipped)} can be redriven`);
+  if (appender.appended() === 0) throw cliError('LS_CLI_NOT_REDRIVABLE', `none of ${counted(skipped, 'dead letter')} can be redriven`);
   tell(output, appender, { rows, skipped, dryRun });
 }
 
 function whatIsRedriven(appender: BatchAppender, again: boolean, error: unknown): string {
   const code = error instanceof LabelstreamError ? error.code : undefined;
-  const before = `${countText(appender.appended())} redriven before the failure`;
+  const before = `${counted(appender.appended(), 'dead letter')} redriven before the failure`;
   const doubt = isInDoubt(error) && appender.pending() > 0 ? `, and perhaps the next ${appender.pending()}` : '';
   if (code === 'LS_TRANSPORT_FENCED') return `${before}; another \`dlq redrive\` has begun since, and knows of them`;
   return `${before}${doubt}; the same command ${again ? 'does them again, too' : 'goes on with the rest'}`;
@@ -127,12 +128,12 @@ function tell(output: Output, appender: BatchAppender, { rows, skipped, dryRun }
     return;
   }
   if (dryRun) output.lines(tableText(letterHead, rows));
-  output.line(`${dryRun ? `would redrive ${countText(count)}` : `redrove ${countText(count)}`}${skipped === 0 ? '' : `; skipped ${skipped}`}`);
+  output.line(`${dryRun ? `would redrive ${counted(count, 'dead letter')}` : `redrove ${counted(count, 'dead letter')}`}${skipped === 0 ? '' : `; skipped ${skipped}`}`);
   if (!dryRun) output.note('a `run` that is live carries it out now, otherwise the next one does; `labelstream dlq list` tells what came of it');
 }
 
 function nothingSelected(seen: number): Error {
-  const there = seen === 0 ? 'there are no dead letters' : `none of ${countText(seen)} is open and selected`;
+  const there = seen === 0 ? 'there are no dead letters' : `none of ${counted(seen, 'dead letter')} is open and selected`;
   return cliError('LS_CLI_RANGE_EMPTY', `${there}${seen === 0 ? '' : '; see `labelstream dlq list`, or say --again for those that were redriven before'}`);
 }
 
@@ -143,9 +144,5 @@ async function letterCount({ transport, partitionCountOf }: Access): Promise<num
     count += Number(end.sequence - start.sequence);
   }
   return count;
-}
-
-export function countText(count: number): string {
-  return count === 1 ? '1 dead letter' : `${count} dead letters`;
 }
 

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { Option, type Command } from 'commander';
 import type { Access } from '../../compose.ts';
+import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import type { MediaEvent, Reference } from '../../core/events.generated.ts';
 import { itemIdOf } from '../../core/ids.ts';
@@ -17,7 +18,7 @@ import { withExamples } from '../help.ts';
 import type { Output } from '../output.ts';
 import { eventOptionsOf, withEventOptions, type EventCommandOptions, type EventOptions } from './event-options.ts';
 import { imageFilesOf, type ImageFile, type ImageFiles } from './image-files.ts';
-import { eventCount, eventRecord, publishRecords, type InputRecords } from './publisher.ts';
+import { eventRecord, publishRecords, type InputRecords } from './publisher.ts';
 
 type ImagesOptions = EventCommandOptions & { readonly reference?: boolean; readonly root?: string; readonly delete?: boolean; readonly dryRun?: boolean };
 
@@ -65,19 +66,14 @@ async function publishImages(access: Access, { images, passedOver }: ImageFiles,
   if (passedOver.links.length > 0) output.note(`passed over links that lead to folders or to nothing: ${namesOf(passedOver.links)}`);
   if (passedOver.unnamed.length > 0) output.note(`passed over what has a name that is no UTF-8, and so no id; rename it: ${namesOf(passedOver.unnamed)}`);
   const items = images.map(({ id }) => itemIdOf({ source: eventOptions.source, id }));
-  const kind = deleting ? 'deletions' : 'events';
+  const kind = deleting ? 'deletion' : 'event';
   if (output.json) {
     const skipped = Object.values(passedOver).reduce((sum, { length }) => sum + length, 0);
     output.object({ published, ...(dryRun ? { wouldPublish: items.length, items } : {}), ...(deleting ? { deleted: true } : {}), passedOver: skipped, topic: topics.media });
     return;
   }
   if (dryRun) for (const item of items) output.line(item);
-  output.line(dryRun ? `would publish ${countText(items.length, kind)} to ${topics.media}` : `published ${countText(published, kind)} to ${topics.media}`);
-}
-
-function countText(count: number, kind: 'events' | 'deletions'): string {
-  if (kind === 'events') return eventCount(count);
-  return count === 1 ? '1 deletion' : `${count} deletions`;
+  output.line(dryRun ? `would publish ${counted(items.length, kind)} to ${topics.media}` : `published ${counted(published, kind)} to ${topics.media}`);
 }
 
 /** Throws LS_CLI_INPUT. */

@@ -1,5 +1,6 @@
 /** From events to the log, in batches, with a bar for a person who watches. */
 import type { Access } from '../../compose.ts';
+import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { identifierMistake, itemIdOf } from '../../core/ids.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
@@ -19,7 +20,7 @@ export type InputRecords = {
 export async function publishRecords(access: Access, { records, bytesTotal, bytesRead }: InputRecords, output: Output, signal: AbortSignal): Promise<number> {
   const progress = progressOf(output, 'publishing', bytesTotal);
   const batches = createBatchAppender(access.transport, true);
-  const watch = (): void => progress.update(bytesRead(), eventCount(batches.appended()));
+  const watch = (): void => progress.update(bytesRead(), counted(batches.appended(), 'event'));
   try {
     for await (const record of records) {
       signal.throwIfAborted();
@@ -39,13 +40,9 @@ export async function publishRecords(access: Access, { records, bytesTotal, byte
 }
 
 function whatIsPublished(published: number, batchSize: number, error: unknown): string {
-  const before = `${eventCount(published)} published before the failure`;
+  const before = `${counted(published, 'event')} published before the failure`;
   if (!isInDoubt(error)) return before;
   return `${before}; whether the next ${batchSize} are, too, is unknown. Publish the files again: an event with the same id replaces the one before.`;
-}
-
-export function eventCount(count: number): string {
-  return count === 1 ? '1 event' : `${count} events`;
 }
 
 /**

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Access } from '../../compose.ts';
+import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import type { OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
@@ -10,7 +11,7 @@ import { outputOf, withAccess, type CommandLine } from '../context.ts';
 import { withExamples } from '../help.ts';
 import { eventOptionsOf, withEventOptions, type EventCommandOptions } from './event-options.ts';
 import { readRows, requireReadable, type InputRow } from './input-rows.ts';
-import { eventCount, eventRecord, publishRecords, type InputRecords } from './publisher.ts';
+import { eventRecord, publishRecords, type InputRecords } from './publisher.ts';
 import { recordEventOf, textEventOf, type RowOptions } from './row-events.ts';
 
 type RowCommandOptions = EventCommandOptions & {
@@ -28,7 +29,7 @@ export function addTextCommand(publish: Command, commandLine: CommandLine): void
   const text = addKind(publish.command('text'), 'text', commandLine)
     .summary('publish texts')
     .description('publish texts: CSV, JSON lines (fields id, text, language, occurredAt, deleted) or plain lines')
-    .option('--text-column <name>', 'column with the text; repeated columns are joined by a blank', collected, []);
+    .option('--text-column <name>', 'column with the text; without it `text`; repeated columns are joined by a blank', collected, []);
   withExamples(
     text,
     'labelstream publish text news.csv --no-header --text-column 2 --text-column 3 --source news -c examples/news.yaml',
@@ -58,7 +59,7 @@ function addKind(command: Command, kind: Kind, commandLine: CommandLine): Comman
         const input = rowsOf(access, kind, files, { ...rowOptions, nowMs: access.context.clock.nowMs });
         const published = await publishRecords(access, input, output, commandLine.signal);
         if (output.json) output.object({ published, topic: topicOf[kind] });
-        else output.line(`published ${eventCount(published)} to ${topicOf[kind]}`);
+        else output.line(`published ${counted(published, 'event')} to ${topicOf[kind]}`);
       });
     });
 }

@@ -1,6 +1,7 @@
 /** `replay`: lets inputs be processed once more, with a corrected configuration or a new model. */
 import { Option, type Command } from 'commander';
 import type { Access } from '../../compose.ts';
+import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { eventTopics, topics } from '../../core/topics.ts';
 import { readRange } from '../../pipeline/read-range.ts';
@@ -12,6 +13,7 @@ import { eventIn } from '../decoded.ts';
 import { withExamples } from '../help.ts';
 import { tableText, type Output } from '../output.ts';
 import { parsedLandmark } from '../time-option.ts';
+import { parsedTopic } from '../topic-names.ts';
 import { stepChooser, type ChooseSteps } from './chosen-steps.ts';
 import { checkRange, rangesOf, type Range, type RangeOptions } from './ranges.ts';
 
@@ -35,7 +37,7 @@ export function addReplayCommand(program: Command, commandLine: CommandLine): vo
     )
     .requiredOption('--from <sequence|time>', 'the first record: a sequence (with --topic), or an append time (ISO 8601)')
     .option('--until <sequence|time>', 'the first record that is not replayed; without it, the end as it is now')
-    .addOption(new Option('--topic <topic>', 'only this topic; without it, all three').choices(eventTopics))
+    .addOption(new Option('--topic <topic>', 'only this topic; without it, all three').choices(eventTopics).argParser(parsedTopic(eventTopics)))
     .option('--partition <number>', 'only this partition; may be repeated', collectedPartition, [])
     .option('--route <name>', 'only the steps of this route; may be repeated', collected, [])
     .option('--task <task>', 'only the steps with this task, and those that they read; may be repeated', collected, [])
@@ -93,12 +95,12 @@ async function replay(access: Access, ranges: readonly Range[], { choose, dryRun
     }
     await appender.flush();
   } catch (error) {
-    if (!dryRun) output.note(`${countText(appender.appended())} replayed before the failure; the same command again repeats them under the same ids`);
+    if (!dryRun) output.note(`${counted(appender.appended(), 'record')} replayed before the failure; the same command again repeats them under the same ids`);
     throw error;
   } finally {
     progress.stop();
   }
-  if (appender.appended() === 0) throw cliError('LS_CLI_RANGE_EMPTY', `none of the ${seen} records in the range has a step that was asked for`);
+  if (appender.appended() === 0) throw cliError('LS_CLI_RANGE_EMPTY', `none of ${counted(seen, 'record')} in the range has a step that was asked for`);
   tell(output, all, appender.appended(), dryRun);
 }
 
@@ -119,9 +121,5 @@ function tell(output: Output, all: readonly Done[], replayed: number, dryRun: bo
     topic, partition, String(from.sequence), String(until.sequence), done.replayed, timeText(done.firstMs), timeText(done.lastMs),
   ]);
   output.lines(tableText(['TOPIC', 'PARTITION', 'FROM', 'UNTIL', 'RECORDS', 'FIRST', 'LAST'], rows));
-  output.line(`${dryRun ? 'would replay' : 'replayed'} ${countText(replayed)}${skipped === 0 ? '' : `; ${skipped} have no such step`}`);
-}
-
-function countText(count: number): string {
-  return count === 1 ? '1 record' : `${count} records`;
+  output.line(`${dryRun ? 'would replay' : 'replayed'} ${counted(replayed, 'record')}${skipped === 0 ? '' : `; ${skipped} have no such step`}`);
 }

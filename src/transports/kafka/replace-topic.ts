@@ -5,6 +5,7 @@
  * between with other partitions (by brokers that make topics themselves) goes as the former did, while nothing is in it.
  */
 import kafkajs, { type Admin } from 'kafkajs';
+import { counted } from '../../core/counted.ts';
 import { LabelstreamError } from '../../core/errors/error.ts';
 import { kafkaError } from '../../core/errors/kafka.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
@@ -130,7 +131,7 @@ async function eventually<Result>({ options: { clock }, closing }: ReplacementPa
 
 function requirePartitionCount({ topic, partitionCount }: TopicDescription, partitionCountAsked: number): void {
   if (partitionCount === partitionCountAsked) return;
-  const message = `Topic "${topic}" has ${partitionCount} partitions, not ${partitionCountAsked}.`;
+  const message = `Topic "${topic}" has ${counted(partitionCount, 'partition')}, not ${partitionCountAsked}.`;
   throw pipelineError('LS_TRANSPORT_PARTITION_COUNT', message, { topic, partitionCount, partitionCountAsked });
 }
 

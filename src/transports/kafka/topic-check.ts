@@ -2,6 +2,7 @@
  * What must be true of topics before a stage may read and write them, judged from their settings: who finds out later finds out by losing
  * records (SEMANTICS.md, rules 11, 13, 17 and 22). Pure.
  */
+import { counted } from '../../core/counted.ts';
 import { eventTopics, inputTopics, isRerunTopic, topics } from '../../core/topics.ts';
 import type { RecordLimits } from '../../pipeline/record-limits.ts';
 import type { TopicExpectations, TopicFinding } from '../../pipeline/transport.ts';
@@ -63,11 +64,11 @@ const judges: readonly Judge[] = [partitions, timestamps, compaction, messageLim
 function partitions({ topic, partitionCount }: TopicSettings, { namePrefix }: TopicSituation, expected: number): TopicFinding | undefined {
   if (partitionCount === expected) return undefined;
   if (withoutPrefix(topic, namePrefix) === topics.features) {
-    const message = `${partitionCount} partitions, where transport.featuresPartitionCount says ${expected}`;
+    const message = `${counted(partitionCount, 'partition')}, where transport.featuresPartitionCount says ${expected}`;
     return { topic, setting: 'partitions', severity: 'error', message, remedy: 'labelstream topics repartition -c FILE' };
   }
   return {
-    topic, setting: 'partitions', severity: 'error', message: `${partitionCount} partitions, where transport.partitionCount says ${expected}`,
+    topic, setting: 'partitions', severity: 'error', message: `${counted(partitionCount, 'partition')}, where transport.partitionCount says ${expected}`,
     remedy: 'set transport.partitionCount to what the topics have; adding partitions moves keys, so a topic keeps its number',
   };
 }

@@ -1,5 +1,6 @@
 /** Topics: made, described, and their settings told to whoever judges them. The incarnation of a topic is Kafka's topic id. */
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
+import { counted } from '../../core/counted.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import type { TopicPartition } from '../../core/records.ts';
 import { topics as topicNames } from '../../core/topics.ts';
@@ -142,7 +143,7 @@ function requireValid({ topic, partitionCount }: NewTopic): void {
 
 function requirePartitionCount({ topic, partitionCount }: TopicDescription, partitionCountAsked: number): void {
   if (partitionCount === partitionCountAsked) return;
-  const message = `Topic "${topic}" has ${partitionCount} partitions, not ${partitionCountAsked}.`;
+  const message = `Topic "${topic}" has ${counted(partitionCount, 'partition')}, not ${partitionCountAsked}.`;
   throw pipelineError('LS_TRANSPORT_PARTITION_COUNT', message, { topic, partitionCount, partitionCountAsked });
 }
 

@@ -4,6 +4,7 @@
  *
  * Groups know only this process's members: subscribe in the process that owns the log directory, nowhere else (SEMANTICS.md, rule 26).
  */
+import { counted } from '../../core/counted.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import { recordBytes, type OutputRecord, type TopicPartition } from '../../core/records.ts';
 import { topics as topicNames } from '../../core/topics.ts';
@@ -152,7 +153,7 @@ function createTopicCatalogue(store: LogStore): TopicCatalogue {
     if (Number.isInteger(partition) && partition >= 0 && partition < partitionCount) return { topic, partition, incarnation };
     throw pipelineError(
       'LS_TRANSPORT_TOPIC_MISSING',
-      `Topic "${topic}" has ${partitionCount} partitions; there is no partition ${partition}.`,
+      `Topic "${topic}" has ${counted(partitionCount, 'partition')}; there is no partition ${partition}.`,
       { topic, partition, partitionCount },
     );
   };
@@ -187,7 +188,7 @@ function requirePartitionCount(existing: TopicDescription | undefined, partition
   if (existing === undefined || existing.partitionCount === partitionCount) return;
   throw pipelineError(
     'LS_TRANSPORT_PARTITION_COUNT',
-    `Topic "${existing.topic}" has ${existing.partitionCount} partitions, not ${partitionCount}.`,
+    `Topic "${existing.topic}" has ${counted(existing.partitionCount, 'partition')}, not ${partitionCount}.`,
     { topic: existing.topic, partitionCount: existing.partitionCount, partitionCountAsked: partitionCount },
   );
 }
@@ -196,7 +197,7 @@ function findingOf(topic: string, partitionCount: number | undefined, expected: 
   if (partitionCount === expected) return undefined;
   if (partitionCount === undefined) return { topic, setting: 'topic', severity: 'error', message: 'the topic does not exist', remedy: 'make it: labelstream topics create -c FILE' };
   const isFeatures = topic === topicNames.features;
-  const message = `${partitionCount} partitions, where transport.${isFeatures ? 'featuresPartitionCount' : 'partitionCount'} says ${expected}`;
+  const message = `${counted(partitionCount, 'partition')}, where transport.${isFeatures ? 'featuresPartitionCount' : 'partitionCount'} says ${expected}`;
   const remedy = isFeatures ? 'labelstream topics repartition -c FILE' : 'set transport.partitionCount to what the topics have';
   return { topic, setting: 'partitions', severity: 'error', message, remedy };
 }

@@ -7,6 +7,7 @@
  *
  * Records are written and synchronised first, then the journal names them: log-committer.ts. What that means after a crash: log-recovery.ts.
  */
+import { counted } from '../../core/counted.ts';
 import type { Clock } from '../../core/clock.ts';
 import { LabelstreamError } from '../../core/errors/error.ts';
 import { logError } from '../../core/errors/log.ts';
@@ -267,7 +268,7 @@ function described(state: LogState, topic: string, partitionCount: number): Topi
   if (existing?.partitionCount === partitionCount) return existing;
   throw pipelineError(
     'LS_TRANSPORT_PARTITION_COUNT',
-    `Topic "${topic}" exists with ${existing?.partitionCount ?? 0} partitions, not ${partitionCount}.`,
+    `Topic "${topic}" exists with ${counted(existing?.partitionCount ?? 0, 'partition')}, not ${partitionCount}.`,
     { topic, partitionCount: existing?.partitionCount ?? 0, askedPartitionCount: partitionCount },
   );
 }
