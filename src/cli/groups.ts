@@ -11,6 +11,9 @@ import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type 
 import { withExamples } from './help.ts';
 import { tableText, type Output } from './output.ts';
 import { parsedLandmark } from './time-option.ts';
+import { ownTopic, parsedTopic } from './topic-names.ts';
+
+const resettable: readonly string[] = [...inputTopics, topics.features];
 
 type ResetOptions = ConfigurationOptions & {
   readonly topic: string;
@@ -32,7 +35,7 @@ export function addGroupsCommand(program: Command, commandLine: CommandLine): vo
       'set the position of EXTRACT in an input topic, or one of CLUSTER in features that is gone, while no `run` works: to accept a gap where retention removed what was not processed yet (LS_TRANSPORT_POSITION_LOST), ' +
         'to leave records out, or to have them processed again under the same ids (which `replay` does without a stop). A position that CLUSTER has is not touched: it belongs to its state. One that expired is set: what lies before it is folded, and its outputs are not told again',
     )
-    .addOption(new Option('--topic <topic>', 'the input topic, or features').choices([...inputTopics, topics.features]).makeOptionMandatory())
+    .addOption(new Option('--topic <topic>', 'the input topic, or features').choices(resettable).argParser(parsedTopic(resettable)).makeOptionMandatory())
     .option('--partition <number>', 'only this partition; may be repeated', collectedPartition, [])
     .requiredOption('--to <place>', 'the next record to be processed: earliest (the first one kept), latest (the next to come), a sequence, or an append time (ISO 8601); what is not there is the next one kept')
     .option('--dry-run', 'tell what would be set, and set nothing; also beside a live `run`')
@@ -56,8 +59,9 @@ type Move = TopicPartition & {
   readonly to: Bound;
 };
 
-async function reset(access: Access, { topic, partition, dryRun }: ResetOptions, place: 'earliest' | 'latest' | Landmark, output: Output): Promise<void> {
+async function reset(access: Access, { topic: named, partition, dryRun }: ResetOptions, place: 'earliest' | 'latest' | Landmark, output: Output): Promise<void> {
   const { transport, configuration } = access;
+  const topic = ownTopic(configuration, named, resettable);
   const isFold = topic === topics.features;
   const group = `${configuration.group}-${isFold ? clusterStageName : 'extract'}`;
   const moves: Move[] = [];

@@ -10,6 +10,7 @@ import { shownContent } from './decoded.ts';
 import { eventText } from './event-text.ts';
 import { withExamples } from './help.ts';
 import { clipped, type Output } from './output.ts';
+import { ownTopic, parsedTopic } from './topic-names.ts';
 
 type Positions = ReadonlyMap<number, Position>;
 
@@ -28,7 +29,7 @@ const budget = { records: 500, bytes: 4 * 1024 * 1024 };
 
 export function addTailCommand(program: Command, commandLine: CommandLine): void {
   const command = withConfigurationOptions(program.command('tail'))
-    .addArgument(new Argument('<topic>', 'the topic').choices(allTopics))
+    .addArgument(new Argument('<topic>', 'the topic').choices(allTopics).argParser(parsedTopic(allTopics)))
     .summary('print the records of a topic as they arrive')
     .description(
       'print the records of a topic as they arrive, in the order of each partition. A consumer that keeps its place takes `nextPosition` of the last record of ' +
@@ -53,7 +54,8 @@ function positionOption(text: string, before: Positions): Positions {
   return new Map([...before, [partition, text.slice(colon + 1)]]);
 }
 
-async function tailTopic(access: Access, topic: string, options: TailOptions, output: Output, signal: AbortSignal): Promise<void> {
+async function tailTopic(access: Access, named: string, options: TailOptions, output: Output, signal: AbortSignal): Promise<void> {
+  const topic = ownTopic(access.configuration, named, allTopics);
   const { partitionCount } = await access.transport.describeTopic(topic);
   const foreign = [...options.from.keys()].find((partition) => partition >= partitionCount);
   if (foreign !== undefined) throw cliError('LS_CLI_USAGE', `--from names partition ${foreign}, but ${topic} has the partitions 0 to ${partitionCount - 1}`, { topic });

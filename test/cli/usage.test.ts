@@ -23,6 +23,8 @@ const wrong: readonly (readonly [parameters: string, said: string])[] = [
   ['publish records rows.csv --attribute class -c FILE', 'LS_CLI_USAGE'],
   ['publish records rows.csv --source a/b -c FILE', 'LS_CLI_USAGE'],
   ['tail nothing -c FILE', "argument 'topic'. Allowed choices are media.events, text.events"],
+  ['tail shop.labels -c FILE', '"shop.labels" is no topic of this configuration; write labels [LS_CLI_USAGE]'],
+  ['replay --topic shop.labels --from 0 -c FILE', "Allowed choices are media.events, text.events, record.events."],
   ['tail labels --from 0 -c FILE', 'Write it as partition:position.'],
   ['tail labels --from x:1 -c FILE', 'Write it as partition:position.'],
   ['tail labels --from 2:1 -c FILE', 'labels has the partitions 0 to 1 [LS_CLI_USAGE]'],

@@ -1,8 +1,10 @@
 /** Which dead letters a command is about. */
 import { Option, type Command } from 'commander';
+import type { Configuration } from '../../config/load.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { collected } from '../collect.ts';
 import { parsedTime } from '../time-option.ts';
+import { isTopicNamed } from '../topic-names.ts';
 import { letterStates, type KnownLetter, type LetterState } from './history.ts';
 
 export type SelectionOptions = {
@@ -26,11 +28,13 @@ export function withSelectionOptions(command: Command): Command {
     .option('--until <time>', 'only appended before this time');
 }
 
+type Names = Pick<Configuration, 'transport'>;
+
 export type Selection = {
   readonly sinceMs: number | undefined;
   /** Whether any option narrows it. */
   readonly isNarrowed: boolean;
-  readonly matches: (known: KnownLetter) => boolean;
+  readonly matches: (known: KnownLetter, configuration: Names) => boolean;
 };
 
 /** @param ids of dead letters, as their id or partition:sequence; none: all. */
@@ -46,14 +50,14 @@ export function selectionOf(options: SelectionOptions, ids: readonly string[], s
   return {
     sinceMs,
     isNarrowed: [options.code, options.task, options.item, options.origin].some(({ length }) => length > 0) || [sinceMs, untilMs, options.stage].some((value) => value !== undefined),
-    matches: ({ letter, item, state }) =>
+    matches: ({ letter, item, state }, configuration) =>
       states.includes(state) &&
       (named.size === 0 || namesOf(letter).some((name) => named.has(name))) &&
       isAmong(options.code, letter.code) &&
       isAmong(options.task, letter.task) &&
       (options.stage === undefined || letter.stage === options.stage) &&
       isAmong(options.item, item) &&
-      (origins.length === 0 || origins.some((isFrom) => isFrom(letter.origin))) &&
+      (origins.length === 0 || origins.some((isFrom) => isFrom(letter.origin, configuration))) &&
       (sinceMs === undefined || letter.record.appendTimeMs >= sinceMs) &&
       (untilMs === undefined || letter.record.appendTimeMs < untilMs),
   };
@@ -68,13 +72,13 @@ export function namesOf({ id, record }: Letter): readonly string[] {
 
 const originPattern = /^([^:]+)(?::(\d{1,10})(?::(\d{1,18}))?)?$/;
 
-function parsedOrigin(text: string): (origin: Letter['origin']) => boolean {
+function parsedOrigin(text: string): (origin: Letter['origin'], configuration: Names) => boolean {
   const match = originPattern.exec(text);
   if (match === null) throw cliError('LS_CLI_USAGE', `--origin ${text} is not of the form topic, topic:partition or topic:partition:sequence`);
-  const [, topic, partition, sequence] = match;
-  return (origin) =>
+  const [, topic = '', partition, sequence] = match;
+  return (origin, configuration) =>
     origin !== undefined &&
-    origin.topic === topic &&
+    isTopicNamed(configuration, topic, origin.topic) &&
     (partition === undefined || origin.partition === Number(partition)) &&
     (sequence === undefined || origin.sequence === BigInt(sequence));
 }

@@ -5,6 +5,7 @@ import { eventTopics } from '../../core/topics.ts';
 import type { TopicPartition } from '../../core/records.ts';
 import type { Bound, Landmark, PartitionBounds } from '../../pipeline/transport.ts';
 import { landmarkText } from '../time-option.ts';
+import { ownTopic } from '../topic-names.ts';
 
 export type RangeOptions = {
   /** None: all event topics. */
@@ -35,12 +36,12 @@ function isBefore(from: Landmark, until: Landmark): boolean {
   return true;
 }
 
-/** Those with records in them. Throws LS_CLI_RANGE_EMPTY where there is none. */
+/** Those with records in them. Throws LS_CLI_RANGE_EMPTY where there is none, and LS_CLI_USAGE for what is no topic or partition. */
 export async function rangesOf(access: Access, options: RangeOptions): Promise<readonly Range[]> {
-  const { transport } = access;
+  const { transport, configuration } = access;
   const ranges: Range[] = [];
   const held: string[] = [];
-  for (const topic of options.topics.length === 0 ? eventTopics : options.topics) {
+  for (const topic of options.topics.length === 0 ? eventTopics : options.topics.map((name) => ownTopic(configuration, name, eventTopics))) {
     const { partitionCount } = await transport.describeTopic(topic);
     const unknown = options.partitions.find((partition) => partition >= partitionCount);
     if (unknown !== undefined) throw cliError('LS_CLI_USAGE', `${topic} has the partitions 0 to ${partitionCount - 1}; there is no partition ${unknown}`);
