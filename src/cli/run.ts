@@ -22,7 +22,8 @@ export function addRunCommand(program: Command, commandLine: CommandLine): void 
     .summary('process events until stopped')
     .description(
       'run the stages EXTRACT and CLUSTER on what is in the input topics and on what arrives, until SIGINT or SIGTERM. What is in flight is then finished and ' +
-        'committed. Other commands work beside it on the same data directory; a second `run` on it is refused.',
+        'committed. Other commands work beside it on the same data directory. On the embedded log a second `run` on that directory is refused; on Kafka each takes a share of ' +
+        'the partitions (on one host each needs a server.port of its own).',
     )
     .option('--until-idle', 'stop, with exit code 0, once everything that was there at the start is processed')
     .option(

@@ -74,6 +74,7 @@ describe.each(commands.map((command) => [nameOf(command), command] as const))('%
 
 test.each([
   ['labelstream lag', /stands at `never`, .* at `start`/],
+  ['labelstream run', /On the embedded log a second `run` on that directory is refused; on Kafka each takes a share of the partitions \(on one host each needs a server\.port/],
   ['labelstream publish text', /--text-column <name> +column with the text; without it `text`/],
 ])('%s explains what it shows and takes', (name, said) => {
   expect(helpOf(commands.find((command) => nameOf(command) === name)!).replaceAll(/\s+/g, ' ')).toMatch(said);
