@@ -12,7 +12,8 @@ export function partitionCounts({ transport: { partitionCount, featuresPartition
 
 export function topicExpectations(configuration: Configuration): TopicExpectations {
   const countOf = partitionCounts(configuration);
-  return { topics: allTopics.map((topic) => ({ topic, partitionCount: countOf(topic) })), snapshotIntervalMs: configuration.cluster.snapshotIntervalMs };
+  const settingOf = (topic: string): string => (topic === topics.features && configuration.transport.featuresPartitionCount !== undefined ? 'transport.featuresPartitionCount' : 'transport.partitionCount');
+  return { topics: allTopics.map((topic) => ({ topic, partitionCount: countOf(topic), partitionCountSetting: settingOf(topic) })), snapshotIntervalMs: configuration.cluster.snapshotIntervalMs };
 }
 
 /** Rejects with LS_TRANSPORT_PARTITION_COUNT where that of features is another, with LS_TRANSPORT_TOPIC_SETTINGS, which names everything that is wrong, and with what making topics rejects with. */

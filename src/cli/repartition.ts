@@ -16,7 +16,7 @@ export function addRepartitionCommand(topics: Command, commandLine: CommandLine)
   const command = withConfigurationOptions(topics.command('repartition'))
     .summary('give features another number of partitions')
     .description(
-      'give the topic features as many partitions as `transport.featuresPartitionCount` says, while no `run` works and nothing is unread. The state of the clusters goes over, with ' +
+      'give the topic features as many partitions as `transport.featuresPartitionCount` says (without it `transport.partitionCount`), while no `run` works and nothing is unread. The state of the clusters goes over, with ' +
         'their ids; the records of the topic do not: it is deleted and made anew. Cut short, it is brought to its end by the same command, and until then `run` refuses to start',
     )
     .option('--dry-run', 'only tell what would be done, and what is unread; also beside a live `run`')

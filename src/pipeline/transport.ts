@@ -102,8 +102,15 @@ export type TopicClaim = {
   readonly close: () => Promise<void>;
 };
 
+export type TopicExpectation = {
+  readonly topic: string;
+  readonly partitionCount: number;
+  /** The setting that says so, for messages. */
+  readonly partitionCountSetting: string;
+};
+
 export type TopicExpectations = {
-  readonly topics: readonly { readonly topic: string; readonly partitionCount: number }[];
+  readonly topics: readonly TopicExpectation[];
   /** State is safe in a snapshot after so long at the latest: until then its records must be kept. */
   readonly snapshotIntervalMs: number;
 };

@@ -23,8 +23,12 @@ test('looking makes nothing; creating makes what is missing, once', async () => 
     expect(await states()).toEqual(new Set(['made']));
     expect(await states()).toEqual(new Set(['exists']));
     await succeed('topics', 'check', '-c', file);
+    // That of features is not named where it is not set.
     const other = await runProgram('topics', 'check', '-c', file, '--set', 'transport.partitionCount=3');
     expect(other.stdout).toContain('1 partition, where transport.partitionCount says 3');
+    expect(other.stdout).not.toContain('featuresPartitionCount says');
+    const own = await runProgram('topics', 'check', '-c', file, '--set', 'transport.featuresPartitionCount=3');
+    expect(own.stdout).toBe('error  features: partitions: 1 partition, where transport.featuresPartitionCount says 3\n    set transport.featuresPartitionCount to 1, or: labelstream topics repartition -c FILE\n');
   });
 });
 

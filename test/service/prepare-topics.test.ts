@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { parseConfiguration } from '../../src/config/load.ts';
 import type { TopicFinding, Transport } from '../../src/pipeline/transport.ts';
-import { prepareTopics } from '../../src/prepare-topics.ts';
+import { prepareTopics, topicExpectations } from '../../src/prepare-topics.ts';
 import { createProcessContext, type AccessRole } from '../../src/process-context.ts';
 
 const error: TopicFinding = { topic: 'labels', setting: 'partitions', severity: 'error', message: '6 partitions', remedy: 'set it' };
@@ -40,6 +40,15 @@ test('another number of partitions of features, which can change, has a code of 
   expect(outcome).toMatchObject({ code: 'LS_TRANSPORT_PARTITION_COUNT', description: { remedy: expect.stringContaining('topics repartition') as string } });
   expect((await prepare('kafka', 'processing', [{ ...error, topic: 'features' }, error])).outcome).toMatchObject({ code: 'LS_TRANSPORT_TOPIC_SETTINGS' });
   expect(await prepare('kafka', 'repartitioning', [error])).toMatchObject({ outcome: undefined, calls: [] });
+});
+
+test('the setting that gives a number of partitions is known with it', () => {
+  const settingsOf = (transport: string): Readonly<Record<string, string>> => {
+    const { configuration } = parseConfiguration(`transport: { ${transport} }`, { file: '/c.yaml', environment: {}, assignments: [], tasks: [] });
+    return Object.fromEntries(topicExpectations(configuration!).topics.map(({ topic, partitionCount, partitionCountSetting }) => [topic, `${partitionCountSetting} ${String(partitionCount)}`]));
+  };
+  expect(settingsOf('partitionCount: 3')).toMatchObject({ features: 'transport.partitionCount 3', labels: 'transport.partitionCount 3' });
+  expect(settingsOf('partitionCount: 3, featuresPartitionCount: 5')).toMatchObject({ features: 'transport.featuresPartitionCount 5', labels: 'transport.partitionCount 3' });
 });
 
 test('commands that only look do not judge, and nothing is made on a broker', async () => {

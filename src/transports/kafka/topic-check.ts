@@ -5,7 +5,7 @@
 import { counted } from '../../core/counted.ts';
 import { eventTopics, inputTopics, isRerunTopic, topics } from '../../core/topics.ts';
 import type { RecordLimits } from '../../pipeline/record-limits.ts';
-import type { TopicExpectations, TopicFinding } from '../../pipeline/transport.ts';
+import type { TopicExpectation, TopicExpectations, TopicFinding } from '../../pipeline/transport.ts';
 import { withoutPrefix } from './name-prefix.ts';
 import type { TopicRight, TopicRights } from './topic-rights.ts';
 import { deadLetterExtraBytes, messageBytes, type TopicSettings } from './topics.ts';
@@ -21,14 +21,15 @@ export type TopicSituation = {
   readonly namePrefix?: string | undefined;
 };
 
-type Judge = (found: TopicSettings, situation: TopicSituation, partitionCount: number) => TopicFinding | undefined;
+type Judge = (found: TopicSettings, situation: TopicSituation, expected: TopicExpectation) => TopicFinding | undefined;
 
 export function judgeTopics(situation: TopicSituation): readonly TopicFinding[] {
-  return situation.expectations.topics.flatMap(({ topic, partitionCount }) => {
+  return situation.expectations.topics.flatMap((expected) => {
+    const { topic } = expected;
     const denied = missingRights(topic, situation);
     const found = situation.settings.get(topic);
     if (found === undefined) return denied.length > 0 ? denied : [missing(topic)];
-    return [...denied, ...judges.flatMap((judge) => judge(found, situation, partitionCount) ?? [])];
+    return [...denied, ...judges.flatMap((judge) => judge(found, situation, expected) ?? [])];
   });
 }
 
@@ -61,14 +62,14 @@ function missingRights(topic: string, { rights, namePrefix }: TopicSituation): r
 
 const judges: readonly Judge[] = [partitions, timestamps, compaction, messageLimit, deadLetterLimit, retention, retentionBytes, redriveRetention, redriveRetentionBytes];
 
-function partitions({ topic, partitionCount }: TopicSettings, { namePrefix }: TopicSituation, expected: number): TopicFinding | undefined {
-  if (partitionCount === expected) return undefined;
+function partitions({ topic, partitionCount }: TopicSettings, { namePrefix }: TopicSituation, expected: TopicExpectation): TopicFinding | undefined {
+  if (partitionCount === expected.partitionCount) return undefined;
+  const message = `${counted(partitionCount, 'partition')}, where ${expected.partitionCountSetting} says ${expected.partitionCount}`;
   if (withoutPrefix(topic, namePrefix) === topics.features) {
-    const message = `${counted(partitionCount, 'partition')}, where transport.featuresPartitionCount says ${expected}`;
-    return { topic, setting: 'partitions', severity: 'error', message, remedy: 'labelstream topics repartition -c FILE' };
+    return { topic, setting: 'partitions', severity: 'error', message, remedy: `set transport.featuresPartitionCount to ${partitionCount}, or: labelstream topics repartition -c FILE` };
   }
   return {
-    topic, setting: 'partitions', severity: 'error', message: `${counted(partitionCount, 'partition')}, where transport.partitionCount says ${expected}`,
+    topic, setting: 'partitions', severity: 'error', message,
     remedy: 'set transport.partitionCount to what the topics have; adding partitions moves keys, so a topic keeps its number',
   };
 }

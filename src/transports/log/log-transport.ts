@@ -8,7 +8,7 @@ import { counted } from '../../core/counted.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import { recordBytes, type OutputRecord, type TopicPartition } from '../../core/records.ts';
 import { topics as topicNames } from '../../core/topics.ts';
-import type { TopicDescription, TopicFinding, Transport } from '../../pipeline/transport.ts';
+import type { TopicDescription, TopicExpectation, TopicFinding, Transport } from '../../pipeline/transport.ts';
 import { createConsumerGroups } from './consumer-groups.ts';
 import { findBound } from './find-bound.ts';
 import { isKept, readFrom, type PartitionLocation } from './log-reader.ts';
@@ -107,7 +107,7 @@ function topicSide(store: LogStore, catalogue: TopicCatalogue, requireOpen: () =
     checkTopics: async ({ topics }) => {
       requireOpen();
       const existing = await catalogue.refresh();
-      return topics.flatMap(({ topic, partitionCount }) => findingOf(topic, existing.get(topic)?.partitionCount, partitionCount) ?? []);
+      return topics.flatMap((expected) => findingOf(expected, existing.get(expected.topic)?.partitionCount) ?? []);
     },
     describeTopic: async (topic) => {
       requireOpen();
@@ -193,12 +193,12 @@ function requirePartitionCount(existing: TopicDescription | undefined, partition
   );
 }
 
-function findingOf(topic: string, partitionCount: number | undefined, expected: number): TopicFinding | undefined {
+function findingOf({ topic, partitionCount: expected, partitionCountSetting }: TopicExpectation, partitionCount: number | undefined): TopicFinding | undefined {
   if (partitionCount === expected) return undefined;
   if (partitionCount === undefined) return { topic, setting: 'topic', severity: 'error', message: 'the topic does not exist', remedy: 'make it: labelstream topics create -c FILE' };
   const isFeatures = topic === topicNames.features;
-  const message = `${counted(partitionCount, 'partition')}, where transport.${isFeatures ? 'featuresPartitionCount' : 'partitionCount'} says ${expected}`;
-  const remedy = isFeatures ? 'labelstream topics repartition -c FILE' : 'set transport.partitionCount to what the topics have';
+  const message = `${counted(partitionCount, 'partition')}, where ${partitionCountSetting} says ${expected}`;
+  const remedy = isFeatures ? `set transport.featuresPartitionCount to ${partitionCount}, or: labelstream topics repartition -c FILE` : 'set transport.partitionCount to what the topics have';
   return { topic, setting: 'partitions', severity: 'error', message, remedy };
 }
 

@@ -189,7 +189,7 @@ describeWith(await kafkaNeeds(), 'reading from Kafka', () => {
     const installed = `${namePrefix}${String(largest)}.`;
     const own = await openKafkaTransport({ ...options(broker.brokers), namePrefix: installed, limits: limitsUnderPrefix(recordLimits(largest), installed) });
     const named = withNamePrefix(own, installed);
-    const wanted = allTopics.map((topic) => ({ topic, partitionCount: 1 }));
+    const wanted = allTopics.map((topic) => ({ topic, partitionCount: 1, partitionCountSetting: 'transport.partitionCount' }));
     await named.createTopics(wanted);
     expect(await named.checkTopics({ topics: wanted, snapshotIntervalMs: 60_000 })).toEqual([]);
     // As large as an input may be, and its dead letter.

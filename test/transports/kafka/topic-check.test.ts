@@ -7,7 +7,8 @@ import type { TopicRight, TopicRights } from '../../../src/transports/kafka/topi
 import { messageBytes, type TopicSettings } from '../../../src/transports/kafka/topics.ts';
 
 const limits = recordLimits(1_000_000);
-const expectations = { topics: allTopics.map((topic) => ({ topic, partitionCount: 4 })), snapshotIntervalMs: 60_000 };
+const expected = (topic: string) => ({ topic, partitionCount: 4, partitionCountSetting: 'transport.partitionCount' });
+const expectations = { topics: allTopics.map(expected), snapshotIntervalMs: 60_000 };
 
 function good(topic: string): TopicSettings {
   return {
@@ -46,6 +47,17 @@ test.for([
   expect(findings(changes)).toEqual(expected);
 });
 
+test('of another partition count the setting is named that gives it', () => {
+  const settings = new Map([topics.features, topics.labels].map((topic) => [topic, { ...good(topic), partitionCount: 6 }]));
+  const wanted = [{ topic: topics.features, partitionCount: 8, partitionCountSetting: 'transport.featuresPartitionCount' }, expected(topics.labels), expected(topics.features)];
+  const told = judgeTopics({ expectations: { ...expectations, topics: wanted }, rights: new Map(), settings, limits });
+  expect(told.map(({ message, remedy }) => `${message}: ${remedy.split(/[,;]/)[0] ?? ''}`)).toEqual([
+    '6 partitions, where transport.featuresPartitionCount says 8: set transport.featuresPartitionCount to 6',
+    '6 partitions, where transport.partitionCount says 4: set transport.partitionCount to what the topics have',
+    '6 partitions, where transport.partitionCount says 4: set transport.featuresPartitionCount to 6',
+  ]);
+});
+
 test('what is wrong with several topics is told in their order, each with a remedy that names it', () => {
   const settings = new Map([[topics.text, { ...good(topics.text), timestampType: 'CreateTime', cleanupPolicy: 'compact' }]]);
   const told = judgeTopics({ expectations, rights: new Map(), settings, limits });
@@ -63,7 +75,7 @@ test('under a prefix of the names the same is found', () => {
   const settings = new Map(allTopics.map((topic) => prefixed({ ...good(topic), ...changes[topic] })));
   const told = judgeTopics({
     rights: new Map(),
-    expectations: { ...expectations, topics: allTopics.map((topic) => ({ topic: namePrefix + topic, partitionCount: 4 })) },
+    expectations: { ...expectations, topics: allTopics.map((topic) => expected(namePrefix + topic)) },
     settings, limits: limitsUnderPrefix(limits, namePrefix), namePrefix,
   });
   expect(told.map(({ topic, setting, severity }) => `${severity} ${topic} ${setting}`)).toEqual([
@@ -75,7 +87,7 @@ test('what this user may not do is said of every topic at once, with the words t
   const rights: TopicRights = new Map(
     allTopics.map((topic) => [`shop.${topic}`, new Set<TopicRight>(topic === topics.replay || topic === topics.metrics ? [] : ['Describe', 'DescribeConfigs', ...(topic === topics.labels ? [] : (['Read', 'Write'] as const))])]),
   );
-  const told = judgeTopics({ expectations: { topics: allTopics.map((topic) => ({ topic: `shop.${topic}`, partitionCount: 4 })), snapshotIntervalMs: 60_000 }, rights, settings: new Map(), limits: recordLimits(1_000_000), namePrefix: 'shop.' });
+  const told = judgeTopics({ expectations: { topics: allTopics.map((topic) => expected(`shop.${topic}`)), snapshotIntervalMs: 60_000 }, rights, settings: new Map(), limits: recordLimits(1_000_000), namePrefix: 'shop.' });
   expect(told.filter(({ setting }) => setting === 'rights')).toEqual([
     { topic: 'shop.replay', setting: 'rights', severity: 'error', message: 'this user may not see whether the topic exists, and needs Read and DescribeConfigs', remedy: 'kafka-acls.sh --add --allow-principal User:NAME --operation Read --operation DescribeConfigs --topic shop.replay' },
     { topic: 'shop.labels', setting: 'rights', severity: 'error', message: 'this user may not Write', remedy: 'kafka-acls.sh --add --allow-principal User:NAME --operation Write --topic shop.labels' },
