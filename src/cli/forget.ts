@@ -1,8 +1,11 @@
 /** `forget`: takes items out of every collection, and says where their vectors still are (SEMANTICS.md, rule 21). */
 import type { Command } from 'commander';
 import { clustersOf, forgetItems, type Access } from '../compose.ts';
+import { counted } from '../core/counted.ts';
 import { inputTopics, topics } from '../core/topics.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
+import { durationText } from './duration-text.ts';
+import { knownRetention } from './erasure/known-retention.ts';
 import { withExamples } from './help.ts';
 import { requireItemIds } from './item-ids.ts';
 
@@ -26,13 +29,13 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
         const { dataDirectory, transport, state } = access.configuration;
         const [topicsIn, snapshotsIn] = [transport.kind === 'log' ? dataDirectory : 'Kafka', state.kind === 'blob' ? `the container ${state.container ?? state.containerUrl ?? ''}` : dataDirectory];
         const stillIn = [
-          { place: `those topics in ${topicsIn} that it came through, of ${kept.length === 0 ? 'which none holds a record' : kept.join(', ')}`, until: 'retention removes it (transport.retention; on Kafka that of the topics)' },
+          { place: `those topics in ${topicsIn} that it came through, of ${kept.length === 0 ? 'which none holds a record' : kept.join(', ')}`, until: `retention removes it${await retentionText(access, kept)}` },
           { place: `the snapshots in ${snapshotsIn}, where one holds it`, until: 'three newer ones are written per partition' },
         ];
         if (output.json) output.object({ forgotten: items, inCollections, stillIn });
         else {
           // An id that was misspelt shows here: it is in no collection.
-          output.line(`forget sent for ${countText(items.length)}; ${inCollections.length} of them in a collection now`);
+          output.line(`forget sent for ${counted(items.length, 'item')}; ${inCollections.length} of them in a collection now`);
           for (const { place, until } of stillIn) output.line(`  still in ${place}, until ${until}`);
           output.note(`once \`run\` has carried it out: labelstream erasure report --item ${items.join(' --item ')} -c ${options.config}`);
         }
@@ -52,6 +55,13 @@ async function topicsWithRecords({ transport }: Access, names: readonly string[]
   return kept;
 }
 
-function countText(count: number): string {
-  return count === 1 ? '1 item' : `${count} items`;
+/** Those that keep alike together. */
+async function retentionText(access: Access, names: readonly string[]): Promise<string> {
+  const alike = new Map<string, string[]>();
+  for (const topic of names) {
+    const { keptMsMax } = await knownRetention(access, topic);
+    const said = keptMsMax === undefined ? 'no limit by age is known' : `${durationText(keptMsMax)} after it came at the latest`;
+    alike.set(said, [...(alike.get(said) ?? []), topic]);
+  }
+  return alike.size === 0 ? '' : ` (${[...alike].map(([said, topicsAlike]) => `${topicsAlike.join(', ')}: ${said}`).join('; ')})`;
 }

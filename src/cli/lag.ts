@@ -4,6 +4,7 @@ import type { Access } from '../compose.ts';
 import { inputTopics, topics } from '../core/topics.ts';
 import { oldestUnprocessedMs, topicLag, type PartitionLag } from '../pipeline/lag.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
+import { durationText } from './duration-text.ts';
 import { withExamples } from './help.ts';
 import { tableText, type Output } from './output.ts';
 
@@ -50,20 +51,4 @@ async function tellLag({ transport, configuration, context }: Access, output: Ou
   for (const { group, topic, partition } of rows.filter(({ positionLost }) => positionLost)) {
     output.note(`the position of ${group} in partition ${partition} of ${topic} is not in the topic any more: its stage cannot start there`);
   }
-}
-
-const units = [['d', 86_400_000], ['h', 3_600_000], ['min', 60_000], ['s', 1_000]] as const;
-
-/** Two units at most. */
-function durationText(durationMs: number | undefined): string {
-  if (durationMs === undefined) return '';
-  const first = units.findIndex(([, unitMs]) => durationMs >= unitMs);
-  if (first < 0) return `${Math.round(durationMs)} ms`;
-  let rest = durationMs;
-  const parts = units.slice(first, first + 2).map(([name, unitMs]) => {
-    const count = Math.floor(rest / unitMs);
-    rest -= count * unitMs;
-    return [count, name] as const;
-  });
-  return parts.flatMap(([count, name]) => (count === 0 ? [] : [`${count} ${name}`])).join(' ');
 }

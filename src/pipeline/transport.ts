@@ -129,6 +129,14 @@ export type TopicFinding = {
 /** How a topic was made, for making it anew alike. The settings are in the transport's own words, those alone that the topic has for itself. */
 export type TopicForm = { readonly replicationFactor: number | undefined; readonly settings: Readonly<Record<string, string>> };
 
+/** As the topic's own settings have it. */
+export type TopicRetention = {
+  /** Longest time after its append that a record is there; undefined: no limit by age. */
+  readonly keptMsMax: number | undefined;
+  /** Of a partition; undefined: no limit. */
+  readonly bytesMax: number | undefined;
+};
+
 export type TopicReplacement = {
   readonly topic: string;
   /** Which goes, with all that it holds. */
@@ -147,6 +155,8 @@ export type Transport = {
   readonly describeTopic: (topic: string) => Promise<TopicDescription>;
   /** Rejects with LS_TRANSPORT_TOPIC_MISSING. */
   readonly topicForm: (topic: string) => Promise<TopicForm>;
+  /** Undefined where a topic has no settings of that (the configuration says it all), or where they may not be seen. */
+  readonly topicRetention: (topic: string) => Promise<TopicRetention | undefined>;
   /**
    * Puts another incarnation of the topic in the place of the former, whose records and groups' positions are gone. Partitions begin above sequence 0,
    * as where the beginning is lost: who needs a state to begin with finds out if it has none. Nobody may work on the topic. What was cut short is

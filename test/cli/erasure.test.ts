@@ -47,7 +47,9 @@ test('names each place of a forgotten item, and says that it is gone when it is'
     expect(live!.snapshots).not.toHaveLength(0);
     expect(unknown).toMatchObject({ gone: true, live: [], records: [], snapshots: [], tombstones: [] });
 
+    expect((await succeed('erasure', 'report', '--item', 's/nobody', '-c', file)).stdout).toMatch(/^s\/nobody: not found: nothing in the log or in a snapshot tells of it/);
     const forgotten = await succeed('forget', 's/a', '-c', file);
+    expect(forgotten.stdout).toContain('until retention removes it (text.events, features, dead-letters: no limit by age is known)');
     expect(forgotten.stderr).toContain(`labelstream erasure report --item s/a -c ${file}`);
     await withRun(file, async () => {
       // Beside a live run, once it has carried it out; its absence is what times the test out.

@@ -151,6 +151,7 @@ function transportOf(broker: BrokerAccess, { faults, delay }: Process, subscribe
       return { topic, incarnation: broker.incarnation({ topic, partition: 0 }), partitionCount: broker.partitions(topic).length };
     },
     topicForm: () => Promise.reject(new Error('No stage asks for it.')),
+    topicRetention: () => Promise.resolve(undefined),
     replaceTopic: () => Promise.reject(new Error('No stage replaces a topic.')),
     bounds: async (topicPartition) => {
       await delay();

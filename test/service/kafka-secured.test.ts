@@ -93,12 +93,15 @@ describeWith({ ...(await kafkaNeeds()), ...certificateNeeds() }, 'a secured brok
       expect([refused.code, refused.stderr]).toEqual([78, expect.stringMatching(/not allowed on the topic "all\.text\.events"\) \[LS_KAFKA_AUTHORIZATION\]/)]);
       await grant(broker.brokers, 'all', [
         ...[topics.text, topics.redrive, topics.replay].map((topic): Grant => ({ on: 'topic', name: `all.${topic}`, operations: ['WRITE'] })),
-        ...[topics.labels, topics.deadLetters].map((topic): Grant => ({ on: 'topic', name: `all.${topic}`, operations: ['READ'] })),
+        ...[topics.labels, topics.clusterEvents, topics.deadLetters].map((topic): Grant => ({ on: 'topic', name: `all.${topic}`, operations: ['READ'] })),
       ]);
       await succeed(...publish);
       await succeed('tail', 'labels', '--from-start', '--until-end', '-c', file);
       await succeed('dlq', 'redrive', '--code', 'LS_MODEL_INPUT', '-c', file);
-      await succeed('forget', 's/a', '-c', file);
+      expect((await succeed('forget', 's/a', '-c', file)).stdout).toMatch(/until retention removes it \(text\.events, .*features.*: 14 d after it came at the latest; redrive: 21 d/);
+      expect((await succeed('erasure', 'report', '--item', 's/a', '-c', file)).stdout).toMatch(
+        /text\.events partition \d, sequence \d+: its input; until the brokers remove it, by retention\.ms and segment\.ms of text\.events, by \S+Z at the latest, if the brokers look/,
+      );
       await succeed('run', '--until-idle', '-c', file, '--set', 'transport.producer=platformatic');
       expect(await objects('dlq', 'list', '-c', file)).toHaveLength(2);
     });

@@ -7,7 +7,7 @@ import { withExamples } from '../help.ts';
 import { requireItemIds } from '../item-ids.ts';
 import type { Output } from '../output.ts';
 import { findRecords, type RecordPlace } from './find-records.ts';
-import { retentionOf, untilText, type KnownRetention } from './known-retention.ts';
+import { knownRetention, untilText, type KnownRetention } from './known-retention.ts';
 import { reportLines, reportObject, type ItemReport, type SnapshotPlace } from './report-text.ts';
 
 type ReportOptions = ConfigurationOptions & { readonly item: readonly string[]; readonly json?: boolean };
@@ -41,13 +41,13 @@ export function addErasureCommand(program: Command, commandLine: CommandLine): v
 async function report(access: Access, items: readonly string[], output: Output, signal: AbortSignal): Promise<void> {
   const view = await clustersOf(access, signal);
   const standing = items.map((item) => ({ item, live: view.item(item).value, tombstones: view.tombstones(item).value }));
-  const records = await findRecords(access, new Set(items), signal);
+  const records = await withRetention(access, await findRecords(access, new Set(items), signal));
   const snapshots = await snapshotsHolding(access, items, signal);
   const strays = await strayStateOf(access);
   for (const known of standing) {
     const found: ItemReport = {
       ...known,
-      records: records.filter(({ item }) => item === known.item).map((place) => withRetention(place, retentionOf(access.configuration, place.topic))),
+      records: records.filter(({ item }) => item === known.item),
       snapshots: snapshots.filter(({ items: held }) => held === undefined || held.has(known.item)),
       strays,
     };
@@ -61,8 +61,15 @@ const notLookedInto =
   'looked into: the records of the log that a reader sees, and the state store. Not into backups, what consumers keep, files that media events refer to, records of aborted transactions, ' +
   'or what a disk, a broker or a storage account keeps of what was removed';
 
-function withRetention(place: RecordPlace, retention: KnownRetention): ItemReport['records'][number] {
-  return { ...place, until: untilText(retention, place.lastAppendTimeMs) };
+function withRetention(access: Access, places: readonly RecordPlace[]): Promise<ItemReport['records']> {
+  const retentions = new Map<string, Promise<KnownRetention>>();
+  return Promise.all(
+    places.map(async (place) => {
+      const retention = retentions.get(place.topic) ?? knownRetention(access, place.topic);
+      retentions.set(place.topic, retention);
+      return { ...place, until: untilText(await retention, place.lastAppendTimeMs) };
+    }),
+  );
 }
 
 async function snapshotsHolding(access: Access, items: readonly string[], signal: AbortSignal): Promise<readonly SnapshotPlace[]> {

@@ -1,6 +1,7 @@
 /** The report on one item, for people and for programs. */
 import type { ClusterView } from '../../stages/cluster/view.ts';
 import type { RecordPlace } from './find-records.ts';
+import type { Until } from './known-retention.ts';
 
 export type SnapshotPlace = {
   readonly partition: number;
@@ -9,8 +10,6 @@ export type SnapshotPlace = {
   /** Undefined: it cannot be read, so any of them may be in it. */
   readonly items: ReadonlySet<string> | undefined;
 };
-
-type Until = { readonly latest: string | null; readonly condition: string };
 
 export type ItemReport = {
   readonly item: string;
@@ -30,11 +29,11 @@ const snapshotCondition = 'three newer snapshots of the partition are written, w
 
 export function reportLines(report: ItemReport): readonly string[] {
   const { item, live, tombstones, records, snapshots, strays } = report;
-  const lines = [`${item}: ${standingText[standingOf(report)]}`];
+  const lines = [`${item}: ${isUnheardOf(report) ? unheardOfText : standingText[standingOf(report)]}`];
   for (const { collection, clusterId } of live) lines.push(`  live in collection ${collection}${clusterId === null ? '' : `, cluster ${clusterId}`}, until it is forgotten or deleted`);
   for (const { topic, partition, holds, records: count, firstSequence, lastSequence, until } of records) {
     const sequences = firstSequence === lastSequence ? `sequence ${firstSequence}` : `${count} records, the last with sequence ${lastSequence}`;
-    lines.push(`  ${topic} partition ${partition}, ${sequences}: ${holdsText[holds]}; until ${until.condition}${until.latest === null ? '' : `, by ${until.latest} at the latest while \`run\` works`}`);
+    lines.push(`  ${topic} partition ${partition}, ${sequences}: ${holdsText[holds]}; until ${until.condition}${until.latest === null ? '' : `, by ${until.latest} at the latest, ${until.proviso}`}`);
   }
   for (const snapshot of snapshots) lines.push(`  snapshot ${snapshotName(snapshot)}: ${snapshot.items === undefined ? 'cannot be read, so it may hold its vector' : 'its vector'}; until ${snapshotCondition}`);
   for (const name of strays) lines.push(`  ${name} in the state store: nothing restores from it or looks into it, so it may hold its vector; until ${strayCondition(name)}`);
@@ -72,6 +71,13 @@ const standingText = {
   unknown: 'not found, and not known to be gone: it may be in what cannot be read',
   gone: 'gone: neither its input nor its vector is in the log or in a snapshot',
 } as const;
+
+const unheardOfText = 'not found: nothing in the log or in a snapshot tells of it. It is gone with all that told of it, or it is written in another way';
+
+/** As an id that was misspelt. */
+function isUnheardOf(report: ItemReport): boolean {
+  return standingOf(report) === 'gone' && report.records.length === 0 && report.tombstones.length === 0;
+}
 
 /** Results name the item and hold none of its bytes. */
 function standingOf({ live, records, snapshots, strays }: ItemReport): keyof typeof standingText {

@@ -6,7 +6,8 @@ import { LabelstreamError } from '../../core/errors/error.ts';
 import { kafkaError } from '../../core/errors/kafka.ts';
 import { pipelineError } from '../../core/errors/pipeline.ts';
 import { recordBytes, type OutputRecord } from '../../core/records.ts';
-import type { Transport } from '../../pipeline/transport.ts';
+import { codeOf } from '../../pipeline/retry.ts';
+import type { TopicRetention, Transport } from '../../pipeline/transport.ts';
 import { createBoundsReader, type BoundsReader } from './bounds.ts';
 import { openConnection, type KafkaCluster } from './connection.ts';
 import { createFetcher } from './fetcher.ts';
@@ -25,6 +26,7 @@ import { shareProducer } from './shared-producer.ts';
 import { createSingleReads } from './single-reads.ts';
 import { claimTopic } from './topic-claim.ts';
 import { judgeTopics } from './topic-check.ts';
+import { retentionIn } from './topic-retention.ts';
 import { topicRights } from './topic-rights.ts';
 import { createTopicCatalogue, type Topics } from './topics.ts';
 
@@ -68,6 +70,7 @@ export async function openKafkaTransport(options: KafkaOptions, signal: AbortSig
       }),
     describeTopic: (topic) => open(() => topics.describe(topic)),
     topicForm: (topic) => open(() => topicForm(parts, topic)),
+    topicRetention: (topic) => open(() => topicRetention(topics, topic)),
     replaceTopic: (replacement) => open(() => replaceTopic({ ...parts, send: appender.send, options, closing: closing.signal }, replacement)),
     ...readingSide(parts, open),
     ...writingSide(parts, open, options),
@@ -77,6 +80,16 @@ export async function openKafkaTransport(options: KafkaOptions, signal: AbortSig
       return (closed ??= closeAll());
     },
   };
+}
+
+async function topicRetention(topics: Topics, topic: string): Promise<TopicRetention | undefined> {
+  try {
+    const settings = (await topics.settings([topic])).get(topic);
+    return settings && retentionIn(settings);
+  } catch (error) {
+    if (codeOf(error) === 'LS_KAFKA_AUTHORIZATION') return undefined;
+    throw error;
+  }
 }
 
 type Guard = <Result>(call: () => Promise<Result>) => Promise<Result>;

@@ -37,6 +37,7 @@ export function withNamePrefix(transport: Transport, prefix: string): Transport 
     checkTopics: async (expectations) => (await transport.checkTopics({ ...expectations, topics: expectations.topics.map(into) })).map(out),
     describeTopic: async (topic) => out(await transport.describeTopic(inner(topic))),
     topicForm: (topic) => transport.topicForm(inner(topic)),
+    topicRetention: (topic) => transport.topicRetention(inner(topic)),
     replaceTopic: async (replacement) => out(await transport.replaceTopic(into(replacement))),
     bounds: (topicPartition) => transport.bounds(into(topicPartition)),
     decided: (topicPartition) => transport.decided(into(topicPartition)),

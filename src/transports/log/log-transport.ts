@@ -96,7 +96,7 @@ export function createLogTransport(store: LogStore, { recordBytesMax = inputByte
   };
 }
 
-type TopicSide = 'createTopics' | 'checkTopics' | 'describeTopic' | 'topicForm' | 'replaceTopic';
+type TopicSide = 'createTopics' | 'checkTopics' | 'describeTopic' | 'topicForm' | 'topicRetention' | 'replaceTopic';
 
 function topicSide(store: LogStore, catalogue: TopicCatalogue, requireOpen: () => void): Pick<Transport, TopicSide> {
   return {
@@ -120,6 +120,7 @@ function topicSide(store: LogStore, catalogue: TopicCatalogue, requireOpen: () =
       await catalogue.describe(topic);
       return { replicationFactor: undefined, settings: {} };
     },
+    topicRetention: () => Promise.resolve(undefined),
     replaceTopic: async ({ topic, formerIncarnation, partitionCount }) => {
       requireOpen();
       const description = await store.replaceTopic(topic, formerIncarnation, partitionCount);

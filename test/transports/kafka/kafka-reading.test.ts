@@ -192,6 +192,9 @@ describeWith(await kafkaNeeds(), 'reading from Kafka', () => {
     const wanted = allTopics.map((topic) => ({ topic, partitionCount: 1, partitionCountSetting: 'transport.partitionCount' }));
     await named.createTopics(wanted);
     expect(await named.checkTopics({ topics: wanted, snapshotIntervalMs: 60_000 })).toEqual([]);
+    // A week, a segment of a week, and what the broker takes.
+    expect(await named.topicRetention(topics.text)).toEqual({ keptMsMax: 2 * 604_800_000 + 360_000, bytesMax: undefined });
+    expect(await named.topicRetention('no-such-topic')).toBeUndefined();
     // As large as an input may be, and its dead letter.
     const value = (topic: string): OutputRecord => output(topic, 0, Buffer.alloc(recordLimits(largest).bytesMax(topic) - 64));
     await named.append([value(topics.text), value(topics.deadLetters)]);
