@@ -140,7 +140,8 @@ collections: [{ name: texts, eps: 0.05, minPoints: 3 }]
       expect(await objects('dlq', 'redrive', torn, '--dry-run', '-c', file)).toMatchObject([{ id: torn, outcome: 'would-redrive' }, { redriven: 0, wouldRedrive: 1 }]);
       expect(await objects('dlq', 'redrive', torn, '-c', file)).toMatchObject([{ id: torn, outcome: 'redriven' }, { redriven: 1 }]);
       expect((await runProgram('dlq', 'redrive', torn, '-c', file)).stderr).toContain('LS_CLI_RANGE_EMPTY');
-      const range = ['--topic', topics.record, '--partition', '0', '--from', '0', '-c', file];
+      expect(await list(file, '--origin', `${prefix}.${topics.media}`)).toEqual(await list(file, '--origin', topics.media));
+      const range = ['--topic', `${prefix}.${topics.record}`, '--partition', '0', '--from', '0', '-c', file];
       const inputs = Number((await objects('replay', ...range, '--dry-run')).at(-1)?.['wouldReplay']);
       expect(inputs).toBeGreaterThan(0);
       expect((await objects('replay', ...range)).at(-1)).toMatchObject({ replayed: inputs, dryRun: false });
@@ -215,7 +216,9 @@ collections: [{ name: texts, eps: 0.05, minPoints: 3 }]
       expect((await lagOf(file)).of(topics.text).some(({ positionLost }) => positionLost === true)).toBe(true);
       const stopped = await runProgram('run', '-c', file, '--until-idle');
       expect([stopped.code === 0, stopped.stderr]).toEqual([false, expect.stringContaining('LS_TRANSPORT_POSITION_LOST')]);
-      await objects('groups', 'reset', '--topic', topics.text, '--to', 'earliest', '--dry-run', '-c', file);
+      // As errors name it.
+      expect(stopped.stderr).toContain(`${prefix}.${topics.text}`);
+      expect(await objects('groups', 'reset', '--topic', `${prefix}.${topics.text}`, '--to', 'earliest', '--dry-run', '-c', file)).toMatchObject([{ topic: topics.text }, { topic: topics.text }]);
       await vi.waitUntil(async () => (await runProgram('groups', 'reset', '--topic', topics.text, '--to', 'earliest', '-c', file)).code === 0, { timeout: 30_000 });
       await run(file);
       expect((await lagOf(file)).total).toEqual({ lag: 0, oldestAgeMs: null });
