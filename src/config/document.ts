@@ -2,7 +2,7 @@
  * A configuration file before its meaning: YAML, with `${NAME}` and `${NAME:-default}` replaced after parsing, so that a value can never
  * change the structure. Names of variables are upper case, which keeps them apart from collection templates such as `${labels.classify}`.
  */
-import { isMap, isPair, isScalar, isSeq, LineCounter, parse, parseDocument, Scalar, visit, type Document } from 'yaml';
+import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, Scalar, visit, type Document } from 'yaml';
 import type { ConfigurationMistake, LineOf, SettingPath } from './mistakes.ts';
 import { syntaxMistakes } from './syntax.ts';
 
@@ -10,10 +10,14 @@ export type ConfigurationDocument = {
   readonly value: unknown;
   /** The same before variables were replaced. */
   readonly asWritten: unknown;
+  /** Numbers and booleans that came of variables, for settings that are texts: where they stand in `value`, and as what they were given. */
+  readonly variableTexts: readonly VariableText[];
   readonly mistakes: readonly ConfigurationMistake[];
   /** The line of a setting, or of the nearest thing around it that is in the file. */
   readonly lineOf: LineOf;
 };
+
+export type VariableText = { readonly path: SettingPath; readonly text: string };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,13 +27,15 @@ export function parseConfigurationDocument(text: string, environment: Environmen
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter });
   const mistakes = syntaxMistakes(document, lineCounter);
-  if (mistakes.length > 0) return { value: {}, asWritten: {}, mistakes, lineOf: () => undefined };
+  if (mistakes.length > 0) return { value: {}, asWritten: {}, variableTexts: [], mistakes, lineOf: () => undefined };
   // What is wrong with it is told of the value.
   const asWritten = plainValue(document, []);
-  mistakes.push(...interpolate(document, environment, lineCounter));
+  const variableTexts: VariableText[] = [];
+  mistakes.push(...interpolate(document, environment, lineCounter, variableTexts));
   return {
     value: plainValue(document, mistakes),
     asWritten,
+    variableTexts,
     mistakes,
     lineOf: (path) => lineOf(document, path, lineCounter),
   };
@@ -46,7 +52,12 @@ function plainValue(document: Document, mistakes: ConfigurationMistake[]): unkno
   }
 }
 
-function interpolate(document: Document, environment: Environment, lineCounter: LineCounter): ConfigurationMistake[] {
+function interpolate(
+  document: Document,
+  environment: Environment,
+  lineCounter: LineCounter,
+  variableTexts: VariableText[],
+): ConfigurationMistake[] {
   const mistakes: ConfigurationMistake[] = [];
   visit(document, {
     Scalar(_key, node, ancestors) {
@@ -67,6 +78,7 @@ function interpolate(document: Document, environment: Environment, lineCounter: 
         return '';
       });
       node.value = node.type === Scalar.PLAIN ? scalarValue(text) : text;
+      if (node.value !== text) variableTexts.push({ path: pathOf([...ancestors, node]), text });
     },
   });
   return mistakes;
@@ -81,15 +93,12 @@ function pathOf(nodes: readonly unknown[]): SettingPath {
   });
 }
 
-/** What a plain scalar of this text would be: a number, a boolean, null or the text itself. */
-export function scalarValue(text: string): unknown {
-  try {
-    // What it warns of it would print, with the text.
-    const value: unknown = parse(text, { logLevel: 'error' });
-    return typeof value === 'object' && value !== null ? text : value;
-  } catch {
-    return text;
-  }
+const decimalNumber = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
+
+/** The number or the boolean that a text is; every other text is itself, whatever YAML would make of it: a password may begin with `#`. */
+export function scalarValue(text: string): boolean | number | string {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return decimalNumber.test(text) && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
 function lineOf(document: Document, path: SettingPath, lineCounter: LineCounter): number | undefined {

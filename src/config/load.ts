@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { configErrors, type ConfigErrorCode } from '../core/errors/config.ts';
 import type { Route } from '../core/routes.ts';
 import { checkRoutes, type KnownTask } from './checks.ts';
-import { parseConfigurationDocument } from './document.ts';
+import { parseConfigurationDocument, type VariableText } from './document.ts';
 import { withResolvedPaths } from './file-paths.ts';
 import { inFileOrder, located, pathText, type ConfigurationMistake, type LineOf, type SettingPath, type UnlocatedMistake } from './mistakes.ts';
 import { applyOverrides, type Overrides } from './overrides.ts';
@@ -36,7 +36,7 @@ export function parseConfiguration(text: string, options: LoadOptions): LoadedCo
   if (document.mistakes.some(({ code }) => code === 'LS_CONFIG_SYNTAX')) return refused(document.mistakes);
   const tree = (isTree(document.value) ? structuredClone(document.value) : document.value) as Record<string, unknown>;
   const overrideMistakes = isTree(tree) ? applyOverrides(tree, options) : [];
-  const parsed = settings.safeParse(tree);
+  const parsed = parsedSettings(tree, document.variableTexts);
   if (!parsed.success) {
     const found = parsed.error.issues.flatMap((issue) => mistakesOf(issue, issue.path as SettingPath, tree));
     const others = [...found, ...mistakesOfTheRest(tree, options)].filter(({ path }) => !isUnset(path, document.mistakes));
@@ -47,6 +47,25 @@ export function parseConfiguration(text: string, options: LoadOptions): LoadedCo
   if (mistakes.length > 0) return refused(mistakes);
   const configuration = freeze(withResolvedPaths({ ...parsed.data, routes: checked.routes }, dirname(resolve(options.file))));
   return { configuration, mistakes: [], lineOf: document.lineOf, plainSecrets: plainSecrets(document, options) };
+}
+
+/** What a variable holds is a number or a boolean where it looks like one, but a text where the setting is a text: a password may be 12345678. */
+function parsedSettings(tree: unknown, variableTexts: readonly VariableText[]): ReturnType<typeof settings.safeParse> {
+  const parsed = settings.safeParse(tree);
+  if (parsed.success || !isTree(tree)) return parsed;
+  const textsExpected = new Set(parsed.error.issues.filter(isTextExpected).map(({ path }) => pathText(path as SettingPath)));
+  for (const { path, text } of variableTexts) if (textsExpected.has(pathText(path))) assign(tree, path, text);
+  return settings.safeParse(tree);
+}
+
+function isTextExpected(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'invalid_type' && issue.expected === 'string';
+}
+
+function assign(tree: Record<string, unknown>, path: SettingPath, value: unknown): void {
+  const parent = valueAt(tree, path.slice(0, -1)) as Record<string | number, unknown>;
+  const last = path.at(-1);
+  if (last !== undefined) parent[last] = value;
 }
 
 /** A setting whose variable is not set is wrong for that reason alone. */
@@ -82,13 +101,21 @@ function freeze<Value>(value: Value): Value {
 /** An issue of zod as one mistake, or as one for each unknown key. */
 function mistakesOf(issue: z.core.$ZodIssue, path: SettingPath, tree: unknown): UnlocatedMistake[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => mistake('LS_CONFIG_KEY_UNKNOWN', [...path, key], `there is no setting "${pathText([...path, key])}"`));
+    return issue.keys.map((key) => unknownKey(path, key));
   }
   if (path.length > 0 && valueAt(tree, path) === undefined) {
     const expected = lowerFirst(issue.message).replace(/^invalid (input|option): /, '').replace(/, received undefined$/, '');
     return [mistake('LS_CONFIG_VALUE', path, `${pathText(path)} is missing: ${expected}`)];
   }
   return [mistake('LS_CONFIG_VALUE', path, `${pathText(path) || 'the configuration'}: ${lowerFirst(issue.message)}`)];
+}
+
+/** Of `{sasToken:abc}` YAML makes one key, which holds the value: only the name that it begins with is repeated. */
+function unknownKey(path: SettingPath, key: string): UnlocatedMistake {
+  const name = /^[\w.-]*/.exec(key)?.[0] ?? '';
+  if (name === key) return mistake('LS_CONFIG_KEY_UNKNOWN', [...path, key], `there is no setting "${pathText([...path, key])}"`);
+  const message = `${pathText(path) || 'the configuration'}: a key that begins with "${name}" and is no name`;
+  return { code: 'LS_CONFIG_KEY_UNKNOWN', path, message, remedy: 'Write NAME: VALUE, with a space after the colon.' };
 }
 
 function valueAt(tree: unknown, path: SettingPath): unknown {

@@ -76,6 +76,20 @@ describe('the order of sources', () => {
     expect(mistakes('group: ${NAME}', { environment: { NAME: 'a\nserver: {}' } })[0]).toContain('LS_CONFIG_VALUE');
   });
 
+  test.each(['abc #def', '#abc', '"abc"', '!x abc', '&a abc', '--- a', ' a ', 'a\nb', '~', 'null', '...', '1e400', '12345678', '1.50', '00123', 'true'])(
+    'the text of a variable is not read as YAML: %j',
+    (secret) => {
+      const text = 'state:\n  kind: blob\n  containerUrl: https://a.blob.core.windows.net/c\n  sasToken: ${SECRET}\n';
+      const { configuration, mistakes: found } = parse(`${text}server:\n  port: \${PORT}\n${valid}`, { environment: { SECRET: secret, PORT: '8' } });
+      expect(found).toEqual([]);
+      expect(configuration).toMatchObject({ state: { sasToken: secret }, server: { port: 8 } });
+    },
+  );
+
+  test.each(['0x10', '1_0', '.inf', 'yes', '~', '08'])('a number of a variable is written as usual, not as %s', (port) => {
+    expect(mistakes('server:\n  port: ${PORT}', { environment: { PORT: port } })).toEqual([expect.stringMatching(/^2 LS_CONFIG_VALUE server\.port: .*number, received string/)]);
+  });
+
   test('a part of the transport can be set without its kind', () => {
     expect(parse('transport: { segmentBytes: 8192 }', { assignments: ['transport.partitionCount=3'] }).configuration?.transport).toMatchObject({
       kind: 'log', segmentBytes: 8192, partitionCount: 3,
@@ -125,6 +139,12 @@ describe('every mistake is told at once, with its line', () => {
       expect.stringMatching(/LS_CONFIG_VALUE collections\[0\]\.eps/),
       expect.stringMatching(/LS_CONFIG_KEY_UNKNOWN/),
     ]);
+  });
+
+  test.each(['sasToken:s3cret', 'sasToken=s3cret', 'sasToken;s3cret'])('of a key that holds a value nothing but its name is repeated: {%s}', (key) => {
+    const { mistakes: found } = parse(`state: { kind: blob, ${key} }\n${valid}`);
+    expect(found).toContainEqual(expect.objectContaining({ code: 'LS_CONFIG_KEY_UNKNOWN', message: 'state: a key that begins with "sasToken" and is no name' }));
+    expect(inspect(found, { depth: 10 })).not.toContain('s3');
   });
 
   test('of syntax', () => {
