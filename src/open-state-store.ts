@@ -34,6 +34,7 @@ export async function openStateStore(configuration: Configuration, context: Proc
   });
 }
 
+/** Rejects with LS_STATE_CREDENTIALS where a file with them cannot be read, or is empty, as one is that is being written: a container that is asked without a token has nothing to show. */
 async function containerOptions(state: BlobSettings): Promise<AzureContainerOptions> {
   const connectionString = state.connectionString ?? (await secretOf(state.connectionStringFile));
   if (connectionString !== undefined) return { connectionString, container: state.container ?? '' };
@@ -42,10 +43,10 @@ async function containerOptions(state: BlobSettings): Promise<AzureContainerOpti
 
 async function secretOf(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
-  try {
-    return (await readFile(file, 'utf8')).trim();
-  } catch (cause) {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw stateError('LS_STATE_CREDENTIALS', `The file with the credentials for the blob container cannot be read: ${reason}`, { file }, { cause });
-  }
+  });
+  if (text.trim() === '') throw stateError('LS_STATE_CREDENTIALS', `${file} is empty: it is to hold the credentials for the blob container.`, { file });
+  return text.trim();
 }

@@ -64,9 +64,9 @@ export const stateErrors = {
   LS_STATE_CREDENTIALS: {
     cause: 'configuration',
     retryable: false,
-    summary: 'The credentials for the blob container are malformed, wrong, expired or without a right, or none were found.',
+    summary: 'The credentials for the blob container are malformed, wrong, expired or without a right, or none were found; or the file that is to hold them cannot be read, or is empty.',
     remedy:
-      'Correct connectionString or sasToken under state, or the managed identity or AZURE_ variables of the process. Needed are the rights to read, add, create, write, delete and list (the role Storage Blob Data Contributor).',
+      'Correct connectionString or sasToken under state, the file that connectionStringFile or sasTokenFile names, or the managed identity or AZURE_ variables of the process. Needed are the rights to read, add, create, write, delete and list (the role Storage Blob Data Contributor).',
   },
 } as const satisfies ErrorArea;
 
