@@ -22,7 +22,7 @@ export async function openStateStore(configuration: Configuration, context: Proc
   if (state.kind !== 'blob') return createDirectoryStateStore({ directory: join(dataDirectory, 'state'), fileSystem, snapshotCorrupt });
   // The client takes a fifth of a second to load: only those wait for it who use it.
   const [{ openAzureContainer }, { createBlobStateStore }] = await Promise.all([import('./stores/azure-container.ts'), import('./stores/blob-state-store.ts')]);
-  const container = await openAzureContainer(await containerOptions(state), () => containerOptions(state));
+  const container = await openAzureContainer(await readContainerCredentials(state), () => readContainerCredentials(state));
   return createBlobStateStore({
     container,
     prefix: state.prefix === '' || state.prefix.endsWith('/') ? state.prefix : `${state.prefix}/`,
@@ -35,7 +35,7 @@ export async function openStateStore(configuration: Configuration, context: Proc
 }
 
 /** Rejects with LS_STATE_CREDENTIALS where a file with them cannot be read, or is empty, as one is that is being written: a container that is asked without a token has nothing to show. */
-async function containerOptions(state: BlobSettings): Promise<AzureContainerOptions> {
+export async function readContainerCredentials(state: BlobSettings): Promise<AzureContainerOptions> {
   const connectionString = state.connectionString ?? (await secretOf(state.connectionStringFile));
   if (connectionString !== undefined) return { connectionString, container: state.container ?? '' };
   return { containerUrl: state.containerUrl ?? '', sasToken: state.sasToken ?? (await secretOf(state.sasTokenFile)) };

@@ -88,17 +88,35 @@ export function keepsStateOnItsHost({ state, transport }: Configuration): boolea
   return state.kind === 'directory' && transport.kind === 'kafka';
 }
 
-async function kafkaOptions({ tls, sasl, recordBytesMax, ...settings }: KafkaSettings, context: ProcessContext, groupHosts: KafkaObserver['groupHosts']): Promise<KafkaOptions> {
+async function kafkaOptions({ recordBytesMax, ...settings }: KafkaSettings, context: ProcessContext, groupHosts: KafkaObserver['groupHosts']): Promise<KafkaOptions> {
   return {
     ...settings,
     replicationFactor: settings.replicationFactor,
-    tls: tls.enabled ? { ...(await pem('ca', tls.caFile)), ...(await pem('certificate', tls.certificateFile)), ...(await pem('key', tls.keyFile)) } : undefined,
-    sasl: sasl && { mechanism: sasl.mechanism, username: sasl.username, password: sasl.password ?? (await passwordOf(sasl.passwordFile)) },
+    tls: await readKafkaTls(settings),
+    sasl: await readKafkaSasl(settings),
     limits: limitsUnderPrefix(recordLimits(recordBytesMax), settings.namePrefix),
     clock: context.clock,
     random: Math.random,
     observer: { ...kafkaObserver(context), ...(groupHosts === undefined ? {} : { groupHosts }) },
   };
+}
+
+/** Rejects with LS_KAFKA_CREDENTIALS_FILE. */
+export async function readKafkaTls({ tls }: Pick<KafkaSettings, 'tls'>): Promise<KafkaOptions['tls']> {
+  if (!tls.enabled) return undefined;
+  return {
+    ...(await readNamed('ca', tls.caFile, 'certificate')),
+    ...(await readNamed('certificate', tls.certificateFile, 'certificate')),
+    ...(await readNamed('key', tls.keyFile, 'key')),
+  };
+}
+
+/** Rejects with LS_KAFKA_CREDENTIALS_FILE. */
+export async function readKafkaSasl({ sasl }: Pick<KafkaSettings, 'sasl'>): Promise<KafkaOptions['sasl']> {
+  if (sasl === undefined) return undefined;
+  const { mechanism, username, passwordFile } = sasl;
+  const password = sasl.password ?? (passwordFile === undefined ? '' : (await readText(passwordFile, 'password')).trim());
+  return { mechanism, username, password };
 }
 
 function kafkaObserver({ clock, logger, metrics, brokers }: ProcessContext): KafkaObserver {
@@ -122,20 +140,14 @@ function kafkaObserver({ clock, logger, metrics, brokers }: ProcessContext): Kaf
   };
 }
 
-async function pem<Name extends string>(name: Name, file: string | undefined): Promise<Partial<Record<Name, string>>> {
-  return file === undefined ? {} : ({ [name]: await readText(file) } as Record<Name, string>);
+async function readNamed<Name extends string>(name: Name, file: string | undefined, what: string): Promise<Partial<Record<Name, string>>> {
+  return file === undefined ? {} : ({ [name]: await readText(file, what) } as Record<Name, string>);
 }
 
-async function passwordOf(file: string | undefined): Promise<string> {
-  const password = file === undefined ? '' : (await readText(file)).trim();
-  if (file !== undefined && password === '') throw kafkaError('LS_KAFKA_CREDENTIALS_FILE', `${file} holds no password.`, { file });
-  return password;
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
+async function readText(file: string, what: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw kafkaError('LS_KAFKA_CREDENTIALS_FILE', `${file} cannot be read: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}.`, { file }, { cause });
-  }
+  });
+  if (text.trim() === '') throw kafkaError('LS_KAFKA_CREDENTIALS_FILE', `${file} holds no ${what}.`, { file });
+  return text;
 }

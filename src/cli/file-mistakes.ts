@@ -1,5 +1,5 @@
 /**
- * What is wrong with a configuration by the files that it names: the models with their manifests, and the schema directories. What only the
+ * What is wrong with a configuration by the files that it names: the models with their manifests, the schema directories, and the files with secrets and certificates. What only the
  * log can tell, `run` finds when it opens the log.
  */
 import { opendir } from 'node:fs/promises';
@@ -12,6 +12,8 @@ import { stepsOf } from '../core/templates.ts';
 import type { Manifest } from '../models/manifest.ts';
 import { loadArtefacts, readManifest } from '../models/repository.ts';
 import { readRegistryCredentials } from '../open-registry.ts';
+import { readContainerCredentials } from '../open-state-store.ts';
+import { readKafkaSasl, readKafkaTls } from '../open-transport.ts';
 
 /** @param depth `contents` hashes every file of every model; `manifests` leaves that to whoever loads them. */
 export async function fileMistakes(configuration: Configuration, depth: 'manifests' | 'contents'): Promise<readonly UnlocatedMistake[]> {
@@ -28,7 +30,12 @@ export async function fileMistakes(configuration: Configuration, depth: 'manifes
   for (const [index, directory] of configuration.schemaDirectories.entries()) {
     await attempt(['schemaDirectories', index], () => openCodec({ schemaDirectories: [directory] }));
   }
-  const { registry } = configuration;
+  const { transport, state, registry } = configuration;
+  if (transport.kind === 'kafka') {
+    await attempt(['transport', 'tls'], () => readKafkaTls(transport));
+    await attempt(['transport', 'sasl'], () => readKafkaSasl(transport));
+  }
+  if (state.kind === 'blob') await attempt(['state'], () => readContainerCredentials(state));
   if (registry !== undefined) await attempt(['registry'], () => readRegistryCredentials(registry));
   for (const [index, directory] of configuration.media.directories.entries()) {
     await attempt(['media', 'directories', index], () => requireDirectory(directory));

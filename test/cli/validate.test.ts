@@ -121,6 +121,29 @@ routes:
   });
 });
 
+test('files with secrets and certificates that are not there, or are empty', async () => {
+  await withDirectory(async (directory) => {
+    await writeFile(join(directory, 'empty'), '\n');
+    const file = await writeConfiguration(directory, `transport:
+  kind: kafka
+  brokers: ["127.0.0.1:1"]
+  tls: { enabled: true, caFile: absent.pem }
+  sasl: { mechanism: plain, username: u, passwordFile: empty }
+state: { kind: blob, containerUrl: "https://127.0.0.1:1/account/snapshots", sasTokenFile: absent }
+registry: { urls: ["http://127.0.0.1:1"], auth: { bearer: { tokenFile: absent } } }
+`);
+    for (const command of [['validate'], ['run', '--until-idle']]) {
+      const { code, stderr } = await runProgram(...command, '-c', file);
+      expect(code, stderr).toBe(78);
+      expect(stderr).toMatch(/has 4 mistakes\n/);
+      expect(stderr).toMatch(/labelstream\.yaml:4: transport\.tls: \S*absent\.pem cannot be read: ENOENT\. \[LS_KAFKA_CREDENTIALS_FILE\]/);
+      expect(stderr).toMatch(/labelstream\.yaml:5: transport\.sasl: \S*empty holds no password\. \[LS_KAFKA_CREDENTIALS_FILE\]/);
+      expect(stderr).toMatch(/labelstream\.yaml:6: state: .*ENOENT.*absent.* \[LS_STATE_CREDENTIALS\]/);
+      expect(stderr).toMatch(/labelstream\.yaml:7: registry\.auth\.bearer\.tokenFile: .*absent.* \[LS_REGISTRY_CREDENTIALS_FILE\]/);
+    }
+  });
+});
+
 test('a model that is not reproducible feeds a collection only where the configuration says so', async () => {
   await withDirectory(async (directory) => {
     await writeEncoder(directory, { reproducible: false });

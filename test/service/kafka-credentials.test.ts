@@ -10,6 +10,7 @@ test.for([
   ['a password', 'sasl: { mechanism: plain, username: u, passwordFile: absent }', /absent cannot be read: ENOENT\. \[LS_KAFKA_CREDENTIALS_FILE\]/],
   ['an empty password', 'sasl: { mechanism: plain, username: u, passwordFile: empty }', /empty holds no password\. \[LS_KAFKA_CREDENTIALS_FILE\]/],
   ['a certificate', 'tls: { enabled: true, caFile: absent }', /absent cannot be read: ENOENT\. \[LS_KAFKA_CREDENTIALS_FILE\]/],
+  ['an empty certificate', 'tls: { enabled: true, caFile: empty }', /empty holds no certificate\. \[LS_KAFKA_CREDENTIALS_FILE\]/],
 ] as const)('%s that cannot be read', async ([, settings, message]) => {
   await withDirectory(async (directory) => {
     await writeFile(join(directory, 'empty'), '\n');
