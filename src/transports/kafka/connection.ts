@@ -7,10 +7,10 @@
  */
 import { Admin as ProtocolAdmin, type Base, type BaseOptions } from '@platformatic/kafka';
 import { Kafka, logLevel, type Admin, type Cluster, type KafkaConfig, type logCreator, type Logger, type SASLOptions } from 'kafkajs';
-import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { KafkaObserver, KafkaOptions } from './kafka-options.ts';
+import { askForNamedTopics, scheduleOnlyWhatIsPending } from './kafkajs-corrections.ts';
 
 /** A cluster with what kafkajs keeps in it beyond its types: the topics whose metadata it asks for. */
 export type KafkaCluster = Cluster & { targetTopics: Set<string> };
@@ -44,6 +44,7 @@ export function openConnection(options: KafkaOptions): KafkaConnection {
     socket.once('close', () => sockets.delete(socket));
     return socket;
   };
+  askForNamedTopics(connect);
   const kafka = new Kafka({ ...kafkajsConfig(options, connect), logCreator: logTo(options.observer, () => isClosed) });
   const protocolAdmin = withstandingResets(new ProtocolAdmin(protocolOptions(options)));
   const admin = kafka.admin();
@@ -210,20 +211,4 @@ const topicTroubles: readonly unknown[] = ['UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_
 
 function isTopicTrouble(error: unknown): boolean {
   return error instanceof Error && 'type' in error && topicTroubles.includes(error.type);
-}
-
-let patched = false;
-
-/**
- * kafkajs 2.2.4 sets a timer with a negative time after every answer, even with nothing to look after; Node 24 warns of it on the terminal
- * (kafkajs issue 1751).
- */
-function scheduleOnlyWhatIsPending(): void {
-  if (patched) return;
-  patched = true;
-  const { prototype } = RequestQueue;
-  const schedule = Object.getOwnPropertyDescriptor(prototype, 'scheduleCheckPendingRequests')?.value as (this: RequestQueue) => void;
-  prototype.scheduleCheckPendingRequests = function scheduleCheckPendingRequests(this: RequestQueue) {
-    if (this.pending.length > 0) schedule.call(this);
-  };
 }
