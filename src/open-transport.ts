@@ -36,7 +36,9 @@ export async function openTransport(configuration: Configuration, context: Proce
   if (transport.kind === 'kafka') {
     const { namePrefix } = transport;
     const groupHosts = keepsStateOnItsHost(configuration) ? watchStateHosts(context.logger, `${namePrefix}${configuration.group}-cluster`) : undefined;
-    return withNamePrefix(await openKafkaTransport(await kafkaOptions(transport, context, groupHosts), use.signal), namePrefix);
+    const options = await kafkaOptions(transport, context, groupHosts);
+    const patience = use.role === 'processing' ? 'unbounded' : 'once';
+    return withNamePrefix(await openKafkaTransport({ ...options, patience }, use.signal), namePrefix);
   }
   return openLogTransport(transport, configuration.dataDirectory, context, use);
 }

@@ -1,8 +1,18 @@
 // A broker that takes connections and answers nothing, as one that is stopped or stuck does: commands end, and the program says that it waits.
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { noHeaders, type OutputRecord } from '../../src/core/records.ts';
+import { topics } from '../../src/core/topics.ts';
+import { codeOf } from '../../src/pipeline/retry.ts';
+import { askAnyBroker } from '../../src/transports/kafka/answering-brokers.ts';
+import { openConnection } from '../../src/transports/kafka/connection.ts';
+import { openKafkaTransport } from '../../src/transports/kafka/kafka-transport.ts';
 import { startKafka, type KafkaBroker } from '../brokers/kafka-broker.ts';
+import { withLog } from '../cli/fixtures.ts';
 import { describeWith, kafkaNeeds } from '../requirements.ts';
+import { kafkaOptions } from '../transports/kafka/group-fixture.ts';
 import { createTopics, freePort, healthAt, metricsAt, withStarted, writeKafkaConfiguration } from './kafka-program.ts';
 import { jsonLines, startProgram, withDirectory } from './program.ts';
 
@@ -10,6 +20,12 @@ vi.setConfig({ testTimeout: 240_000 });
 
 /** The message waits 15 seconds; the rest is for a loaded machine. */
 const endedMsMax = 60_000;
+
+/** Of the settings; those of tests are shorter. */
+const defaultTimes = { requestTimeoutMs: 30_000, sessionTimeoutMs: 45_000, rebalanceTimeoutMs: 60_000, transactionTimeoutMs: 60_000 };
+const withDefaultTimes = Object.entries(defaultTimes).flatMap(([name, timeMs]) => ['--set', `transport.${name}=${timeMs}`]);
+
+const record = (topic: string): OutputRecord => ({ topic, partition: 0, key: null, value: Buffer.from('x'), headers: noHeaders });
 
 describeWith(await kafkaNeeds(), 'brokers that do not answer', () => {
   let broker: KafkaBroker;
@@ -28,8 +44,7 @@ describeWith(await kafkaNeeds(), 'brokers that do not answer', () => {
       await createTopics(file);
       await broker.stopProcess();
       try {
-        const patient = ['requestTimeoutMs=30000', 'sessionTimeoutMs=45000', 'rebalanceTimeoutMs=60000', 'transactionTimeoutMs=60000'].flatMap((setting) => ['--set', `transport.${setting}`]);
-        const programs = [['lag'], ['lag', ...patient], ['dlq', 'list', ...patient]].map((command) => startProgram([...command, '-c', file]));
+        const programs = [['lag'], ['lag', ...withDefaultTimes], ['dlq', 'list', ...withDefaultTimes]].map((command) => startProgram([...command, '-c', file]));
         try {
           const over = new AbortController();
           const killed = delay(endedMsMax, undefined, { signal: over.signal }).then(() => { for (const program of programs) program.kill('SIGKILL'); }, () => undefined);
@@ -43,6 +58,70 @@ describeWith(await kafkaNeeds(), 'brokers that do not answer', () => {
         await broker.continueProcess();
       }
     });
+  });
+
+  test('a command that reads on ends where they fall silent meanwhile', async () => {
+    await withDirectory(async (directory) => {
+      const file = await writeKafkaConfiguration(directory, { brokers: broker.brokers, namePrefix: 'following.' });
+      await createTopics(file);
+      await withLog(file, ({ transport }) => transport.append([record(topics.labels)]));
+      const tail = startProgram(['tail', 'labels', '--from-start', '-c', file, ...withDefaultTimes]);
+      try {
+        await tail.printed('0:0');
+        await broker.stopProcess();
+        const { code, stderr } = await tail.finished;
+        expect([code, stderr]).toEqual([1, expect.stringMatching(/None of the brokers \S+ has answered for 15 seconds\. \[LS_KAFKA_UNREACHABLE\]/) as string]);
+      } finally {
+        await broker.continueProcess();
+        tail.kill('SIGKILL');
+      }
+    });
+  });
+
+  test.each(['kafkajs', 'platformatic'] as const)('calls that a command has begun end, with the client %s', async (producer) => {
+    const topic = `calls-${producer}`;
+    const place = { topic, partition: 0 };
+    const records = [record(topic)];
+    const transport = await openKafkaTransport({ ...kafkaOptions(broker.brokers, { producer, ...defaultTimes }), patience: 'once' });
+    try {
+      await transport.createTopics([{ topic, partitionCount: 1 }]);
+      const claim = await transport.claim(topic);
+      await claim.append(records);
+      const { end } = await transport.bounds(place);
+      await broker.stopProcess();
+      const calls = {
+        append: transport.append(records),
+        appendClaimed: claim.append(records),
+        bounds: transport.bounds(place),
+        claim: transport.claim(topic),
+        committed: transport.committed('g', place),
+        create: transport.createTopics([{ topic: 'other', partitionCount: 1 }]),
+        describe: transport.describeTopic(topic),
+        read: transport.read(place, end.position, { records: 1, bytes: 1 }, new AbortController().signal),
+        reset: transport.resetGroup('g', []),
+      };
+      const codes = await Promise.all(Object.entries(calls).map(async ([name, call]) => [name, await call.then(() => undefined, codeOf)]));
+      expect(codes).toEqual(Object.keys(calls).map((name) => [name, 'LS_KAFKA_UNREACHABLE']));
+      await claim.close();
+      await transport.close();
+    } finally {
+      await broker.continueProcess();
+      await transport.close();
+    }
+  });
+
+  test('one of them that answers is enough', async () => {
+    const silent = createServer((socket) => socket.on('error', () => undefined).resume()).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const options = { ...kafkaOptions(broker.brokers), brokers: [`127.0.0.1:${port}`, broker.brokers] };
+    const connection = openConnection(options);
+    try {
+      await askAnyBroker(connection, options);
+    } finally {
+      await connection.close();
+      silent.close();
+    }
   });
 
   test('run is not ready as long as it lasts, and is ready again after it', async () => {

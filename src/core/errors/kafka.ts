@@ -35,7 +35,7 @@ export const kafkaErrors = {
     cause: 'environment',
     retryable: true,
     summary: 'Kafka did not answer a request in time, or said that it cannot serve it now.',
-    remedy: 'Nothing if it passes: it is tried again. Otherwise look at the brokers, their leaders and their replicas.',
+    remedy: '`run` tries again until it passes; repeat any other command then. Otherwise look at the brokers, their leaders and their replicas.',
   },
   LS_KAFKA_REFUSED: {
     cause: 'environment',

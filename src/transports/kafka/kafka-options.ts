@@ -23,6 +23,8 @@ export type KafkaOptions = {
   readonly requestTimeoutMs: number;
   /** What the brokers' names of the topics begin with, before the names that the limits know. */
   readonly namePrefix?: string;
+  /** `once` for commands that people wait for: brokers that answer nothing are told, not waited for. */
+  readonly patience?: 'unbounded' | 'once';
   readonly limits: RecordLimits;
   readonly clock: Clock;
   readonly random: Random;

@@ -8,6 +8,7 @@ import { pipelineError } from '../../core/errors/pipeline.ts';
 import { recordBytes, type OutputRecord } from '../../core/records.ts';
 import { codeOf } from '../../pipeline/retry.ts';
 import type { TopicRetention, Transport } from '../../pipeline/transport.ts';
+import { askAnyBroker, whileBrokersAnswer, type Guard } from './answering-brokers.ts';
 import { createBoundsReader, type BoundsReader } from './bounds.ts';
 import { openConnection, type KafkaCluster } from './connection.ts';
 import { createFetcher } from './fetcher.ts';
@@ -37,6 +38,7 @@ import { createTopicCatalogue, type Topics } from './topics.ts';
 export async function openKafkaTransport(options: KafkaOptions, signal: AbortSignal = new AbortController().signal): Promise<Transport> {
   const parts = await openParts(options, signal);
   const { connection, closing, topics, fetcher, appender, reads, subscriptions } = parts;
+  const patiently: Guard = options.patience === 'once' ? whileBrokersAnswer(options, () => askAnyBroker(connection, options)) : (call) => call();
   let closed: Promise<void> | undefined;
   const requireOpen = (): void => {
     if (closing.signal.aborted) throw pipelineError('LS_TRANSPORT_CLOSED', 'The Kafka transport is closed.');
@@ -45,7 +47,7 @@ export async function openKafkaTransport(options: KafkaOptions, signal: AbortSig
   const open: Guard = async (call) => {
     requireOpen();
     try {
-      return await call();
+      return await patiently(call);
     } catch (error) {
       requireOpen();
       throw error;
@@ -92,8 +94,6 @@ async function topicRetention(topics: Topics, topic: string): Promise<TopicReten
   }
 }
 
-type Guard = <Result>(call: () => Promise<Result>) => Promise<Result>;
-
 type Parts = Awaited<ReturnType<typeof openParts>>;
 
 async function openParts(options: KafkaOptions, signal: AbortSignal) {
@@ -111,7 +111,8 @@ async function openParts(options: KafkaOptions, signal: AbortSignal) {
   const leaders = createLeaders(cluster, options, closing.signal);
   const bounds = createBoundsReader(cluster, leaders, options);
   const fetcher = createFetcher({ connection, options, leaders, lostPosition: (source, offset) => lostPosition(topics, bounds, source, offset) });
-  const producers = boundOpenings((options.producer === 'kafkajs' ? kafkajsProducers : platformaticProducers)(options, connection), closing.signal);
+  const ofDriver = options.producer === 'kafkajs' ? kafkajsProducers(options, connection, closing.signal) : platformaticProducers(options, closing.signal);
+  const producers = boundOpenings(ofDriver, closing.signal);
   const appender = shareProducer(producers);
   const reads = createSingleReads(fetcher);
   const subscriptions = new Set<GroupMembership>();
@@ -162,7 +163,8 @@ function writingSide({ topics, producers, appender, checkRecords }: Parts, open:
     claim: (topic) =>
       open(async () => {
         await topics.describe(topic);
-        return claimTopic(producers, { topic, namePrefix }, (records) => open(() => checkRecords(records)));
+        const claim = await claimTopic(producers, { topic, namePrefix }, checkRecords);
+        return { ...claim, append: (records) => open(() => claim.append(records)) };
       }),
   };
 }

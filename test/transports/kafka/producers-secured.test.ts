@@ -13,7 +13,7 @@ import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { describeWith, kafkaNeeds } from '../../requirements.ts';
 import { openWitness, output, outputs, producerOptions, type Witness } from './producer-fixture.ts';
 
-const drivers = { kafkajs: kafkajsProducers, platformatic: platformaticProducers };
+const drivers = { kafkajs: kafkajsProducers, platformatic: (options: KafkaOptions) => platformaticProducers(options) };
 const password = 'alice-secret';
 
 describeWith({ ...(await kafkaNeeds()), ...certificateNeeds() }, 'producers on a secured listener', () => {

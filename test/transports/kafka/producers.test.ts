@@ -17,7 +17,7 @@ import { openWitness, outcome, output, outputs, producerOptions, sendUntilItFail
 const transactions = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 300 : 8;
 const seed = Number(process.env['LABELSTREAM_TEST_SEED'] ?? Date.now() % 100_000);
 const retryable = ['LS_KAFKA_REQUEST', 'LS_KAFKA_UNREACHABLE'];
-const drivers = { kafkajs: kafkajsProducers, platformatic: platformaticProducers };
+const drivers = { kafkajs: kafkajsProducers, platformatic: (options: KafkaOptions) => platformaticProducers(options) };
 
 describeWith(await kafkaNeeds(), 'producers', () => {
   let broker: KafkaBroker;

@@ -22,7 +22,8 @@ export type GuardedCalls = {
 /** What a driver takes to end its connections; a broker that hangs is not waited for any longer. */
 const disconnectMsMax = 2_000;
 
-export function guardCalls(call: KafkaCall, { clock, observer }: Pick<KafkaOptions, 'clock' | 'observer'>, disconnect: () => Promise<void>): GuardedCalls {
+/** @param closing closes what is being opened: nobody has it yet who could. */
+export function guardCalls(call: KafkaCall, { clock, observer }: Pick<KafkaOptions, 'clock' | 'observer'>, disconnect: () => Promise<void>, closing: AbortSignal): GuardedCalls {
   let ended: Error | undefined;
   const inFlight = new Set<(error: Error) => void>();
   let closed: Promise<void> | undefined;
@@ -56,11 +57,16 @@ export function guardCalls(call: KafkaCall, { clock, observer }: Pick<KafkaOptio
   let transacting = false;
   return {
     open: async (work) => {
+      const end = (): void => void (closed ??= close());
+      if (closing.aborted) end();
+      closing.addEventListener('abort', end, { once: true });
       try {
         return await run(work);
       } catch (error) {
         await (closed ??= close());
         throw error;
+      } finally {
+        closing.removeEventListener('abort', end);
       }
     },
     run,

@@ -31,8 +31,11 @@ const transactionRetry = { initialRetryTime: 5, maxRetryTime: 500, factor: 0.2, 
 const noRetry = { retries: 0 } as const;
 const allReplicas = -1;
 
-/** @throws LS_KAFKA_COMPRESSION for what kafkajs has no codec of. */
-export function kafkajsProducers(options: KafkaOptions, connection: KafkaConnection): Producers {
+/**
+ * @param closing ends what is being opened.
+ * @throws LS_KAFKA_COMPRESSION for what kafkajs has no codec of.
+ */
+export function kafkajsProducers(options: KafkaOptions, connection: KafkaConnection, closing: AbortSignal = new AbortController().signal): Producers {
   const compression = compressionOf(options);
   const sendAll: SendAll = async (sendBatch, records, each) => {
     for (const send of recordSends(records, options.limits.bytesMax)) {
@@ -47,37 +50,34 @@ export function kafkajsProducers(options: KafkaOptions, connection: KafkaConnect
       }
     }
   };
+  const parts: Parts = { options, connection, closing, sendAll };
   return {
-    open: () => openPlain(options, connection, sendAll),
-    openTransactional: (transactionalId, entitled) => openTransactional(options, connection, transactionalId, sendAll, entitled),
+    open: () => openPlain(parts),
+    openTransactional: (transactionalId, entitled) => openTransactional(parts, transactionalId, entitled),
   };
 }
+
+type Parts = { readonly options: KafkaOptions; readonly connection: KafkaConnection; readonly closing: AbortSignal; readonly sendAll: SendAll };
 
 type SendAll = (sendBatch: Producer['sendBatch'], records: readonly OutputRecord[], each: typeof sendByPartition) => Promise<void>;
 
 /** With sequence numbers a request may be for many partitions. */
 const sendTogether: typeof sendByPartition = (records, send) => send(records);
 
-async function openPlain(options: KafkaOptions, connection: KafkaConnection, sendAll: SendAll): Promise<PlainProducer> {
+async function openPlain({ options, connection, closing, sendAll }: Parts): Promise<PlainProducer> {
   const producer = connection.kafka.producer({ allowAutoTopicCreation: false, createPartitioner: partitionOfMessage, retry: noRetry });
-  const calls = guardCalls({ operation: 'produce' }, options, () => producer.disconnect());
+  const calls = guardCalls({ operation: 'produce' }, options, () => producer.disconnect(), closing);
   await calls.open(() => producer.connect());
   // kafkajs asks for the leaders anew after such an answer.
   const sendBatch: Producer['sendBatch'] = (batch) => repeatAnswered(leaderNotYet, options.clock, () => producer.sendBatch(batch));
   return { send: (records) => calls.run(() => sendAll(sendBatch, records, sendByPartition)), close: calls.close };
 }
 
-async function openTransactional(
-  options: KafkaOptions,
-  connection: KafkaConnection,
-  transactionalId: string,
-  sendAll: SendAll,
-  entitled?: () => Promise<void>,
-): Promise<TransactionalProducer> {
+async function openTransactional({ options, connection, closing, sendAll }: Parts, transactionalId: string, entitled?: () => Promise<void>): Promise<TransactionalProducer> {
   const { clock, transactionTimeoutMs } = options;
   const settings = { allowAutoTopicCreation: false, createPartitioner: partitionOfMessage, retry: transactionRetry };
   const producer = connection.kafka.producer({ ...settings, transactionalId, transactionTimeout: transactionTimeoutMs });
-  const calls = guardCalls({ operation: 'produce in a transaction', transactionalId }, options, () => producer.disconnect());
+  const calls = guardCalls({ operation: 'produce in a transaction', transactionalId }, options, () => producer.disconnect(), closing);
   // kafkajs initialises with the first transaction; one in which nothing was sent is not known to the broker.
   let begun: Transaction | undefined = await calls.open(async () => {
     await producer.connect();

@@ -13,23 +13,26 @@ import { guardCalls } from './guarded-calls.ts';
 import { producerClient, type ProducerClient } from './platformatic-client.ts';
 import type { GroupOffset, PlainProducer, Producers, TransactionalProducer } from './producer-port.ts';
 
-/** @throws LS_KAFKA_COMPRESSION for what this Node has no codec of (zstd before 22.15). */
-export function platformaticProducers(options: KafkaOptions): Producers {
+/**
+ * @param closing ends what is being opened.
+ * @throws LS_KAFKA_COMPRESSION for what this Node has no codec of (zstd before 22.15).
+ */
+export function platformaticProducers(options: KafkaOptions, closing: AbortSignal = new AbortController().signal): Producers {
   const { compression } = options;
   if (!compressionsAlgorithms[compression].available) throw kafkaError('LS_KAFKA_COMPRESSION', `This Node cannot compress with ${compression}.`, { compression });
-  return { open: () => openPlain(options), openTransactional: (transactionalId, entitled) => openTransactional(options, transactionalId, entitled) };
+  return { open: () => openPlain(options, closing), openTransactional: (transactionalId, entitled) => openTransactional(options, closing, transactionalId, entitled) };
 }
 
-async function openPlain(options: KafkaOptions): Promise<PlainProducer> {
+async function openPlain(options: KafkaOptions, closing: AbortSignal): Promise<PlainProducer> {
   const client = producerClient(options);
-  const calls = guardCalls({ operation: 'produce' }, options, client.close);
+  const calls = guardCalls({ operation: 'produce' }, options, client.close, closing);
   await calls.open(client.checkVersions);
   return { send: (records) => calls.run(() => produceAll(client, options, records)), close: calls.close };
 }
 
-async function openTransactional(options: KafkaOptions, transactionalId: string, entitled?: () => Promise<void>): Promise<TransactionalProducer> {
+async function openTransactional(options: KafkaOptions, closing: AbortSignal, transactionalId: string, entitled?: () => Promise<void>): Promise<TransactionalProducer> {
   const client = producerClient(options);
-  const calls = guardCalls({ operation: 'produce in a transaction', transactionalId }, options, client.close);
+  const calls = guardCalls({ operation: 'produce in a transaction', transactionalId }, options, client.close, closing);
   const sequences = new NumericMap();
   const identity = await calls.open(async () => {
     await client.checkVersions();
