@@ -10,7 +10,7 @@ import type { GroupCoordinator } from 'kafkajs/src/consumer/consumerGroup.js';
 import { kafkaError } from '../../core/errors/kafka.ts';
 import { unlessAborted } from '../../pipeline/abort.ts';
 import { codeOf, isRetryable } from '../../pipeline/retry.ts';
-import { asKafkaError, protocolCodeOf } from './kafka-errors.ts';
+import { asKafkaError, isWithoutAnswer, protocolCodeOf } from './kafka-errors.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 import type { PartitionOwner } from './owned-partition.ts';
 
@@ -133,32 +133,47 @@ type Heartbeats = GenerationOptions & { readonly session: Session; readonly hear
 
 /** Until the session or the generation is over; rejects with what the coordinator refuses for good. */
 async function keepAlive(beating: Heartbeats): Promise<void> {
-  const { groupId, options, session, over, closing } = beating;
+  const { groupId, options: { clock, observer, heartbeatIntervalMs }, session, over, closing } = beating;
   const goesOn = (): boolean => !over.aborted && session.isAlive();
   while (goesOn()) {
-    await options.clock.sleep(options.heartbeatIntervalMs, over);
-    while (goesOn() && !(await isAnswered(beating)));
+    await clock.sleep(heartbeatIntervalMs, over);
+    for (let failures = 0; goesOn(); ) {
+      const failure = await failureOfHeartbeat(beating);
+      if (failure === undefined) {
+        if (failures > 0 && goesOn()) observer.groupAnswered(groupId);
+        break;
+      }
+      failures += 1;
+      const { error, timedOut } = failure;
+      // One connection that ends is no outage: a broker may have been restarted, and the next heartbeat goes to the coordinator that took over.
+      const isOutage = timedOut || (failures > 1 && isWithoutAnswer(error));
+      if (isOutage && !over.aborted && !closing.aborted) observer.groupFailed(groupId, error);
+      observer.message('warn', `A heartbeat of group ${groupId} failed.`, { error: error.message });
+      await clock.sleep(retryMs, over);
+    }
   }
-  if (over.aborted || closing.aborted || session.remainingMs() >= 0) return;
-  const seconds = String(options.sessionTimeoutMs / 1000);
-  options.observer.groupFailed(groupId, kafkaError('LS_KAFKA_UNREACHABLE', `No heartbeat of group "${groupId}" was answered for ${seconds} seconds.`, { group: groupId }));
 }
 
-/** Waits for an answer as long as the session lasts. */
-async function isAnswered({ groupId, options: { clock, observer }, session, heartbeat, over }: Heartbeats): Promise<boolean> {
+type HeartbeatFailure = { readonly error: Error; readonly timedOut: boolean };
+
+/** Undefined where it was answered, whatever the answer was, and where the session ended before it could be. Waits as long as the session lasts. */
+async function failureOfHeartbeat({ groupId, options: { clock, heartbeatIntervalMs }, session, heartbeat, over }: Heartbeats): Promise<HeartbeatFailure | undefined> {
   const answered = heartbeat().then(
-    () => true,
-    async (error: unknown) => {
+    () => undefined,
+    (error: unknown): HeartbeatFailure | undefined => {
       // Told by the session.
-      if (codeOf(error) === 'LS_TRANSPORT_REVOKED') return true;
-      if (!isRetryable(error)) throw error;
-      observer.message('warn', `A heartbeat of group ${groupId} failed.`, { error: error instanceof Error ? error.message : String(error) });
-      await clock.sleep(retryMs, over);
-      return false;
+      if (codeOf(error) === 'LS_TRANSPORT_REVOKED') return undefined;
+      if (error instanceof Error && isRetryable(error)) return { error, timedOut: isWithoutAnswer(error) && codeOf(error) !== 'LS_KAFKA_UNREACHABLE' };
+      throw error;
     },
   );
   const timer = new AbortController();
-  const expired = clock.sleep(Math.max(0, session.remainingMs()) + 1, AbortSignal.any([timer.signal, over])).then(() => false);
+  const waitMs = Math.max(0, session.remainingMs()) + 1;
+  const expired = clock.sleep(waitMs, AbortSignal.any([timer.signal, over])).then((): HeartbeatFailure | undefined => {
+    // A process that was stopped, and has little of its session left, cannot blame the brokers.
+    if (waitMs <= heartbeatIntervalMs) return undefined;
+    return { error: kafkaError('LS_KAFKA_UNREACHABLE', `No heartbeat of group "${groupId}" was answered before its session ended.`, { group: groupId }), timedOut: true };
+  });
   // Once nobody waits for the answer any more, nobody minds what it is.
   answered.catch(() => undefined);
   return Promise.race([answered, expired]).finally(() => timer.abort());

@@ -18,7 +18,7 @@ import { unlessAborted } from '../../pipeline/abort.ts';
 import { backOffMs, codeOf, isRetryable } from '../../pipeline/retry.ts';
 import type { Checkpoint, PartitionBounds, SubscribeOptions, Subscription, TopicDescription } from '../../pipeline/transport.ts';
 import { asCoordinator, createGeneration, type Generation, type GenerationEnd } from './group-generation.ts';
-import { asKafkaError, protocolCodeOf } from './kafka-errors.ts';
+import { asKafkaError, isWithoutAnswer } from './kafka-errors.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 import { ownPartition, type OwnedPartition, type PartitionLocation } from './owned-partition.ts';
 import type { Fetcher } from './partition-reader.ts';
@@ -176,7 +176,8 @@ async function join(membership: Membership): Promise<Generation | undefined> {
         observer.groupAnswered(options.group);
         throw error;
       }
-      if (!isAborted(closing) && isWithoutAnswer(thrown, error)) observer.groupFailed(options.group, error);
+      // Whatever was answered, a rebalance for one, is the everyday life of a group.
+      if (!isAborted(closing) && isWithoutAnswer(error)) observer.groupFailed(options.group, error);
       observer.message('warn', `Group ${options.group} could not be joined yet: ${error.message}`, { attempt, code: codeOf(error) });
       await clock.sleep(backOffMs(patience, attempt, random), closing);
     }
@@ -202,11 +203,6 @@ function isPassing(error: Error, attempt: number): boolean {
   const code = codeOf(error);
   if (code === 'LS_TRANSPORT_TOPIC_MISSING') return attempt < missingTopicAttemptsMax;
   return isRetryable(error) || code === 'LS_TRANSPORT_REVOKED';
-}
-
-/** Whatever was answered, a rebalance for one, is the everyday life of a group. */
-function isWithoutAnswer(thrown: unknown, error: Error): boolean {
-  return protocolCodeOf(thrown) === undefined && codeOf(error) !== 'LS_TRANSPORT_TOPIC_MISSING';
 }
 
 /**

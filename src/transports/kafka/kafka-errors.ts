@@ -108,6 +108,27 @@ export function protocolCodeOf(error: unknown, depth = 0): number | undefined {
   );
 }
 
+/**
+ * What kafkajs throws where it got no answer. It does not say so of every error, and one answer, a rebalance while a member joins, it passes on without
+ * its number; so these are named, not the others.
+ */
+const unanswered = new Set(['KafkaJSRequestTimeoutError', 'KafkaJSLockTimeout', 'KafkaJSGroupCoordinatorNotFound']);
+/** Is answered when the member that leads the group has done its part, however well the brokers are. */
+const waitsForOthers = /^Request SyncGroup\(/;
+
+/** Whether it is certain that nobody answered; for what a member of a group asks for, by kafkajs, as told by `asKafkaError`. */
+export function isWithoutAnswer(error: unknown): boolean {
+  if (!(error instanceof LabelstreamError) || !error.retryable) return false;
+  if (error.code === 'LS_KAFKA_UNREACHABLE') return true;
+  return protocolCodeOf(error.cause) === undefined && isUnanswered(error.cause, 0);
+}
+
+function isUnanswered(error: unknown, depth: number): boolean {
+  if (!isDriverError(error) || depth > nestingMax) return false;
+  if (unanswered.has(error.name)) return !waitsForOthers.test(error.message);
+  return driverErrorsIn(error).some((inner) => isUnanswered(inner, depth + 1));
+}
+
 const isAuthentication = (error: DriverError) => error.name === 'KafkaJSSASLAuthenticationError' || error.code === 'PLT_KFK_AUTHENTICATION';
 
 /** kafkajs keeps of what happened during the handshake only the text. */

@@ -42,7 +42,7 @@ export type KafkaObserver = {
   readonly transactionDone: (result: 'committed' | 'failed', durationMs: number) => void;
   /** Partitions that cannot be read now, each time that it was tried: it is waited for. */
   readonly fetchFailed: (topicPartition: TopicPartition, error: Error) => void;
-  /** A group that this member cannot join now, each time that it was tried, or that went on without it because no heartbeat was answered: it is waited for. */
+  /** A group that this member cannot join now because nobody answers, each time that it was tried, or whose coordinator does not answer its heartbeats: it is waited for. */
   readonly groupFailed: (group: string, error: Error) => void;
   /** The coordinator has answered this member of the group. */
   readonly groupAnswered: (group: string) => void;

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startKafka, type KafkaBroker } from '../../brokers/kafka-broker.ts';
 import { describeWith, kafkaNeeds } from '../../requirements.ts';
+import { systemClock } from '../../../src/pipeline/system-clock.ts';
 import { silentKafkaObserver, type KafkaOptions } from '../../../src/transports/kafka/kafka-options.ts';
 import { code } from '../../conformance/transport-harness.ts';
 import { kafkaOptions, member, never, outside, output, resume, roomy, until, type Member, type Outside } from './group-fixture.ts';
@@ -239,4 +240,85 @@ describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
     expect(one.failures).toEqual([]);
     expect(await operator.values(topic)).toEqual([]);
   }, 60_000);
+
+  describe('tells that nobody answers', () => {
+    const watched = (): { readonly observer: KafkaOptions['observer']; readonly told: string[] } => {
+      const told: string[] = [];
+      const observer = { ...silentKafkaObserver, groupFailed: (_group: string, error: Error) => void told.push(error.message), groupAnswered: () => void told.push('answered') };
+      return { observer, told };
+    };
+
+    test('by the first heartbeat that timed out, and that the coordinator answers again', async () => {
+      const topic = await operator.topic(1);
+      const { observer, told } = watched();
+      const one = join([topic], { observer, sessionTimeoutMs: 30_000, requestTimeoutMs: 1_000 });
+      await one.membership.joined;
+      expect(told).toEqual(['answered']);
+      await broker.stopProcess();
+      try {
+        await until(() => told.length > 1);
+        expect(told[1]).toMatch(/Request Heartbeat.* timed out$/);
+      } finally {
+        await broker.continueProcess();
+      }
+      await until(() => told.at(-1) === 'answered');
+      expect(one.held()).toHaveLength(1);
+    }, 60_000);
+
+    test('where a session is hardly longer than a request', async () => {
+      const topic = await operator.topic(1);
+      const { observer, told } = watched();
+      const one = join([topic], { observer, sessionTimeoutMs: 1_500, requestTimeoutMs: 1_490 });
+      await one.membership.joined;
+      await broker.stopProcess();
+      try {
+        await until(() => told.length > 1);
+        expect(told[1]).toBe(`No heartbeat of group "${topic}" was answered before its session ended.`);
+      } finally {
+        await broker.continueProcess();
+      }
+      await until(() => told.at(-1) === 'answered');
+    }, 60_000);
+
+    test('but not while members come and go', async () => {
+      const topic = await operator.topic(8);
+      const { observer, told } = watched();
+      const coming: Member[] = [];
+      for (let count = 0; count < 40; count += 1) {
+        coming.push(join([topic], { observer, heartbeatIntervalMs: 200 }));
+        await delay(20 + 37 * (count % 9));
+        if (coming.length > 6) void coming.shift()!.close();
+      }
+      await until(() => coming.reduce((sum, one) => sum + one.held().length, 0) === 8);
+      expect(told.length).toBeGreaterThan(40);
+      expect(new Set(told)).toEqual(new Set(['answered']));
+    }, 60_000);
+
+    test('but not where this process was stopped between joining and its first heartbeat, or between two of them', async () => {
+      const topic = await operator.topic(1);
+      const { observer, told } = watched();
+      const heartbeatIntervalMs = 51;
+      let pauses = 0;
+      const stop = (): void => {
+        pauses += 1;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+      };
+      const clock = {
+        ...systemClock,
+        sleep: async (ms: number, signal?: AbortSignal) => {
+          await systemClock.sleep(ms, signal);
+          if (ms === heartbeatIntervalMs && pauses === 1) stop();
+        },
+      };
+      // kafkajs says so when it has joined.
+      const message = (_level: string, text: string): void => {
+        if (text === 'ConsumerGroup: Consumer has joined the group' && pauses === 0) stop();
+      };
+      const one = join([topic], { observer: { ...observer, message }, clock, sessionTimeoutMs: 1_000, requestTimeoutMs: 900, heartbeatIntervalMs });
+      await until(() => pauses === 2);
+      await until(() => told.length === 2);
+      expect(told).toEqual(['answered', 'answered']);
+      await until(() => one.held().length === 1);
+    }, 60_000);
+  });
 });

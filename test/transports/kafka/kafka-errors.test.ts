@@ -3,7 +3,7 @@ import { KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } from 'kafkajs';
 import { describe, expect, test } from 'vitest';
 import { LabelstreamError } from '../../../src/core/errors/error.ts';
 import { pipelineError } from '../../../src/core/errors/pipeline.ts';
-import { asKafkaError, protocolCodeOf } from '../../../src/transports/kafka/kafka-errors.ts';
+import { asKafkaError, isWithoutAnswer, protocolCodeOf } from '../../../src/transports/kafka/kafka-errors.ts';
 
 const call = { operation: 'produce to', topic: 'labels', partition: 3, group: 'extract', transactionalId: 'extract-a-3' };
 const produceApi = 0;
@@ -125,4 +125,26 @@ test('what is of no driver passes unchanged', () => {
     expect(asKafkaError(error, call)).toBe(error);
   }
   expect(asKafkaError('thrown text', call)).toMatchObject({ message: 'thrown text', cause: 'thrown text' });
+});
+
+describe('whether nobody answered', () => {
+  const exceeded = (cause: Error): Error => Object.assign(new KafkaJSNumberOfRetriesExceeded(cause, { retryCount: 0, retryTime: 0 }), { cause });
+  test.each([
+    [true, ofKafkajsNamed('KafkaJSRequestTimeoutError', 'Request Heartbeat(key: 12, version: 3) timed out')],
+    [true, exceeded(ofKafkajsNamed('KafkaJSRequestTimeoutError', 'Request JoinGroup(key: 11, version: 5) timed out'))],
+    [true, ofKafkajsNamed('KafkaJSGroupCoordinatorNotFound', 'Failed to find group coordinator')],
+    [true, ofKafkajsNamed('KafkaJSLockTimeout', 'Timeout while acquiring lock (1 waiting locks): "connect to broker b:1"')],
+    [true, ofKafkajsNamed('KafkaJSConnectionClosedError', 'Closed connection')],
+    [true, new Error('Broker not connected')],
+    // The member that leads the group has died.
+    [false, exceeded(ofKafkajsNamed('KafkaJSRequestTimeoutError', 'Request SyncGroup(key: 14, version: 3) timed out'))],
+    [false, exceeded(ofKafkajsNamed('KafkaJSError', 'The group is rebalancing, so a rejoin is needed'))],
+    [false, answer(27, 'REBALANCE_IN_PROGRESS')],
+    [false, answer(16, 'NOT_COORDINATOR_FOR_GROUP', true)],
+    [false, answer(25, 'UNKNOWN_MEMBER_ID')],
+    [false, answer(30, 'GROUP_AUTHORIZATION_FAILED')],
+    [false, new Error('a defect')],
+  ])('%s: %s', (expected, error) => {
+    expect(isWithoutAnswer(asKafkaError(error, { operation: 'be a member of', group: 'g' }))).toBe(expected);
+  });
 });
