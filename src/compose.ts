@@ -317,9 +317,13 @@ function startStage({ configuration, transport, stateStore, context }: Access, s
     random: Math.random,
     limits: runnerLimits(configuration),
     observer: combineObservers(observers),
-    // What was parked, redriven or replayed before the first start was given to EXTRACT: none of it may be passed over.
-    startAt: (topic) => (isRerunTopic(topic) ? 'earliest' : configuration.startAt),
+    startAt: (topic) => startAtOf(configuration, topic),
   });
+}
+
+/** What was parked, redriven or replayed before the first start was given to EXTRACT: none of it may be passed over. */
+export function startAtOf({ startAt }: Configuration, topic: string): Configuration['startAt'] {
+  return isRerunTopic(topic) ? 'earliest' : startAt;
 }
 
 function clusterGroupOf(configuration: Configuration): string {

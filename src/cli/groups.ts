@@ -1,6 +1,6 @@
 /** `groups reset`: where EXTRACT goes on, as an operator decides it, for one who accepts a gap that retention left (SEMANTICS.md, rule 23). */
 import { Option, type Command } from 'commander';
-import type { Access } from '../compose.ts';
+import { startAtOf, type Access } from '../compose.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { inputTopics, topics } from '../core/topics.ts';
 import type { TopicPartition } from '../core/records.ts';
@@ -56,6 +56,8 @@ export function addGroupsCommand(program: Command, commandLine: CommandLine): vo
 type Move = TopicPartition & {
   /** The next sequence before; undefined where the group never stood anywhere. */
   readonly before: bigint | undefined;
+  /** Where it would go on without this. */
+  readonly from: bigint;
   readonly to: Bound;
 };
 
@@ -71,7 +73,10 @@ async function reset(access: Access, { topic: named, partition, dryRun }: ResetO
     if (isFold && committed !== undefined) continue;
     const bounds = await transport.bounds(location);
     const to = place === 'earliest' ? bounds.start : place === 'latest' ? bounds.end : await transport.boundAt(location, place);
-    moves.push({ ...location, before: committed === undefined ? undefined : committed.sequence + 1n, to });
+    const before = committed === undefined ? undefined : committed.sequence + 1n;
+    // The fold begins with its state, wherever its position is.
+    const first = isFold ? to : startAtOf(configuration, topic) === 'earliest' ? bounds.start : bounds.end;
+    moves.push({ ...location, before, from: before ?? first.sequence, to });
   }
   if (isFold && moves.length === 0) throw cliError('LS_CLI_USAGE', `${group} has its positions in ${topic}: they belong to its state and are not set`);
   if (dryRun !== true) {
@@ -99,12 +104,13 @@ function tell(group: string, moves: readonly Move[], dryRun: boolean, output: Ou
     for (const { topic, partition, before, to } of moves) output.object({ group, topic, partition, before: before ?? null, next: to.sequence, dryRun });
     return;
   }
-  const rows = moves.map(({ topic, partition, before, to }) => [group, topic, String(partition), before === undefined ? 'never' : String(before), String(to.sequence), effectText(before, to.sequence)]);
+  const rows = moves.map((move) => [group, move.topic, String(move.partition), move.before === undefined ? 'never' : String(move.before), String(move.to.sequence), effectText(move)]);
   output.lines(tableText(['GROUP', 'TOPIC', 'PARTITION', 'NEXT BEFORE', 'NEXT', 'EFFECT'], rows));
   output.note(dryRun ? 'nothing was set: --dry-run' : 'the positions are set');
 }
 
-function effectText(before: bigint | undefined, next: bigint): string {
-  if (before === undefined || before === next) return 'none';
-  return next > before ? `${next - before} left out` : `${before - next} again`;
+function effectText({ before, from, to: { sequence: next } }: Move): string {
+  if (from === next) return 'none';
+  if (next > from) return `${next - from} left out`;
+  return `${from - next} ${before === undefined ? 'more' : 'again'}`;
 }

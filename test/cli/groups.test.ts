@@ -62,3 +62,17 @@ test('is refused while a run works, beside which a dry run tells; takes places a
     expect(await usage('--topic', topics.record, '--to', 'latest', '--partition', '2')).toContain('there is no partition 2');
   });
 });
+
+test('of a group that never started the effect is told by where it would begin', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, `${notesConfiguration}transport: { partitionCount: 1 }\n`);
+    await appendRecords(file, notes('a', 20));
+    const effect = async (...parameters: readonly string[]) => (await succeed(...reset(file, '--dry-run', ...parameters))).stdout.trimEnd().split('  ').at(-1)?.trim();
+    expect(await effect('--to', 'earliest')).toBe('none');
+    expect(await effect('--to', '5')).toBe('5 left out');
+    expect(await effect('--to', 'latest')).toBe('20 left out');
+    const beginsLast = ['--set', 'startAt=latest'];
+    expect(await effect('--to', 'latest', ...beginsLast)).toBe('none');
+    expect(await effect('--to', 'earliest', ...beginsLast)).toBe('20 more');
+  });
+});
