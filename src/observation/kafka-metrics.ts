@@ -25,7 +25,7 @@ export function createKafkaMetrics(registry: Registry, prefix: string, clock: Pi
   const transactions = new Counter({ name: `${prefix}kafka_transactions_total`, help: 'Transactions, by outcome.', labelNames: ['outcome'], registers });
   const transactionSeconds = new Histogram({ name: `${prefix}kafka_transaction_duration_seconds`, help: 'From the beginning of a transaction to the answer to its end.', buckets, registers });
   const away = new Gauge({ name: `${prefix}kafka_unavailable`, help: '1 while what needs the brokers waits for them.', registers });
-  const failures = new Counter({ name: `${prefix}kafka_failures_total`, help: 'Failed attempts to start or to read for which the brokers are waited for.', registers });
+  const failures = new Counter({ name: `${prefix}kafka_failures_total`, help: 'Failed attempts to start, to read, to join a group or to be heard in it, for which the brokers are waited for.', registers });
   const topics = new Set<string>();
   const stuck = new Map<string, Stuck>();
   new Gauge({

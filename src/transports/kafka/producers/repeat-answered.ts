@@ -1,6 +1,8 @@
 /**
- * Repeating what the broker has answered with "not yet" is safe: nothing was done. Of a Produce request that is true of each partition by itself:
- * it is for one partition, or has sequence numbers. What was not answered is never repeated here (SEMANTICS.md, rule 24).
+ * Repeating what the broker has answered with "not yet" is safe: nothing was done, or nothing that a repetition would do twice. Of a Produce request that
+ * is true of each partition by itself: it is for one partition, or has sequence numbers. One exception is a batch without sequence numbers whose leader
+ * appended it and lost the lead before the replicas had it: it may be there twice then, as at-least-once allows. What was not answered is never repeated
+ * here (SEMANTICS.md, rule 24).
  */
 import type { Clock } from '../../../core/clock.ts';
 import { protocolCodeOf } from '../kafka-errors.ts';
