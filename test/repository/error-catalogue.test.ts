@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { configurationReference } from '../../src/config/reference.ts';
 import { errorCatalogue } from '../../src/core/errors/catalogue.ts';
 import type { ErrorDescription } from '../../src/core/errors/error.ts';
 
@@ -49,6 +50,14 @@ test('every code is well formed, and says in sentences what happened and what to
     expect(code).toMatch(/^LS_[A-Z]+(_[A-Z]+)+$/);
     for (const sentence of [catalogue[code]?.summary, catalogue[code]?.remedy]) expect(sentence, code).toMatch(/^\S.*\.$/s);
   }
+});
+
+test('settings that remedies name are settings', () => {
+  const known = [...configurationReference().matchAll(/^\| `([\w.*[\]]+)`/gm)].map(([, path = '']) => path);
+  const isKnown = (name: string): boolean => known.some((path) => path === name || path.startsWith(`${name}.`));
+  const named = codes.flatMap((code) => [...(catalogue[code]?.remedy ?? '').matchAll(/`([a-z]\w*(?:\.\w+)+)`/g)].map(([, name = '']) => ({ code, name })));
+  expect(named.length).toBeGreaterThan(5);
+  expect(named.filter(({ name }) => !isKnown(name))).toEqual([]);
 });
 
 test('the reference page names every code', async () => {

@@ -11,7 +11,7 @@ export const kafkaErrors = {
     cause: 'configuration',
     retryable: false,
     summary: 'The encrypted connection to a Kafka broker was refused by one of its two ends.',
-    remedy: 'Check the certificate authority, the client certificate and that the port named in `kafka.brokers` is one that speaks TLS.',
+    remedy: 'Check the certificate authority, the client certificate and that the port named in `transport.brokers` is one that speaks TLS.',
   },
   LS_KAFKA_CREDENTIALS_FILE: {
     cause: 'configuration',
@@ -53,7 +53,7 @@ export const kafkaErrors = {
     cause: 'configuration',
     retryable: false,
     summary: 'The Kafka client that was chosen cannot compress this way.',
-    remedy: 'Set `kafka.compression` to none or gzip, or `kafka.producer` to platformatic.',
+    remedy: 'Set `transport.compression` to none or gzip, or `transport.producer` to platformatic.',
   },
 } as const satisfies ErrorArea;
 
