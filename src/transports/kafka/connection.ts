@@ -119,9 +119,11 @@ function tlsOptions({ ca, certificate, key }: NonNullable<KafkaOptions['tls']>):
 
 type ConnectOptions = Parameters<NonNullable<KafkaConfig['socketFactory']>>[0];
 
-function connectSocket({ tls }: KafkaOptions, { host, port, onConnect }: ConnectOptions): Socket {
+/** For kafkajs, which keeps a socket that has closed, and disconnects it with every other of the same broker: Node remembers each `unref` of such a one. */
+export function connectSocket({ tls }: Pick<KafkaOptions, 'tls'>, { host, port, onConnect }: Pick<ConnectOptions, 'host' | 'port' | 'onConnect'>): Socket {
   const name = isIP(host) === 0 ? { servername: host } : {};
   const socket = tls === undefined ? connectPlain({ host, port }, onConnect) : connectTls({ host, port, ...name, ...tlsOptions(tls) }, onConnect);
+  socket.once('close', () => (socket.unref = () => socket));
   return socket.setKeepAlive(true, keepAliveMs);
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { openConnection } from '../../../src/transports/kafka/connection.ts';
+import { connectSocket, openConnection } from '../../../src/transports/kafka/connection.ts';
 import { openKafkaTransport } from '../../../src/transports/kafka/kafka-transport.ts';
 import { kafkaOptions } from './group-fixture.ts';
 
@@ -40,4 +40,19 @@ test('a broker that takes connections and answers nothing is not reached, and no
   await expect(openKafkaTransport(kafkaOptions(`127.0.0.1:${String(port)}`, { requestTimeoutMs: 300 }))).rejects.toMatchObject({ code: 'LS_KAFKA_UNREACHABLE' });
   // Ends only when every connection has.
   await new Promise((closed) => server.close(closed));
+});
+
+test.each([{ kind: 'plain', tls: undefined }, { kind: 'TLS', tls: {} }])('a $kind connection that has closed is disconnected again and again without a trace', async ({ tls }) => {
+  const server = createServer((socket) => socket.destroy());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  const socket = connectSocket({ tls }, { host: '127.0.0.1', port, onConnect: () => undefined });
+  await new Promise((closed) => socket.on('error', () => undefined).once('close', closed).resume());
+  const before = socket.listenerCount('connect');
+  // As kafkajs disconnects.
+  for (let count = 0; count < 20; count += 1) socket.end().unref();
+  expect(socket.listenerCount('connect')).toBe(before);
+  server.close();
 });
