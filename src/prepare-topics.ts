@@ -1,5 +1,6 @@
 /** What a configuration asks of its topics: on the embedded log they are made, on a broker they are its administrator's and are looked at first. */
 import type { Configuration } from './config/load.ts';
+import type { LabelstreamError } from './core/errors/error.ts';
 import { pipelineError } from './core/errors/pipeline.ts';
 import { allTopics, topics } from './core/topics.ts';
 import type { TopicExpectations, TopicFinding, Transport } from './pipeline/transport.ts';
@@ -29,11 +30,21 @@ export async function prepareTopics(transport: Transport, configuration: Configu
   const findings = await transport.checkTopics(expectations);
   const errors = findings.filter(({ severity }) => severity === 'error');
   for (const finding of findings) if (finding.severity === 'warning') logger.warn(finding, 'a setting of a topic may lose or refuse records');
-  const recount = errors.find(({ topic, setting }) => topic === topics.features && setting === 'partitions');
-  if (recount !== undefined && errors.length === 1) throw pipelineError('LS_TRANSPORT_PARTITION_COUNT', `The topic ${recount.topic} has ${recount.message}.`, { topic: recount.topic });
-  if (errors.length > 0) throw pipelineError('LS_TRANSPORT_TOPIC_SETTINGS', `Topics are not as they must be:\n${errors.map(findingText).join('\n')}`);
+  if (errors.length > 0) throw topicsError(errors, `Topics are not as they must be:\n${findingsText(errors)}`);
 }
 
-export function findingText({ topic, setting, message, remedy }: TopicFinding): string {
-  return `  ${topic}: ${setting}: ${message}\n    ${remedy}`;
+/** LS_TRANSPORT_PARTITION_COUNT where nothing but the number of partitions of features is wrong, which can change; otherwise LS_TRANSPORT_TOPIC_SETTINGS. */
+export function topicsError(errors: readonly TopicFinding[], message: string): LabelstreamError {
+  const [first, ...others] = errors;
+  if (first?.topic !== topics.features || first.setting !== 'partitions' || others.length > 0) return pipelineError('LS_TRANSPORT_TOPIC_SETTINGS', message);
+  return pipelineError('LS_TRANSPORT_PARTITION_COUNT', `The topic ${first.topic} has ${first.message}: ${first.remedy}.`, { topic: first.topic });
+}
+
+/** @param head what the first line of each begins with. A remedy that several have one after the other is said once, below the last of them. */
+export function findingsText(findings: readonly TopicFinding[], head: (finding: TopicFinding) => string = () => ''): string {
+  const textOf = (finding: TopicFinding, index: number): string => {
+    const { topic, setting, message, remedy } = finding;
+    return `${head(finding)}  ${topic}: ${setting}: ${message}${remedy === findings[index + 1]?.remedy ? '' : `\n    ${remedy}`}`;
+  };
+  return findings.map(textOf).join('\n');
 }

@@ -1,8 +1,9 @@
 /** `topics`: makes the topics of a configuration, and says what is wrong with those that there are. */
 import type { Command } from 'commander';
-import { pipelineError } from '../core/errors/pipeline.ts';
+import type { Configuration } from '../config/load.ts';
 import { topics as topicNames } from '../core/topics.ts';
-import { findingText, topicExpectations } from '../prepare-topics.ts';
+import type { TopicFinding } from '../pipeline/transport.ts';
+import { findingsText, topicExpectations, topicsError } from '../prepare-topics.ts';
 import { requireNoRepartition } from '../repartition.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { withExamples } from './help.ts';
@@ -29,7 +30,7 @@ export function addTopicsCommand(program: Command, commandLine: CommandLine): vo
   const checking = withConfigurationOptions(topics.command('check'))
     .summary('say what is wrong with the topics')
     .description(
-      'say what is wrong with the topics, as `run` does before it starts: missing ones, partition counts, producers\' timestamps, compaction, message sizes, and retention ' +
+      'say what is wrong with the topics, as `run` does before it starts: missing ones (which `run` makes on the embedded log), partition counts, producers\' timestamps, compaction, message sizes, and retention ' +
         'against the interval of snapshots. Errors end it with exit code 78, warnings do not',
     )
     .option('--json', 'one JSON object per finding')
@@ -60,13 +61,19 @@ async function check(options: Options, commandLine: CommandLine): Promise<void> 
   const output = outputOf(commandLine, options.json);
   await withAccess(options, commandLine, async ({ transport, configuration }) => {
     const expectations = topicExpectations(configuration);
-    const findings = await transport.checkTopics(expectations);
-    for (const finding of findings) {
-      if (output.json) output.object(finding);
-      else output.lines(`${finding.severity}${findingText(finding)}`);
-    }
-    const errors = findings.filter(({ severity }) => severity === 'error').length;
-    if (errors > 0) throw pipelineError('LS_TRANSPORT_TOPIC_SETTINGS', `${errors === 1 ? 'One thing is' : `${errors} things are`} wrong with the topics.`);
-    if (!output.json) output.line(`the ${expectations.topics.length} topics are as they must be`);
+    const findings = (await transport.checkTopics(expectations)).map((finding) => asRunTakesIt(finding, configuration));
+    if (output.json) for (const finding of findings) output.object(finding);
+    else if (findings.length > 0) output.lines(findingsText(findings, ({ severity }) => severity));
+    const errors = findings.filter(({ severity }) => severity === 'error');
+    if (errors.length > 0) throw topicsError(errors, `${errors.length === 1 ? 'One thing is' : `${errors.length} things are`} wrong with the topics.`);
+    if (output.json) return;
+    const missing = findings.filter(({ setting }) => setting === 'topic').length;
+    output.line(missing > 0 ? `nothing is wrong with the topics; ${missing} are still to be made` : `the ${expectations.topics.length} topics are as they must be`);
   }, 'without-topics');
+}
+
+/** On the embedded log the topics are made by who needs them. */
+function asRunTakesIt(finding: TopicFinding, { transport }: Configuration): TopicFinding {
+  if (transport.kind !== 'log' || finding.setting !== 'topic') return finding;
+  return { ...finding, severity: 'warning', remedy: '`run` makes it, or: labelstream topics create -c FILE' };
 }

@@ -27,7 +27,7 @@ async function prepare(kind: 'log' | 'kafka', role: AccessRole, findings: readon
 }
 
 test('every error is named, with its remedy, and stops the start; warnings are told and do not', async () => {
-  const stopped = await prepare('kafka', 'owner-required', [error, warning, { ...error, topic: 'metrics', setting: 'topic' }]);
+  const stopped = await prepare('kafka', 'owner-required', [error, warning, { ...error, topic: 'metrics', setting: 'topic', remedy: 'make it' }]);
   expect(stopped.outcome).toMatchObject({ code: 'LS_TRANSPORT_TOPIC_SETTINGS', message: expect.stringMatching(/labels: partitions: 6 partitions\n\s+set it\n\s+metrics: topic:/) as string });
   expect((stopped.outcome as Error).message).not.toContain('features');
   const warned = await prepare('kafka', 'owner-required', [warning]);
@@ -35,9 +35,15 @@ test('every error is named, with its remedy, and stops the start; warnings are t
   expect(warned.told.join('')).toContain('retention.bytes');
 });
 
+test('a remedy of several findings is said once', async () => {
+  const missing: TopicFinding = { topic: 'labels', setting: 'topic', severity: 'error', message: 'the topic does not exist', remedy: 'make it' };
+  const { outcome } = await prepare('kafka', 'processing', [missing, { ...missing, topic: 'metrics' }, error]);
+  expect((outcome as Error).message.split('\n').slice(1)).toEqual(['  labels: topic: the topic does not exist', '  metrics: topic: the topic does not exist', '    make it', '  labels: partitions: 6 partitions', '    set it']);
+});
+
 test('another number of partitions of features, which can change, has a code of its own', async () => {
   const { outcome } = await prepare('kafka', 'processing', [{ ...error, topic: 'features' }]);
-  expect(outcome).toMatchObject({ code: 'LS_TRANSPORT_PARTITION_COUNT', description: { remedy: expect.stringContaining('topics repartition') as string } });
+  expect(outcome).toMatchObject({ code: 'LS_TRANSPORT_PARTITION_COUNT', message: 'The topic features has 6 partitions: set it.', description: { remedy: expect.stringContaining('topics repartition') as string } });
   expect((await prepare('kafka', 'processing', [{ ...error, topic: 'features' }, error])).outcome).toMatchObject({ code: 'LS_TRANSPORT_TOPIC_SETTINGS' });
   expect(await prepare('kafka', 'repartitioning', [error])).toMatchObject({ outcome: undefined, calls: [] });
 });

@@ -59,7 +59,7 @@ export const pipelineErrors = {
     cause: 'configuration',
     retryable: false,
     summary: 'A topic exists with another partition count than the one asked for.',
-    remedy: 'Set `transport.partitionCount` (of features: `transport.featuresPartitionCount`) to what the topic has. That of features can change: `labelstream topics repartition`. For the others use a new log directory or topics; records do not move between partitions.',
+    remedy: 'Set `transport.partitionCount` (of features: `transport.featuresPartitionCount`) to what the topic has. That of features can change: `labelstream topics repartition`. For the others use new topics (on the embedded log another `dataDirectory`, on Kafka another `transport.namePrefix`): records do not move between partitions.',
   },
   LS_TRANSPORT_POSITION_INVALID: {
     cause: 'defect',
