@@ -55,6 +55,7 @@ async function run(options: RunOptions, commandLine: CommandLine): Promise<void>
   const context = await createProcessContext(logger);
   commandLine.signal.throwIfAborted();
   const service = await start(configuration, context, options, commandLine.signal).catch((error: unknown) => {
+    if (commandLine.signal.aborted && isInterruption(error)) logger.info({ reason: 'signal' }, 'stopped before it was running');
     throw error instanceof SettingsRefused ? new ConfigurationMistakes(options.config, located(error.mistakes, lineOf)) : error;
   });
   logger.info({ url: service.url, delivery: configuration.delivery, dataDirectory: configuration.dataDirectory }, 'running');

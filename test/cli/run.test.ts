@@ -90,6 +90,20 @@ test.each([['SIGTERM', 'SIGTERM'], ['SIGINT', 'SIGTERM'], ['SIGTERM', 'SIGINT']]
   });
 });
 
+test('a run that is told to stop while it waits for brokers says that it did', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, `${notesConfiguration}transport: { kind: kafka, brokers: ["127.0.0.1:1"] }\n`);
+    const waiting = startProgram(['run', '-c', file]);
+    onTestFinished(() => {
+      waiting.kill('SIGKILL');
+    });
+    await waiting.said('"msg":"waiting for the brokers"');
+    waiting.kill('SIGTERM');
+    const { code, stderr } = await waiting.finished;
+    expect([code, jsonLines(stderr).at(-1)]).toMatchObject([0, { level: 30, reason: 'signal', msg: 'stopped before it was running' }]);
+  });
+});
+
 test('a second run on the directory is refused at once; the first goes on', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, notesConfiguration);
