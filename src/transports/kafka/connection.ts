@@ -155,11 +155,11 @@ const quiet: ReadonlySet<string> = new Set(['Producer', 'Connection', 'BrokerPoo
 /**
  * What kafkajs calls an error it mostly tries again by itself; what becomes of a call is told by its rejection. Answers with an error code are
  * everyday life: a rebalance, or a transaction whose markers are still being written. So are connections that fail while a broker is away, every
- * second: who needs them says that it waits.
+ * second: who needs them says that it waits. That a group was joined, which kafkajs tells without its name, the member tells itself.
  */
-function levelOf(level: logLevel, namespace: string, message: string): 'debug' | 'info' | 'warn' {
-  if (level > logLevel.INFO || quiet.has(namespace) || message.startsWith('Response ')) return 'debug';
-  return level === logLevel.INFO ? 'info' : 'warn';
+function levelOf(level: logLevel, namespace: string, message: string): 'debug' | 'warn' {
+  if (level >= logLevel.INFO || quiet.has(namespace) || message.startsWith('Response ')) return 'debug';
+  return 'warn';
 }
 
 function logTo(observer: KafkaObserver, isClosed: () => boolean): logCreator {

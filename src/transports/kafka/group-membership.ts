@@ -13,6 +13,7 @@
 import type { Cluster, GroupDescriptions, Logger } from 'kafkajs';
 // Not exported by kafkajs. Its public consumer cannot be had without the Runner.
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js';
+import { counted } from '../../core/counted.ts';
 import type { OutputRecord, TopicPartition } from '../../core/records.ts';
 import { unlessAborted } from '../../pipeline/abort.ts';
 import { backOffMs, codeOf, isRetryable } from '../../pipeline/retry.ts';
@@ -265,6 +266,9 @@ function handOut(membership: Membership, generation: Generation): Handout {
       );
     }
     told = true;
+    // Of which generation makes the text one of its own: it is no repetition, however soon it comes after another.
+    const byTopic = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([topic, ofTopic]) => [topic, ofTopic.map(({ partition }) => partition)] as const);
+    context.options.observer.message('info', `Generation ${generation.id} of group ${options.group}: this member has ${counted(partitions.length, 'partition')}.`, { partitions: Object.fromEntries(byTopic) });
     await options.listener.assigned(owned.map(({ assigned }) => assigned));
   };
   const done = tell()

@@ -166,6 +166,25 @@ describeWith(await kafkaNeeds(), 'a member of a Kafka group', () => {
     expect((await added.poll(roomy, never)).map(({ value }) => value.toString())).toEqual(['added']);
   });
 
+  test('says which partitions it was given, of each generation and in either group; nothing once it is closed', async () => {
+    const topic = await operator.topic(3);
+    const told: (readonly unknown[])[] = [];
+    const message = (level: string, text: string, details: object): void => {
+      if (level === 'info') told.push([text.replace(/ \d+ of/, ' N of'), details]);
+    };
+    const observer = { ...silentKafkaObserver, message };
+    const one = join([topic], { observer });
+    await one.membership.joined;
+    const first = told.splice(0);
+    expect(first).toEqual([[`Generation N of group ${topic}: this member has 3 partitions.`, { partitions: { [topic]: [0, 1, 2] } }]]);
+    const two = join([topic]);
+    await until(() => two.held().length + one.held().length === 3 && two.held().length > 0);
+    const [later] = told.splice(0);
+    expect(later).toEqual([expect.stringMatching(/^Generation N of group .*: this member has [12] partitions?\.$/), { partitions: { [topic]: numbers(one) } }]);
+    await one.membership.close();
+    expect(told).toEqual([]);
+  });
+
   test('tells once what cannot pass, and ends', async () => {
     const topic = await operator.topic(1);
     const refused = join([topic], { sessionTimeoutMs: 10 });
