@@ -153,7 +153,7 @@ async function stopOne(strike: Strike): Promise<void> {
   victim.continueProcess();
   await delay(300);
   rule?.remove();
-  const isTold = await until(settleMsMax, () => victim.output().slice(said).includes('goes on without this member'));
+  const isTold = await until(settleMsMax, () => victim.output().slice(said).includes('may be taken for gone'));
   if (!isTold) return;
   count(census, struck.zombies);
   if (isHeld) count(census, struck.zombiesInFlight);

@@ -53,7 +53,7 @@ export async function createGeneration(given: GenerationOptions): Promise<Genera
   const over = new AbortController();
   const session = createSession(options);
   void session.lost.then(() => {
-    options.observer.message('warn', `Group ${groupId} goes on without this member: its partitions are given up.`, { generation: member.generationId });
+    options.observer.message('warn', `This member of group ${groupId} may be taken for gone: its partitions are given up.`, { generation: member.generationId });
     ended.resolve({ kind: 'lost' });
   });
   /** A refusal that is told as a loss of ownership ends it wherever it is heard. */
@@ -171,7 +171,7 @@ async function failureOfHeartbeat({ groupId, options: { clock, heartbeatInterval
   const waitMs = Math.max(0, session.remainingMs()) + 1;
   const expired = clock.sleep(waitMs, AbortSignal.any([timer.signal, over])).then((): HeartbeatFailure | undefined => {
     // A process that was stopped, and has little of its session left, cannot blame the brokers.
-    if (waitMs <= heartbeatIntervalMs) return undefined;
+    if (over.aborted || waitMs <= heartbeatIntervalMs) return undefined;
     return { error: kafkaError('LS_KAFKA_UNREACHABLE', `No heartbeat of group "${groupId}" was answered before its session ended.`, { group: groupId }), timedOut: true };
   });
   // Once nobody waits for the answer any more, nobody minds what it is.
