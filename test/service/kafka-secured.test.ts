@@ -146,9 +146,23 @@ describeWith({ ...(await kafkaNeeds()), ...certificateNeeds() }, 'a secured brok
         expect([exitCode, stderr]).toEqual([78, expect.stringContaining(`[${code}]`)]);
         expect(stdout + stderr).not.toMatch(/correct horse|wrong password/);
       }
+      // Once, in words for people.
+      for (const { ended: { stderr } } of ended.filter((_, index) => index % 2 === 1)) expect(stderr).not.toContain('{');
       // What a broker does, too, that is going away: `run` waits.
       const unspoken = await runProgram('lag', '-c', plain);
       expect([unspoken.code, unspoken.stderr]).toEqual([1, expect.stringMatching(/before secure TLS connection was established \[LS_KAFKA_UNREACHABLE\]/)]);
+    });
+  });
+
+  test('SASL that is left out, or not asked for, is named', async () => {
+    await withDirectory(async (directory) => {
+      await mkdir(join(directory, 'superfluous'));
+      const { file: without } = await installationOf(directory, 'gone', { transport: 'tls: { enabled: true, caFile: ../ca.pem }' });
+      const sasl = `sasl: { mechanism: scram-sha-512, username: gone, passwordFile: ../password }`;
+      const { file: superfluous } = await installationOf(join(directory, 'superfluous'), 'gone', { brokers: broker.brokers, transport: sasl });
+      const [missing, refused] = await Promise.all([without, superfluous].map((file) => runProgram('lag', '-c', file)));
+      expect([missing?.code, missing?.stderr]).toEqual([1, expect.stringMatching(/\(as a port does that asks for SASL \(transport\.sasl\), or a broker that is going away\) \[LS_KAFKA_UNREACHABLE\]/)]);
+      expect([refused?.code, refused?.stderr]).toEqual([78, expect.stringMatching(/\(this port does not ask for SASL: leave out transport\.sasl, or name one that does\) \[LS_KAFKA_AUTHENTICATION\]/)]);
     });
   });
 

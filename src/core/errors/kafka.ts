@@ -5,7 +5,7 @@ export const kafkaErrors = {
     cause: 'environment',
     retryable: true,
     summary: 'No connection to a Kafka broker could be made, or it broke.',
-    remedy: '`run` waits for the brokers and goes on when they are back; repeat any other command then. Otherwise check `transport.brokers`, the network and the brokers; a port that does not speak TLS closes a connection during the handshake.',
+    remedy: '`run` waits for the brokers and goes on when they are back; repeat any other command then. Otherwise check `transport.brokers`, the network and the brokers; a port that does not speak TLS, or asks for TLS or SASL where it is not configured, closes connections.',
   },
   LS_KAFKA_TLS: {
     cause: 'configuration',

@@ -158,7 +158,7 @@ const quiet: ReadonlySet<string> = new Set(['Producer', 'Connection', 'BrokerPoo
  * second: who needs them says that it waits. That a group was joined, which kafkajs tells without its name, the member tells itself.
  */
 function levelOf(level: logLevel, namespace: string, message: string): 'debug' | 'warn' {
-  if (level >= logLevel.INFO || quiet.has(namespace) || message.startsWith('Response ')) return 'debug';
+  if (level >= logLevel.INFO || quiet.has(namespace) || namespace.startsWith('SaslAuthenticator-') || message.startsWith('Response ')) return 'debug';
   return 'warn';
 }
 

@@ -17,6 +17,8 @@ export type KafkaCall = {
   readonly partition?: number | undefined;
   readonly group?: string | undefined;
   readonly transactionalId?: string | undefined;
+  /** Why a broker may have closed the connection. */
+  readonly closedBecause?: string | undefined;
 };
 
 /** What may be on an error of either driver; nothing of it is certain. */
@@ -84,6 +86,7 @@ function ownVerdict(error: DriverError, call: KafkaCall, thrown: Error): Verdict
   }
   if (error.code === 'PLT_KFK_USER' && /^Unknown topic /.test(error.message)) return transport('LS_TRANSPORT_TOPIC_MISSING', error, call, thrown);
   if (error.code === 'PLT_KFK_USER' && error.message.includes('TLS')) return made('LS_KAFKA_TLS', error, call, thrown);
+  if (error.name === 'KafkaJSConnectionClosedError') return made('LS_KAFKA_UNREACHABLE', error, call, thrown, { because: call.closedBecause });
   if (isConnection(error)) return made(isTlsRefusal(error) ? 'LS_KAFKA_TLS' : 'LS_KAFKA_UNREACHABLE', error, call, thrown);
   return made(isPassing(error) ? 'LS_KAFKA_REQUEST' : 'LS_KAFKA_REFUSED', error, call, thrown);
 }
@@ -134,7 +137,7 @@ const isAuthentication = (error: DriverError) => error.name === 'KafkaJSSASLAuth
 /** kafkajs keeps of what happened during the handshake only the text. */
 const brokenHandshake = /failed: (closed connection|connection closed by the server|connection (error|timeout)|not connected|request .* timed out)/i;
 
-const connectionErrors = new Set(['KafkaJSConnectionError', 'KafkaJSConnectionClosedError', 'KafkaJSNoBrokerAvailableError', 'KafkaJSBrokerNotFound']);
+const connectionErrors = new Set(['KafkaJSConnectionError', 'KafkaJSNoBrokerAvailableError', 'KafkaJSBrokerNotFound']);
 
 function isConnection(error: DriverError): boolean {
   if (isUnconnected(error) || connectionErrors.has(error.name)) return true;
@@ -188,9 +191,10 @@ function answered(code: number, error: DriverError, call: KafkaCall, thrown: Err
     case 53:
       return made('LS_KAFKA_AUTHORIZATION', error, call, thrown, { resource: 'transactional id' });
     case 33: // UNSUPPORTED_SASL_MECHANISM
-    case 34: // ILLEGAL_SASL_STATE
     case 58: // SASL_AUTHENTICATION_FAILED
       return made('LS_KAFKA_AUTHENTICATION', error, call, thrown);
+    case 34: // ILLEGAL_SASL_STATE
+      return made('LS_KAFKA_AUTHENTICATION', error, call, thrown, { because: 'this port does not ask for SASL: leave out transport.sasl, or name one that does' });
     default:
       return made(isPassing(error) || passingAnswers.has(code) ? 'LS_KAFKA_REQUEST' : 'LS_KAFKA_REFUSED', error, call, thrown);
   }
@@ -205,9 +209,12 @@ const passingAnswers = new Set([8, 9, 13, 27, 45, 46, 48, 51, 52, 56, 59, 72, 74
 type KafkaCode = Parameters<typeof kafkaError>[0];
 type TransportCode = Parameters<typeof pipelineError>[0];
 
-function made(code: KafkaCode, error: DriverError, call: KafkaCall, thrown: Error, more: { readonly resource?: string } = {}): Verdict {
-  const denied = more.resource === undefined ? '' : ` (not allowed on the ${resourceName(more.resource, call)})`;
-  return weighed(kafkaError(code, `${sentenceOf(error, call)}${denied}`, { ...detailsOf(error, call), ...more }, { cause: thrown }));
+type More = { readonly resource?: string; readonly because?: string | undefined };
+
+function made(code: KafkaCode, error: DriverError, call: KafkaCall, thrown: Error, { resource, because }: More = {}): Verdict {
+  const reason = resource === undefined ? because : `not allowed on the ${resourceName(resource, call)}`;
+  const details = { ...detailsOf(error, call), ...(resource === undefined ? {} : { resource }) };
+  return weighed(kafkaError(code, `${sentenceOf(error, call)}${reason === undefined ? '' : ` (${reason})`}`, details, { cause: thrown }));
 }
 
 function transport(code: TransportCode, error: DriverError, call: KafkaCall, thrown: Error): Verdict {

@@ -105,7 +105,7 @@ async function openParts(options: KafkaOptions, signal: AbortSignal) {
   } catch (error) {
     await connection.close();
     signal.throwIfAborted();
-    throw asKafkaError(error, { operation: 'connect to the brokers' });
+    throw asKafkaError(error, { operation: 'connect to the brokers', closedBecause: unspoken(options) });
   }
   const topics = createTopicCatalogue(connection, options, closing.signal);
   const leaders = createLeaders(cluster, options, closing.signal);
@@ -117,6 +117,12 @@ async function openParts(options: KafkaOptions, signal: AbortSignal) {
   const reads = createSingleReads(fetcher);
   const subscriptions = new Set<GroupMembership>();
   return { connection, closing, cluster, topics, bounds, fetcher, producers, appender, reads, subscriptions, checkRecords: recordCheck(topics, options) };
+}
+
+/** Brokers do not say what they miss. */
+function unspoken({ tls, sasl }: KafkaOptions): string | undefined {
+  const left = [...(tls === undefined ? ['TLS (transport.tls)'] : []), ...(sasl === undefined ? ['SASL (transport.sasl)'] : [])];
+  return left.length === 0 ? undefined : `as a port does that asks for ${left.join(' or ')}, or a broker that is going away`;
 }
 
 /** A broker that takes connections and says nothing would be tried for minutes. */

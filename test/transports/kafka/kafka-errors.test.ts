@@ -77,6 +77,10 @@ describe('what a broker answered', () => {
     expect(error.details).toMatchObject({ operation: 'produce to' });
   });
 
+  test('to credentials that nobody asked for says so', () => {
+    expect(told(answer(34, 'ILLEGAL_SASL_STATE'))).toMatchObject({ code: 'LS_KAFKA_AUTHENTICATION', message: expect.stringContaining('(this port does not ask for SASL: leave out transport.sasl, or name one that does)') as string });
+  });
+
   test('of one partition decides over another that was not tried for it', () => {
     const response = new ResponseError(24, 3, { '/a': [29, null], '/b': [55, null] }, {});
     expect(told(response).code).toBe('LS_KAFKA_AUTHORIZATION');
@@ -111,6 +115,14 @@ describe('what did not come to an answer', () => {
     ['a driver that refuses by itself', ofKafkajsNamed('KafkaJSNonRetriableError', 'Invalid topic', { retriable: false }), 'LS_KAFKA_REFUSED'],
   ] as const)('%s (%s) is %s', (_name, error, code) => {
     expect(told(error).code).toBe(code);
+  });
+
+  test('is a connection that the broker closed: why it may have is told, where the caller knows of a reason', () => {
+    const closed = ofKafkajsNamed('KafkaJSConnectionClosedError', 'Closed connection');
+    const exceeded = Object.assign(new KafkaJSNumberOfRetriesExceeded(closed, { retryCount: 4, retryTime: 0 }), { cause: closed });
+    const connecting = { operation: 'connect to the brokers' };
+    expect(asKafkaError(exceeded, { ...connecting, closedBecause: 'as others do' })).toMatchObject({ code: 'LS_KAFKA_UNREACHABLE', message: 'Could not connect to the brokers: Closed connection (as others do)' });
+    expect(asKafkaError(exceeded, connecting)).toMatchObject({ code: 'LS_KAFKA_UNREACHABLE', message: 'Could not connect to the brokers: Closed connection' });
   });
 
   test('decides less than an answer to another attempt', () => {
