@@ -152,9 +152,33 @@ describeWith(await kafkaNeeds(), 'brokers that do not answer', () => {
     });
   });
 
-  test('run that is stopped while it waits does not say that they answer', async () => {
+  test('run that is stopped soon after they fell silent gives up within its time, and tells nothing that is not so', async () => {
     await withDirectory(async (directory) => {
-      const file = await writeKafkaConfiguration(directory, { brokers: broker.brokers, namePrefix: 'stop.' });
+      const file = await writeKafkaConfiguration(directory, { brokers: broker.brokers, namePrefix: 'soon.', producer: 'platformatic', delivery: 'exactly-once' });
+      await createTopics(file);
+      const run = startProgram(['run', '-c', file, ...withDefaultTimes]);
+      try {
+        await run.said('"msg":"running"');
+        await broker.stopProcess();
+        // Longer than from one heartbeat to the next.
+        await delay(1_500);
+        run.kill('SIGTERM');
+        const { code, stderr } = await run.finished;
+        const told = jsonLines(stderr);
+        const timeOf = (message: string): number => Number(told.find(({ msg }) => msg === message)?.['time']);
+        expect([code, told.at(-1)]).toEqual([0, expect.objectContaining({ msg: 'stopped' })]);
+        expect(timeOf('stopped') - timeOf('stopping')).toBeLessThan(25_000);
+        expect(stderr).not.toContain('before its session ended');
+      } finally {
+        await broker.continueProcess();
+        run.kill('SIGKILL');
+      }
+    });
+  });
+
+  test.each([{ deadlineMs: 30_000 }, { deadlineMs: 1_000 }])('run that is stopped while it waits does not say that they answer, nor anything after its end (%o)', async ({ deadlineMs }) => {
+    await withDirectory(async (directory) => {
+      const file = await writeKafkaConfiguration(directory, { brokers: broker.brokers, namePrefix: `stop-${String(deadlineMs)}.`, more: `shutdown: { deadlineMs: ${String(deadlineMs)} }` });
       await createTopics(file);
       await withStarted([file], async ([run]) => {
         await run!.said('"msg":"running"');
@@ -164,6 +188,7 @@ describeWith(await kafkaNeeds(), 'brokers that do not answer', () => {
           run!.kill('SIGTERM');
           const { stderr } = await run!.finished;
           expect(stderr).not.toContain('the brokers answer again');
+          expect(jsonLines(stderr).at(-1)).toMatchObject({ msg: 'stopped' });
         } finally {
           await broker.continueProcess();
         }
