@@ -19,7 +19,7 @@ export function addRepartitionCommand(topics: Command, commandLine: CommandLine)
       'give the topic features as many partitions as `transport.featuresPartitionCount` says (without it `transport.partitionCount`), while no `run` works and nothing is unread. The state of the clusters goes over, with ' +
         'their ids; the records of the topic do not: it is deleted and made anew. Cut short, it is brought to its end by the same command, and until then `run` refuses to start',
     )
-    .option('--dry-run', 'only tell what would be done, and what is unread; also beside a live `run`')
+    .option('--dry-run', 'only tell what would be done, and what is in the way: what is unread, groups with members (on Kafka), a state that others would not find; also beside a live `run`')
     .option('--one-host', 'on Kafka with `state.kind: directory`: all instances have that directory, on this host; others would not find the clusters again')
     .option('--json', 'one JSON object')
     .action(async (options: Options) => {
@@ -27,7 +27,7 @@ export function addRepartitionCommand(topics: Command, commandLine: CommandLine)
       const output = outputOf(commandLine, options.json);
       await withAccess(options, commandLine, async (access) => {
         if (options.dryRun !== true) {
-          requireFindableState(access.configuration, options.oneHost === true);
+          if (!isStateFindable(access.configuration, options.oneHost === true)) throw cliError('LS_CLI_USAGE', unfindable);
           const done = await repartitionFeatures(access, commandLine.signal);
           if (output.json) output.object({ repartitioned: done, dryRun: false });
           else tellDone(done, output);
@@ -35,12 +35,14 @@ export function addRepartitionCommand(topics: Command, commandLine: CommandLine)
         }
         const outlook = await repartitionOutlookOf(access, commandLine.signal);
         if (output.json) {
-          output.object({ ...outlook, dryRun: true });
+          output.object({ ...outlook, oneHostNeeded: !isStateFindable(access.configuration, options.oneHost === true), dryRun: true });
           return;
         }
         if (outlook.pending) output.line('a repartition was cut short: it would be brought to its end first');
         tellMoves(outlook, output);
         for (const { group, topic, partition, records } of outlook.unread) output.line(`unread: ${records} in partition ${partition} of ${topic} (${group})`);
+        for (const group of outlook.activeGroups) output.line(`in the way: group ${group} has members; stop every \`run\` of it first`);
+        if (!isStateFindable(access.configuration, options.oneHost === true)) output.line(`in the way: ${unfindable}`);
         output.note('nothing was changed: --dry-run');
       }, role);
     });
@@ -51,17 +53,13 @@ export function addRepartitionCommand(topics: Command, commandLine: CommandLine)
   );
 }
 
-/**
- * The new partitions begin with snapshots that lie in the state store alone: the log no longer holds what they are made of. Throws LS_CLI_USAGE where
- * other hosts may not see them.
- */
-export function requireFindableState({ state, transport }: Pick<Configuration, 'state' | 'transport'>, oneHost: boolean): void {
-  if (oneHost || transport.kind === 'log' || state.kind !== 'directory') return;
-  throw cliError(
-    'LS_CLI_USAGE',
-    'The clusters would go over into a directory of this host alone, and an instance on another host could not start again. Use a state store that all share (`state.kind` shared-directory or blob), ' +
-      'let one `run` fill it, and repeat; or say --one-host where every instance has this directory.',
-  );
+const unfindable =
+  'The clusters would go over into a directory of this host alone, and an instance on another host could not start again. Use a state store that all share (`state.kind` shared-directory or blob), ' +
+  'let one `run` fill it, and repeat; or say --one-host where every instance has this directory.';
+
+/** The new partitions begin with snapshots that lie in the state store alone: the log no longer holds what they are made of. */
+export function isStateFindable({ state, transport }: Pick<Configuration, 'state' | 'transport'>, oneHost: boolean): boolean {
+  return oneHost || transport.kind === 'log' || state.kind !== 'directory';
 }
 
 type Moves = { readonly from: number; readonly to: number; readonly families: readonly FamilyMove[] };

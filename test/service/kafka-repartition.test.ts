@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { topics } from '../../src/core/topics.ts';
 import { sharedBrokers } from '../brokers/shared-broker.ts';
 import { describeWith, kafkaNeeds } from '../requirements.ts';
-import { withRun } from '../cli/fixtures.ts';
+import { objects, withRun } from '../cli/fixtures.ts';
 import { runProgram, withDirectory } from './program.ts';
 import { repartitionUpAndDown, writeFamilies } from './repartition-program.ts';
 
@@ -39,6 +39,11 @@ describeWith(await kafkaNeeds(), 'features over Kafka', () => {
       await withRun(file, async (run) => {
         const refused = await runProgram(...command);
         expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining('LS_TRANSPORT_GROUP_ACTIVE') as string]);
+        const [outlook] = await objects(...command, '--dry-run');
+        expect(outlook).toMatchObject({ activeGroups: ['labelstream-extract', 'labelstream-cluster'], oneHostNeeded: false });
+        const [topics, repartition, , ...rest] = command;
+        const told = await runProgram(topics, repartition, '--dry-run', ...rest);
+        expect([told.code, told.stdout.match(/^in the way: .*/gm)]).toEqual([0, [expect.stringContaining('group labelstream-extract has members'), expect.stringContaining('group labelstream-cluster has members'), expect.stringContaining('--one-host')]]);
         run.kill('SIGTERM');
         await run.finished;
       });

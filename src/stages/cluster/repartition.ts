@@ -16,6 +16,7 @@ import { stateError } from '../../core/errors/state.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import { inputTopics, topics } from '../../core/topics.ts';
 import { partitionLag } from '../../pipeline/lag.ts';
+import { codeOf } from '../../pipeline/retry.ts';
 import { requireNeverStarted } from '../../pipeline/start-marker.ts';
 import type { StateStore } from '../../pipeline/state-store.ts';
 import type { GroupPlace, TopicDescription, Transport } from '../../pipeline/transport.ts';
@@ -42,6 +43,8 @@ export type Repartition = { readonly from: number; readonly to: number; readonly
 
 export type RepartitionOutlook = Repartition & {
   readonly unread: readonly Unread[];
+  /** Groups that have members, as far as the transport knows of them. */
+  readonly activeGroups: readonly string[];
   /** One was begun and cut short: it is brought to its end first. */
   readonly pending: boolean;
 };
@@ -51,7 +54,7 @@ export async function repartitionOutlook(options: RepartitionOptions, partitionC
   const { stateStore, group, transport } = options;
   const pending = (await readPlan(stateStore, group, 'planned')) ?? (await readPlan(stateStore, group, 'carried'));
   const described = await (pending === undefined ? transport.describeTopic(topics.features) : unlessMissing(transport.describeTopic(topics.features)));
-  if (described === undefined) return { from: pending?.foldedThrough.length ?? 0, to: partitionCount, families: [], unread: [], pending: true };
+  if (described === undefined) return { from: pending?.foldedThrough.length ?? 0, to: partitionCount, families: [], unread: [], activeGroups: [], pending: true };
   await requirePositions(options, signal);
   const families: FamilyMove[] = [];
   for (let partition = 0; partition < described.partitionCount; partition++) {
@@ -60,7 +63,7 @@ export async function repartitionOutlook(options: RepartitionOptions, partitionC
     for (const { family, itemCount } of folded.view.collections()) items.set(family, (items.get(family) ?? 0) + itemCount);
     for (const [family, count] of items) families.push({ family, items: count, from: partition, to: partitionForKey(family, partitionCount) });
   }
-  return { from: described.partitionCount, to: partitionCount, families, unread: await unreadOf(options), pending: pending !== undefined };
+  return { from: described.partitionCount, to: partitionCount, families, unread: await unreadOf(options), activeGroups: await activeGroupsOf(options), pending: pending !== undefined };
 }
 
 /**
@@ -156,6 +159,17 @@ async function requirePositions({ transport, stateStore, group, stage }: Reparti
   const committed = await Promise.all(partitions.map((partition) => transport.committed(group, partition)));
   await requireNeverStarted(partitions.filter((_, partition) => committed[partition] === undefined), { stateStore, group, fold: stage.name }, () => signal);
   signal.throwIfAborted();
+}
+
+async function activeGroupsOf({ transport, group, extractGroup }: RepartitionOptions): Promise<readonly string[]> {
+  const active: string[] = [];
+  for (const reader of [extractGroup, group]) {
+    await transport.resetGroup(reader, []).catch((error: unknown) => {
+      if (codeOf(error) !== 'LS_TRANSPORT_GROUP_ACTIVE') throw error;
+      active.push(reader);
+    });
+  }
+  return active;
 }
 
 async function requireNoMembers({ transport, group, extractGroup }: RepartitionOptions): Promise<void> {

@@ -76,7 +76,7 @@ export function createLogTransport(store: LogStore, { recordBytesMax = inputByte
       requireOpen();
       await Promise.all(places.map(catalogue.locate));
       groups.requireEmpty(group);
-      await store.commit({ records: [], checkpoints: places.map((place) => storedCheckpoint(group, place, place.checkpoint)) });
+      if (places.length > 0) await store.commit({ records: [], checkpoints: places.map((place) => storedCheckpoint(group, place, place.checkpoint)) });
     },
     subscribe: async ({ group, topics, delivery, listener }) => {
       requireOpen();

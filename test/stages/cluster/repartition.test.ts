@@ -298,7 +298,7 @@ describe('a repartition of features', () => {
     const { incarnation } = await transport.describeTopic('features');
     const before = await look();
     const outlook = await repartitionOutlook(options, 2, never);
-    expect(outlook).toMatchObject({ from: 3, to: 2, unread: [], pending: false });
+    expect(outlook).toMatchObject({ from: 3, to: 2, unread: [], activeGroups: [], pending: false });
     expect(outlook.families.map(({ family, items }) => `${family} ${items}`).sort()).toEqual(families.map((family) => `${family} 6`).sort());
     const [done] = await repartition(options, 2, never);
     expect(done!.families.map(({ family, from, to }) => [family, from, to])).toEqual(outlook.families.map(({ family, from, to }) => [family, from, to]));
@@ -330,6 +330,7 @@ describe('a repartition of features', () => {
     const listener = { assigned: () => Promise.resolve(), revoked: () => Promise.resolve(), failed: () => undefined };
     const member = await transport.subscribe({ group, topics: ['features'], delivery: 'at-least-once', listener });
     expect(await code(repartition(options, 5, never))).toBe('LS_TRANSPORT_GROUP_ACTIVE');
+    expect((await repartitionOutlook(options, 5, never)).activeGroups).toEqual([group]);
     await member.close();
     // Who appends between the look and the plan.
     const late = { ...stateStore, write: async (...parameters: Parameters<StateStore['write']>) => {
