@@ -41,7 +41,7 @@ export const cliErrors = {
     cause: 'input',
     retryable: false,
     summary: 'No record is in the range that was asked for, or none of those in it is selected.',
-    remedy: 'See what there is with `labelstream lag` (ends) and `labelstream tail TOPIC --from-start` (sequences and append times), and widen the range or the filters.',
+    remedy: 'See what there is with `labelstream lag` (ends) and `labelstream tail TOPIC --from-start` (sequences and append times), of dead letters with `labelstream dlq list`, and widen the range or the filters.',
   },
   LS_CLI_NOT_REDRIVABLE: {
     cause: 'input',
