@@ -17,7 +17,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // In hooks brokers start, which waits where others use the machine.
+    hookTimeout: 240_000,
     // A poll ends when its condition holds; on a loaded machine a second is nothing.
     expect: { poll: { timeout: 20_000 } },
   },
