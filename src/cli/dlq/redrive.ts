@@ -145,4 +145,3 @@ async function letterCount({ transport, partitionCountOf }: Access): Promise<num
   }
   return count;
 }
-
