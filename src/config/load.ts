@@ -9,7 +9,7 @@ import { parseConfigurationDocument, type VariableText } from './document.ts';
 import { withResolvedPaths } from './file-paths.ts';
 import { inFileOrder, located, pathText, type ConfigurationMistake, type LineOf, type SettingPath, type UnlocatedMistake } from './mistakes.ts';
 import { applyOverrides, type Overrides } from './overrides.ts';
-import { repairedSettings } from './repair.ts';
+import { put, repairedSettings } from './repair.ts';
 import { plainSecrets, type PlainSecret } from './secrets.ts';
 import { settings, type Settings } from './settings.ts';
 
@@ -54,18 +54,12 @@ function parsedSettings(tree: unknown, variableTexts: readonly VariableText[]): 
   const parsed = settings.safeParse(tree);
   if (parsed.success || !isTree(tree)) return parsed;
   const textsExpected = new Set(parsed.error.issues.filter(isTextExpected).map(({ path }) => pathText(path as SettingPath)));
-  for (const { path, text } of variableTexts) if (textsExpected.has(pathText(path))) assign(tree, path, text);
+  for (const { path, text } of variableTexts) if (textsExpected.has(pathText(path))) put(tree, path, text);
   return settings.safeParse(tree);
 }
 
 function isTextExpected(issue: z.core.$ZodIssue): boolean {
   return issue.code === 'invalid_type' && issue.expected === 'string';
-}
-
-function assign(tree: Record<string, unknown>, path: SettingPath, value: unknown): void {
-  const parent = valueAt(tree, path.slice(0, -1)) as Record<string | number, unknown>;
-  const last = path.at(-1);
-  if (last !== undefined) parent[last] = value;
 }
 
 /** A setting whose variable is not set is wrong for that reason alone. */

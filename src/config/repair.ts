@@ -55,7 +55,8 @@ function take(tree: unknown, path: SettingPath): boolean {
   return true;
 }
 
-function put(tree: unknown, path: SettingPath, value: unknown): void {
+/** Into a place that is there. */
+export function put(tree: unknown, path: SettingPath, value: unknown): void {
   const parent = parentOf(tree, path);
   const last = path.at(-1);
   if (parent !== undefined && last !== undefined) parent[last] = value;
