@@ -2,6 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { configurationJsonSchema, configurationReference } from '../src/config/reference.ts';
+import { renderKernels } from './clustering-kernels.ts';
 import { errorReference } from './error-reference.ts';
 import { renderEventTypes } from './event-types.ts';
 
@@ -10,6 +11,7 @@ const root = join(import.meta.dirname, '..');
 /** Each generated file, relative to the repository, and what renders its text. */
 export const generatedFiles: Readonly<Record<string, () => Promise<string> | string>> = {
   'src/core/events.generated.ts': () => renderEventTypes(join(root, 'schemas')),
+  'src/clustering/search/kernels.generated.ts': () => renderKernels(join(root, 'src/clustering/search/kernels.wat')),
   'docs/configuration.md': configurationReference,
   'docs/configuration.schema.json': configurationJsonSchema,
   'docs/errors.md': errorReference,

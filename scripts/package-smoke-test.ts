@@ -64,9 +64,9 @@ async function checkLinks({ files }: Packed): Promise<void> {
 
 /** What a user needs and nothing else; the sizes by folder, for whoever reads the log. */
 function checkFiles({ files, size, unpackedSize }: Packed): void {
-  const foreign = files.filter(({ path }) => !/^(bin|dist|docs|schemas|models|examples\/images)\/|^examples\/(\w+\.yaml|indexer\.ts)$|^(package\.json|README\.md|ARCHITECTURE\.md|LICENSE|deploy\/alerts\.yaml)$/.test(path) || /\.test\.|(^|\/)(test|scripts|node_modules)\//.test(path));
+  const foreign = files.filter(({ path }) => !/^(bin|dist|docs|schemas|models|examples\/images)\/|^examples\/(\w+\.yaml|(indexer|clustering)\.ts)$|^(package\.json|README\.md|ARCHITECTURE\.md|LICENSE|deploy\/alerts\.yaml)$/.test(path) || /\.test\.|(^|\/)(test|scripts|node_modules)\//.test(path));
   if (foreign.length > 0) throw new Error(`the package holds what no user needs: ${foreign.map(({ path }) => path).join(', ')}`);
-  const missing = ['dist/main.js', 'dist/index.js', 'docs/errors.md', 'examples/news.yaml'].filter((path) => !files.some((file) => file.path === path));
+  const missing = ['dist/main.js', 'dist/index.js', 'dist/clustering/index.js', 'dist/clustering/search/search-worker.js', 'docs/errors.md', 'examples/news.yaml'].filter((path) => !files.some((file) => file.path === path));
   if (missing.length > 0) throw new Error(`the package lacks ${missing.join(', ')}`);
   const bytes = new Map<string, number>();
   for (const file of files) {
@@ -128,15 +128,18 @@ function pack(readme: readonly Block[]): Packed {
   return packed;
 }
 
-/** Programs of a user's own, one in strict TypeScript and the indexer of the documents. */
+/** Programs of a user's own: one in strict TypeScript, the clustering and the indexer of the documents. */
 function checkPrograms(): number {
   run('npm', ['pkg', 'set', 'type=module'], folder);
   const tools = ['@types/node', 'typescript'].map((name) => `${name}@${manifest.devDependencies[name] ?? 'latest'}`);
   run('npm', ['install', ...tools], folder);
   write('use.ts', typedProgram);
   write('indexer.ts', readFileSync(join(folder, 'examples/indexer.ts'), 'utf8').replace('../src/index.ts', 'labelstream'));
-  run('npx', ['tsc', ...typeCheck, '--outDir', 'out', 'use.ts', 'indexer.ts'], folder);
+  write('clustering.ts', readFileSync(join(folder, 'examples/clustering.ts'), 'utf8').replace('../src/clustering/index.ts', 'labelstream/clustering'));
+  run('npx', ['tsc', ...typeCheck, '--outDir', 'out', 'use.ts', 'clustering.ts', 'indexer.ts'], folder);
   run('npx', ['node', 'out/use.js'], folder);
+  const clustered = run('npx', ['node', 'out/clustering.js', 'clustering.snapshot'], folder).stdout.trimEnd().split('\n').at(-1) ?? '';
+  if (!(JSON.parse(clustered) as { readonly isSame: boolean }).isSame) throw new Error(`the clustering of the package is restored as another: ${clustered}`);
   write('texts.txt', Array.from({ length: 30 }, () => 'The match ended in a draw.\n').join(''));
   run('npx', ['labelstream', 'publish', 'text', 'texts.txt', '-c', 'news.yaml'], folder);
   run('npx', ['labelstream', 'run', '-c', 'news.yaml', '--until-idle'], folder);

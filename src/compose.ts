@@ -2,35 +2,39 @@
  * The only file that knows every concrete part and puts them together: what a configuration becomes in a running process.
  */
 import { openCodec, type Codec } from './codec/codec.ts';
+import type { OpenSearch } from './clustering/neighbour-search.ts';
+import { createNeighbourSearch } from './clustering/search/fast-search.ts';
+import { createSearchWorkers } from './clustering/search/search-workers.ts';
 import type { Configuration } from './config/load.ts';
-import { SettingsRefused, type UnlocatedMistake } from './config/mistakes.ts';
-import type { LabelstreamError } from './core/errors/error.ts';
+import { SettingsRefused } from './config/mistakes.ts';
 import type { Define, InputEnd } from './core/events.generated.ts';
 import { partitionForKey } from './core/partitioning.ts';
 import type { OutputRecord, TopicPartition } from './core/records.ts';
-import { allTopics, eventTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
+import { allTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
 import { openRegistry } from './open-registry.ts';
 import { openStateStore } from './open-state-store.ts';
 import { openTransport } from './open-transport.ts';
 import { recordsNeededFrom } from './records-needed.ts';
+import { refusedDefinition, refusedProjections } from './configured-definitions.ts';
 import { partitionCounts, prepareTopics } from './prepare-topics.ts';
-import { untilBrokersAnswer } from './wait-for-brokers.ts';
+import { drainEndsOf, endsOf } from './until-idle.ts';
 import type { AccessRole, ProcessContext } from './process-context.ts';
-import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
+import { combineObservers, createGenerationObserver, createLogObserver, errorFields } from './observation/log-observer.ts';
 import { rejectionOf } from './pipeline/abort.ts';
+import { fetchArtefact } from './pipeline/artefact-store.ts';
 import { createCondition } from './pipeline/condition.ts';
 import { cloudEventSourceOf } from './pipeline/event-headers.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
 import { createNodeFileSystem } from './pipeline/node-file-system.ts';
 import { silentObserver, type RunnerObserver } from './pipeline/observe.ts';
 import { createRetry } from './pipeline/retry.ts';
-import { startRunner, type DrainEnd, type Runner } from './pipeline/runner.ts';
+import { startRunner, type Runner } from './pipeline/runner.ts';
 import type { Stage } from './pipeline/stage.ts';
 import type { StateStore } from './pipeline/state-store.ts';
 import type { Transport } from './pipeline/transport.ts';
 import { appendControls } from './stages/cluster/append-controls.ts';
-import { createClusterStage, type ClusterPartition, type ClusterStage } from './stages/cluster/cluster-stage.ts';
+import { createClusterStage, type ClusterPartition, type ClusterStage, type ClusterStageOptions } from './stages/cluster/cluster-stage.ts';
 import { followClusters } from './stages/cluster/cluster-follower.ts';
 import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts';
 import type { ClusterView } from './stages/cluster/view.ts';
@@ -130,16 +134,31 @@ export function appendControlsTo(access: Access, recordsFor: (featuresPartitionC
   return appendControls({ ...access, group: clusterGroupOf(access.configuration) }, recordsFor);
 }
 
-function clusterStageOf({ codec, partitionCountOf, configuration }: Access): ClusterStage {
+/** @param openSearch without it everything is searched on the main thread: who only reads folds little. */
+function clusterStageOf({ codec, partitionCountOf, configuration, stateStore, context }: Access, openSearch: OpenSearch = createNeighbourSearch): ClusterStage {
   const partitionCounts = { labels: partitionCountOf(topics.labels), clusterEvents: partitionCountOf(topics.clusterEvents), deadLetters: partitionCountOf(topics.deadLetters) };
-  return createClusterStage({ codec, partitionCounts, cloudEventSource: cloudEventSource(configuration) });
+  const projections = { fetchProjection: (sha256: string) => fetchArtefact(stateStore, sha256), clock: context.clock };
+  const { collectionBytesMax } = configuration.cluster;
+  const told = createGenerationObserver(context.logger);
+  const observer: ClusterStageOptions['observer'] = {
+    ...told,
+    generationFailed: (...failure) => {
+      context.metrics.generationFailed();
+      told.generationFailed(...failure);
+    },
+  };
+  return createClusterStage({ codec, partitionCounts, openSearch, observer, ...projections, collectionBytesMax, cloudEventSource: cloudEventSource(configuration) });
 }
 
 export type Stages = {
   readonly extract: Runner;
   readonly cluster: Runner;
+  /** A collection of this instance is to be frozen or thawed, or a generation of it is being built and will be swapped in. */
+  readonly isAboutToAppend: () => boolean;
   /** EXTRACT first: CLUSTER still folds what it has read of its features, and the rest waits in the log. Never rejects. */
   readonly stop: () => Promise<{ readonly forced: boolean }>;
+  /** After `stop`: ends what they have worked with. */
+  readonly close: () => Promise<void>;
 };
 
 export async function startModels({ configuration, context }: Pick<Access, 'configuration' | 'context'>): Promise<ModelServer> {
@@ -171,9 +190,9 @@ async function proposeDefinitions(access: Access, cluster: RunningCluster, model
   await Promise.race([cluster.restored(), cluster.runner.failed, rejectionOf(signal)]);
   await drainedTo(ends.filter(({ partition }) => cluster.partitions.has(partition)));
   const proposed: OutputRecord[] = [];
-  const refused: UnlocatedMistake[] = [];
-  for (const collection of configuration.collections) {
-    const definition = definitionOf(collection, access, models);
+  const definitions = configuration.collections.map((collection) => ({ collection, definition: definitionOf(collection, access, models) }));
+  const refused = [...(await Promise.race([refusedProjections(definitions, access.stateStore), rejectionOf(signal)]))];
+  for (const { collection, definition } of definitions) {
     const partition = cluster.partitions.get(partitionForKey(collection.name, partitionCount));
     const verdict = partition?.checkDefinition(collection.name, definition) ?? { kind: 'define' };
     if (verdict.kind === 'reject') refused.push(refusedDefinition(verdict.error, configuration));
@@ -182,10 +201,6 @@ async function proposeDefinitions(access: Access, cluster: RunningCluster, model
   if (refused.length > 0) throw new SettingsRefused(refused);
   // Proposed twice is proposed once: the fold takes the same definition again for what it is.
   if (proposed.length > 0) await waiting(access, signal, () => transport.append(proposed));
-}
-
-export function refusedDefinition({ code, message, description, details }: LabelstreamError, { collections }: Configuration): UnlocatedMistake {
-  return { code, path: ['collections', collections.findIndex(({ name }) => name === details['family'])], message, remedy: description.remedy };
 }
 
 export function definitionOf(collection: Configuration['collections'][number], { configuration }: Access, models: ModelServer): Define {
@@ -197,7 +212,7 @@ export function definitionOf(collection: Configuration['collections'][number], {
     model: model.model,
     modelVersion: model.version,
     dimensions: model.dimensions,
-    projectionSha256: null,
+    projectionSha256: collection.projection ?? null,
     metric: collection.metric,
     eps: collection.eps,
     minPoints: collection.minPoints,
@@ -230,9 +245,9 @@ function requireOneTopic({ stateStore, configuration }: Access): Promise<void> {
   return requireNoPlan(stateStore, clusterGroupOf(configuration));
 }
 
-async function startCluster(access: Access): Promise<RunningCluster> {
+async function startCluster(access: Access, openSearch: OpenSearch): Promise<RunningCluster> {
   await requireOneTopic(access);
-  const stage = clusterStageOf(access);
+  const stage = clusterStageOf(access, openSearch);
   const partitions = new Map<number, ClusterPartition>();
   const restoring = new Set<number>();
   const changed = createCondition(access.context.clock);
@@ -251,6 +266,8 @@ async function startCluster(access: Access): Promise<RunningCluster> {
     noteRestored(partition);
   };
   const runner = await startStage(access, { ...stage, open }, { ...silentObserver, restored: noteRestored, ended: noteEnded });
+  access.context.metrics.frozenCollections(() => [...partitions.values()].reduce((count, { view }) => count + view.frozenCount(), 0));
+  access.context.metrics.pendingGenerations(() => [...partitions.values()].reduce((count, { view }) => count + view.pendingCount(), 0));
   return { runner, partitions, restored: () => changed.until(() => restoring.size === 0) };
 }
 
@@ -258,7 +275,10 @@ async function startCluster(access: Access): Promise<RunningCluster> {
 export async function startStages(access: Access, models: ModelServer, signal: AbortSignal): Promise<Stages> {
   // One after the other; a fifth is for what is closed after them, where brokers that hang are given up.
   const deadlineMs = access.configuration.shutdown.deadlineMs * 0.4;
-  const cluster = await waiting(access, signal, () => startCluster(access));
+  // The same for all collections: together they have no more to search than the machine can do at a time.
+  const workers = createSearchWorkers();
+  const openSearch: OpenSearch = (dimensions, parameters) => createNeighbourSearch(dimensions, parameters, { workers });
+  const cluster = await waiting(access, signal, () => startCluster(access, openSearch));
   try {
     // Who repartitions from here on sees this member.
     await waiting(access, signal, () => requireOneTopic(access));
@@ -270,14 +290,17 @@ export async function startStages(access: Access, models: ModelServer, signal: A
     return {
       extract,
       cluster: cluster.runner,
+      isAboutToAppend: () => cluster.partitions.values().some((partition) => partition.isBuilding() || partition.due()?.isUrgent === true),
       stop: async () => {
         const first = await extract.stop({ deadlineMs });
         const second = await cluster.runner.stop({ deadlineMs });
         return { forced: first.forced || second.forced };
       },
+      close: workers.close,
     };
   } catch (error) {
     await cluster.runner.stop({ deadlineMs });
+    await workers.close();
     throw error;
   }
 }
@@ -347,44 +370,4 @@ function runnerLimits({ extract, cluster, output }: Configuration): RunnerLimits
     snapshotEveryMs: cluster.snapshotIntervalMs,
     processRetry: { ...defaultRunnerLimits.processRetry, attemptsMax: extract.retryAttemptsMax },
   };
-}
-
-/**
- * Resolves once the stages are idle as SEMANTICS.md, rule 28 says: inputs up to the ends seen now, then what was parked meanwhile, then
- * `features` to the end that EXTRACT left; and what came of it can be read. Rejects with the failure of a stage.
- */
-export async function untilIdle(access: Access, { extract, cluster }: { readonly [Stage in 'extract' | 'cluster']: Pick<Runner, 'drainedTo'> }): Promise<void> {
-  const ask = <Result>(action: () => Promise<Result>): Promise<Result> => untilBrokersAnswer(access.context, access.closed, action);
-  const ends = (names: readonly string[]): Promise<DrainEnd[]> =>
-    ask(async () => {
-      await decided(access, names.filter(isOwnTopic));
-      return drainEndsOf(access, names);
-    });
-  await extract.drainedTo(await ends(inputTopics));
-  await extract.drainedTo(await ends([topics.parked]));
-  await cluster.drainedTo(await ends([topics.features]));
-  await ask(() => decided(access, [topics.labels, topics.clusterEvents, topics.deadLetters]));
-}
-
-/** Of event topics what can be read is the end: transactions that others have open there are theirs. */
-const isOwnTopic = (name: string): boolean => !eventTopics.some((topic) => topic === name);
-
-async function decided({ transport, partitionCountOf }: Access, names: readonly string[]): Promise<void> {
-  await Promise.all(names.flatMap((topic) => Array.from({ length: partitionCountOf(topic) }, (_, partition) => transport.decided({ topic, partition }))));
-}
-
-/** Of a partition that holds nothing any more every place is its end: gaps may have followed what was handled last. */
-async function drainEndsOf(access: Access, names: readonly string[]): Promise<DrainEnd[]> {
-  return (await endsOf(access, names)).map(({ isEmpty, ...end }) => (isEmpty ? { ...end, sequence: 0n } : end));
-}
-
-function endsOf({ transport, partitionCountOf }: Access, names: readonly string[]): Promise<(DrainEnd & { readonly isEmpty: boolean })[]> {
-  return Promise.all(
-    names.flatMap((topic) =>
-      Array.from({ length: partitionCountOf(topic) }, async (_, partition) => {
-        const { start, end } = await transport.bounds({ topic, partition });
-        return { topic, partition, sequence: end.sequence, isEmpty: start.position === end.position };
-      }),
-    ),
-  );
 }

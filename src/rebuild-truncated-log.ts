@@ -1,7 +1,8 @@
 /** `run --rebuild-from-truncated-log`: what a configuration makes of a features log that has lost its beginning. */
-import { definitionOf, openAccess, refusedDefinition, startModels, type Access } from './compose.ts';
+import { definitionOf, openAccess, startModels, type Access } from './compose.ts';
 import type { Configuration } from './config/load.ts';
 import { SettingsRefused } from './config/mistakes.ts';
+import { refusedDefinition } from './configured-definitions.ts';
 import { foldName } from './core/templates.ts';
 import type { ProcessContext } from './process-context.ts';
 import { clusterStageName } from './stages/cluster/fold-record.ts';

@@ -1,12 +1,13 @@
 /** The order in which a processing service starts and stops: what `run` and `demo` are around. */
 import type { Configuration } from './config/load.ts';
 import { topics, inputTopics } from './core/topics.ts';
-import { openAccess, startModels, startStages, untilIdle, type Access, type Stages } from './compose.ts';
+import { openAccess, startModels, startStages, type Access, type Stages } from './compose.ts';
 import type { ProcessContext } from './process-context.ts';
 import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
 import { topicLag } from './pipeline/lag.ts';
 import { startOperationsServer } from './server/operations-server.ts';
+import { untilIdle } from './until-idle.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
 
 export type Service = {
@@ -93,6 +94,7 @@ async function startOn(access: Access, starting: Starting): Promise<Service> {
   const events = startMetricEvents({ ...access, ...context, intervalMs: configuration.metrics.intervalMs });
   started.push(events.stop);
   const stages = await startStages(access, models, signal);
+  started.push(stages.close);
   reportLag(access, context);
   context.readiness.started();
   let stopped: Promise<{ readonly forced: boolean }> | undefined;

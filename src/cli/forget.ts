@@ -34,9 +34,9 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
         ];
         if (output.json) output.object({ forgotten: items, inCollections, stillIn });
         else {
-          // An id that was misspelt shows here: it is in no collection.
+          // An id that was misspelt shows here: it is in no collection, and may never have been anywhere.
           output.line(`forget sent for ${counted(items.length, 'item')}; ${inCollections.length} of them in a collection now`);
-          for (const { place, until } of stillIn) output.line(`  still in ${place}, until ${until}`);
+          for (const { place, until } of stillIn) output.line(`  what there was of them may still be in ${place}, until ${until}`);
           output.note(`once \`run\` has carried it out: labelstream erasure report --item ${items.join(' --item ')} -c ${options.config}`);
         }
       });

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { packageDirectory } from '../process-context.ts';
 import { cliErrors } from '../core/errors/cli.ts';
 import { addClustersCommand } from './clusters.ts';
+import { addCollectionsCommand } from './collections/collections.ts';
 import { addCompletionCommand } from './completion.ts';
 import type { CommandLine } from './context.ts';
 import { addDemoCommand } from './demo/demo.ts';
@@ -62,6 +63,7 @@ export async function createProgram(commandLine: CommandLine): Promise<Command> 
   addPublishCommand(program, commandLine);
   addTailCommand(program, commandLine);
   addClustersCommand(program, commandLine);
+  addCollectionsCommand(program, commandLine);
   addForgetCommand(program, commandLine);
   addErasureCommand(program, commandLine);
   addDlqCommand(program, commandLine);

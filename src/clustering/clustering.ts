@@ -4,16 +4,20 @@
  * The partition is a function of the live items alone. The ids are a function of the order of the mutations. Besides the structure it keeps
  * what a consumer of its output knows: each item's last told assignment and the aliases told since, so that it tells exactly what differs.
  */
-import type { Metric } from '../core/events.generated.ts';
+import type { PreparedVector } from './neighbour-search.ts';
+import type { ClusteringParameters } from './parameters.ts';
 
-export type ClusteringParameters = { readonly metric: Metric; readonly eps: number; readonly minPoints: number };
+export type { ClusteringParameters } from './parameters.ts';
 
 /** What cluster ids are hashed from, beside sequence and rank. */
 export type ClusteringIdentity = { readonly collection: string; readonly epoch: number; readonly generation: string };
 
 export type Mutation =
-  /** An itemId that is live is replaced: delete and insert in one. The vector has the collection's dimensions and only finite values. */
-  | { readonly kind: 'insert'; readonly itemId: string; readonly vector: Float32Array }
+  /**
+   * An itemId that is live is replaced: delete and insert in one. The vector has the collection's dimensions and only finite values. What
+   * `prepare` gave for it spares `apply` the search, and belongs to the mutation from then on.
+   */
+  | { readonly kind: 'insert'; readonly itemId: string; readonly vector: Float32Array; readonly prepared?: PreparedVector }
   /** `told`: consumers get an assignment with role `removed` (deleted, forgotten); leaving a window or a collection tells nothing. */
   | { readonly kind: 'remove'; readonly itemId: string; readonly told: boolean };
 
@@ -54,6 +58,35 @@ export type ItemState = {
   readonly clusterId: string | null;
 };
 
+export type ItemDistance = {
+  readonly itemId: string;
+  /** Cosine distance, or euclidean distance, not squared. */
+  readonly distance: number;
+};
+
+/** Where a vector would be if it were inserted. */
+export type Placement = {
+  /** core: minPoints items are within eps, itself counted. */
+  readonly role: Exclude<Role, 'removed'>;
+  /** Of the nearest core item within eps, as things are: a vector that would join clusters is placed in one of them. */
+  readonly clusterId: string | null;
+  readonly nearestCore: ItemDistance | null;
+};
+
+export type Explanation = {
+  readonly role: Exclude<Role, 'removed'>;
+  readonly clusterId: string | null;
+  /** How many items are within eps, itself counted: it is core from minPoints on. */
+  readonly density: number;
+  readonly minPoints: number;
+  /** The nearest other core item within eps. */
+  readonly nearestCore: ItemDistance | null;
+  /** The nearest items within eps, the nearest first. An item may have very many: then the nearest of some thousands of them. */
+  readonly neighbours: readonly ItemDistance[];
+  /** Sequence of the record that last changed its assignment. A merge, which is told by alias, does not count. */
+  readonly changedAt: bigint;
+};
+
 export type Clustering = {
   readonly size: number;
   readonly parameters: ClusteringParameters;
@@ -72,6 +105,13 @@ export type Clustering = {
     sequence: bigint,
     mutations?: readonly Mutation[],
   ) => NetChange;
+  /**
+   * Takes the place of another clustering, which holds exactly the same items, and such as the mutations remove: its ids, ages, aliases and what was
+   * told go over, as `rebuild` would carry them over; then it goes on under this generation. Its parameters, and its vectors, may be others. The
+   * mutations are those of the same record, in its own vectors. The sequence follows that of the predecessor, which stays as it is and is to be closed.
+   * @throws LS_CLUSTERING_SUCCESSOR_INVALID, and what `apply` throws. Nothing has changed then.
+   */
+  readonly succeed: (previous: Clustering, generation: string, sequence: bigint, mutations?: readonly Mutation[]) => NetChange;
   /** Living clusters, in order of age (founding sequence, then rank). */
   readonly clusters: () => readonly ClusterSummary[];
   readonly clusterIds: () => readonly string[];
@@ -85,6 +125,43 @@ export type Clustering = {
    * distance, below 0 where it has to, so that whatever comes is later. Ids stay; new ones are made under the epoch.
    */
   readonly rebase: (epoch: number, distance: bigint) => void;
-  /** The canonical form: equal states give equal chunks, however they came about. */
+  /**
+   * The state as it is now, although records may be applied before the last chunk is taken: what they change and the snapshot has not given
+   * yet is kept for it. It is to be read to its end, or closed by its iterator's `return`. Items have numbers (`itemIndex`) from 0 on when it
+   * is restored, in the order of those they have now.
+   */
   readonly snapshot: () => Iterable<Buffer>;
+  /** The canonical form: equal states give equal chunks, however they came about. It can be restored like a snapshot. */
+  readonly canonicalState: () => Iterable<Buffer>;
+  /**
+   * Finds the neighbours of vectors that are to be inserted, off the main loop. Every one is then given to `apply` or to `discard`.
+   * @throws LS_CLUSTERING_VECTOR_INVALID
+   */
+  readonly prepare: (vectors: readonly Float32Array[]) => Promise<readonly PreparedVector[]>;
+  readonly discard: (prepared: PreparedVector) => void;
+  /** A small number that is the item's while it lives, also when it is replaced; -1 where it does not live. Given to others afterwards. */
+  readonly itemIndex: (itemId: string) => number;
+  /** Of an item that lives. */
+  readonly itemIdAt: (index: number) => string;
+  /** Where a vector would be, in the state that the answer finds. @throws LS_CLUSTERING_VECTOR_INVALID */
+  readonly assign: (vector: Float32Array) => Promise<Placement>;
+  /**
+   * The nearest live items, the nearest first; an item itself is not among its own. Where records are applied all the time, faster than it can be
+   * answered, items that were replaced meanwhile may be missing.
+   */
+  readonly nearest: (to: string | Float32Array, count: number) => Promise<readonly ItemDistance[]>;
+  readonly explain: (itemId: string, neighboursMax?: number) => Explanation | undefined;
+  readonly memoryBytes: () => ClusteringMemory;
+  readonly close: () => Promise<void>;
+};
+
+export type ClusteringMemory = {
+  /** Vectors and what finds them. */
+  readonly search: number;
+  /** Ids of items, what was told, and what follows from the neighbours. */
+  readonly structure: number;
+  /** What is near what. */
+  readonly adjacency: number;
+  /** Of the places that there can be for neighbours, whatever memory there is: 0 to 1. From 15/16 on, `apply` takes no item in. */
+  readonly adjacencyShare: number;
 };

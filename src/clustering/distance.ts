@@ -6,6 +6,7 @@
  * no treatment, and the only vector without a direction is the zero vector.
  */
 import { endianness } from 'node:os';
+import { types } from 'node:util';
 import type { Metric } from '../core/events.generated.ts';
 import type { ClusteringParameters } from './clustering.ts';
 
@@ -19,16 +20,30 @@ export type Distance = (left: Point, right: Point) => number;
  * @returns undefined when it may, otherwise what is wrong with it, to be read after "the vector".
  */
 export function checkVector(vector: Float32Array, dimensions: number, metric: Metric): string | undefined {
+  // Values of other arrays would be rounded on one way and not on the other.
+  if (!types.isFloat32Array(vector)) return 'is no Float32Array';
+  if (vector.length === 0) return 'has no dimensions';
   if (vector.length !== dimensions) return `has ${vector.length} dimensions instead of ${dimensions}`;
-  const invalid = vector.findIndex((value) => !Number.isFinite(value));
-  if (invalid >= 0) return `holds ${String(vector[invalid])} at index ${invalid}`;
-  if (metric === 'cosine' && vector.every((value) => value === 0)) return 'is zero, so it has no direction for the metric cosine';
-  return undefined;
+  // Loops, because a function called for each value of each vector that arrives costs more than the comparison.
+  for (let index = 0; index < vector.length; index++) {
+    const value = vector[index];
+    if (!Number.isFinite(value)) return `holds ${String(value)} at index ${index}`;
+  }
+  return metric === 'cosine' && isZero(vector) ? 'is zero, so it has no direction for the metric cosine' : undefined;
+}
+
+function isZero(vector: Float32Array): boolean {
+  for (let index = 0; index < vector.length; index++) if (vector[index] !== 0) return false;
+  return true;
 }
 
 export function normOf(vector: Float32Array): number {
   let sum = 0;
-  for (const value of vector) sum += value * value;
+  // Twice as fast by the index, and a restored snapshot asks for the norms of all its vectors.
+  for (let index = 0; index < vector.length; index++) {
+    const value = vector[index] as number;
+    sum += value * value;
+  }
   return Math.sqrt(sum);
 }
 

@@ -1,33 +1,80 @@
 /**
- * The reference engine: exact incremental DBSCAN in plain float64 loops, one comparison per live item and insertion. It is built for clarity
- * and stays as the oracle of any faster one. The rules are those of SEMANTICS.md (14, 15); where the paper it comes from (Ester et al., VLDB
- * 1998) leaves gaps, test/clustering names each.
+ * Exact incremental DBSCAN, insert and delete, over any search that answers by the one predicate. Items and points are small integers, and all
+ * that is known about them are columns of integers (structure/). The rules are those of SEMANTICS.md (14, 15); where the paper it comes from
+ * (Ester et al., VLDB 1998) leaves gaps, test/clustering names each.
  */
 import type { Clustering, ClusteringIdentity, ClusteringParameters, ClusterSummary } from './clustering.ts';
-import { createEngineState, livingByAge, rebaseState, type EngineState } from './engine-state.ts';
-import { clusterIdOf, inItemOrder, membersOf, roleOf, sizeOf } from './item.ts';
-import { applyRecord, rebuildRecord } from './net-change.ts';
-import { restoreState, snapshotChunks } from './snapshot.ts';
+import type { OpenSearch } from './neighbour-search.ts';
+import { createPlainSearch } from './plain-search.ts';
+import { adjacencyBytes, takenShare } from './structure/adjacency.ts';
+import { canonicalChunks } from './structure/canonical-state.ts';
+import { entryOf, follow, livingByAge, type ClusterEntry } from './structure/cluster-table.ts';
+import { componentFields } from './structure/component-table.ts';
+import { membersOf, sizeOf } from './structure/components.ts';
+import { createEngineState, itemsOn, pointOf, rebaseState, type EngineState } from './structure/engine-state.ts';
+import { findItem, idBytes, itemFields, itemIdOf, itemTableBytes } from './structure/item-table.ts';
+import { clusterIdOf, roleOf } from './structure/naming.ts';
+import { applyRecord, rebuildRecord } from './structure/net-change.ts';
+import { pointsBytes } from './structure/points.ts';
+import { explain, nearestItems, placementOf } from './structure/queries.ts';
+import { readField, recordsBytes } from './structure/records.ts';
+import { restoreState } from './structure/snapshot-reader.ts';
+import { snapshotChunks } from './structure/snapshot-writer.ts';
+import { succeedRecord } from './structure/succession.ts';
 
 /**
- * A clustering without items.
- * @throws LS_CLUSTERING_PARAMETERS_INVALID. Its `apply` and `rebuild` throw LS_CLUSTERING_VECTOR_INVALID (see `checkVector`) and
- *   LS_CLUSTERING_SEQUENCE_NOT_RISING, and have changed nothing then.
+ * A clustering without items, of vectors of one length (`Float32Array`, finite values), which the first one decides. DBSCAN: Ester, Kriegel, Sander and Xu, KDD 1996;
+ * incremental: Ester and others, VLDB 1998.
+ * @param parameters eps as cosine distance (0 to 2), or as euclidean distance, not squared; minPoints counts the item itself and its duplicates.
+ * @param identity what cluster ids are hashed from: two clusterings of one identity must not see different records of one sequence.
+ * @param openSearch is called when the first vector comes. Without one every vector is compared with every other, on this thread.
+ * @throws LS_CLUSTERING_PARAMETERS_INVALID. Its `apply` and `rebuild` throw LS_CLUSTERING_VECTOR_INVALID (see `checkVector`),
+ *   LS_CLUSTERING_ITEM_ID_INVALID and LS_CLUSTERING_SEQUENCE_NOT_RISING, and have changed nothing then; what was prepared is still the caller's.
  */
-export function createClustering(parameters: ClusteringParameters, identity: ClusteringIdentity): Clustering {
-  return clusteringOver(createEngineState(parameters, identity));
+export function createClustering(
+  parameters: ClusteringParameters,
+  identity: ClusteringIdentity,
+  openSearch: OpenSearch = createPlainSearch,
+): Clustering {
+  return clusteringOver(createEngineState(parameters, identity, openSearch));
 }
 
 /**
  * @param next gives the chunks of `snapshot()` one by one, as they were given; is asked for exactly as many as there were.
  * @throws LS_CLUSTERING_SNAPSHOT_INVALID
  */
-export async function restoreClustering(next: () => Promise<Buffer | undefined>): Promise<Clustering> {
-  return clusteringOver(await restoreState(next));
+export async function restoreClustering(
+  next: () => Promise<Buffer | undefined>,
+  openSearch: OpenSearch = createPlainSearch,
+): Promise<Clustering> {
+  return clusteringOver(await restoreState(next, openSearch));
 }
 
+const neighboursShown = 20;
+
+/** For one clustering that takes the place of another. */
+const states = new WeakMap<Clustering, EngineState>();
+
 function clusteringOver(state: EngineState): Clustering {
-  const { items, living, told } = state;
+  const clustering = portOver(state);
+  states.set(clustering, state);
+  return clustering;
+}
+
+function stateOf(clustering: Clustering): EngineState {
+  const state = states.get(clustering);
+  if (state === undefined) throw new TypeError('a clustering was given that neither `createClustering` nor `restoreClustering` has made');
+  return state;
+}
+
+/** Whether a number is that of an item that lives. */
+export function holdsItemAt(clustering: Clustering, index: number): boolean {
+  const { records, limit } = stateOf(clustering).items;
+  return Number.isSafeInteger(index) && index >= 0 && index < limit && readField(records, index, itemFields.point) !== -1;
+}
+
+function portOver(state: EngineState): Clustering {
+  const { items, clusters, stored } = state;
   return {
     get size() {
       return items.size;
@@ -35,40 +82,62 @@ function clusteringOver(state: EngineState): Clustering {
     get parameters() {
       return state.parameters;
     },
-    has: (itemId) => items.has(itemId),
-    vector: (itemId) => items.get(itemId)?.vector.slice(),
+    has: (itemId) => findItem(items, itemId) !== -1,
+    vector: (itemId) => {
+      const item = findItem(items, itemId);
+      return item === -1 ? undefined : state.structure.search.vector(pointOf(items, item)).slice();
+    },
     item: (itemId) => {
-      const item = items.get(itemId);
-      return item && { itemId, role: roleOf(item), clusterId: clusterIdOf(item) };
+      const item = findItem(items, itemId);
+      if (item === -1) return undefined;
+      const point = pointOf(items, item);
+      return { itemId, role: roleOf(state, point), clusterId: clusterIdOf(state, point) };
     },
     apply: (mutations, sequence) => applyRecord(state, mutations, sequence),
-    rebuild: (parameters, generation, sequence, mutations = []) =>
-      rebuildRecord(state, parameters, generation, mutations, sequence),
-    clusters: () =>
-      livingByAge(state).map(
-        ([clusterId, { component }]): ClusterSummary => ({
-          clusterId,
-          size: sizeOf(component),
-          coreCount: component.cores.size,
-          itemIds: inItemOrder(membersOf(component)).map(({ itemId }) => itemId),
-        }),
-      ),
-    clusterIds: () => livingByAge(state).map(([clusterId]) => clusterId),
+    rebuild: (parameters, generation, sequence, mutations = []) => rebuildRecord(state, parameters, generation, mutations, sequence),
+    succeed: (previous, generation, sequence, mutations = []) => succeedRecord(state, stateOf(previous), generation, mutations, sequence),
+    clusters: () => livingByAge(clusters).map((entry) => summaryOf(state, entry)),
+    clusterIds: () => livingByAge(clusters).map(({ id }) => id),
     resolve: (clusterId) => {
-      const current = told.follow(clusterId);
-      return living.has(current) ? current : undefined;
+      const index = clusters.indices.get(clusterId);
+      const entry = index === undefined ? undefined : entryOf(clusters, follow(clusters, index));
+      return entry === undefined || entry.component === -1 ? undefined : entry.id;
     },
-    noiseCount: () => {
-      let count = items.size;
-      for (const { component } of living.values()) count -= sizeOf(component);
-      return count;
-    },
-    meanDegree: () => {
-      let sum = 0;
-      for (const { degree } of items.values()) sum += degree;
-      return items.size === 0 ? 0 : sum / items.size;
-    },
+    noiseCount: () => livingByAge(clusters).reduce((count, { component }) => count - sizeOf(state.structure, component), items.size),
+    meanDegree: () => (items.size === 0 ? 0 : (state.structure.pairCount - items.size) / items.size),
     rebase: (epoch, distance) => rebaseState(state, epoch, distance),
     snapshot: () => snapshotChunks(state),
+    canonicalState: () => canonicalChunks(state),
+    prepare: async (vectors) => {
+      const [first] = vectors;
+      if (first === undefined) return [];
+      stored.open(first.length, state.parameters, items.size === 0);
+      return stored.prepare(vectors);
+    },
+    discard: (prepared) => stored.discard(prepared),
+    itemIndex: (itemId) => findItem(items, itemId),
+    itemIdAt: (index) => itemIdOf(items, index),
+    assign: (vector) => placementOf(state, vector),
+    nearest: (to, count) => nearestItems(state, to, count),
+    explain: (itemId, neighboursMax = neighboursShown) => explain(state, itemId, neighboursMax),
+    memoryBytes: () => ({
+      search: stored.dimensions() === undefined ? 0 : stored.search().statistics().memoryBytes,
+      structure: itemTableBytes(items) + pointsBytes(state.structure.points) + recordsBytes(state.structure.components.records),
+      adjacency: adjacencyBytes(state.structure.adjacency),
+      adjacencyShare: takenShare(state.structure.adjacency),
+    }),
+    close: () => stored.close(),
+  };
+}
+
+function summaryOf(state: EngineState, { id, component }: ClusterEntry): ClusterSummary {
+  const keys: Buffer[] = [];
+  for (const point of membersOf(state.structure, component)) for (const item of itemsOn(state, point)) keys.push(idBytes(state.items, item));
+  keys.sort((left, right) => Buffer.compare(left, right));
+  return {
+    clusterId: id,
+    size: sizeOf(state.structure, component),
+    coreCount: readField(state.structure.components.records, component, componentFields.cores),
+    itemIds: keys.map(String),
   };
 }

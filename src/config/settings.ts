@@ -171,6 +171,11 @@ const collection = z.strictObject({
   metric: z.enum(['cosine', 'euclidean']).default('cosine').describe('The distance between two vectors.'),
   eps: z.number().positive().describe('Two items are neighbours at this distance or below.'),
   minPoints: positiveInt32.describe('An item with so many neighbours, itself counted, is the core of a cluster.'),
+  projection: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'a SHA-256, as `labelstream collections fit` tells it')
+    .optional()
+    .describe('The fitted projection that vectors go through before they are compared, by its SHA-256: `labelstream collections fit` makes one. It needs an eps of its own.'),
   window: window.prefault({}).describe('Which items stay.'),
   collectionsMax: positiveInt32.default(1000).describe('At most so many collections in the family.'),
   relabelOnMerge: z.boolean().default(false).describe('Tell every item of a retired cluster its new one, for consumers that read labels alone.'),
@@ -220,6 +225,7 @@ export const settings = z.strictObject({
     .strictObject({
       snapshotRecords: positiveInteger.default(2000).describe('Records between two snapshots of a partition.'),
       snapshotIntervalMs: positiveInteger.default(60_000).describe('Longest time between two snapshots while records arrive.'),
+      collectionBytesMax: positiveInteger.optional().describe('Memory that one collection may take: its vectors, what is near what, and what is kept of each item. At that it is frozen: what would enter it becomes a dead letter, until it is 20 % below or this is raised. Without it: as much as there is.'),
       tombstoneRetentionMs: positiveInteger.optional().describe('How long forgotten and deleted items are remembered; as long as any input is kept. Without it: for ever.'),
     })
     .prefault({})

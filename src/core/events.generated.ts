@@ -39,7 +39,7 @@ export type Metric = 'cosine' | 'euclidean';
 
 export type AgeBy = 'append' | 'occurred';
 
-/** A definition of the family: the highest version wins, the same version with other content is refused. */
+/** A definition of the family: the highest version wins, the same version with other content is refused. Where the family has items, another projection, metric, eps or minPoints is pending until a Swap; all else is in force at once. */
 export type Define = {
   readonly version: number;
   readonly model: string;
@@ -59,7 +59,7 @@ export type Define = {
   readonly tombstoneRetentionMs: null | bigint;
 };
 
-/** Changes eps, minPoints or both; the collections of the family are rebuilt from their live vectors. */
+/** Asks for another eps, minPoints or both, put onto what was asked for last: in force at once where the family has no items, otherwise pending until a Swap. */
 export type SetParameters = {
   readonly eps: null | number;
   readonly minPoints: null | number;
@@ -88,22 +88,32 @@ export type Forget = {
 /** Moves the partition's time to this record's append time, and does nothing else. */
 export type Tick = Readonly<Record<never, never>>;
 
+/** Of one opening of the partition: its sequence is the term of the records that this owner appends for itself; those of lower terms are ignored from here on. */
 export type Claim = {
   readonly owner: string;
 };
 
+/** The owner begins to build the pending generation of the family from the live vectors; through: the sequence of the record that asked for it. */
 export type Refit = {
   readonly generation: string;
   readonly through: bigint;
 };
 
+/** Puts the pending generation of the family in force, if it is this one, for all its collections; artefactSha256: of its projection, empty without one. */
 export type Swap = {
   readonly generation: string;
   readonly artefactSha256: string;
 };
 
+/** What the fold makes of the records after it is what this version of the engine makes of it, if it is above the one in force. */
 export type Engine = {
   readonly version: number;
+};
+
+/** While a collection of the family is frozen, features that would enter it are dead letters, which can be redriven; all else goes on. */
+export type Freeze = {
+  readonly collection: string;
+  readonly isFrozen: boolean;
 };
 
 /** Whatever changes clusters and is not a feature: travels in the features topic, so that the state is a function of one log. */
@@ -111,9 +121,9 @@ export type ControlEvent = {
   readonly id: string;
   /** null: concerns every family of the partition. */
   readonly family: null | string;
-  /** Of the owner that appended the record for itself; 0 where a person or a configuration did. */
+  /** Of the owner that appended the record for itself: the sequence of its claim. 0 where a person or a configuration did. */
   readonly term: bigint;
-  readonly action: { readonly 'labelstream.v1.Define': Define } | { readonly 'labelstream.v1.SetParameters': SetParameters } | { readonly 'labelstream.v1.LabelCluster': LabelCluster } | { readonly 'labelstream.v1.Forget': Forget } | { readonly 'labelstream.v1.Tick': Tick } | { readonly 'labelstream.v1.Claim': Claim } | { readonly 'labelstream.v1.Refit': Refit } | { readonly 'labelstream.v1.Swap': Swap } | { readonly 'labelstream.v1.Engine': Engine };
+  readonly action: { readonly 'labelstream.v1.Define': Define } | { readonly 'labelstream.v1.SetParameters': SetParameters } | { readonly 'labelstream.v1.LabelCluster': LabelCluster } | { readonly 'labelstream.v1.Forget': Forget } | { readonly 'labelstream.v1.Tick': Tick } | { readonly 'labelstream.v1.Claim': Claim } | { readonly 'labelstream.v1.Refit': Refit } | { readonly 'labelstream.v1.Swap': Swap } | { readonly 'labelstream.v1.Engine': Engine } | { readonly 'labelstream.v1.Freeze': Freeze };
 };
 
 /** A feature vector on its way into a collection, or the news that its item is gone. */

@@ -2,17 +2,17 @@
  * Deterministic ids (SEMANTICS.md, rule 3): the same cause always gives the same id, in every process and after every crash, which is what
  * lets a consumer drop repeats.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Origin, Revision } from './events.generated.ts';
 
 /** The parts are framed by their length, so that no two lists of parts hash alike. 128 bits of SHA-256 in hexadecimal. */
 export function hashId(...parts: readonly (string | number | bigint)[]): string {
-  const hash = createHash('sha256');
+  let framed = '';
   for (const part of parts) {
     const text = String(part);
-    hash.update(`${String(Buffer.byteLength(text))}:`).update(text);
+    framed += `${Buffer.byteLength(text)}:${text}`;
   }
-  return hash.digest('hex').slice(0, 32);
+  return hash('sha256', framed).slice(0, 32);
 }
 
 export function itemIdOf(event: { readonly source: string; readonly id: string }): string {
@@ -36,7 +36,7 @@ export function identifierMistake(event: { readonly source: string; readonly id:
 
 /** How a forget names an item without keeping its name: SHA-256 of the itemId, hexadecimal. */
 export function itemHashOf(itemId: string): string {
-  return createHash('sha256').update(itemId).digest('hex');
+  return hash('sha256', itemId);
 }
 
 export function labelEventId(

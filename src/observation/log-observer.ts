@@ -36,9 +36,20 @@ export function createLogObserver(logger: Logger, stage: string, clock: Pick<Clo
     snapshotFailed: (partition, error) => logger.error({ ...at(partition), ...errorFields(error) }, 'snapshot failed; the older ones serve'),
     snapshotsDiscarded: (partition, sequences) =>
       logger.warn({ ...at(partition), sequences: sequences.map(String) }, 'snapshots removed that stood above the committed position: the log has another history'),
-    ticked: (partition) => logger.debug(at(partition), 'time moved by a tick'),
+    ownRecordAppended: (partition) => logger.debug(at(partition), 'appended a record of its own'),
     failed: (error, partition) => logger.error({ ...(partition === undefined ? { stage } : at(partition)), ...errorFields(error) }, 'partition stopped'),
     forced: (recordsInFlight) => logger.warn({ stage, recordsInFlight }, 'stop forced: these records are read again, and may be delivered twice'),
+  };
+}
+
+/** Of CLUSTER. */
+export function createGenerationObserver(logger: Logger) {
+  return {
+    generationFailed: (family: string, error: unknown, againMs: number | undefined): void =>
+      logger.error({ family, againMs, ...errorFields(error) }, 'the next generation of the collections cannot be built; the one in force goes on, and it is tried again'),
+    notCarried: (error: LabelstreamError): void => logger.warn(errorFields(error), 'items cannot be in the new generation of their collection, and have left it'),
+    generationHeldUp: (family: string, itemId: string): void =>
+      logger.warn({ family, itemId }, 'the next generation of the collections waits: no item can be in it, this one for example; ask for another'),
   };
 }
 
@@ -67,13 +78,17 @@ export function combineObservers(observers: readonly RunnerObserver[]): RunnerOb
     snapshotWritten: tell((observer) => observer.snapshotWritten),
     snapshotFailed: tell((observer) => observer.snapshotFailed),
     snapshotsDiscarded: tell((observer) => observer.snapshotsDiscarded),
-    ticked: tell((observer) => observer.ticked),
+    ownRecordAppended: tell((observer) => observer.ownRecordAppended),
     failed: tell((observer) => observer.failed),
     forced: tell((observer) => observer.forced),
   };
 }
 
 export function errorFields(error: unknown): Readonly<Record<string, string>> {
-  if (error instanceof LabelstreamError) return { code: error.code, error: error.message, remedy: error.description.remedy };
+  if (error instanceof LabelstreamError) {
+    const { code, message, description, cause } = error;
+    const ofCause = cause instanceof LabelstreamError ? { causeCode: cause.code, causeRemedy: cause.description.remedy } : {};
+    return { code, error: message, remedy: description.remedy, ...ofCause };
+  }
   return { error: error instanceof Error ? error.message : String(error) };
 }

@@ -26,6 +26,10 @@ export type Metrics = {
   /** Told of every failed attempt, and when the registry answers again. */
   readonly schemaRegistry: (state: 'available' | 'unavailable') => void;
   readonly mainLoopStall: (longestMs: () => number) => void;
+  readonly frozenCollections: (count: () => number) => void;
+  readonly pendingGenerations: (count: () => number) => void;
+  /** One that is pending could not be built. */
+  readonly generationFailed: () => void;
   /** Asked at every scrape: records between a stage's committed position and the end, by topic. */
   readonly lag: (read: () => Promise<readonly { readonly stage: string; readonly topic: string; readonly records: number }[]>) => void;
   readonly samples: () => Promise<readonly MetricSample[]>;
@@ -46,6 +50,7 @@ export function createMetrics(version: string): Metrics {
   const logBytes = new Counter({ name: `${prefix}log_written_bytes_total`, help: 'Bytes of records written to the embedded log.', registers: [registry] });
   const logRecords = new Counter({ name: `${prefix}log_written_records_total`, help: 'Records written to the embedded log.', registers: [registry] });
   const dropped = new Counter({ name: `${prefix}metric_events_dropped_total`, help: 'MetricEvents that could not be published.', registers: [registry] });
+  const generationFailures = new Counter({ name: `${prefix}generation_failures_total`, help: 'Attempts to build what collections are to go over to that failed.', registers: [registry] });
   const runner = createRunnerMetrics(registry);
   let kafka: KafkaMetrics | undefined;
   return {
@@ -63,16 +68,10 @@ export function createMetrics(version: string): Metrics {
     kafka: (clock) => (kafka ??= createKafkaMetrics(registry, prefix, clock)),
     metricEventDropped: () => dropped.inc(),
     schemaRegistry: schemaRegistryMetrics(registry),
-    mainLoopStall: (longestMs) => {
-      new Gauge({
-        name: `${prefix}main_loop_stall_max_seconds`,
-        help: 'Longest CPU time of one turn of the main loop since the start.',
-        registers: [registry],
-        collect() {
-          this.set(longestMs() / 1000);
-        },
-      });
-    },
+    mainLoopStall: (longestMs) => askedGauge(registry, 'main_loop_stall_max_seconds', 'Longest CPU time of one turn of the main loop since the start.', () => longestMs() / 1000),
+    frozenCollections: (count) => askedGauge(registry, 'frozen_collections', 'Collections clustered here that nothing enters, since they have reached their memory budget.', count),
+    pendingGenerations: (count) => askedGauge(registry, 'pending_generations', 'Families of collections here whose parameters or projection were changed, and which have not gone over to them yet.', count),
+    generationFailed: () => generationFailures.inc(),
     lag: (read) => {
       new Gauge({
         name: `${prefix}lag_records`,
@@ -104,6 +103,18 @@ export function createMetrics(version: string): Metrics {
         })),
       ),
   };
+}
+
+/** Asked at every scrape. */
+function askedGauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name: prefix + name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
 }
 
 function metricsIn(registry: Registry) {
@@ -182,7 +193,7 @@ function createRunnerMetrics(registry: Registry): (stage: string) => RunnerObser
   };
 }
 
-type FoldObserver = Pick<RunnerObserver, 'restoring' | 'restored' | 'snapshotWritten' | 'snapshotFailed' | 'snapshotsDiscarded' | 'ticked' | 'ended'>;
+type FoldObserver = Pick<RunnerObserver, 'restoring' | 'restored' | 'snapshotWritten' | 'snapshotFailed' | 'snapshotsDiscarded' | 'ownRecordAppended' | 'ended'>;
 
 /** What only stages with a state tell. */
 function createFoldMetrics(registry: Registry): (stage: string) => FoldObserver {
@@ -192,7 +203,7 @@ function createFoldMetrics(registry: Registry): (stage: string) => FoldObserver 
   const restoring = gauge('restore_remaining_records', 'Records to be folded again before the state stands at the committed position.', 'stage', 'topic', 'partition');
   const restoreSeconds = gauge('restore_duration_seconds', 'Time of the last restore of a partition.', 'stage');
   const restoredRecords = counter('restored_records_total', 'Records folded again to restore state.', 'stage');
-  const ticks = counter('ticks_total', 'Records that an owner appended to move time.', 'stage');
+  const ownRecords = counter('own_records_total', 'Records that an owner appended for itself: ticks, claims, and what concerns generations and budgets.', 'stage');
 
   return (stage) => {
     const at = ({ topic, partition }: TopicPartition) => ({ stage, topic, partition: String(partition) });
@@ -209,7 +220,7 @@ function createFoldMetrics(registry: Registry): (stage: string) => FoldObserver 
       },
       snapshotFailed: () => snapshots.inc({ stage, outcome: 'failed' }),
       snapshotsDiscarded: (_partition, sequences) => snapshots.inc({ stage, outcome: 'discarded' }, sequences.length),
-      ticked: () => ticks.inc({ stage }),
+      ownRecordAppended: () => ownRecords.inc({ stage }),
     };
   };
 }

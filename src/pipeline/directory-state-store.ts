@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { FileSystem } from './file-system.ts';
-import { corrupt, readSnapshotFile, writeSnapshotFile } from './snapshot-file.ts';
+import { corrupt, readSnapshotFile, writeSnapshotFile, type SnapshotCheck } from './snapshot-file.ts';
 import type { SnapshotHeader, SnapshotKey, StateStore, StoredSnapshot } from './state-store.ts';
 import { messageOf, newestFirst, partitionFolder, sequenceInName, snapshotName, snapshotsKept, stageFolder, tellingDiscardFailures, tellingWriteFailures, verifiedHeader, withoutHeader } from './stored-snapshots.ts';
 
@@ -33,14 +33,25 @@ export function createDirectoryStateStore({ directory, fileSystem, snapshotCorru
     made.add(leaf);
     return leaf;
   };
+  /** Temporary files of this process that could not be removed. */
+  const leftBehind = new Set<string>();
+  const removeAll = async (paths: Iterable<string>): Promise<void> => {
+    for (const path of paths) {
+      await fileSystem.remove(path);
+      leftBehind.delete(path);
+    }
+  };
   const write = async (header: SnapshotHeader, chunks: Iterable<Buffer>): Promise<void> => {
     const leaf = await makeDirectories(header);
     const name = snapshotName(header.sequence);
     const names = await fileSystem.list(leaf);
-    for (const left of names.filter((each) => each.endsWith(temporarySuffix))) await fileSystem.remove(join(leaf, left));
+    const temporaryNames = names.filter((each) => each.endsWith(temporarySuffix));
+    // Those of the same name may be another process's, which writes the same at this moment.
+    await removeAll(temporaryNames.map((each) => join(leaf, each)).filter((path) => leftBehind.has(path) || !path.startsWith(join(leaf, name))));
+    const isWhole = async (): Promise<boolean> => !((await checked(fileSystem, join(leaf, name), header, header.sequence)) instanceof Error);
     if (names.includes(name)) {
-      if ((await checked(fileSystem, join(leaf, name), header, header.sequence)) instanceof Error) await fileSystem.remove(join(leaf, name));
-      else return;
+      if (await isWhole()) return;
+      await fileSystem.remove(join(leaf, name));
     }
     const temporary = join(leaf, `${name}.${randomUUID()}${temporarySuffix}`);
     const file = await fileSystem.open(temporary, { create: true });
@@ -50,24 +61,33 @@ export function createDirectoryStateStore({ directory, fileSystem, snapshotCorru
     } catch (error) {
       await file.close();
       // The disk may be full of it. What cannot be removed now goes before the next write.
-      await fileSystem.remove(temporary).catch(() => undefined);
+      await fileSystem.remove(temporary).catch(() => leftBehind.add(temporary));
       throw error;
     }
     await file.close();
-    await fileSystem.rename(temporary, join(leaf, name));
+    try {
+      await fileSystem.rename(temporary, join(leaf, name));
+    } catch (error) {
+      // Another process may have written the same meanwhile, and cleaned up.
+      if (!isMissing(error) || !(await isWhole())) {
+        leftBehind.add(temporary);
+        throw error;
+      }
+    }
     await fileSystem.directorySync(leaf);
+    await removeTemporaries(fileSystem, leaf, name);
     await removeOld(fileSystem, leaf);
   };
 
   return {
     write: tellingWriteFailures(write),
-    newest: async (key, sequence) => {
+    newest: async (key, sequence, passedOver = snapshotCorrupt) => {
       const leaf = directoryOf(directory, key);
       for (const at of sequencesIn(await fileSystem.list(leaf))) {
         if (at > sequence) continue;
         const found = await checked(fileSystem, join(leaf, snapshotName(at)), key, at);
         if (!(found instanceof Error)) return found;
-        snapshotCorrupt?.(found);
+        passedOver?.(found);
       }
       return undefined;
     },
@@ -111,6 +131,15 @@ function directoryOf(directory: string, key: SnapshotKey): string {
   return join(directory, partitionFolder(key));
 }
 
+/** What was left of other attempts at a snapshot that is there now. Who is at it still finds it whole. */
+async function removeTemporaries(fileSystem: FileSystem, leaf: string, name: string): Promise<void> {
+  try {
+    for (const left of await fileSystem.list(leaf)) if (left.startsWith(name) && left.endsWith(temporarySuffix)) await fileSystem.remove(join(leaf, left));
+  } catch {
+    return;
+  }
+}
+
 /** A snapshot that was just written is durable: old ones that cannot be removed now are tried again after the next. */
 async function removeOld(fileSystem: FileSystem, leaf: string): Promise<void> {
   try {
@@ -123,17 +152,17 @@ async function removeOld(fileSystem: FileSystem, leaf: string): Promise<void> {
 /** Reads all of it. Whatever keeps it from being read counts as corruption: the snapshot before it does as well. */
 async function checked(fileSystem: FileSystem, path: string, key: SnapshotKey, sequence: bigint): Promise<StoredSnapshot | Error> {
   try {
-    const header = await verifiedHeader(framesOf(fileSystem, path), path, key, sequence);
-    return { header, chunks: () => withoutHeader(framesOf(fileSystem, path)) };
+    const header = await verifiedHeader(framesOf(fileSystem, path, 'whole'), path, key, sequence);
+    return { header, chunks: () => withoutHeader(framesOf(fileSystem, path, 'none')) };
   } catch (cause) {
     return corrupt(path, messageOf(cause), cause);
   }
 }
 
-async function* framesOf(fileSystem: FileSystem, path: string): AsyncGenerator<Buffer> {
+async function* framesOf(fileSystem: FileSystem, path: string, check: SnapshotCheck): AsyncGenerator<Buffer> {
   const file = await fileSystem.open(path, { create: false });
   try {
-    yield* readSnapshotFile(file, path);
+    yield* readSnapshotFile(file, path, check);
   } finally {
     await file.close();
   }

@@ -5,8 +5,8 @@
 export type FileHandle = {
   /** Writes all of `data` at `offset`. */
   readonly write: (data: Buffer, offset: number) => Promise<void>;
-  /** Reads up to `length` bytes from `offset`; fewer only at the end of the file. */
-  readonly read: (offset: number, length: number) => Promise<Buffer>;
+  /** Reads up to `length` bytes from `offset`; fewer only at the end of the file. @param into where they may be put, if there is room. */
+  readonly read: (offset: number, length: number, into?: Buffer) => Promise<Buffer>;
   /** fdatasync: the data and whatever is needed to read it back, the size included. */
   readonly dataSync: () => Promise<void>;
   readonly truncate: (length: number) => Promise<void>;

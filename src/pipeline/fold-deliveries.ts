@@ -11,10 +11,22 @@ export type Folded = {
 
 export type FoldDelivery = {
   readonly outputs: readonly OutputRecord[];
+  /** Of the outputs. */
+  readonly bytes: number;
   readonly checkpoint: Checkpoint;
   /** Records that are complete with it. */
   readonly inputs: number;
 };
+
+/** Of the outputs that are not out. */
+export function unsentBytes({ outputs, sent }: Folded): number {
+  let bytes = 0;
+  for (let index = sent; index < outputs.length; index += 1) {
+    const output = outputs[index];
+    if (output !== undefined) bytes += recordBytes(output);
+  }
+  return bytes;
+}
 
 /**
  * In order, each at most the budget (a first output goes whatever its size). One record's outputs may span several: the checkpoint of all but
@@ -33,7 +45,7 @@ export function* cutDeliveries(folded: readonly Folded[], standing: Checkpoint, 
       if (output === undefined) continue;
       const outputBytes = recordBytes(output);
       if (outputs.length > 0 && (outputs.length >= budget.records || bytes + outputBytes > budget.bytes)) {
-        yield { outputs, checkpoint: { ...complete, outputsSent: index }, inputs };
+        yield { outputs, bytes, checkpoint: { ...complete, outputsSent: index }, inputs };
         outputs = [];
         bytes = 0;
         inputs = 0;
@@ -44,5 +56,5 @@ export function* cutDeliveries(folded: readonly Folded[], standing: Checkpoint, 
     complete = { position: record.nextPosition, sequence: record.sequence, outputsSent: 0 };
     inputs += 1;
   }
-  if (folded.length > 0) yield { outputs, checkpoint: complete, inputs };
+  if (folded.length > 0) yield { outputs, bytes, checkpoint: complete, inputs };
 }

@@ -40,7 +40,7 @@ async function directorySync(directory: string): Promise<void> {
 function fileHandle(handle: NodeFileHandle): FileHandle {
   return {
     write: (data, offset) => writeAll(handle, data, offset),
-    read: (offset, length) => readUpTo(handle, offset, length),
+    read: (offset, length, into) => readUpTo(handle, offset, length, into),
     dataSync: () => handle.datasync(),
     truncate: (length) => handle.truncate(length),
     size: async () => (await handle.stat()).size,
@@ -57,9 +57,9 @@ async function writeAll(handle: NodeFileHandle, data: Buffer, offset: number): P
   }
 }
 
-async function readUpTo(handle: NodeFileHandle, offset: number, length: number): Promise<Buffer> {
+async function readUpTo(handle: NodeFileHandle, offset: number, length: number, into?: Buffer): Promise<Buffer> {
   // Not from the pool: a record keeps the whole of the memory that it was cut from.
-  const buffer = Buffer.allocUnsafeSlow(length);
+  const buffer = into !== undefined && into.length >= length ? into : Buffer.allocUnsafeSlow(length);
   let read = 0;
   while (read < length) {
     const result = await handle.read(buffer, read, length - read, offset + read);

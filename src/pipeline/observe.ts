@@ -30,8 +30,8 @@ export type RunnerObserver = {
   readonly snapshotFailed: (partition: TopicPartition, error: unknown) => void;
   /** Snapshots above the committed position were removed, from newest to oldest: they belong to a history that the log does not have. */
   readonly snapshotsDiscarded: (partition: TopicPartition, sequences: readonly bigint[]) => void;
-  /** The owner appended a record of its own: a tick. */
-  readonly ticked: (partition: TopicPartition) => void;
+  /** The owner appended a record of its own: a tick, say. */
+  readonly ownRecordAppended: (partition: TopicPartition) => void;
   readonly failed: (error: Error, partition: TopicPartition | undefined) => void;
   /** A shutdown ran out of time: what was in flight will be read again, and in at-least-once may be delivered twice. */
   readonly forced: (recordsInFlight: number) => void;
@@ -73,7 +73,7 @@ export const silentObserver: RunnerObserver = {
   snapshotWritten: ignore,
   snapshotFailed: ignore,
   snapshotsDiscarded: ignore,
-  ticked: ignore,
+  ownRecordAppended: ignore,
   failed: ignore,
   forced: ignore,
 };

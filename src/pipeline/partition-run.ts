@@ -13,7 +13,7 @@ import type { AssignedPartition, Checkpoint, ReadBudget } from './transport.ts';
 export type PartitionRun = {
   /** Resolves when the partition is not worked on any more; rejects with what stopped it. */
   readonly done: Promise<void>;
-  /** Reads nothing more, delivers what was read, in order, and is done. */
+  /** Reads nothing more, delivers what it has begun with, in order, and is done: a map with all that it read, a fold with the batch that it is at. */
   readonly drain: () => void;
   /** Is done at once. What was not delivered is forgotten; a delivery in flight may still take effect. */
   readonly abort: () => void;

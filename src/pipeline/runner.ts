@@ -8,7 +8,7 @@ import type { TopicPartition } from '../core/records.ts';
 import { timerOver } from './abort.ts';
 import { createCondition, type Condition } from './condition.ts';
 import { runFoldPartition } from './fold-partition.ts';
-import type { KeptState } from './fold-run.ts';
+import { closeState, type KeptState } from './fold-run.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './limits.ts';
 import { runMapPartition } from './map-partition.ts';
 import { silentObserver, type RunnerObserver } from './observe.ts';
@@ -143,7 +143,7 @@ async function assigned(run: StageRun, partitions: readonly AssignedPartition[])
     if (!isRevocation(error)) fail(run, error, undefined);
   } finally {
     // What did not come back is another's.
-    run.kept.clear();
+    forgetKept(run);
     run.changed.notify();
   }
 }
@@ -180,12 +180,20 @@ function begin(run: StageRun, active: ActivePartition, start: Checkpoint): void 
 function beginFold(run: StageRun, stage: FoldStage, context: PartitionContext): PartitionRun {
   const { stateStore, transport } = run.options;
   const name = nameOf(context.partition);
-  const work = runFoldPartition(stage, { ...context, stateStore, append: (records) => transport.append(records) }, run.kept.get(name));
-  const done = work.done.then(() => {
+  const former = run.kept.get(name);
+  run.kept.delete(name);
+  const work = runFoldPartition(stage, { ...context, stateStore, append: (records) => transport.append(records) }, former);
+  const done = work.done.finally(() => {
     const kept = work.kept();
     if (kept !== undefined && !run.stopping) run.kept.set(name, kept);
+    else work.close();
   });
   return { ...work, done };
+}
+
+function forgetKept({ kept }: StageRun): void {
+  for (const each of kept.values()) closeState(each);
+  kept.clear();
 }
 
 function contextOf({ options, limits, observer }: StageRun, partition: AssignedPartition) {
@@ -249,6 +257,7 @@ async function stop(run: StageRun, leave: () => Promise<void>, deadlineMs: numbe
   const { clock } = run.options;
   const startedMs = clock.elapsedMs();
   run.stopping = true;
+  forgetKept(run);
   const forced = await drain(run, [...run.active.values()], (deadlineMs * 3) / 4);
   run.changed.notify();
   const left = leave().catch((error: unknown) => fail(run, error, undefined));

@@ -1,108 +1,226 @@
 /**
- * The form of a snapshot file. Every frame has its own checksum, so that reading can stream; the total at the end tells a file that ends early
- * from one that is whole.
+ * The form of a snapshot file (version 2; 1 is read). Every frame has its own checksum, so that reading can stream; it goes on from the one before it, so
+ * that it stands for all of the file up to there: no frame is missing, there twice, or another file's. The mark at the end tells a file that ends
+ * early from one that is whole.
  *
  *      magic and version, 8 bytes
  *      frame: length (uint32) | CRC-32 (uint32) | the header as JSON
  *      frame: length | CRC-32 | chunk            as often as there are chunks
- *      end:   0xFFFFFFFF | SHA-256 of all bytes before the end mark
+ *      end:   0xFFFFFFFF | CRC-32
+ *
+ * A checksum is the CRC-32 of the magic, then of each length and payload up to its own, then of the end mark. As with the records of the log, damage
+ * within 4 bytes of a payload is always found, and any other but once in 2^32 times. In version 1 checksums are of payloads alone, and the SHA-256 of
+ * all bytes before the end mark stands behind it; computing that takes several times as long as reading the file.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { stateError } from '../core/errors/state.ts';
 import type { FileHandle } from './file-system.ts';
 import type { SnapshotHeader } from './state-store.ts';
 
-const magic = Buffer.from('LSSNAP\0\x01', 'latin1');
+const magicOf = (version: number): Buffer => Buffer.from(`LSSNAP\0${String.fromCharCode(version)}`, 'latin1');
+const magic = magicOf(2);
+const formerMagic = magicOf(1);
 const frameHeadBytes = 8;
 const endMark = 0xff_ff_ff_ff;
-const endBytes = 4 + 32;
+const lengthBytes = 4;
+const checksumBytes = 4;
+const formerDigestBytes = 32;
 /** Enough to make a write worth its call, little enough to keep the main loop free. */
 const pieceBytes = 256 * 1024;
 
 /** Writes all of it from offset 0; neither synchronises nor closes. Lets others run between pieces. */
 export async function writeSnapshotFile(file: Pick<FileHandle, 'write'>, header: SnapshotHeader, chunks: Iterable<Buffer>): Promise<void> {
-  const hash = createHash('sha256');
-  let pending: Buffer[] = [];
-  let pendingBytes = 0;
+  // Used again and again: whatever became garbage here would be as much as the state.
+  let piece = Buffer.allocUnsafeSlow(2 * pieceBytes);
+  let filled = 0;
   let offset = 0;
+  let checksum = crc32(magic);
   const flush = async (): Promise<void> => {
-    const piece = Buffer.concat(pending);
-    pending = [];
-    pendingBytes = 0;
-    hash.update(piece);
-    await file.write(piece, offset);
-    offset += piece.length;
+    await file.write(piece.subarray(0, filled), offset);
+    offset += filled;
+    filled = 0;
     await nextTurn();
   };
-  const add = (bytes: Buffer): void => {
-    pending.push(bytes);
-    pendingBytes += bytes.length;
+  const addFrame = async (payload: Buffer): Promise<void> => {
+    const length = frameHeadBytes + payload.length;
+    if (filled + length > piece.length) {
+      const larger = Buffer.allocUnsafeSlow(filled + length);
+      piece.copy(larger, 0, 0, filled);
+      piece = larger;
+    }
+    piece.writeUInt32BE(payload.length, filled);
+    checksum = crc32(payload, crc32(piece.subarray(filled, filled + lengthBytes), checksum));
+    piece.writeUInt32BE(checksum, filled + lengthBytes);
+    payload.copy(piece, filled + frameHeadBytes);
+    filled += length;
+    if (filled >= pieceBytes) await flush();
   };
-  add(magic);
-  add(frameOf(Buffer.from(headerText(header))));
-  for (const chunk of chunks) {
-    add(frameOf(chunk));
-    if (pendingBytes >= pieceBytes) await flush();
-  }
+  filled = magic.copy(piece);
+  await addFrame(Buffer.from(headerText(header)));
+  for (const chunk of chunks) await addFrame(chunk);
   await flush();
-  const end = Buffer.alloc(endBytes);
-  end.writeUInt32BE(endMark, 0);
-  hash.digest().copy(end, 4);
+  const end = Buffer.alloc(lengthBytes + checksumBytes);
+  end.writeUInt32BE(endMark);
+  end.writeUInt32BE(crc32(end.subarray(0, lengthBytes), checksum), lengthBytes);
   await file.write(end, offset);
 }
 
-/** Copies: the stage may fill the same buffer again. */
-function frameOf(payload: Buffer): Buffer {
-  const frame = Buffer.allocUnsafe(frameHeadBytes + payload.length);
-  frame.writeUInt32BE(payload.length, 0);
-  frame.writeUInt32BE(crc32(payload), 4);
-  payload.copy(frame, frameHeadBytes);
-  return frame;
-}
+/**
+ * What is checked on the way: each frame as it is read, all of the file, which of version 1 says more, but only at the end; or nothing, of what has
+ * just been checked.
+ */
+export type SnapshotCheck = 'frames' | 'whole' | 'none';
 
-/** The frames, the header's first. Rejects with LS_STATE_SNAPSHOT_CORRUPT where the file is not what was written, at its end at the latest. */
-export async function* readSnapshotFile(file: Pick<FileHandle, 'size' | 'read'>, path: string): AsyncGenerator<Buffer> {
-  const size = await file.size();
-  const take = createReader(file, size, path);
-  const hash = createHash('sha256');
+/** Few frames lie in two reads. Where frames are checked as they are read, what reads them may have far to go: no more is asked for than needed. */
+const readsFor: Readonly<Record<SnapshotCheck, Reads>> = {
+  frames: { bytes: 1024 * 1024, ahead: 1 },
+  whole: { bytes: 2 * 1024 * 1024, ahead: 2 },
+  none: { bytes: 2 * 1024 * 1024, ahead: 1 },
+};
+
+/**
+ * The frames, the header's first, as views of what was read; each is gone when the next is taken, since the memory is used again. Rejects with
+ * LS_STATE_SNAPSHOT_CORRUPT where the file is not what was written, as far as it is checked, at its end at the latest.
+ */
+export async function* readSnapshotFile(file: Pick<FileHandle, 'size' | 'read'>, path: string, check: SnapshotCheck): AsyncGenerator<Buffer> {
+  const { take, left } = createReader(file, await file.size(), path, readsFor[check]);
   const begin = await take(magic.length);
-  if (!begin.equals(magic)) throw corrupt(path, 'it does not begin as a snapshot of this version');
-  hash.update(begin);
+  const sums = begin.equals(magic) ? checksums(check) : begin.equals(formerMagic) ? formerChecksums(check) : undefined;
+  if (sums === undefined) throw corrupt(path, 'it does not begin as a snapshot of a known version');
+  sums.add(begin);
   for (;;) {
-    const length = await take(4);
-    if (length.readUInt32BE() === endMark) break;
-    const checksum = await take(4);
-    const payload = await take(length.readUInt32BE());
-    if (crc32(payload) !== checksum.readUInt32BE()) throw corrupt(path, 'a checksum does not hold');
-    hash.update(length).update(checksum).update(payload);
+    const mark = await take(lengthBytes);
+    const length = mark.readUInt32BE();
+    if (length === endMark) {
+      sums.addEnd(mark);
+      break;
+    }
+    sums.add(mark);
+    const stored = sums.addStored(await take(checksumBytes));
+    const payload = await take(length);
+    if (!sums.holds(payload, stored)) throw corrupt(path, 'a checksum does not hold');
     yield payload;
   }
-  if (!(await take(32)).equals(hash.digest())) throw corrupt(path, 'the checksum of the whole does not hold');
+  if (!sums.holdsAtEnd(await take(sums.endBytes))) throw corrupt(path, 'the checksum of the whole does not hold');
+  if (left() > 0) throw corrupt(path, 'it goes on behind its end');
+}
+
+/** Is shown all bytes of a file, in their order. */
+type Checksums = {
+  readonly add: (bytes: Buffer) => void;
+  /** @returns the checksum that a frame has. */
+  readonly addStored: (bytes: Buffer) => number;
+  readonly holds: (payload: Buffer, stored: number) => boolean;
+  readonly addEnd: (mark: Buffer) => void;
+  /** Of what stands behind the end mark. */
+  readonly endBytes: number;
+  readonly holdsAtEnd: (stored: Buffer) => boolean;
+};
+
+function checksums(check: SnapshotCheck): Checksums {
+  let checksum = 0;
+  const add = (bytes: Buffer): void => {
+    if (check !== 'none') checksum = crc32(bytes, checksum);
+  };
+  return {
+    add,
+    addStored: (bytes) => bytes.readUInt32BE(),
+    holds: (payload, stored) => {
+      add(payload);
+      return check === 'none' || checksum === stored;
+    },
+    addEnd: add,
+    endBytes: checksumBytes,
+    holdsAtEnd: (stored) => check === 'none' || checksum === stored.readUInt32BE(),
+  };
+}
+
+function formerChecksums(check: SnapshotCheck): Checksums {
+  const hash: Hash | undefined = check === 'whole' ? createHash('sha256') : undefined;
+  const add = (bytes: Buffer): void => void hash?.update(bytes);
+  return {
+    add,
+    addStored: (bytes) => {
+      add(bytes);
+      return bytes.readUInt32BE();
+    },
+    holds: (payload, stored) => {
+      add(payload);
+      return check !== 'frames' || crc32(payload) === stored;
+    },
+    addEnd: () => undefined,
+    endBytes: formerDigestBytes,
+    holdsAtEnd: (stored) => hash === undefined || stored.equals(hash.digest()),
+  };
 }
 
 export function corrupt(path: string, reason: string, cause?: unknown): Error {
-  return stateError('LS_STATE_SNAPSHOT_CORRUPT', `Snapshot ${path} is passed over: ${reason}.`, { path }, { cause });
+  return stateError('LS_STATE_SNAPSHOT_CORRUPT', `Snapshot ${path} is passed over: ${reason}.`, { path, reason }, { cause });
 }
 
-type Take = (length: number) => Promise<Buffer>;
+/** How much is asked for at a time, and how many times beside what is taken from. */
+type Reads = { readonly bytes: number; readonly ahead: number };
 
-/** Reads ahead in pieces; a length that the file cannot hold is refused before memory is taken for it. */
-function createReader(file: Pick<FileHandle, 'read'>, size: number, path: string): Take {
-  let buffered: Buffer = Buffer.alloc(0);
+type Reader = {
+  /** The next bytes, until others are taken: a view where they lie in one piece. */
+  readonly take: (length: number) => Promise<Buffer>;
+  /** How many are not taken yet. */
+  readonly left: () => number;
+};
+
+/** Reads in pieces, the next ones while one is taken; a length that the file cannot hold is refused before memory is taken for it. */
+function createReader(file: Pick<FileHandle, 'read'>, size: number, path: string, { bytes: readBytes, ahead }: Reads): Reader {
+  const memories: Buffer[] = [];
+  let piece: Buffer = Buffer.alloc(0);
+  let gathered: Buffer = Buffer.alloc(0);
+  /** Behind what was taken, and behind what was asked for. */
   let offset = 0;
-  return async (length) => {
-    if (length > buffered.length) {
-      if (length - buffered.length > size - offset) throw corrupt(path, 'it ends early');
-      const more = await file.read(offset, Math.max(length - buffered.length, Math.min(pieceBytes, size - offset)));
-      offset += more.length;
-      buffered = Buffer.concat([buffered, more]);
-      if (length > buffered.length) throw corrupt(path, 'it ends early');
+  let askedEnd = 0;
+  const asked: { readonly length: number; readonly bytes: Promise<Buffer> }[] = [];
+  let askedCount = 0;
+  const readOn = (): void => {
+    while (asked.length < ahead && askedEnd < size) {
+      const length = Math.min(readBytes, size - askedEnd);
+      const into = (memories[askedCount % (ahead + 1)] ??= Buffer.allocUnsafeSlow(length));
+      const bytes = file.read(askedEnd, length, into);
+      // It may fail before it is asked for, or never be.
+      bytes.catch(() => undefined);
+      asked.push({ length, bytes });
+      askedEnd += length;
+      askedCount += 1;
     }
-    const taken = buffered.subarray(0, length);
-    buffered = buffered.subarray(length);
-    return taken;
+  };
+  const nextPiece = async (): Promise<Buffer> => {
+    readOn();
+    const next = asked.shift();
+    const read = await next?.bytes;
+    if (next === undefined || read === undefined || read.length < next.length) throw corrupt(path, 'it ends early');
+    offset += read.length;
+    readOn();
+    return read;
+  };
+  const left = (): number => size - offset + piece.length;
+  const gather = async (length: number): Promise<Buffer> => {
+    if (length > left()) throw corrupt(path, 'it ends early');
+    if (gathered.length < length) gathered = Buffer.allocUnsafeSlow(Math.max(length, Math.min(2 * gathered.length, size)));
+    for (let filled = piece.copy(gathered); ;) {
+      piece = await nextPiece();
+      const here = piece.copy(gathered, filled, 0, length - filled);
+      piece = piece.subarray(here);
+      filled += here;
+      if (filled === length) return gathered.subarray(0, length);
+    }
+  };
+  return {
+    take: async (length) => {
+      if (length > piece.length) return gather(length);
+      const taken = piece.subarray(0, length);
+      piece = piece.subarray(length);
+      return taken;
+    },
+    left,
   };
 }
 

@@ -13,6 +13,7 @@ export type SnapshotHeader = {
   readonly position: string;
 };
 
+/** A chunk is gone when the next is asked for: its memory may be used again. */
 export type StoredSnapshot = { readonly header: SnapshotHeader; readonly chunks: () => AsyncIterable<Buffer> };
 
 export type SnapshotKey = Pick<SnapshotHeader, 'stage' | 'topic' | 'incarnation' | 'partition'>;
@@ -20,8 +21,11 @@ export type SnapshotKey = Pick<SnapshotHeader, 'stage' | 'topic' | 'incarnation'
 export type StateStore = {
   /** Durable when it resolves. Yields to the event loop between chunks. Removes all but the newest three of its partition. */
   readonly write: (header: SnapshotHeader, chunks: Iterable<Buffer>) => Promise<void>;
-  /** The newest snapshot at or below `sequence` whose checksum holds; a corrupt one is reported to the log and passed over. */
-  readonly newest: (key: SnapshotKey, sequence: bigint) => Promise<StoredSnapshot | undefined>;
+  /**
+   * The newest snapshot at or below `sequence` whose checksum holds; a corrupt one is passed over.
+   * @param passedOver told of each of those, with LS_STATE_SNAPSHOT_CORRUPT; absent: the log is.
+   */
+  readonly newest: (key: SnapshotKey, sequence: bigint, passedOver?: (error: Error) => void) => Promise<StoredSnapshot | undefined>;
   /**
    * The sequences of the snapshots that are there, valid or not, newest first.
    * @param signal ends what it waits for: it then rejects.

@@ -13,7 +13,7 @@ import { LabelstreamError } from '../core/errors/error.ts';
 import { stateError } from '../core/errors/state.ts';
 import { within } from '../pipeline/abort.ts';
 import { codeOf, createRetry } from '../pipeline/retry.ts';
-import { corrupt, readSnapshotFile, writeSnapshotFile } from '../pipeline/snapshot-file.ts';
+import { corrupt, readSnapshotFile, writeSnapshotFile, type SnapshotCheck } from '../pipeline/snapshot-file.ts';
 import { newestFirst, partitionFolder, sequenceInName, snapshotName, snapshotsKept, stageFolder, tellingDiscardFailures, tellingWriteFailures, verifiedHeader, withoutHeader } from '../pipeline/stored-snapshots.ts';
 import type { SnapshotHeader, SnapshotKey, StateStore, StoredSnapshot } from '../pipeline/state-store.ts';
 import type { BlobContainer, StoredBlob } from './blob-container.ts';
@@ -76,7 +76,7 @@ export function createBlobStateStore(options: BlobStateStoreOptions): StateStore
         throw error;
       }
     },
-    newest: (key, sequence) => newest(store, key, sequence),
+    newest: (key, sequence, passedOver = options.snapshotCorrupt) => newest(store, key, sequence, passedOver),
     list: async (key, signal) => {
       const patient = signal === undefined ? store.patient : requester({ ...options, signal: AbortSignal.any([options.signal, signal]) }, limits, Infinity);
       return (await found(store, key, patient)).map((each) => each.sequence);
@@ -136,7 +136,7 @@ async function removeOld({ options, bounded, ...store }: Store, key: SnapshotKey
   }
 }
 
-function newest(store: Store, key: SnapshotKey, sequence: bigint): Promise<StoredSnapshot | undefined> {
+function newest(store: Store, key: SnapshotKey, sequence: bigint, passedOver: ((error: Error) => void) | undefined): Promise<StoredSnapshot | undefined> {
   const { clock, random, signal, retried } = store.options;
   // Once is nothing to tell of: the owner wrote others meanwhile.
   const again = (attempt: number, error: unknown): void => (attempt > 1 ? retried?.(attempt, error) : undefined);
@@ -147,7 +147,7 @@ function newest(store: Store, key: SnapshotKey, sequence: bigint): Promise<Store
         if (candidate.sequence > sequence) continue;
         const outcome = await checked(store, candidate, key, store.patient);
         if (!(outcome instanceof Error)) return outcome;
-        store.options.snapshotCorrupt?.(outcome);
+        passedOver?.(outcome);
       }
       return undefined;
     } catch (error) {
@@ -162,7 +162,7 @@ function newest(store: Store, key: SnapshotKey, sequence: bigint): Promise<Store
 async function checked(store: Store, candidate: Found, key: SnapshotKey, request: Requests['patient']): Promise<StoredSnapshot | Error> {
   const path = store.options.container.describe(candidate.blob.name);
   try {
-    const header = await verifiedHeader(framesOf(store, candidate.blob, request), path, key, candidate.sequence);
+    const header = await verifiedHeader(framesOf(store, candidate.blob, 'whole', request), path, key, candidate.sequence);
     return { header, chunks: () => chunksOf(store, candidate.blob) };
   } catch (error) {
     if (error instanceof LabelstreamError && error.code === 'LS_STATE_SNAPSHOT_CORRUPT') return error;
@@ -170,19 +170,19 @@ async function checked(store: Store, candidate: Found, key: SnapshotKey, request
   }
 }
 
-function framesOf({ options, limits }: Store, blob: StoredBlob, request: Requests['patient']): AsyncGenerator<Buffer> {
+function framesOf({ options, limits }: Store, blob: StoredBlob, check: SnapshotCheck, request: Requests['patient']): AsyncGenerator<Buffer> {
   const { container } = options;
   const reader = createBlobReader(blob.bytes, limits.blockBytes, async (offset, length) => {
     const bytes = await request((signal) => container.read(blob, offset, length, signal));
     if (bytes === 'gone') throw new Gone(`${container.describe(blob.name)} is listed, and is not there when it is read`);
     return bytes;
   });
-  return readSnapshotFile(reader, container.describe(blob.name));
+  return readSnapshotFile(reader, container.describe(blob.name), check);
 }
 
 async function* chunksOf(store: Store, blob: StoredBlob): AsyncGenerator<Buffer> {
   try {
-    yield* withoutHeader(framesOf(store, blob, store.patient));
+    yield* withoutHeader(framesOf(store, blob, 'frames', store.patient));
   } catch (error) {
     if (error instanceof Gone) throw corrupt(store.options.container.describe(blob.name), 'it was removed while it was read', error);
     throw error;

@@ -51,7 +51,8 @@ export function createBlockUpload({ blockBytes, blocksInFlightMax, stage }: Bloc
   return {
     write: async (data) => {
       throwIfFailed();
-      pending.push(data);
+      // Whoever writes may use the memory again.
+      pending.push(Buffer.from(data));
       pendingBytes += data.length;
       if (pendingBytes >= blockBytes) await sendPending(false);
     },

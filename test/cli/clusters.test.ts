@@ -48,17 +48,23 @@ test('list, show, label, a merge, and forget', async () => {
     expect((await succeed('clusters', 'label', river, 'The', 'rivers', '-c', file)).stdout).toBe(`${river} is called "The rivers"\n`);
     const table = await succeed('clusters', 'list', '-c', file);
     expect(table.stdout).toMatch(new RegExp(`^COLLECTION +ID +SIZE +NAME +SAMPLES\\ntexts +${river} +4 +The rivers +river \\| river.*\\ntexts +${mountain} +3 +mountain`));
-    expect(table.stderr).toContain('texts: 8 items, 2 clusters, 1 noise');
+    expect(table.stdout).toContain('\ntexts: 8 items, 2 clusters, 1 noise');
     const unknown = await runProgram('clusters', 'label', 'ffffffffffffffff', 'x', '-c', file);
     expect([unknown.code, unknown.stdout]).toEqual([1, '']);
-    expect(unknown.stderr).toContain('"ffffffffffffffff" is neither a living cluster nor an item that a collection holds; an item that was deleted, forgotten or not processed yet is in none [LS_CLI_NOT_FOUND]');
+    expect(unknown.stderr).toContain('"ffffffffffffffff" is no living cluster; `clusters list` has those that there are [LS_CLI_NOT_FOUND]');
+    const nobody = await runProgram('clusters', 'show', 'ffffffffffffffff', '-c', file);
+    expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('"ffffffffffffffff" is neither a living cluster nor an item that a collection holds; an item that was deleted, forgotten or not processed yet is in none [LS_CLI_NOT_FOUND]')]);
+    const nameless = await runProgram('clusters', 'label', river, '-c', file);
+    expect([nameless.code, nameless.stderr]).toEqual([2, expect.stringContaining('no name is given; --remove takes the name of the cluster away')]);
+    expect(await objects('clusters', 'list', '-c', file)).toMatchObject([{ name: 'The rivers' }, {}]);
+    expect((await succeed('clusters', 'label', mountain, '--remove', '-c', file)).stdout).toBe(`${mountain} has no name any more\n`);
     expect(await objects('clusters', 'show', 's/lone', '-c', file)).toMatchObject([{ itemId: 's/lone', role: 'noise', clusterId: null }]);
 
     await publish(file, Object.fromEntries(Object.entries(bridge).map(([id, text]) => [`b-${id}`, text])));
     await succeed('run', '-c', file, '--until-idle');
     const merged = await objects('clusters', 'list', '-c', file);
     expect(merged).toMatchObject([{ size: 7 + 19 }]);
-    expect((await succeed('clusters', 'list', '-c', file)).stderr).toContain('texts: 27 items, 1 cluster, 1 noise');
+    expect((await succeed('clusters', 'list', '-c', file)).stdout).toContain('texts: 27 items, 1 cluster, 1 noise');
     const survivor = merged[0]?.['id'];
     const retired = survivor === river ? mountain : river;
     expect([river, mountain]).toContain(survivor);
@@ -78,6 +84,32 @@ test('list, show, label, a merge, and forget', async () => {
   });
 });
 
+test('show says why an item is where it is, beside a live run and without one', async () => {
+  await withDirectory(async (directory) => {
+    await writeEncoder(directory);
+    const file = await writeConfiguration(directory, textsConfiguration());
+    const river = ['s/a', 's/b', 's/c'];
+    await publish(file, { a: 'river', b: 'river', c: 'river', lone: 'umbrella' });
+    await withRun(file, async () => {
+      await vi.waitFor(async () => expect((await objects('clusters', 'list', '-c', file))[0]).toMatchObject({ size: 3 }), { timeout: 60_000, interval: 200 });
+      const [shown] = await objects('clusters', 'show', 's/a', '-c', file);
+      const { explanation } = shown as { readonly explanation: { readonly changedAt: { readonly cause: string } } };
+      expect(explanation).toMatchObject({ metric: 'cosine', eps: 0.05, minPoints: 3, density: 3, nearestCore: { itemId: 's/b', distance: 0 }, neighbours: [{ itemId: 's/b', distance: 0 }, { itemId: 's/c', distance: 0 }] });
+      // Whoever came last made them a cluster.
+      expect(river).toContain(explanation.changedAt.cause);
+    });
+    const { stdout } = await succeed('clusters', 'show', 's/lone', 's/a', '-c', file);
+    expect(stdout).toContain('s/lone is noise in texts: 1 item within eps 0.05 (cosine), itself counted, fewer than 3 (minPoints), and no core is among them\n  assigned by record ');
+    expect(stdout).toMatch(/ of features: s\/lone\n/);
+    expect(stdout).toMatch(/s\/a is core in texts: 3 items within eps 0\.05 \(cosine\), itself counted, and 3 \(minPoints\) make a core\n {2}nearest core: s\/b \(0\)\n {2}near it: s\/b \(0\), s\/c \(0\)\n {2}assigned by record \d+ of partition \d+ of features: s\/[abc]\n/);
+    await succeed('forget', 's/c', '-c', file);
+    await succeed('run', '-c', file, '--until-idle');
+    expect(await objects('clusters', 'show', 's/a', 's/b', '-c', file)).toMatchObject(
+      ['s/a', 's/b'].map((itemId) => ({ itemId, role: 'noise', clusterId: null, explanation: { density: 2, nearestCore: null, changedAt: { cause: 'forget' } } })),
+    );
+  });
+});
+
 async function removedItems(directory: string): Promise<string[]> {
   const codec = await openCodec();
   const { records } = await readLog(join(directory, 'data'), [topics.labels]);
@@ -91,7 +123,7 @@ test('forget says where the vectors still are, and names no topic that holds not
     await writeEncoder(directory);
     const file = await writeConfiguration(directory, textsConfiguration());
     expect((await succeed('forget', 's/a', '-c', file)).stdout).toMatch(
-      /^forget sent for 1 item; 0 of them in a collection now\n {2}still in those topics in .* that it came through, of which none holds a record, until /,
+      /^forget sent for 1 item; 0 of them in a collection now\n {2}what there was of them may still be in those topics in .* that it came through, of which none holds a record, until /,
     );
     await publish(file, { a: 'river' });
     await succeed('run', '-c', file, '--until-idle');
@@ -110,7 +142,8 @@ test('items expire by ticks while a run is idle', async () => {
       // Follows until the event is there: its absence is what would time the test out.
       const events = await eventsUntil(file, 'dissolved');
       expect(events.map(({ type }) => type)).toEqual(['emerged', 'dissolved']);
-      expect(events[1]).toMatchObject({ retired: events[0]?.minted, cause: 'tick' });
+      // Time goes on with the first record of the owner's own: before its first tick it claims the partition.
+      expect(events[1]).toMatchObject({ retired: events[0]?.minted, cause: 'claim' });
       expect(await objects('clusters', 'list', '-c', file)).toEqual([]);
     });
   });

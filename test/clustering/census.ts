@@ -25,6 +25,15 @@ export function createCensus(): Census {
   return { counts, liveCounts: [] };
 }
 
+export function mergeCensuses(censuses: readonly Census[]): Census {
+  const merged = createCensus();
+  for (const { counts, liveCounts } of censuses) {
+    for (const occurrence of occurrences) merged.counts[occurrence] += counts[occurrence];
+    for (const live of liveCounts) merged.liveCounts.push(live);
+  }
+  return merged;
+}
+
 /** Each occurrence counts once per record, however often the record holds it. */
 export function count(census: Census, live: Live, mutations: readonly Mutation[], { change, before, after }: OracleStep): void {
   const happened = (occurrence: (typeof occurrences)[number], did: boolean): void => {
@@ -62,6 +71,6 @@ export function median(values: readonly number[]): number {
 
 export function report({ counts, liveCounts }: Census): string {
   const lines = occurrences.map((occurrence) => `  ${occurrence}: ${counts[occurrence]}`);
-  const live = `  live items: median ${median(liveCounts)}, at most ${Math.max(...liveCounts)}`;
+  const live = `  live items: median ${median(liveCounts)}, at most ${liveCounts.reduce((most, live) => Math.max(most, live), 0)}`;
   return [`${liveCounts.length} steps compared`, ...lines, live].join('\n');
 }

@@ -141,13 +141,15 @@ describe('rebuild', () => {
     expect(clustering.parameters).toEqual({ metric: 'euclidean', eps: 1, minPoints: 2 });
   });
 
-  test('to cosine with a vector without direction among the live ones makes that vector noise', () => {
+  test('to cosine with a vector without direction among the live ones is refused', () => {
     const clustering = createClustering({ metric: 'euclidean', eps: 1, minPoints: 2 }, identity);
     const insert = (itemId: string, ...values: number[]): Mutation => ({ kind: 'insert', itemId, vector: Float32Array.from(values) });
     clustering.apply([insert('zero', 0, 0), insert('a', 0.5, 0), insert('b', 0.6, 0)], 1n);
     expect(clustering.noiseCount()).toBe(0);
-    clustering.rebuild({ metric: 'cosine', eps: 0.1, minPoints: 2 }, 'g2', 2n);
-    expect(clustering.item('zero')).toEqual({ itemId: 'zero', role: 'noise', clusterId: null });
+    const cosine = { metric: 'cosine', eps: 0.1, minPoints: 2 } as const;
+    expect(() => clustering.rebuild(cosine, 'g2', 2n)).toThrow(expect.objectContaining({ code: 'LS_CLUSTERING_VECTOR_INVALID', details: { itemId: 'zero' } }));
+    expect(clustering.noiseCount()).toBe(0);
+    clustering.rebuild(cosine, 'g2', 2n, [{ kind: 'remove', itemId: 'zero', told: true }]);
     expect(clustering.clusters().map(({ itemIds }) => itemIds)).toEqual([['a', 'b']]);
   });
 });

@@ -1,13 +1,14 @@
 /**
  * DBSCAN with identities by a literal reading of SEMANTICS.md (rules 14 and 15), from the full partitions before and after each record: O(n^2)
- * per step, no incremental state, nothing shared with the engine but the hash of an id and the types.
+ * per step, no incremental state but the distances once computed, nothing shared with the engine but the hash of an id and the types.
  */
 import type {
   ClusteringIdentity, ClusteringParameters, ClusterSummary, ItemState, Mutation, NetChange, ToldAssignment, Transition,
 } from '../../src/clustering/clustering.ts';
 import { clusterId } from '../../src/core/ids.ts';
 
-type Point = { readonly itemId: string; readonly idBytes: Buffer; readonly vector: Float32Array; readonly vectorBytes: Buffer; readonly norm: number };
+type Place = { readonly index: number; readonly vector: Float32Array; readonly vectorBytes: Buffer; readonly norm: number };
+type Point = { readonly itemId: string; readonly idBytes: Buffer; readonly place: Place };
 
 /** `clusters[i].cores` and `.borders` are itemIds; whoever is in none is noise. */
 type Partition = {
@@ -18,7 +19,7 @@ type Partition = {
 type NamedCluster = { readonly id: string; readonly cores: ReadonlySet<string>; readonly members: ReadonlySet<string> };
 type Founded = { readonly sequence: bigint; readonly rank: number };
 
-function distanceBetween(left: Point, right: Point, metric: ClusteringParameters['metric']): number {
+function distanceBetween(left: Place, right: Place, metric: ClusteringParameters['metric']): number {
   if (left.vectorBytes.equals(right.vectorBytes)) return 0;
   let sum = 0;
   for (let index = 0; index < left.vector.length; index++) {
@@ -29,19 +30,40 @@ function distanceBetween(left: Point, right: Point, metric: ClusteringParameters
   return metric === 'euclidean' ? sum : 1 - sum / (left.norm * right.norm);
 }
 
-function partitionOf(vectors: ReadonlyMap<string, Float32Array>, { metric, eps, minPoints }: ClusteringParameters): Partition {
-  const points = Array.from(vectors, ([itemId, vector]): Point => {
+/** The vectors seen, each array once, and their distances, each computed once: most of a run is spent on the same few hundred. */
+class Places {
+  private readonly places = new Map<Float32Array, Place>();
+  private readonly distances = { cosine: [] as Float64Array[], euclidean: [] as Float64Array[] };
+
+  of(vector: Float32Array): Place {
+    const known = this.places.get(vector);
+    if (known !== undefined) return known;
     const vectorBytes = Buffer.alloc(4 * vector.length);
     for (const [index, value] of vector.entries()) vectorBytes.writeFloatLE(value, 4 * index);
-    const norm = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-    return { itemId, idBytes: Buffer.from(itemId), vector, vectorBytes, norm };
-  });
+    const index = this.places.size;
+    const place = { index, vector, vectorBytes, norm: Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0)) };
+    this.places.set(vector, place);
+    for (const rows of [this.distances.cosine, this.distances.euclidean]) rows.push(new Float64Array(index + 1).fill(Infinity));
+    return place;
+  }
+
+  /** NaN is a distance, too: that of the zero vector. */
+  between(left: Place, right: Place, metric: ClusteringParameters['metric']): number {
+    const row = this.distances[metric][Math.max(left.index, right.index)]!;
+    const at = Math.min(left.index, right.index);
+    if (row[at] === Infinity) row[at] = distanceBetween(left, right, metric);
+    return row[at]!;
+  }
+}
+
+function partitionOf(vectors: ReadonlyMap<string, Float32Array>, places: Places, { metric, eps, minPoints }: ClusteringParameters): Partition {
+  const points = Array.from(vectors, ([itemId, vector]): Point => ({ itemId, idBytes: Buffer.from(itemId), place: places.of(vector) }));
   const limit = metric === 'cosine' ? eps : eps * eps;
   const near = points.map((): { other: number; distance: number }[] => []);
   let edgeCount = 0;
   for (let i = 0; i < points.length; i++) {
     for (let j = 0; j <= i; j++) {
-      const distance = distanceBetween(points[i]!, points[j]!, metric);
+      const distance = places.between(points[i]!.place, points[j]!.place, metric);
       if (!(distance <= limit)) continue;
       near[i]!.push({ other: j, distance });
       if (i !== j) near[j]!.push({ other: i, distance });
@@ -71,7 +93,7 @@ function partitionOf(vectors: ReadonlyMap<string, Float32Array>, { metric, eps, 
       .sort(
         (left, right) =>
           left.distance - right.distance ||
-          Buffer.compare(points[left.other]!.vectorBytes, points[right.other]!.vectorBytes) ||
+          Buffer.compare(points[left.other]!.place.vectorBytes, points[right.other]!.place.vectorBytes) ||
           Buffer.compare(points[left.other]!.idBytes, points[right.other]!.idBytes),
       );
     if (nearest !== undefined) clusterOf[index] = clusterOf[nearest.other]!;
@@ -93,6 +115,7 @@ export type OracleStep = { readonly change: NetChange; readonly before: Readonly
 export class NaiveOracle {
   readonly vectors = new Map<string, Float32Array>();
   parameters: ClusteringParameters;
+  private readonly places = new Places();
   private identity: ClusteringIdentity;
   private clusters: readonly NamedCluster[] = [];
   private edgeCount = 0;
@@ -129,7 +152,7 @@ export class NaiveOracle {
     for (const itemId of before.keys()) if (!this.vectors.has(itemId) || entered.has(itemId)) this.told.delete(itemId);
 
     const previous = this.clusters;
-    const { clusters, edgeCount } = partitionOf(this.vectors, this.parameters);
+    const { clusters, edgeCount } = partitionOf(this.vectors, this.places, this.parameters);
     this.edgeCount = edgeCount;
     const transitions = this.name(previous, clusters, sequence);
     const after = this.items();

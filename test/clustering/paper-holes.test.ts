@@ -1,18 +1,32 @@
 /**
  * What the paper on IncrementalDBSCAN (Ester et al., VLDB 1998) leaves open or gets wrong, one test each. The gaps are described in the notes
- * of the Python package incdbscan; the rules chosen here are those of DBSCAN itself, with the canonical border rule.
+ * of the Python package incdbscan; the rules chosen here are those of DBSCAN itself, with the canonical border rule. Over the plain search and the fast one,
+ * with what it would choose (a tree) and with the kernels of many dimensions.
  */
 import { describe, expect, test } from 'vitest';
 import type { Clustering, ClusteringParameters, NetChange } from '../../src/clustering/clustering.ts';
 import { createClustering } from '../../src/clustering/incremental-dbscan.ts';
+import type { OpenSearch } from '../../src/clustering/neighbour-search.ts';
+import { createPlainSearch } from '../../src/clustering/plain-search.ts';
+import { createNeighbourSearch } from '../../src/clustering/search/fast-search.ts';
 
 type Line = Readonly<Record<string, number | readonly [number, number]>>;
 
-function clusteringOf(parameters: Omit<ClusteringParameters, 'metric'>, places: Line): Clustering {
-  const clustering = createClustering({ metric: 'euclidean', ...parameters }, { collection: 'c', epoch: 1, generation: 'g' });
+type Make = (parameters: Omit<ClusteringParameters, 'metric'>, places: Line) => Clustering;
+
+const clusteringOver = (openSearch: OpenSearch): Make => (parameters, places) => {
+  const clustering = createClustering({ metric: 'euclidean', ...parameters }, { collection: 'c', epoch: 1, generation: 'g' }, openSearch);
   insert(clustering, places, 1n);
   return clustering;
-}
+};
+
+const kernels: Readonly<Record<string, OpenSearch>> = {
+  'the plain search': createPlainSearch,
+  'the fast search': (dimensions, parameters) => createNeighbourSearch(dimensions, parameters),
+  'the fast search, float32': (dimensions, parameters) => createNeighbourSearch(dimensions, parameters, { kernel: 'flat' }),
+  'the fast search, 8 bits': (dimensions, parameters) => createNeighbourSearch(dimensions, parameters, { kernel: 'flat-int8' }),
+  'the fast search, cells': (dimensions, parameters) => createNeighbourSearch(dimensions, parameters, { kernel: 'cells' }),
+};
 
 function insert(clustering: Clustering, places: Line, sequence: bigint): NetChange {
   const mutations = Object.entries(places).map(([itemId, place]) => {
@@ -30,7 +44,7 @@ function groups(clustering: Clustering): string[] {
   return clustering.clusters().map(({ itemIds }) => itemIds.join(''));
 }
 
-describe('gaps of the 1998 paper', () => {
+describe.each(Object.entries(kernels).map(([name, openSearch]) => [name, clusteringOver(openSearch)] as const))('gaps of the 1998 paper, over %s', (_name, clusteringOf) => {
   test('absorption although no item becomes core (empty update seeds): the item is border, not noise', () => {
     const clustering = clusteringOf({ eps: 1, minPoints: 4 }, { a: 0, b: 0.5, c: 0.6, d: 1 });
     const change = insert(clustering, { p: 1.8 }, 2n);

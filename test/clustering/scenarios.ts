@@ -6,6 +6,7 @@
  *   bridges   balls around hubs, in any dimension: a hub's item joins its balls, without it they fall apart
  *   borders   pairs of balls that reach for one item between them, which is not core and goes to the nearer
  *   cloud     mixtures of Gaussians; eps is the distance of some pair, or the float64 next to it
+ *   band      chains in which each place is so nearly eps from another that float32 cannot tell on which side; eps is the distance of one of them, or next to it
  */
 import type { ClusteringParameters, Mutation } from '../../src/clustering/clustering.ts';
 import { nextDouble, type Random } from './random.ts';
@@ -31,7 +32,7 @@ export type Live = ReadonlyMap<string, Float32Array>;
 
 export function createScenario(random: Random, index: number): Scenario {
   const liveCount = index % 7 === 0 ? random.between(330, 385) : random.between(60, 120);
-  const makers = [gridScenario, bridgesScenario, bordersScenario, bridgesScenario, cloudScenario, bordersScenario, bridgesScenario, cloudScenario];
+  const makers = [gridScenario, bridgesScenario, bordersScenario, bridgesScenario, cloudScenario, bordersScenario, bridgesScenario, cloudScenario, bandScenario];
   return makers[index % makers.length]!(random, liveCount);
 }
 
@@ -134,15 +135,16 @@ function bordersScenario(random: Random, liveCount: number): Scenario {
 }
 
 function cloudScenario(random: Random, liveCount: number): Scenario {
-  const dimensions = random.pick(liveCount > 200 ? [2, 8] : [2, 2, 8, 8, 64]);
+  const dimensions = random.pick(liveCount > 200 ? [2, 8] : [2, 2, 8, 8, 384]);
   const metric = random.pick(['cosine', 'euclidean'] as const);
   const centres = Array.from({ length: random.between(2, 6) }, () => Array.from({ length: dimensions }, () => 3 * random.gaussian()));
   const places = Array.from({ length: Math.round(liveCount * 1.5) }, () => {
     const centre = random.pick(centres);
     return Float32Array.from(centre, (value) => value + random.gaussian());
   });
+  const distances = distancesOf(places, metric);
   const parameters = (degree: number): ClusteringParameters => {
-    const eps = random.pick(distancesAround(places, metric, degree));
+    const eps = random.pick(distancesAround(distances, places.length, degree));
     return { metric, eps: random.pick([eps, eps, nextDouble(eps, 1), nextDouble(eps, -1)]), minPoints: random.between(3, 5) };
   };
   return {
@@ -156,20 +158,63 @@ function cloudScenario(random: Random, liveCount: number): Scenario {
   };
 }
 
-/** Some of the distances at which a place has about `degree` neighbours on average, as `eps`. */
-function distancesAround(places: readonly Float32Array[], metric: ClusteringParameters['metric'], degree: number): number[] {
-  const norm = (vector: Float32Array): number => Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-  const distances: number[] = [];
+function bandScenario(random: Random, liveCount: number): Scenario {
+  const dimensions = random.pick(liveCount > 200 ? [8, 64] : [8, 64, 384]);
+  const metric = random.pick(['cosine', 'euclidean'] as const);
+  const wanted = metric === 'cosine' ? 0.3 : 0.75;
+  const gaussian = (): Float32Array => Float32Array.from({ length: dimensions }, random.gaussian);
+  /** So far from a place, in a direction of chance. */
+  const awayFrom = (place: Float32Array, distance: number): Float32Array => {
+    const [direction, length] = [gaussian(), Math.hypot(...place)];
+    const along = place.reduce((sum, value, axis) => sum + value * direction[axis]!, 0) / length / length;
+    const across = direction.map((value, axis) => value - along * place[axis]!);
+    const acrossLength = Math.hypot(...across);
+    if (metric === 'euclidean') return place.map((value, axis) => value + (across[axis]! / acrossLength) * distance);
+    const [cosine, scale] = [1 - distance, random.pick([1, 1, 1, 3, 1e-12, 1e12])];
+    return place.map((value, axis) => scale * ((value / length) * cosine + (across[axis]! / acrossLength) * Math.sqrt(1 - cosine * cosine)));
+  };
+  const places = Array.from({ length: 4 }, gaussian);
+  while (places.length < 1.5 * liveCount) {
+    // Most of what is near a chain's end is well within eps, so that there are cores.
+    const off = random.chance(0.5) ? random.pick([0, 1e-12, 1e-9, 1e-8, 1e-7, 1e-6]) * random.pick([-1, 1]) : -wanted * (0.3 + 0.6 * random.next());
+    places.push(awayFrom(random.pick(places.slice(-40)), wanted + off));
+  }
+  const exact = distancesOf(places, metric).filter((distance) => Math.abs(distance - wanted) < 1e-5);
+  const parameters = (): ClusteringParameters => {
+    const eps = random.pick([wanted, ...exact]);
+    return { metric, eps: random.pick([eps, nextDouble(eps, 1), nextDouble(eps, -1)]), minPoints: random.between(2, 4) };
+  };
+  return {
+    name: `band ${dimensions}-d ${metric}`,
+    parameters: parameters(),
+    alternatives: Array.from({ length: 4 }, parameters),
+    places,
+    groups: places.map((place) => [place]),
+    groupShare: 0.3,
+    liveCount,
+  };
+}
+
+/** Of all pairs, as `eps`, ascending. */
+function distancesOf(places: readonly Float32Array[], metric: ClusteringParameters['metric']): Float64Array {
+  const distances = new Float64Array((places.length * (places.length - 1)) / 2);
+  const norms = places.map((vector) => Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0)));
+  let count = 0;
   for (const [index, left] of places.entries()) {
-    for (const right of places.slice(0, index)) {
-      const dot = left.reduce((sum, value, axis) => sum + value * right[axis]!, 0);
-      const squares = left.reduce((sum, value, axis) => sum + (value - right[axis]!) * (value - right[axis]!), 0);
-      distances.push(metric === 'cosine' ? 1 - dot / (norm(left) * norm(right)) : Math.sqrt(squares));
+    for (let other = 0; other < index; other++) {
+      const right = places[other]!;
+      let sum = 0;
+      for (let axis = 0; axis < left.length; axis++) sum += metric === 'cosine' ? left[axis]! * right[axis]! : (left[axis]! - right[axis]!) * (left[axis]! - right[axis]!);
+      distances[count++] = metric === 'cosine' ? 1 - sum / (norms[index]! * norms[other]!) : Math.sqrt(sum);
     }
   }
-  distances.sort((left, right) => left - right);
-  const middle = Math.min(distances.length - 20, Math.round((places.length * degree) / 2));
-  return distances.slice(middle, middle + 20).filter((distance) => distance > 1e-6);
+  return distances.sort();
+}
+
+/** Some of the distances at which a place has about `degree` neighbours on average, as `eps`. */
+function distancesAround(distances: Float64Array, placeCount: number, degree: number): number[] {
+  const middle = Math.min(distances.length - 20, Math.round((placeCount * degree) / 2));
+  return [...distances.slice(middle, middle + 20)].filter((distance) => distance > 1e-6);
 }
 
 /** Chosen so that the order of UTF-8 bytes is not that of UTF-16 units. */

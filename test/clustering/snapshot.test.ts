@@ -13,7 +13,7 @@ async function restore(chunks: Iterable<Buffer>): Promise<Clustering> {
 }
 
 function bytes(clustering: Clustering): string {
-  return Array.from(clustering.snapshot(), (chunk) => `${chunk.length}:${chunk.toString('latin1')}`).join('');
+  return Array.from(clustering.canonicalState(), (chunk) => `${chunk.length}:${chunk.toString('latin1')}`).join('');
 }
 
 const small: Mutation[] = ['a', 'b', 'c', 'd'].map((itemId, index) => ({ kind: 'insert', itemId, vector: Float32Array.of(index / 4, 1) }));
@@ -66,7 +66,7 @@ describe('the snapshot of a clustering', () => {
       return { kind: 'insert', itemId: `item ${index}`, vector: Float32Array.from({ length: 256 }, random.gaussian) };
     });
     clustering.apply(mutations, 1n);
-    const chunks = [...clustering.snapshot()];
+    const chunks = [...clustering.canonicalState()];
     expect(chunks.length).toBeGreaterThan(3);
     for (const chunk of chunks) expect(chunk.length).toBeLessThanOrEqual(256 * 1024);
     expect(bytes(await restore(chunks))).toBe(bytes(clustering));
@@ -76,7 +76,7 @@ describe('the snapshot of a clustering', () => {
     const clustering = createClustering({ metric: 'euclidean', eps: 0.1, minPoints: 2 }, identity);
     const itemCount = 700;
     clustering.apply(Array.from({ length: itemCount }, (_, index): Mutation => ({ kind: 'insert', itemId: `item ${index}`, vector: Float32Array.of(1) })), 1n);
-    const chunks = [...clustering.snapshot()];
+    const chunks = [...clustering.canonicalState()];
     const itemsIn = chunks.map((chunk) => chunk.toString('latin1').split('item ').length - 1);
     expect(itemsIn.reduce((sum, count) => sum + count, 0)).toBe(itemCount);
     // The first items of the order have next to nothing to write, and yet all their edges to look at.
@@ -90,7 +90,7 @@ describe('the snapshot of a clustering', () => {
     clustering.apply([at('a', 0), at('b', 0.5), at('x', 2), at('y', 2.5)], 1n);
     const [left, right] = clustering.clusterIds();
     clustering.apply([at('m', 1.2)], 2n);
-    const restored = await restore(clustering.snapshot());
+    const restored = await restore(clustering.canonicalState());
     expect(restored.resolve(right ?? '')).toBe(left);
     // x and y were told the retired id; by its alias they are where they belong, so a change elsewhere tells them nothing.
     expect(restored.apply([at('c', -0.5)], 3n).assignments.map(({ itemId }) => itemId)).toEqual(['c']);
@@ -102,7 +102,7 @@ describe('a snapshot that is not one', () => {
   const made = (): Buffer[] => {
     const clustering = createClustering({ metric: 'euclidean', eps: 0.3, minPoints: 2 }, identity);
     clustering.apply(small, 5n);
-    return [...clustering.snapshot()];
+    return [...clustering.canonicalState()];
   };
 
   test.each([

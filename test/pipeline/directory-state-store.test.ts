@@ -38,6 +38,28 @@ describe('the directory state store', () => {
     }
   });
 
+  it.each([0, 1])('takes the same from two writers at once, whichever ends first (%d)', async (first) => {
+    const arrived = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()] as const;
+    const ended = Promise.withResolvers<undefined>();
+    const real = createNodeFileSystem();
+    const write = async (index: 0 | 1): Promise<void> => {
+      const rename: FileSystem['rename'] = async (from, to) => {
+        arrived[index].resolve(undefined);
+        await arrived[1 - index]!.promise;
+        if (index !== first) await ended.promise;
+        await real.rename(from, to);
+      };
+      await open({ ...real, rename }).write(headerAt(0n), [Buffer.from('the same')]);
+      if (index === first) ended.resolve(undefined);
+    };
+    const earlier = write(0);
+    await arrived[0].promise;
+    const later = write(1);
+    await Promise.all([earlier, later]);
+    expect((await restored(open(), 0n))?.chunks).toEqual([Buffer.from('the same')]);
+    expect(await readdir(leaf())).toEqual(['00000000000000000000.snapshot']);
+  });
+
   it('reports a failed write with a code, leaves nothing under the name of a snapshot, and cleans up before the next', async () => {
     for (const failing of ['write', 'dataSync', 'rename', 'directorySync'] as const) {
       const real = createNodeFileSystem();

@@ -1,28 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { cutDeliveries } from '../../src/pipeline/fold-deliveries.ts';
 import type { RunnerOptions } from '../../src/pipeline/runner.ts';
 import type { MemoryClient } from './memory-client.ts';
 import { noFaults } from './memory-faults.ts';
 import { createMemoryStateStore } from './memory-state-store.ts';
 import { createFixture, eventsOf, recordingObserver, testLimits, type Fixture } from './runner-fixture.ts';
-import { sumOutput, sumStage, textOf, textRecord, type SumOptions } from './stages.ts';
+import { sumStage, textOf, textRecord, type SumOptions } from './stages.ts';
+import { log, offline, publish, sums } from './sum-log.ts';
 
-const log = { topic: 'log', partition: 0 };
-
-function publish({ broker }: Fixture, count: number): void {
-  broker.append(Array.from({ length: count }, (_, index) => textRecord(log, String(index + 1))));
-}
-
-const sums = ({ broker }: Fixture): string[] => broker.allRecords('sums').map(textOf);
-
-/** The fold of the log as it stands, done here. */
-function offline({ broker }: Fixture, outputs: SumOptions['outputs']): string[] {
-  let sum = 0n;
-  return broker.records(log).flatMap((record) => {
-    sum += textOf(record).startsWith('tick') ? 0n : BigInt(textOf(record));
-    return Array.from({ length: outputs(record) }, (_, index) => textOf(sumOutput(record, sum, index)));
-  });
-}
 
 /** Starts, waits until the log is folded, and dies without a word. */
 async function runAndCrash(fixture: Fixture, outputs: SumOptions['outputs'], options: Partial<RunnerOptions> = {}): Promise<void> {
@@ -95,10 +79,12 @@ describe('a fold partition', () => {
     };
     const start = async (client: MemoryClient) => {
       const folded: string[] = [];
+      let states = 0;
       const { observer, told } = recordingObserver();
-      const stage = sumStage('log', { outputs: () => 1, folded: ({ partition, sequence }) => folded.push(`${partition} ${sequence}`) });
+      const opened = (count: number): void => void (states += count);
+      const stage = sumStage('log', { outputs: () => 1, folded: ({ partition, sequence }) => folded.push(`${partition} ${sequence}`), opened });
       const runner = await fixture.start(client.transport, stage, { observer });
-      return { runner, folded, kept: () => eventsOf(told, 'restored').map(([, restored]) => (restored as { readonly kept: boolean }).kept) };
+      return { runner, folded, states: () => states, kept: () => eventsOf(told, 'restored').map(([, restored]) => (restored as { readonly kept: boolean }).kept) };
     };
     publishBoth(20);
     const client = fixture.broker.connect();
@@ -111,6 +97,7 @@ describe('a fold partition', () => {
     await fixture.clock.drive(client.assign(both));
     await fixture.drain(first.runner, ['log']);
     expect(first.kept()).toEqual([false, false, true, true]);
+    expect(first.states()).toBe(2);
     expect(first.folded).toHaveLength(60);
 
     // This time another moves one of them on: what the first knows of it is of no use.
@@ -122,10 +109,16 @@ describe('a fold partition', () => {
     await fixture.clock.drive(client.assign(both));
     await fixture.drain(first.runner, ['log']);
     expect(first.kept().slice(4).sort()).toEqual([false, true]);
+    expect([first.states(), second.states()]).toEqual([2, 0]);
     expect(first.folded).toHaveLength(60 + 5 + 35);
     for (const place of both) expect(fixture.broker.records({ ...place, topic: 'sums' }).map(textOf)).toHaveLength(35);
     expect(fixture.broker.records({ topic: 'sums', partition: 0 }).map(textOf)).toEqual(offline(fixture, () => 1));
+
+    // What is kept while nothing is assigned goes with the runner.
+    await fixture.clock.drive(client.revoke(both));
+    expect(first.states()).toBe(2);
     await fixture.stop(first.runner);
+    expect(first.states()).toBe(0);
   });
 
   it('cuts a snapshot in an idle log when its time has come, and only if there is something new', async () => {
@@ -317,79 +310,5 @@ describe('a fold partition', () => {
     const runner = await fixture.start(fixture.broker.connect().transport, sumStage('log', { outputs: () => 3 }), { limits });
     expect(await fixture.clock.drive(runner.failed)).toMatchObject({ code: 'LS_PIPELINE_FOLD_DIVERGED' });
     await fixture.stop(runner);
-  });
-
-  it('appends what is due, once until it was folded, even if the append is repeated', async () => {
-    for (const fault of ['none', 'rejected-before', 'rejected-after'] as const) {
-      const fixture = createFixture({ log: 1, sums: 1 });
-      publish(fixture, 3);
-      let appends = 0;
-      const faults = { ...noFaults, append: () => ((appends += 1) === 1 ? fault : 'none') };
-      const { observer, told } = recordingObserver();
-      const dueAtMs = fixture.clock.nowMs() + 5_000;
-      const stage = sumStage('log', { outputs: () => 1, tickAtMs: (count) => (count < 4n ? dueAtMs : count === 4n ? dueAtMs + 5_000 : undefined) });
-      const runner = await fixture.start(fixture.broker.connect({ faults }).transport, stage, { observer });
-      await fixture.clock.pass(4_900);
-      expect(eventsOf(told, 'ticked')).toHaveLength(0);
-      await fixture.clock.pass(30_000);
-      const ticks = fixture.broker.records(log).map(textOf).filter((text) => text.startsWith('tick'));
-      expect(ticks).toEqual(fault === 'rejected-after' ? ['tick 3', 'tick 3'] : ['tick 3', 'tick 4']);
-      await fixture.stop(runner);
-    }
-  });
-
-  it('appends nothing more while what it appended cannot be read', async () => {
-    const fixture = createFixture({ log: 1, sums: 1 });
-    publish(fixture, 3);
-    const isTick = (text: string): boolean => text.startsWith('tick');
-    const ticks = (): number => fixture.broker.records(log).filter((record) => isTick(textOf(record))).length;
-    let unreadable = true;
-    const faults = { ...noFaults, poll: () => (unreadable && ticks() > 0 ? 'rejected' : 'none') } as const;
-    const dueAtMs = fixture.clock.nowMs() + 5_000;
-    const stage = sumStage('log', { outputs: () => 1, tickAtMs: (count) => (count < 4n ? dueAtMs : undefined) });
-    const runner = await fixture.start(fixture.broker.connect({ faults }).transport, stage);
-    await fixture.clock.pass(60_000);
-    expect(ticks()).toBe(1);
-    unreadable = false;
-    await fixture.drain(runner, ['log']);
-    expect(sums(fixture)).toEqual(offline(fixture, () => 1));
-    await fixture.stop(runner);
-  });
-
-  it('does not append what is due while the log still has records to fold', async () => {
-    const fixture = createFixture({ log: 1, sums: 1 });
-    publish(fixture, 1_000);
-    const { observer, told } = recordingObserver();
-    const stage = sumStage('log', { outputs: () => 0, clock: fixture.clock, tickAtMs: (count) => (count < 1_000n ? 0 : undefined) });
-    const runner = await fixture.start(fixture.broker.connect().transport, stage, { observer });
-    await fixture.drain(runner, ['log']);
-    await fixture.clock.pass(1_000);
-    expect(eventsOf(told, 'ticked')).toHaveLength(0);
-    await fixture.stop(runner);
-  });
-});
-
-describe('cutting a fold into deliveries', () => {
-  const [record] = (() => {
-    const fixture = createFixture({ log: 1, sums: 1 });
-    publish(fixture, 1);
-    return fixture.broker.records(log);
-  })();
-  const outputs = Array.from({ length: 5 }, (_, index) => textRecord({ topic: 'sums', partition: 0 }, String(index)));
-  const standing = { position: 'here', sequence: 9n, outputsSent: 2 };
-
-  it('counts from what is out already', () => {
-    if (record === undefined) throw new RangeError('no record');
-    const cut = [...cutDeliveries([{ record, outputs, sent: 2 }], standing, { records: 2, bytes: 1_000_000 })];
-    expect(cut.map((delivery) => [delivery.outputs.length, delivery.checkpoint.sequence, delivery.checkpoint.outputsSent, delivery.inputs])).toEqual([
-      [2, 9n, 4, 0],
-      [1, record.sequence, 0, 1],
-    ]);
-  });
-
-  it('lets an output go that is larger than the budget, alone', () => {
-    if (record === undefined) throw new RangeError('no record');
-    const cut = [...cutDeliveries([{ record, outputs, sent: 0 }], standing, { records: 10, bytes: 1 })];
-    expect(cut.map((delivery) => delivery.outputs.length)).toEqual([1, 1, 1, 1, 1]);
   });
 });

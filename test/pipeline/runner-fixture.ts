@@ -33,7 +33,7 @@ export function recordingObserver(): { readonly observer: RunnerObserver; readon
     snapshotWritten: (_partition, sequence) => void told.push(['snapshotWritten', sequence]),
     snapshotFailed: (_partition, error) => void told.push(['snapshotFailed', error]),
     snapshotsDiscarded: (_partition, sequences) => void told.push(['snapshotsDiscarded', sequences]),
-    ticked: () => void told.push(['ticked']),
+    ownRecordAppended: () => void told.push(['ownRecordAppended']),
     failed: (error) => void told.push(['failed', error]),
     forced: (records) => void told.push(['forced', records]),
   };

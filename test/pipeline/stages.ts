@@ -65,8 +65,15 @@ export type SumOptions = {
   readonly folded?: (record: ConsumedRecord) => void;
   /** Where the fold waits for something that never comes. */
   readonly waits?: (record: ConsumedRecord) => boolean;
+  /** Told when a state is opened, and when it is closed. */
+  readonly opened?: (count: 1 | -1) => void;
   /** Ticks every so many records. */
   readonly tickAtMs?: (sum: bigint) => number | undefined;
+  readonly ticksAreUrgent?: boolean;
+  /** Takes the listener that is to be told when `tickAtMs` answers otherwise. */
+  readonly watchDue?: (listener: () => void) => void;
+  /** What preparing a batch takes, or fails with; without it the stage does not prepare. */
+  readonly prepares?: (records: readonly ConsumedRecord[], stopping: AbortSignal) => Promise<void>;
 };
 
 /**
@@ -81,16 +88,20 @@ function openSum(topic: string, partition: number, options: SumOptions): FoldPar
   let sum = 0n;
   let count = 0n;
   let busy = false;
+  let isClosed = false;
+  let isWritten = false;
+  options.opened?.(1);
+  const preparation = options.prepares === undefined ? undefined : prepareSum(options.prepares);
   const foldOne = (record: ConsumedRecord): OutputRecord[] => {
     if (options.fails?.(record) === true) throw new RangeError('this fold fails');
     options.folded?.(record);
-    sum += textOf(record).startsWith('tick') ? 0n : BigInt(textOf(record));
+    sum += preparation?.taken(record) ?? numberOf(record);
     count += 1n;
     return Array.from({ length: options.outputs(record) }, (_, index) => sumOutput(record, sum, index));
   };
   return {
     fold: async (records, stopping) => {
-      if (busy) throw new RangeError('folded while a snapshot was being taken, or twice at a time');
+      if (busy || isClosed) throw new RangeError('folded twice at a time, or after the close');
       busy = true;
       try {
         const outputs: OutputRecord[][] = [];
@@ -107,22 +118,94 @@ function openSum(topic: string, partition: number, options: SumOptions): FoldPar
         busy = false;
       }
     },
-    snapshot: function* () {
-      busy = true;
-      yield Buffer.from(String(sum));
-      yield Buffer.from(String(count));
-      busy = false;
+    ...(preparation === undefined ? {} : { prepare: preparation.prepare, discard: preparation.discard }),
+    snapshot: () => {
+      if (busy || isWritten || isClosed) throw new RangeError('a snapshot was taken within a fold, or within another, or after the close');
+      isWritten = true;
+      return chunksOf([sum, count], () => {
+        isWritten = false;
+      });
     },
     restore: async (chunks) => {
+      preparation?.requireNone();
       const parts: string[] = [];
       for await (const chunk of chunks) parts.push(chunk.toString());
       sum = BigInt(parts[0] ?? 0);
       count = BigInt(parts[1] ?? 0);
     },
+    close: () => {
+      if (isClosed) throw new RangeError('closed twice');
+      isClosed = true;
+      options.opened?.(-1);
+      return Promise.resolve();
+    },
     due: () => {
       const atMs = options.tickAtMs?.(count);
-      return atMs === undefined ? undefined : { atMs, record: textRecord({ topic, partition }, `tick ${count}`) };
+      const isUrgent = options.ticksAreUrgent ?? false;
+      return atMs === undefined ? undefined : { atMs, record: textRecord({ topic, partition }, `tick ${count}`), isUrgent };
     },
+    ...(options.watchDue === undefined ? {} : { watchDue: options.watchDue }),
+  };
+}
+
+/** @param ended told once they are all taken, or given up. */
+function chunksOf(parts: readonly bigint[], ended: () => void): IterableIterator<Buffer> {
+  const left = parts.map((part) => Buffer.from(String(part)));
+  const end = (): { readonly done: true; readonly value: undefined } => {
+    left.length = 0;
+    ended();
+    return { done: true, value: undefined };
+  };
+  const iterator: IterableIterator<Buffer> = {
+    next: () => {
+      const value = left.shift();
+      return value === undefined ? end() : { done: false, value };
+    },
+    return: end,
+    [Symbol.iterator]: () => iterator,
+  };
+  return iterator;
+}
+
+const numberOf = (record: ConsumedRecord): bigint => (textOf(record).startsWith('tick') ? 0n : BigInt(textOf(record)));
+
+type Preparation = Required<Pick<FoldPartition, 'prepare' | 'discard'>> & {
+  /** What was prepared for a record, once. Throws where that was not done, or for records that were passed over. */
+  readonly taken: (record: ConsumedRecord) => bigint;
+  readonly requireNone: () => void;
+};
+
+/** Holds whoever prepares to the port: in order, each record once, one batch at a time, and nothing before the state is restored. */
+function prepareSum(work: NonNullable<SumOptions['prepares']>): Preparation {
+  let prepared: { readonly sequence: bigint; readonly value: bigint }[] = [];
+  let preparing = false;
+  const demand = (condition: boolean, message: string): void => {
+    if (!condition) throw new RangeError(message);
+  };
+  return {
+    prepare: async (records, stopping) => {
+      demand(!preparing, 'two batches were prepared at a time');
+      demand(records.length > 0 && !stopping.aborted, 'nothing was to be prepared');
+      const inOrder = [...prepared, ...records].every(({ sequence }, index, all) => index === 0 || sequence > (all[index - 1]?.sequence ?? sequence));
+      demand(inOrder, 'records were prepared twice, or out of order');
+      preparing = true;
+      try {
+        await work(records, stopping);
+        prepared.push(...records.map((record) => ({ sequence: record.sequence, value: numberOf(record) })));
+      } finally {
+        preparing = false;
+      }
+    },
+    discard: () => {
+      prepared = [];
+    },
+    taken: (record) => {
+      const [next, ...rest] = prepared;
+      demand(next?.sequence === record.sequence, `record ${record.sequence} was folded, and ${next?.sequence ?? 'nothing'} prepared`);
+      prepared = rest;
+      return next?.value ?? 0n;
+    },
+    requireNone: () => demand(!preparing && prepared.length === 0, 'a snapshot was restored while something was prepared'),
   };
 }
 

@@ -14,6 +14,8 @@ async function metricTypes(): Promise<ReadonlyMap<string, string>> {
   const metrics = createMetrics('0');
   metrics.lag(() => Promise.resolve([]));
   metrics.mainLoopStall(() => 0);
+  metrics.frozenCollections(() => 0);
+  metrics.pendingGenerations(() => 0);
   metrics.kafka({ elapsedMs: () => 0 });
   return new Map((await metrics.registry.getMetricsAsJSON()).map(({ name, type }) => [name, String(type)]));
 }

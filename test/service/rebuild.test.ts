@@ -73,7 +73,7 @@ async function beginAnew(file: string): Promise<Buffer> {
     const first = await stateStore.newest({ stage: 'cluster', incarnation, ...features }, 2n ** 60n);
     const { start } = await transport.bounds(features);
     expect(first!.header).toMatchObject({ sequence: start.sequence - 1n, position: start.position });
-    return Buffer.concat(await Array.fromAsync(first!.chunks()));
+    return Buffer.concat(await Array.fromAsync(first!.chunks(), (chunk) => Buffer.from(chunk)));
   });
 }
 

@@ -19,7 +19,7 @@ import { createVirtualClock, integerIn, type VirtualClock } from '../pipeline/vi
 
 const hourMs = 3_600_000;
 
-export type Incident = 'clock-set' | 'crash' | 'revocation' | 'fencing' | 'stop' | 'parked' | 'forced' | 'snapshot' | 'restored' | 'paused' | 'resumed' | 'half-sent' | (typeof deliverFaults)[number];
+export type Incident = 'clock-set' | 'crash' | 'revocation' | 'fencing' | 'stop' | 'parked' | 'forced' | 'snapshot' | 'restored' | 'kept' | 'unprepared' | 'paused' | 'resumed' | 'half-sent' | (typeof deliverFaults)[number];
 
 export type Simulation = {
   readonly seed: number;
@@ -32,6 +32,8 @@ export type Simulation = {
   readonly incidents: Map<Incident, number>;
   /** While true, the broker and the model behave: at the end everything must come out. */
   calm: boolean;
+  /** What was found wrong where nothing may be thrown. */
+  readonly broken: string[];
 };
 
 export function createSimulation(seed: number, topics: Readonly<Record<string, number>>, incidents: Map<Incident, number>): Simulation {
@@ -48,6 +50,7 @@ export function createSimulation(seed: number, topics: Readonly<Record<string, n
     limits: randomLimits(random),
     incidents,
     calm: false,
+    broken: [],
   };
 }
 
@@ -164,7 +167,13 @@ async function startMember(simulation: Simulation, { stage, stateStore }: Scenar
       parked: () => count(simulation, 'parked'),
       forced: () => count(simulation, 'forced'),
       snapshotWritten: () => count(simulation, 'snapshot'),
-      restored: (_partition, { snapshotSequence }) => snapshotSequence !== undefined && count(simulation, 'restored'),
+      restored: (_partition, { kept, snapshotSequence }) => {
+        if (kept) count(simulation, 'kept');
+        else if (snapshotSequence !== undefined) count(simulation, 'restored');
+      },
+      snapshotFailed: (_partition, error) => {
+        if (!(error instanceof RangeError && error.message === 'no space left')) simulation.broken.push(`seed ${simulation.seed}: ${String(error)}`);
+      },
       snapshotsDiscarded: (_partition, sequences) => {
         throw new RangeError(`seed ${simulation.seed}: snapshots at ${sequences.join()} stood above what was committed`);
       },
@@ -202,7 +211,8 @@ async function disturb(simulation: Simulation, { client, runner }: Member): Prom
   }
 }
 
-function requireHealthy({ seed }: Simulation, members: readonly Member[]): void {
+function requireHealthy({ seed, broken }: Simulation, members: readonly Member[]): void {
+  if (broken.length > 0) throw new Error(broken.join());
   for (const { runner } of members) {
     const error = failures.get(runner);
     if (error !== undefined) throw new Error(`seed ${seed}: the runner failed: ${error.message}`, { cause: error });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { stateError } from '../../src/core/errors/state.ts';
 import { seededRandom } from '../../src/core/seeded-random.ts';
+import { fetchArtefact, storeArtefact } from '../../src/pipeline/artefact-store.ts';
 import type { StateStore } from '../../src/pipeline/state-store.ts';
 import { createBlobStateStore, type BlobStoreLimits } from '../../src/stores/blob-state-store.ts';
 import { chunksAt, conformanceKey as key, headerAt, restored, snapshotName } from '../conformance/state-store-conformance.ts';
@@ -126,6 +127,17 @@ describe('a container that is away', () => {
     await expect(clock.drive(store.write(headerAt(7n), chunksAt(7n)))).rejects.toMatchObject({ code: 'LS_STATE_WRITE_FAILED' });
     expect(requests).toBe(4);
     expect(clock.elapsedMs() - before).toBe(15_000);
+  });
+
+  it('is waited for by who fetches an artefact, and its answer that there is none is not', async () => {
+    const { container, clock, store, retried } = fixture();
+    const sha256 = await clock.drive(storeArtefact(store, Buffer.from('projection')));
+    failing(container, 'list', 50);
+    expect((await clock.drive(fetchArtefact(store, sha256))).toString()).toBe('projection');
+    expect(retried).toHaveLength(50);
+    const before = clock.elapsedMs();
+    await expect(clock.drive(fetchArtefact(store, 'a'.repeat(64)))).rejects.toMatchObject({ code: 'LS_STATE_ARTEFACT_MISSING' });
+    expect(clock.elapsedMs()).toBe(before);
   });
 
   it('is not waited for once nobody needs the store', async () => {
@@ -277,7 +289,7 @@ describe('any size', () => {
     };
     await restore();
     expect(taken).toBe(8_000_000);
-    // Besides the two windows, what the reader of the frames has asked for at once.
-    expect(aheadMax).toBeLessThanOrEqual(2 * 100_000 + 512 * 1024);
+    // Besides the two windows, what the reader of the frames has asked for at once, and what it asks for meanwhile.
+    expect(aheadMax).toBeLessThanOrEqual(2 * 100_000 + 2 * 1024 * 1024);
   });
 });

@@ -12,6 +12,7 @@ import { mediaErrors } from './media.ts';
 import { modelErrors } from './model.ts';
 import { taskErrors } from './task.ts';
 import { pipelineErrors } from './pipeline.ts';
+import { projectionErrors } from './projection.ts';
 import { registryErrors } from './registry.ts';
 import { serverErrors } from './server.ts';
 import { stateErrors } from './state.ts';
@@ -30,6 +31,7 @@ export const errorCatalogue = {
   ...logErrors,
   ...mediaErrors,
   ...pipelineErrors,
+  ...projectionErrors,
   ...registryErrors,
   ...stateErrors,
   ...taskErrors,

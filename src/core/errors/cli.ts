@@ -19,6 +19,12 @@ export const cliErrors = {
     summary: 'A file or folder to be published cannot be read.',
     remedy: 'Check path and permissions.',
   },
+  LS_CLI_FILE_UNWRITABLE: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'A file that the command was to write could not be written.',
+    remedy: 'Check path, permissions and free space. What the command does besides was done.',
+  },
   LS_CLI_FILE_KIND: {
     cause: 'input',
     retryable: false,

@@ -78,7 +78,7 @@ export const clusterErrors = {
     cause: 'configuration',
     retryable: false,
     summary: 'A definition changes the model, its version or its dimensions while items of the former model live.',
-    remedy: 'Keep the former model for this collection and give the one with the new model another name; or forget its items first.',
+    remedy: 'Keep the former model for this collection, and give the new model a step and a collection of another name; `labelstream replay` fills that from the inputs that are kept, then take the former out. Or forget its items first.',
   },
   LS_CLUSTER_FEATURE_INVALID: {
     cause: 'input',
@@ -98,11 +98,35 @@ export const clusterErrors = {
     summary: 'A forget names an item by something else than the SHA-256 of its id in lower-case hexadecimal.',
     remedy: 'Use the command `labelstream forget`.',
   },
-  LS_CLUSTER_CONTROL_UNSUPPORTED: {
+  LS_CLUSTER_COLLECTION_FROZEN: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'A collection has reached the memory, or the number of neighbours, that it may have, so nothing enters it; deletions, forgets and windows go on.',
+    remedy: 'Raise `cluster.collectionBytesMax`, choose a smaller eps, or let a window keep the collection smaller, then redrive the dead letter.',
+  },
+  LS_CLUSTER_GENERATION_OVER_BUDGET: {
     cause: 'configuration',
     retryable: false,
-    summary: 'A control record asks for what this version cannot do.',
-    remedy: 'Use a version of labelstream that can, on all instances.',
+    summary: 'With the parameters asked for, a collection would take more memory than it may; the generation in force goes on.',
+    remedy: 'Ask for a smaller eps (`labelstream clusters eps`) by a definition of a higher version, or raise `cluster.collectionBytesMax`.',
+  },
+  LS_CLUSTER_ITEMS_NOT_CARRIED: {
+    cause: 'input',
+    retryable: false,
+    summary: 'Items have left their collection with its former generation: under the new metric or projection their vectors have no image. Consumers were told.',
+    remedy: 'None is needed where such items (an empty text, a vector at the mean of the sample) may go. Else go back to the former definition, and replay their inputs.',
+  },
+  LS_CLUSTER_SWAP_INVALID: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A record that swaps a generation in names another projection than the generation was asked for with.',
+    remedy: 'Find out who writes to the features topic: `labelstream run` alone appends such records.',
+  },
+  LS_CLUSTER_ENGINE_UNKNOWN: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'The features log, or a snapshot, asks for a version of the clustering engine that this program does not have.',
+    remedy: 'Use a version of labelstream that has it, on all instances.',
   },
   LS_CLUSTER_SNAPSHOT_INVALID: {
     cause: 'environment',

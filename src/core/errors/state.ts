@@ -43,6 +43,18 @@ export const stateErrors = {
     summary: 'A repartition of the features topic was begun, and what it noted, or a snapshot that it goes on from, is gone or damaged.',
     remedy: 'Restore the state directory or the container from a copy that holds what the message names, and repeat `labelstream topics repartition`.',
   },
+  LS_STATE_ARTEFACT_MISSING: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The state store does not hold a fitted projection that the log names by its SHA-256: the partition cannot go on without it.',
+    remedy: 'Copy it (`projections/artefact-SHA256` below the state directory or the prefix) from the store that it was fitted into, or from a backup.',
+  },
+  LS_STATE_ARTEFACT_CORRUPT: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The state store holds a fitted projection whose bytes are not those of its name.',
+    remedy: 'Remove the damaged file or blob that the message names, and copy it from another store or a backup. Fitted anew to the same vectors it has the same name.',
+  },
   LS_STATE_CONTAINER_UNREACHABLE: {
     cause: 'environment',
     retryable: true,

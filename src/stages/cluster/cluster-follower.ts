@@ -6,7 +6,7 @@ import { stateError } from '../../core/errors/state.ts';
 import { topics } from '../../core/topics.ts';
 import { rejectionOf } from '../../pipeline/abort.ts';
 import type { StateStore } from '../../pipeline/state-store.ts';
-import type { ReadBudget, Transport } from '../../pipeline/transport.ts';
+import type { Bound, ReadBudget, Transport } from '../../pipeline/transport.ts';
 import type { ClusterPartition, ClusterStage } from './cluster-stage.ts';
 import type { FeaturesPartition } from './state.ts';
 import { combineViews, type ClusterView, type StandingView } from './view.ts';
@@ -30,14 +30,16 @@ export async function followClusters(options: FollowerOptions, signal: AbortSign
   const partitions: StandingView[] = [];
   for (let partition = 0; partition < partitionCount; partition++) {
     const { folded, sequence } = await foldToEnd(options, { topic: topics.features, partition, incarnation }, signal);
+    // What it holds can still be looked at.
+    await folded.close();
     partitions.push({ view: folded.view, standing: () => ({ partition, sequence }) });
   }
   return combineViews(partitions);
 }
 
-/** A partition as of the end of its log now; `sequence` is that of the last record folded, undefined where none is known to be. Rejects as `followClusters` does. */
+/** A partition as of the end of its log now, which whoever asked closes; `sequence` is that of the last record folded, undefined where none is known to be. Rejects as `followClusters` does. */
 export async function foldToEnd(options: FollowerOptions, features: FeaturesPartition, signal: AbortSignal): Promise<{ readonly folded: ClusterPartition; readonly sequence: bigint | undefined }> {
-  const { transport, stateStore, stage, group, budget = budgetDefault } = options;
+  const { transport, stateStore, stage, group } = options;
   const { start, end } = await transport.bounds(features);
   const { topic, partition, incarnation } = features;
   const lastSequence = end.sequence - 1n;
@@ -54,9 +56,29 @@ export async function foldToEnd(options: FollowerOptions, features: FeaturesPart
     throw stateError('LS_STATE_LOG_TRUNCATED', message, { stage: stage.name, topic, partition, startSequence: start.sequence });
   }
   const folded = stage.open(features);
-  if (snapshot !== undefined) await unlessEnded(folded.restore(snapshot.chunks()));
-  let sequence = snapshot?.header.sequence;
-  let position = standsAlready ? committed.position : snapshot?.header.position;
+  try {
+    if (snapshot !== undefined) await unlessEnded(folded.restore(snapshot.chunks()));
+    const position = standsAlready ? committed.position : snapshot?.header.position;
+    const sequence = await foldTail(options, features, folded, { start, end, position, sequence: snapshot?.header.sequence }, signal);
+    return { folded, sequence };
+  } catch (error) {
+    await folded.close();
+    throw error;
+  }
+}
+
+type Tail = { readonly start: Bound; readonly end: Bound; readonly position: string | undefined; readonly sequence: bigint | undefined };
+
+/** @returns the sequence of the last record folded, if any is known of. */
+async function foldTail(
+  { transport, budget = budgetDefault }: FollowerOptions,
+  features: FeaturesPartition,
+  folded: ClusterPartition,
+  { start, end, ...from }: Tail,
+  signal: AbortSignal,
+): Promise<bigint | undefined> {
+  const lastSequence = end.sequence - 1n;
+  let { sequence, position } = from;
   const isEmpty = start.position === end.position;
   while (!isEmpty && position !== end.position && (sequence ?? start.sequence - 1n) < lastSequence) {
     const records = await transport.read(features, position, budget, signal);
@@ -68,5 +90,5 @@ export async function foldToEnd(options: FollowerOptions, features: FeaturesPart
     position = records.at(-1)?.nextPosition ?? position;
     if (wanted.length < records.length) break;
   }
-  return { folded, sequence };
+  return sequence;
 }

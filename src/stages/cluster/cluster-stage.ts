@@ -2,91 +2,133 @@
  * CLUSTER: a fold over the one topic `features`, whose records alone decide what the clusters are (SEMANTICS.md, rules 9 to 21). Nothing here
  * reads a clock, and equal records give equal outputs and equal snapshots, however they are cut into batches.
  */
+import { randomUUID } from 'node:crypto';
 import type { Codec } from '../../codec/codec.ts';
+import type { DecodedEvent } from '../../codec/event-names.ts';
+import type { OpenSearch } from '../../clustering/neighbour-search.ts';
+import type { Clock } from '../../core/clock.ts';
 import type { Define } from '../../core/events.generated.ts';
-import { hashId } from '../../core/ids.ts';
-import { noHeaders, type ConsumedRecord, type OutputRecord } from '../../core/records.ts';
+import type { ConsumedRecord, OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import { createEventHeaders } from '../../pipeline/event-headers.ts';
 import type { FoldPartition, FoldStage } from '../../pipeline/stage.ts';
+import { canDecode, inTurns, turnOfTheLoop } from './between-records.ts';
+import { createCollectionBudget } from './collection-budget.ts';
 import { canonicalDefinition, checkDefinition, type DefinitionVerdict } from './definitions.ts';
 import { clusterStageName, foldRecord, type ClusterObserver } from './fold-record.ts';
+import { closeCollections } from './families.ts';
+import { createGenerationWork, type GenerationObserver } from './generation-work.ts';
+import { hasPending } from './generations.ts';
 import type { PartitionCounts } from './outputs.ts';
+import { nextOwnRecord } from './own-records.ts';
+import { createPreparedRecords } from './prepared-records.ts';
+import { createProjections, type FetchProjection, type Projections } from './projections.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
 import { emptyState, type FeaturesPartition } from './state.ts';
 import { createPartitionView, type PartitionView } from './view.ts';
-import { earliestExpiryMs } from './window.ts';
 
 export type ClusterStageOptions = {
   readonly codec: Codec;
   /** Of the topics that the stage writes to. */
   readonly partitionCounts: PartitionCounts;
-  readonly observer?: ClusterObserver;
+  readonly observer?: ClusterObserver & GenerationObserver;
+  /** For what is done beside the fold alone. Without it, a generation that could not be built is tried again when the partition is opened anew. */
+  readonly clock?: Pick<Clock, 'sleep'> | undefined;
+  /** What a collection searches with. Without it every vector is compared with every other, on the main thread. */
+  readonly openSearch?: OpenSearch;
+  /** Where fitted projections are. Without it, a partition with one stops. */
+  readonly fetchProjection?: FetchProjection;
+  /** What one collection may take of memory before it is frozen; absent: as much as there is. */
+  readonly collectionBytesMax?: number | undefined;
+  /** Names an opening of a partition, and no other one, to those that it appends records for. Random by default. */
+  readonly createOwner?: () => string;
   /** The `ce_source` of what it makes; absent: no CloudEvents. */
   readonly cloudEventSource?: string | undefined;
 };
 
-export type ClusterPartition = FoldPartition & {
+export type ClusterPartition = FoldPartition & Required<Pick<FoldPartition, 'close'>> & {
   /** What people ask about clusters, answered from the state as it is at that moment. */
   readonly view: PartitionView;
   /** What the fold would make of a definition if it were the next record: what a configuration may propose, and what not. */
   readonly checkDefinition: (family: string, definition: Define) => DefinitionVerdict;
+  /** For the owner: a generation is pending, and nothing is known that would keep it from being swapped in. */
+  readonly isBuilding: () => boolean;
 };
 
 export type ClusterStage = Omit<FoldStage, 'open'> & { readonly open: (partition: FeaturesPartition) => ClusterPartition };
 
 export function createClusterStage(options: ClusterStageOptions): ClusterStage {
+  const projections = createProjections(options.fetchProjection);
   return {
     kind: 'fold',
     name: clusterStageName,
     topics: [topics.features],
-    open: (partition) => openPartition(options, partition),
+    open: (partition) => openPartition({ ...options, projections }, partition),
   };
 }
 
-function openPartition({ codec, partitionCounts, observer = {}, cloudEventSource }: ClusterStageOptions, partition: FeaturesPartition): ClusterPartition {
-  const state = emptyState(partition);
+type OpenedStage = ClusterStageOptions & { readonly projections: Projections };
+
+function openPartition({ codec, partitionCounts, observer = {}, clock, collectionBytesMax, createOwner = randomUUID, openSearch, projections, cloudEventSource }: OpenedStage, partition: FeaturesPartition): ClusterPartition {
+  const state = emptyState(partition, openSearch, projections);
+  const generations = createGenerationWork(state, { observer, clock, collectionBytesMax });
+  const budget = createCollectionBudget(state, collectionBytesMax);
+  const owner = createOwner();
+  const ahead = createPreparedRecords(codec, state);
   const context = { codec, partitionCounts, observer, eventHeaders: createEventHeaders(cloudEventSource) };
+  let isClosed = false;
+  /** What was begun before may go on a while after the close, and open collections. */
+  const unlessClosed = async <Result>(work: Promise<Result>): Promise<Result> => {
+    try {
+      return await work;
+    } finally {
+      if (isClosed) await closeCollections(state);
+    }
+  };
+  const foldAll = async (records: readonly ConsumedRecord[], stopping?: AbortSignal): Promise<(readonly OutputRecord[])[]> => {
+    const outputs: (readonly OutputRecord[])[] = [];
+    for (const record of records) {
+      if (isClosed || !(await canDecode(codec, record, stopping))) break;
+      const prepared = ahead.take(record);
+      const event = prepared?.event ?? (hasPending(state) ? eventOf(codec, record) : undefined);
+      const mayFold = (await generations.beforeRecord(event, stopping)) && !isClosed;
+      if (mayFold) outputs.push(await inTurns(foldRecord(context, state, record, prepared)));
+      prepared?.searched?.giveUp();
+      if (!mayFold) break;
+      generations.afterRecord(event);
+      budget.folded();
+      await turnOfTheLoop();
+    }
+    return outputs;
+  };
   return {
-    fold: async (records, stopping) => {
-      const outputs: (readonly OutputRecord[])[] = [];
-      for (const record of records) {
-        if (!(await canDecode(codec, record, stopping))) break;
-        outputs.push(foldRecord(context, state, record));
-        await turnOfTheLoop();
-      }
-      return outputs;
+    fold: (records, stopping) => unlessClosed(foldAll(records, stopping)),
+    prepare: ahead.prepare,
+    discard: () => {
+      ahead.discard();
+      generations.rest();
     },
     snapshot: () => snapshotState(state),
-    restore: (chunks) => restoreState(state, chunks),
-    due: () => {
-      // A reset waits for no record of others: the log may be empty.
-      const atMs = state.pendingResets.length > 0 ? state.timeMs : earliestExpiryMs(state);
-      return atMs === undefined ? undefined : { atMs, record: tick(codec, partition, atMs) };
+    restore: (chunks) => unlessClosed(restoreState(state, chunks)),
+    close: async () => {
+      isClosed = true;
+      projections.want(state, new Set());
+      ahead.discard();
+      await closeCollections(state);
     },
+    due: () => nextOwnRecord(state, { codec, generations, budget, owner }),
+    watchDue: generations.watch,
+    isBuilding: generations.isBuilding,
     view: createPartitionView(state),
     checkDefinition: (family, definition) => checkDefinition(family, state.families.get(family), canonicalDefinition(definition)),
   };
 }
 
-/** A schema that only a registry knows is waited for, as the log is: a record cannot be passed over. False when the signal aborted first. */
-async function canDecode(codec: Codec, { value }: ConsumedRecord, signal = new AbortController().signal): Promise<boolean> {
+/** The fold says itself, in the record's place, what becomes of one that cannot be decoded. */
+function eventOf(codec: Codec, { value }: ConsumedRecord): DecodedEvent | undefined {
   try {
-    for (let wait = codec.prepareDecode(value, { signal }); wait !== undefined; wait = codec.prepareDecode(value, { signal })) await wait;
-    return true;
-  } catch (error) {
-    if (signal.aborted) return false;
-    throw error;
+    return codec.decode(value);
+  } catch {
+    return undefined;
   }
-}
-
-/** Lets the main loop answer others between two records, which may each take milliseconds. */
-function turnOfTheLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-function tick(codec: Codec, { topic, partition, incarnation }: FeaturesPartition, atMs: number): OutputRecord {
-  const id = hashId('tick', incarnation, partition, atMs);
-  const value = codec.encode('ControlEvent', { id, family: null, term: 0n, action: { 'labelstream.v1.Tick': {} } });
-  return { topic, partition, key: null, value, headers: noHeaders };
 }

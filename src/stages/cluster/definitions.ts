@@ -1,7 +1,6 @@
 /**
  * Definitions of families as records of the log (SEMANTICS.md, rules 9 and 16): the highest version wins, and what a version says never
- * changes. A generation is (model and version, projection, metric, eps, minPoints); a change of the last three rebuilds the collections from
- * their live vectors.
+ * changes. A generation is (model and version, projection, metric, eps, minPoints); how a family goes over to another is in generations.ts.
  */
 import type { ClusteringParameters } from '../../clustering/clustering.ts';
 import { checkVector } from '../../clustering/distance.ts';
@@ -9,7 +8,8 @@ import { generationId } from '../../core/ids.ts';
 import { clusterError } from '../../core/errors/cluster.ts';
 import type { LabelstreamError } from '../../core/errors/error.ts';
 import type { Define, FeatureEvent, Metric, SetParameters } from '../../core/events.generated.ts';
-import type { FamilyState } from './state.ts';
+import { rawVectorOf } from './projected-vectors.ts';
+import { compareText, itemCountOf, type FamilyState } from './state.ts';
 
 /** A definition and nothing else: neither the order of its properties nor further ones count. */
 export function canonicalDefinition(definition: Define): Define {
@@ -43,12 +43,8 @@ export function parametersOf({ metric, eps, minPoints }: Define): ClusteringPara
   return { metric, eps, minPoints };
 }
 
-export function generationOf({ model, modelVersion, projectionSha256 }: Define, { metric, eps, minPoints }: ClusteringParameters): string {
+export function generationOf({ model, modelVersion, projectionSha256 }: Pick<Define, 'model' | 'modelVersion' | 'projectionSha256'>, { metric, eps, minPoints }: ClusteringParameters): string {
   return generationId({ model, modelVersion, projectionSha256, metric, eps, minPoints });
-}
-
-export function sameParameters(left: ClusteringParameters, right: ClusteringParameters): boolean {
-  return left.metric === right.metric && left.eps === right.eps && left.minPoints === right.minPoints;
 }
 
 export type DefinitionVerdict =
@@ -62,10 +58,6 @@ export function checkDefinition(familyName: string, family: FamilyState | undefi
   const mistake = mistakeIn(definition);
   if (mistake !== undefined) {
     return { kind: 'reject', error: clusterError('LS_CLUSTER_DEFINITION_INVALID', `The definition of ${familyName} has ${mistake}.`, details) };
-  }
-  if (definition.projectionSha256 !== null) {
-    const message = `The definition of ${familyName} names a fitted projection, which this version does not apply.`;
-    return { kind: 'reject', error: clusterError('LS_CLUSTER_CONTROL_UNSUPPORTED', message, details) };
   }
   if (family === undefined) return { kind: 'define' };
   const error = checkAgainst(family, definition, details);
@@ -89,35 +81,42 @@ function checkAgainst(
     const message = `Version ${definition.version} of ${family.name} is in the log with another ${differences.join(', ')}.`;
     return clusterError('LS_CLUSTER_DEFINITION_CONFLICT', message, details);
   }
-  if (family.places.size === 0) return undefined;
+  const itemCount = itemCountOf(family);
+  if (itemCount === 0) return undefined;
   const migrating = differences.filter((name) => ['model', 'modelVersion', 'dimensions'].includes(name));
   if (migrating.length > 0) {
-    const message = `Version ${definition.version} of ${family.name} changes ${migrating.join(', ')} while ${family.places.size} items live.`;
+    const message = `Version ${definition.version} of ${family.name} changes ${migrating.join(', ')} while ${itemCount} items live.`;
     return clusterError('LS_CLUSTER_MIGRATION_UNSUPPORTED', message, details);
   }
-  const incomparable = itemWithoutMetric(family, definition.metric);
+  // What a projection makes of the items is found out when they are projected.
+  const incomparable = definition.projectionSha256 === null ? itemWithoutMetric(family, definition.metric) : undefined;
   if (incomparable === undefined) return undefined;
   const message = `The item ${incomparable} of ${family.name} cannot be compared by the metric ${definition.metric}.`;
   return clusterError('LS_CLUSTER_DEFINITION_INVALID', message, details);
 }
 
-/** A live item whose vector may not be in a collection of this metric. */
+/** The lowest itemId of those whose vectors may not be in a collection of this metric: items are in no order that outlives a restore. */
 function itemWithoutMetric(family: FamilyState, metric: Metric): string | undefined {
-  if (metric === family.parameters.metric) return undefined;
-  for (const { clustering, items } of family.collections.values()) {
-    for (const itemId of items.keys()) {
-      const vector = clustering.vector(itemId);
-      if (vector !== undefined && checkVector(vector, family.definition.dimensions, metric) !== undefined) return itemId;
+  if (metric === family.parameters.metric && family.projectionSha256 === null) return undefined;
+  let lowest: string | undefined;
+  for (const collection of family.collections.values()) {
+    for (const itemId of collection.items.keys()) {
+      if (lowest !== undefined && compareText(itemId, lowest) > 0) continue;
+      const vector = rawVectorOf(collection, itemId);
+      if (vector !== undefined && checkVector(vector, family.definition.dimensions, metric) !== undefined) lowest = itemId;
     }
   }
-  return undefined;
+  return lowest;
 }
 
+const sha256Pattern = /^[0-9a-f]{64}$/;
+
 function mistakeIn(definition: Define): string | undefined {
-  const { version, model, modelVersion, dimensions, windowItems, windowAgeMs, maxCollections, tombstoneRetentionMs } = definition;
+  const { version, model, modelVersion, dimensions, projectionSha256, windowItems, windowAgeMs, maxCollections, tombstoneRetentionMs } = definition;
   if (version < 1) return `version ${version}`;
   if (model === '' || modelVersion === '') return 'no model or no version of it';
   if (dimensions < 1) return `${dimensions} dimensions`;
+  if (projectionSha256 !== null && !sha256Pattern.test(projectionSha256)) return 'a projection that is no SHA-256 in lower-case hexadecimal';
   if (maxCollections < 1) return `room for ${maxCollections} collections`;
   if (windowItems !== null && windowItems < 1) return `a window of ${windowItems} items`;
   if (windowAgeMs !== null && windowAgeMs < 1n) return `a window of ${String(windowAgeMs)} ms`;
@@ -137,7 +136,9 @@ export function checkParameters(family: FamilyState, { eps, minPoints }: SetPara
   return clusterError('LS_CLUSTER_PARAMETERS_INVALID', `The parameters for ${family.name} have ${mistake}.`, { family: family.name });
 }
 
-export function mergeParameters({ parameters }: FamilyState, { eps, minPoints }: SetParameters): ClusteringParameters {
+/** Onto what was asked for last. */
+export function mergeParameters({ parameters: inForce, pending }: FamilyState, { eps, minPoints }: SetParameters): ClusteringParameters {
+  const parameters = pending?.parameters ?? inForce;
   return { metric: parameters.metric, eps: eps ?? parameters.eps, minPoints: minPoints ?? parameters.minPoints };
 }
 

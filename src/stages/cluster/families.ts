@@ -4,8 +4,11 @@
  */
 import { createClustering } from '../../clustering/incremental-dbscan.ts';
 import { collectionIdentity } from '../../core/ids.ts';
-import type { CollectionState, FamilyState, Item, PartitionState } from './state.ts';
-import { isExpired, startAgeOrder, trackAge } from './window.ts';
+import type { Item } from './item.ts';
+import { createLiveItems } from './live-items.ts';
+import { createRawVectors } from './raw-vectors.ts';
+import type { CollectionState, FamilyState, PartitionState } from './state.ts';
+import { isExpired, orderByAge, trackAge } from './window.ts';
 
 /** Whether the family has room for one more collection once the record is folded: expired items gone, and the item moved. */
 export function hasRoomForCollection(family: FamilyState, movingItemId: string, timeMs: number): boolean {
@@ -23,30 +26,36 @@ export function openCollection(state: PartitionState, family: FamilyState, name:
   const known = family.collections.get(name);
   if (known !== undefined) return known;
   const identity = { collection: collectionIdentity(family.name, name), epoch: state.epoch, generation: family.generation };
+  const clustering = createClustering(family.parameters, identity, state.openSearch);
   const collection: CollectionState = {
     name,
-    clustering: createClustering(family.parameters, identity),
-    items: new Map(),
+    clustering,
+    items: createLiveItems(clustering),
+    raw: family.projectionSha256 === null ? undefined : createRawVectors(family.definition.dimensions),
     clusterNames: new Map(),
-    byAge: undefined,
+    isFrozen: false,
   };
-  startAgeOrder(family, collection);
+  orderByAge(family, collection);
   family.collections.set(name, collection);
   return collection;
 }
 
 export function placeItem(family: FamilyState, collection: CollectionState, item: Item): void {
-  collection.items.set(item.itemId, item);
-  family.places.set(item.itemId, collection.name);
-  trackAge(family, collection, item);
+  collection.items.set(item);
+  trackAge(family, item);
 }
 
-/** Takes the item out of the books; its vector leaves the clustering when the record's mutations are applied. */
-export function displaceItem(family: FamilyState, collection: CollectionState, itemId: string): void {
-  collection.items.delete(itemId);
-  family.places.delete(itemId);
+export function dropIfEmpty({ builds }: PartitionState, family: FamilyState, collection: CollectionState): void {
+  if (collection.items.size > 0) return;
+  family.collections.delete(collection.name);
+  builds.get(family.name)?.forget(collection);
+  // It waits for the search that is under way; nobody waits for it.
+  void collection.clustering.close();
 }
 
-export function dropIfEmpty(family: FamilyState, collection: CollectionState): void {
-  if (collection.items.size === 0) family.collections.delete(collection.name);
+/** Nothing more is put into them; what is there can still be asked about. */
+export async function closeCollections({ families, builds }: PartitionState): Promise<void> {
+  for (const build of builds.values()) build.close();
+  const clusterings = [...families.values()].flatMap(({ collections }) => [...collections.values()].map(({ clustering }) => clustering));
+  await Promise.all(clusterings.map((clustering) => clustering.close()));
 }

@@ -1,26 +1,33 @@
 /** What a control record does: checked without changing anything (SEMANTICS.md, rule 19), then applied. */
-import type { ClusteringParameters } from '../../clustering/clustering.ts';
 import { clusterError } from '../../core/errors/cluster.ts';
 import type { LabelstreamError } from '../../core/errors/error.ts';
-import type { ControlEvent, Define, Forget, LabelCluster } from '../../core/events.generated.ts';
+import type { ControlEvent, Define, Forget, LabelCluster, Swap } from '../../core/events.generated.ts';
 import { itemHashOf } from '../../core/ids.ts';
-import {
-  canonicalDefinition, checkDefinition, checkParameters, generationOf, mergeParameters, parametersOf, sameParameters,
-} from './definitions.ts';
+import { canonicalDefinition, checkDefinition, checkParameters, generationOf, mergeParameters, parametersOf } from './definitions.ts';
+import { requireKnownEngine } from './engine-version.ts';
+import { askForGeneration, isPending, namesItsArtefact, noteRefit, swapGeneration, wantedGeneration } from './generations.ts';
+import type { Item } from './item.ts';
 import { changesOf, removeItem, type RecordChanges } from './record-changes.ts';
-import type { FamilyState, Item, PartitionState } from './state.ts';
+import { isOutdated, noteClaim } from './owner-terms.ts';
+import type { FamilyState, PartitionState } from './state.ts';
 import { bury } from './tombstones.ts';
 import { rebuildAgeOrders } from './window.ts';
 
 export type ControlVerdict =
   | { readonly kind: 'reject'; readonly error: LabelstreamError }
+  /** Without a trace. */
+  | { readonly kind: 'ignore' }
   | { readonly kind: 'accept'; readonly cause: string; readonly apply: (changes: RecordChanges) => void };
 
 const nothing = (): void => undefined;
 
-/** Changes nothing. */
+/**
+ * Changes nothing.
+ * @throws LS_CLUSTER_ENGINE_UNKNOWN
+ */
 export function checkControl(state: PartitionState, control: ControlEvent): ControlVerdict {
   const { action } = control;
+  if (isOutdated(state, control)) return { kind: 'ignore' };
   if ('labelstream.v1.Tick' in action) return { kind: 'accept', cause: 'tick', apply: nothing };
   if ('labelstream.v1.Forget' in action) return checkForget(state, control.family, action['labelstream.v1.Forget']);
   if ('labelstream.v1.Define' in action) return checkDefine(state, control.family, action['labelstream.v1.Define']);
@@ -29,7 +36,7 @@ export function checkControl(state: PartitionState, control: ControlEvent): Cont
     return withFamily(state, control.family, (family) => {
       const error = checkParameters(family, set);
       if (error !== undefined) return { kind: 'reject', error };
-      const apply = (changes: RecordChanges): void => changeParameters(changes, family, mergeParameters(family, set));
+      const apply = (changes: RecordChanges): void => askForGeneration(changes, family, { ...wantedGeneration(family), parameters: mergeParameters(family, set) });
       return { kind: 'accept', cause: 'set-parameters', apply };
     });
   }
@@ -37,9 +44,40 @@ export function checkControl(state: PartitionState, control: ControlEvent): Cont
     const label = action['labelstream.v1.LabelCluster'];
     return withFamily(state, control.family, (family) => checkLabel(family, label));
   }
-  const kind = Object.keys(action).join().replace('labelstream.v1.', '');
-  const error = clusterError('LS_CLUSTER_CONTROL_UNSUPPORTED', `This version does not act on ${kind}.`, { kind });
-  return { kind: 'reject', error };
+  if ('labelstream.v1.Refit' in action) {
+    const refit = action['labelstream.v1.Refit'];
+    return withFamily(state, control.family, (family) => ({ kind: 'accept', cause: 'refit', apply: (changes) => noteRefit(changes, family, refit) }));
+  }
+  if ('labelstream.v1.Swap' in action) {
+    const swap = action['labelstream.v1.Swap'];
+    return withFamily(state, control.family, (family) => checkSwap(family, swap));
+  }
+  if ('labelstream.v1.Freeze' in action) {
+    const { collection, isFrozen } = action['labelstream.v1.Freeze'];
+    return withFamily(state, control.family, (family) => ({ kind: 'accept', cause: 'freeze', apply: () => freezeCollection(family, collection, isFrozen) }));
+  }
+  if ('labelstream.v1.Claim' in action) {
+    const { owner } = action['labelstream.v1.Claim'];
+    return { kind: 'accept', cause: 'claim', apply: (changes) => noteClaim(state, owner, changes.sequence) };
+  }
+  const { version } = action['labelstream.v1.Engine'];
+  requireKnownEngine(version);
+  return { kind: 'accept', cause: 'engine', apply: () => (state.engineVersion = Math.max(state.engineVersion, version)) };
+}
+
+function checkSwap(family: FamilyState, swap: Swap): ControlVerdict {
+  if (isPending(family, swap) && !namesItsArtefact(family, swap)) {
+    const { generation, artefactSha256 } = swap;
+    const message = `The generation ${generation} of ${family.name} has ${family.pending.projectionSha256 ?? 'no'} projection; the swap names ${artefactSha256 === '' ? 'none' : artefactSha256.slice(0, 100)}.`;
+    return { kind: 'reject', error: clusterError('LS_CLUSTER_SWAP_INVALID', message, { family: family.name, generation }) };
+  }
+  return { kind: 'accept', cause: 'swap', apply: (changes) => swapGeneration(changes, family, swap) };
+}
+
+/** One that is gone is as if it were not frozen: it begins anew. */
+function freezeCollection({ collections }: FamilyState, name: string, isFrozen: boolean): void {
+  const collection = collections.get(name);
+  if (collection !== undefined) collection.isFrozen = isFrozen;
 }
 
 function withFamily(state: PartitionState, name: string | null, check: (family: FamilyState) => ControlVerdict): ControlVerdict {
@@ -69,11 +107,12 @@ function declareFamily(state: PartitionState, name: string, definition: Define):
     name,
     definition,
     parameters,
+    projectionSha256: definition.projectionSha256,
     generation: generationOf(definition, parameters),
+    pending: undefined,
     declaredModels: [{ model: definition.model, modelVersion: definition.modelVersion }],
     collections: new Map(),
-    places: new Map(),
-    byAge: undefined,
+    oldestMsMin: Infinity,
   };
   rebuildAgeOrders(family);
   state.families.set(name, family);
@@ -87,24 +126,11 @@ function redefine(changes: RecordChanges, family: FamilyState, definition: Defin
     family.declaredModels.push({ model, modelVersion });
   }
   rebuildAgeOrders(family);
-  changeParameters(changes, family, parametersOf(definition));
+  askForGeneration(changes, family, { parameters: parametersOf(definition), projectionSha256: definition.projectionSha256 });
   for (const collection of family.collections.values()) {
     const noted = changesOf(changes, family, collection);
     noted.byContent = true;
     noted.relabelsAll = relabelsAll;
-  }
-}
-
-/** The family is rebuilt where they differ from those in force. */
-function changeParameters(changes: RecordChanges, family: FamilyState, parameters: ClusteringParameters): void {
-  const isChanged = !sameParameters(family.parameters, parameters);
-  family.parameters = parameters;
-  family.generation = generationOf(family.definition, parameters);
-  if (!isChanged) return;
-  for (const collection of family.collections.values()) {
-    const noted = changesOf(changes, family, collection);
-    noted.byContent = true;
-    noted.rebuilds = true;
   }
 }
 
@@ -158,11 +184,10 @@ function forgetItems(
   ends: readonly InputEndPosition[],
 ): void {
   for (const collection of family.collections.values()) {
-    for (const item of [...collection.items.values()]) {
-      const hash = itemHashOf(item.itemId);
-      if (!hashes.has(hash) || isAfter(item, ends)) continue;
+    for (const item of collection.items.withHashes(hashes)) {
+      if (isAfter(item, ends)) continue;
       // An input that no longer exists has no end in the forget; what came from it is forgotten as far as it is known.
-      bury(changes.state.tombstones, scope, hash, [item.origin], changes.timeMs);
+      bury(changes.state.tombstones, scope, itemHashOf(item.itemId), [item.origin], changes.timeMs);
       removeItem(changes, family, collection, item.itemId, true);
     }
   }

@@ -2,7 +2,7 @@
  * What becomes of a feature: refused by a pure check (SEMANTICS.md, rule 19), dropped because it was here before or something newer is (rules
  * 12 and 21), or applied.
  */
-import { checkVector, vectorFromBytes } from '../../clustering/distance.ts';
+import { vectorFromBytes } from '../../clustering/distance.ts';
 import { itemHashOf } from '../../core/ids.ts';
 import { clusterError } from '../../core/errors/cluster.ts';
 import type { LabelstreamError } from '../../core/errors/error.ts';
@@ -10,7 +10,9 @@ import type { FeatureEvent } from '../../core/events.generated.ts';
 import { checkModel } from './definitions.ts';
 import { hasRoomForCollection } from './families.ts';
 import { isAtOrBelowMark, raiseMark } from './marks.ts';
+import { createKnownImages, imageOf, projectionOf, type ImagedVector } from './projected-vectors.ts';
 import { insertItem, removeItem, type RecordChanges } from './record-changes.ts';
+import type { SearchedVector } from './searched-vector.ts';
 import { liveItem, tombstoneRetentionOf, type FamilyState, type PartitionState } from './state.ts';
 import { bury, hasTombstones, isBuried } from './tombstones.ts';
 
@@ -21,7 +23,7 @@ export type FeatureVerdict =
   | { readonly kind: 'reject'; readonly error: LabelstreamError }
   | { readonly kind: 'drop'; readonly reason: DropReason }
   | { readonly kind: 'delete'; readonly family: FamilyState }
-  | { readonly kind: 'insert'; readonly family: FamilyState; readonly vector: Float32Array };
+  | { readonly kind: 'insert'; readonly family: FamilyState; readonly vector: Float32Array; /** What is clustered. */ readonly image: Float32Array };
 
 /**
  * Changes nothing.
@@ -41,20 +43,22 @@ export function checkFeature(state: PartitionState, feature: FeatureEvent, timeM
   // Before the checks that dead-letter: a dead letter would keep the vector of what was forgotten.
   if (isForgotten(state, feature, timeMs)) return { kind: 'drop', reason: 'buried' };
   if (isSuperseded(family, feature)) return { kind: 'drop', reason: 'superseded' };
-  const vector = vectorOf(feature);
-  const error = checkModel(family, feature) ?? checkValues(family, feature, vector) ?? checkRoom(family, feature, timeMs);
-  return error === undefined ? { kind: 'insert', family, vector } : { kind: 'reject', error };
+  const error = checkModel(family, feature) ?? checkCollectionName(family, feature);
+  if (error !== undefined) return { kind: 'reject', error };
+  const { vector, image: { vector: image, fault } } = imagedVector(state, family, feature);
+  if (fault !== undefined) return { kind: 'reject', error: invalidVector(family, feature, fault) };
+  const crowded = checkFrozen(family, feature) ?? checkRoom(family, feature, timeMs);
+  return crowded === undefined ? { kind: 'insert', family, vector, image } : { kind: 'reject', error: crowded };
 }
 
 /** Longer than `source/id` and `route/step` can be. What is told of an item repeats them, and must fit a record whatever the vector was. */
 const nameLengthMax = 2048;
+const names = ['itemId', 'inputId', 'routeStep', 'model', 'modelVersion', 'preview'] as const;
 
 function checkNames(feature: FeatureEvent): LabelstreamError | undefined {
-  const { itemId, inputId, routeStep, model, modelVersion, preview } = feature;
-  const names = { itemId, inputId, routeStep, model, modelVersion, preview: preview ?? '' };
-  const [field, name] = Object.entries(names).find(([key, value]) => value.length > nameLengthMax || (key === 'itemId' && value === '')) ?? [];
+  const field = feature.itemId === '' ? 'itemId' : names.find((name) => (feature[name]?.length ?? 0) > nameLengthMax);
   if (field === undefined) return undefined;
-  const message = `The field ${field} of a feature of ${feature.family} has ${name?.length ?? 0} characters; at most ${nameLengthMax} are allowed, and an itemId is not empty.`;
+  const message = `The field ${field} of a feature of ${feature.family} has ${feature[field]?.length ?? 0} characters; at most ${nameLengthMax} are allowed, and an itemId is not empty.`;
   return clusterError('LS_CLUSTER_FEATURE_INVALID', message, { family: feature.family, field });
 }
 
@@ -86,14 +90,36 @@ function vectorOf({ vector }: FeatureEvent): Float32Array {
 
 const collectionNamePattern = /^[a-z0-9._-]{1,100}$/;
 
-function checkValues(family: FamilyState, feature: FeatureEvent, vector: Float32Array): LabelstreamError | undefined {
+function checkCollectionName(family: FamilyState, feature: FeatureEvent): LabelstreamError | undefined {
   const details = { family: family.name, itemId: feature.itemId };
   if (!collectionNamePattern.test(feature.collection)) {
     const message = `${JSON.stringify(feature.collection.slice(0, 100))}, where ${feature.itemId} belongs, is no name of a collection.`;
     return clusterError('LS_CLUSTER_COLLECTION_NAME_INVALID', message, details);
   }
-  const fault = checkVector(vector, family.definition.dimensions, family.parameters.metric);
-  return fault === undefined ? undefined : clusterError('LS_CLUSTER_VECTOR_INVALID', `The vector of ${feature.itemId} ${fault}.`, details);
+  return undefined;
+}
+
+/** Reading and checking a vector, and projecting it, cost as much as all other checks together, and of a feature that was prepared that was done then. */
+const images = createKnownImages();
+
+function imagedVector(state: PartitionState, family: FamilyState, feature: FeatureEvent): ImagedVector {
+  const { metric } = family.parameters;
+  const { dimensions } = family.definition;
+  const projection = projectionOf(state, family);
+  return images.of(feature, { projection, metric, dimensions }, () => {
+    const vector = vectorOf(feature);
+    return { vector, image: imageOf(projection, metric, vector, dimensions) };
+  });
+}
+
+function invalidVector(family: FamilyState, { itemId }: FeatureEvent, fault: string): LabelstreamError {
+  return clusterError('LS_CLUSTER_VECTOR_INVALID', `The vector of ${itemId} ${fault}.`, { family: family.name, itemId });
+}
+
+function checkFrozen({ name: family, collections }: FamilyState, { itemId, collection }: FeatureEvent): LabelstreamError | undefined {
+  if (collections.get(collection)?.isFrozen !== true) return undefined;
+  const message = `${collection} of ${family} is frozen at its memory budget; ${itemId} cannot enter it.`;
+  return clusterError('LS_CLUSTER_COLLECTION_FROZEN', message, { family, itemId, collection });
 }
 
 function checkRoom(family: FamilyState, { itemId, collection }: FeatureEvent, timeMs: number): LabelstreamError | undefined {
@@ -102,7 +128,12 @@ function checkRoom(family: FamilyState, { itemId, collection }: FeatureEvent, ti
   return clusterError('LS_CLUSTER_COLLECTION_LIMIT', message, { family: family.name, itemId, collection });
 }
 
-export function applyFeature(changes: RecordChanges, feature: FeatureEvent, verdict: Exclude<FeatureVerdict, { kind: 'reject' }>): void {
+export function applyFeature(
+  changes: RecordChanges,
+  feature: FeatureEvent,
+  verdict: Exclude<FeatureVerdict, { kind: 'reject' }>,
+  searched: SearchedVector | undefined,
+): void {
   switch (verdict.kind) {
     case 'drop':
       if (verdict.reason === 'duplicate') return;
@@ -113,7 +144,7 @@ export function applyFeature(changes: RecordChanges, feature: FeatureEvent, verd
     case 'insert': {
       const { itemId, inputId, origin, routeStep, model, modelVersion, occurredAt, preview } = feature;
       const item = { itemId, inputId, origin, routeStep, model, modelVersion, occurredAt, preview, toldClusterId: null };
-      insertItem(changes, verdict.family, feature.collection, item, verdict.vector);
+      insertItem(changes, verdict.family, feature.collection, item, { ...verdict, searched });
       break;
     }
   }

@@ -14,9 +14,10 @@ import type { EventHeaders } from '../../pipeline/event-headers.ts';
 import { headerNames } from '../../pipeline/headers.ts';
 import { checkControl } from './fold-control.ts';
 import { applyFeature, checkFeature, type DropReason } from './fold-feature.ts';
-import { collectionOutputs, resetOutputs, type PartitionCounts } from './outputs.ts';
-import { enforceWindows, inCollectionOrder, type RecordChanges } from './record-changes.ts';
-import { settleCollection } from './settle.ts';
+import { collectionOutputs, resetOutputs, type FoldedCause, type PartitionCounts } from './outputs.ts';
+import type { PreparedRecord } from './prepared-records.ts';
+import { enforceWindows, inCollectionOrder, type CollectionChanges, type RecordChanges } from './record-changes.ts';
+import { settleCollection, type SettledCollection } from './settle.ts';
 import { tombstoneRetentionOf, type PartitionState } from './state.ts';
 import { pruneTombstones } from './tombstones.ts';
 
@@ -25,6 +26,8 @@ export const clusterStageName = 'cluster';
 export type ClusterObserver = {
   /** A feature without effect, dropped silently as the rules ask for. */
   readonly dropped?: (reason: DropReason) => void;
+  /** Items that a new generation cannot hold have left (rule 16). @param error LS_CLUSTER_ITEMS_NOT_CARRIED. */
+  readonly notCarried?: (error: LabelstreamError) => void;
 };
 
 export type FoldContext = {
@@ -35,13 +38,21 @@ export type FoldContext = {
 };
 
 type Verdict =
+  | { readonly kind: 'ignore' }
   | { readonly kind: 'reject'; readonly error: LabelstreamError; readonly origin?: Origin }
   | { readonly kind: 'accept'; readonly cause: string; readonly apply: (changes: RecordChanges) => void; readonly isFeature?: true };
 
-/** @throws LS_CLUSTER_MODEL_UNDECLARED, and whatever is not the record's fault: the partition stops. */
-export function foldRecord(context: FoldContext, state: PartitionState, record: ConsumedRecord): readonly OutputRecord[] {
+/**
+ * Folds the record into the state at once, and gives its outputs, which may be one for each item of a large cluster, as they are taken: all of them
+ * before the next record is folded.
+ *
+ * @param prepared what is known of the record; it gives the same without.
+ * @throws LS_CLUSTER_MODEL_UNDECLARED, LS_CLUSTER_ENGINE_UNKNOWN, and whatever is not the record's fault: the partition stops.
+ */
+export function foldRecord(context: FoldContext, state: PartitionState, record: ConsumedRecord, prepared?: PreparedRecord): Iterable<OutputRecord> {
   const timeMs = Math.max(state.timeMs, record.appendTimeMs);
-  const verdict = checkRecord(context, state, record, timeMs);
+  const verdict = checkRecord(context, state, record, timeMs, prepared);
+  if (verdict.kind === 'ignore') return [];
   if (verdict.kind === 'reject') return [deadLetterOf(context, record, verdict.error, verdict.origin)];
   state.timeMs = timeMs;
   pruneTombstones(state.tombstones, tombstoneRetentionOf(state), timeMs);
@@ -51,8 +62,25 @@ export function foldRecord(context: FoldContext, state: PartitionState, record: 
   const { pendingResets: resets } = state;
   state.pendingResets = [];
   const cause = { sequence: record.sequence, headers: record.headers, itemId: verdict.isFeature === true ? verdict.cause : undefined, resets };
-  const settled = inCollectionOrder(changes).flatMap((noted) => collectionOutputs(context, state, cause, settleCollection(changes, noted)));
-  return [...resetOutputs(context, state, cause), ...settled];
+  const settled = inCollectionOrder(changes).map((noted) => {
+    if (noted.notCarried.length > 0) context.observer.notCarried?.(itemsNotCarried(noted));
+    return settleCollection(changes, noted);
+  });
+  return outputsOf(context, state, cause, settled);
+}
+
+function* outputsOf(context: FoldContext, state: PartitionState, cause: FoldedCause, settled: readonly SettledCollection[]): Generator<OutputRecord> {
+  yield* resetOutputs(context, state, cause);
+  for (const collection of settled) yield* collectionOutputs(context, state, cause, collection);
+}
+
+const itemsNamed = 20;
+
+function itemsNotCarried({ family, collection, notCarried }: CollectionChanges): LabelstreamError {
+  const named = `${notCarried.slice(0, itemsNamed).join(', ')}${notCarried.length > itemsNamed ? ', ...' : ''}`;
+  const message = `${notCarried.length} items of ${collection.name} have no image in the generation ${family.generation}, and have left: ${named}.`;
+  const details = { family: family.name, collection: collection.name, generation: family.generation, itemCount: notCarried.length };
+  return clusterError('LS_CLUSTER_ITEMS_NOT_CARRIED', message, details);
 }
 
 /** The cause of what a record lets expire in collections that it does not concern is not its item. */
@@ -60,8 +88,8 @@ function causesOf({ cause, isFeature = false }: { readonly cause: string; readon
   return { cause, causeOfExpiry: isFeature ? 'window' : cause };
 }
 
-function checkRecord(context: FoldContext, state: PartitionState, record: ConsumedRecord, timeMs: number): Verdict {
-  const decoded = decode(context, record);
+function checkRecord(context: FoldContext, state: PartitionState, record: ConsumedRecord, timeMs: number, prepared: PreparedRecord | undefined): Verdict {
+  const decoded = prepared?.event ?? decode(context, record);
   if (decoded instanceof LabelstreamError) return { kind: 'reject', error: decoded };
   switch (decoded.schema) {
     case 'ControlEvent':
@@ -72,7 +100,7 @@ function checkRecord(context: FoldContext, state: PartitionState, record: Consum
       if (verdict.kind === 'reject') return { ...verdict, origin: feature.origin };
       const apply = (changes: RecordChanges): void => {
         if (verdict.kind === 'drop') context.observer.dropped?.(verdict.reason);
-        applyFeature(changes, feature, verdict);
+        applyFeature(changes, feature, verdict, prepared?.searched);
       };
       return { kind: 'accept', cause: feature.itemId, apply, isFeature: true };
     }

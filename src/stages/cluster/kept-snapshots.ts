@@ -29,6 +29,8 @@ export async function* keptSnapshots({ transport, stateStore, stage }: KeptSnaps
       signal.throwIfAborted();
       const opened = stage.open({ topic, partition, incarnation });
       const isRead = await restored(opened, await stateStore.newest(key, sequence), sequence);
+      // What it holds can still be looked at.
+      await opened.close();
       // One that was removed meanwhile holds nothing any more.
       if (isRead || (await stateStore.list(key)).includes(sequence)) yield { partition, incarnation, sequence, view: isRead ? opened.view : undefined };
     }

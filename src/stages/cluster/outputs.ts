@@ -28,25 +28,24 @@ export type FoldedCause = {
 
 /**
  * The collection's cluster events, then its assignments. What is told of the record's own item, and of clusters because of it, belongs to its
- * trace; what other items are told because of it does not: their traces are others.
+ * trace; what other items are told because of it does not: their traces are others. Encoded as they are taken, before the next record is folded.
  */
-export function collectionOutputs(publisher: Publisher, state: PartitionState, record: FoldedCause, settled: SettledCollection): readonly OutputRecord[] {
+export function* collectionOutputs(publisher: Publisher, state: PartitionState, record: FoldedCause, settled: SettledCollection): Generator<OutputRecord> {
   const { codec, partitionCounts, eventHeaders } = publisher;
   const { sequence } = record;
   const traceOf = (itemId: string): Headers => (itemId === record.itemId ? record.headers : noHeaders);
   const { family, collection } = settled;
   const firstIndex = record.resets.some((reset) => reset.family === family.name && reset.collection === collection) ? resetIndex + 1 : 0;
-  const events = settled.clusterChanges.map((change, index) => {
+  for (const [index, change] of settled.clusterChanges.entries()) {
     const event = clusterEvent(state, sequence, settled, change, firstIndex + index);
     const headers = eventHeaders('ClusterEvent', event.id, traceOf(settled.cause));
-    return output(topics.clusterEvents, event.collection, partitionCounts.clusterEvents, codec.encode('ClusterEvent', event), headers);
-  });
-  const labels = settled.assignments.map((told) => {
+    yield output(topics.clusterEvents, event.collection, partitionCounts.clusterEvents, codec.encode('ClusterEvent', event), headers);
+  }
+  for (const told of settled.assignments) {
     const event = labelEvent(state, sequence, settled, told);
     const headers = eventHeaders('LabelEvent', event.id, traceOf(event.itemId));
-    return output(topics.labels, event.inputId, partitionCounts.labels, codec.encode('LabelEvent', event), headers);
-  });
-  return [...events, ...labels];
+    yield output(topics.labels, event.inputId, partitionCounts.labels, codec.encode('LabelEvent', event), headers);
+  }
 }
 
 /** A reset is the first event of its record and collection. */

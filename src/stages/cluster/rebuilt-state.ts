@@ -7,6 +7,7 @@
 import type { LabelstreamError } from '../../core/errors/error.ts';
 import type { Define } from '../../core/events.generated.ts';
 import { checkControl } from './fold-control.ts';
+import { putInForce } from './generations.ts';
 import type { RecordChanges } from './record-changes.ts';
 import { compareText, emptyState, type CollectionName, type DeclaredModel, type FeaturesPartition, type PartitionState } from './state.ts';
 
@@ -24,16 +25,19 @@ export function rebuiltState(
   definitions: ReadonlyMap<string, Define>,
 ): { readonly state: PartitionState; readonly refused: readonly LabelstreamError[] } {
   const empty = emptyState(partition);
-  const state: PartitionState = { ...empty, epoch, timeMs: former?.timeMs ?? empty.timeMs, tombstones: former?.tombstones ?? empty.tombstones };
+  const state: PartitionState = { ...empty, epoch, engineVersion: former?.engineVersion ?? empty.engineVersion, timeMs: former?.timeMs ?? empty.timeMs, tombstones: former?.tombstones ?? empty.tombstones };
   state.pendingResets = [...resets].sort((left, right) => compareText(left.family, right.family) || compareText(left.collection, right.collection));
   for (const family of former?.families.values() ?? []) {
-    state.families.set(family.name, { ...family, declaredModels: [...family.declaredModels], collections: new Map(), places: new Map(), byAge: undefined });
+    state.families.set(family.name, { ...family, declaredModels: [...family.declaredModels], collections: new Map(), oldestMsMin: Infinity });
+    const emptied = state.families.get(family.name);
+    // There is nothing left that would have to be built for it.
+    if (emptied?.pending !== undefined) putInForce(state, emptied, emptied.pending);
   }
   const refused: LabelstreamError[] = [];
   for (const [family, definition] of definitions) {
     const verdict = checkControl(state, { id: '', family, term: 0n, action: { 'labelstream.v1.Define': definition } });
     if (verdict.kind === 'reject') refused.push(verdict.error);
-    else verdict.apply(withoutRecord(state));
+    else if (verdict.kind === 'accept') verdict.apply(withoutRecord(state));
   }
   const models = [...modelsUsed].sort((left, right) => compareText(left.model, right.model) || compareText(left.modelVersion, right.modelVersion));
   for (const { family, model, modelVersion } of models) {

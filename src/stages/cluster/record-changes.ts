@@ -1,11 +1,13 @@
 /**
  * What one record does to the collections of its partition. The record's content notes its changes first, then the windows let go what has
  * to go; each collection concerned is then settled by one call of its clustering, so that consumers are told the net change of the record
- * (SEMANTICS.md, rule 14): a rebuild under other parameters and what windows let go at the same record included.
+ * (SEMANTICS.md, rule 14): another generation and what windows let go at the same record included.
  */
 import type { Mutation } from '../../clustering/clustering.ts';
-import { displaceItem, openCollection, placeItem } from './families.ts';
-import { compareText, liveItem, type CollectionState, type FamilyState, type Item, type PartitionState } from './state.ts';
+import { openCollection, placeItem } from './families.ts';
+import type { Item } from './item.ts';
+import type { SearchedVector } from './searched-vector.ts';
+import { compareText, placeOf, type BuiltCollection, type CollectionState, type FamilyState, type PartitionState } from './state.ts';
 import { nextExpired, nextSurplus } from './window.ts';
 
 export type CollectionChanges = {
@@ -16,7 +18,12 @@ export type CollectionChanges = {
   readonly removedItems: Map<string, Item>;
   /** Whether the record itself concerns the collection, rather than a window that it let expire. */
   byContent: boolean;
-  rebuilds: boolean;
+  /** Of inserts into a projected collection, by itemId: the vectors whose images the mutations hold. */
+  readonly rawVectors: Map<string, Float32Array>;
+  /** Takes the place of the collection's clustering with this record. */
+  successor: BuiltCollection | undefined;
+  /** Items that cannot be in the successor, and are among those removed. */
+  notCarried: readonly string[];
   /** Every item whose last told id differs literally is to be told (relabelOnMerge was switched on). */
   relabelsAll: boolean;
   label: { readonly clusterId: string; readonly name: string } | undefined;
@@ -43,7 +50,9 @@ export function changesOf(changes: RecordChanges, family: FamilyState, collectio
     mutations: [],
     removedItems: new Map(),
     byContent: false,
-    rebuilds: false,
+    rawVectors: new Map(),
+    successor: undefined,
+    notCarried: [],
     relabelsAll: false,
     label: undefined,
   };
@@ -57,16 +66,17 @@ export function insertItem(
   family: FamilyState,
   collectionName: string,
   item: Item,
-  vector: Float32Array,
+  { vector, image, searched }: { readonly vector: Float32Array; readonly image: Float32Array; readonly searched: SearchedVector | undefined },
 ): void {
-  const formerPlace = family.places.get(item.itemId);
-  const former = formerPlace === undefined ? undefined : family.collections.get(formerPlace);
-  if (former !== undefined && formerPlace !== collectionName) removeItem(changes, family, former, item.itemId, false);
+  const former = placeOf(family, item.itemId);
+  if (former !== undefined && former.name !== collectionName) removeItem(changes, family, former, item.itemId, false);
   const collection = openCollection(changes.state, family, collectionName);
   placeItem(family, collection, item);
   const noted = changesOf(changes, family, collection);
   noted.byContent = true;
-  noted.mutations.push({ kind: 'insert', itemId: item.itemId, vector });
+  const prepared = searched?.takeFor(collection.clustering);
+  noted.mutations.push({ kind: 'insert', itemId: item.itemId, vector: image, ...(prepared === undefined ? {} : { prepared }) });
+  if (collection.raw !== undefined) noted.rawVectors.set(item.itemId, vector);
 }
 
 /** @param told whether consumers are to hear that the item is gone. */
@@ -87,15 +97,16 @@ function release(changes: RecordChanges, family: FamilyState, collection: Collec
   const noted = changesOf(changes, family, collection);
   noted.removedItems.set(itemId, item);
   noted.mutations.push({ kind: 'remove', itemId, told });
-  displaceItem(family, collection, itemId);
+  // Its vector leaves the clustering when the record's mutations are applied.
+  collection.items.delete(itemId);
 }
 
 /** Lets the windows of the whole partition go on to the record's time. Only a collection that the record concerns can hold too many items. */
 export function enforceWindows(changes: RecordChanges): void {
   for (const family of changes.state.families.values()) {
     for (let itemId = nextExpired(family, changes.timeMs); itemId !== undefined; itemId = nextExpired(family, changes.timeMs)) {
-      const live = liveItem(family, itemId);
-      if (live !== undefined) release(changes, family, live.collection, itemId, false);
+      const collection = placeOf(family, itemId);
+      if (collection !== undefined) release(changes, family, collection, itemId, false);
     }
   }
   for (const { family, collection } of changes.byCollection.values()) {

@@ -64,7 +64,7 @@ export async function readPlan(stateStore: PlanReader, group: string, stage: Pla
 
 async function parsePlan(note: StoredSnapshot): Promise<RepartitionPlan> {
   const chunks: Buffer[] = [];
-  for await (const chunk of note.chunks()) chunks.push(chunk);
+  for await (const chunk of note.chunks()) chunks.push(Buffer.from(chunk));
   // The store has checked the bytes, and only `notePlan` writes them.
   const plan = JSON.parse(Buffer.concat(chunks).toString()) as Omit<RepartitionPlan, 'foldedThrough'> & { readonly foldedThrough: readonly string[] };
   return { ...plan, foldedThrough: plan.foldedThrough.map(BigInt) };

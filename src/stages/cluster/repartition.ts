@@ -24,7 +24,7 @@ import { foldToEnd, type FollowerOptions } from './cluster-follower.ts';
 import { erasePlan, notePlan, readPlan, repartitionPending, requireOwn, type RepartitionPlan } from './repartition-plan.ts';
 import { repartitionedStates, type FormerPartition } from './repartitioned-states.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
-import { emptyState } from './state.ts';
+import { emptyState, itemCountOf } from './state.ts';
 
 export type RepartitionOptions = FollowerOptions & {
   readonly transport: Pick<Transport, 'describeTopic' | 'bounds' | 'decided' | 'read' | 'isKept' | 'committed' | 'resetGroup' | 'topicForm' | 'replaceTopic'>;
@@ -59,6 +59,7 @@ export async function repartitionOutlook(options: RepartitionOptions, partitionC
   const families: FamilyMove[] = [];
   for (let partition = 0; partition < described.partitionCount; partition++) {
     const { folded } = await foldToEnd(options, { ...described, partition }, signal);
+    await folded.close();
     const items = new Map<string, number>();
     for (const { family, itemCount } of folded.view.collections()) items.set(family, (items.get(family) ?? 0) + itemCount);
     for (const [family, count] of items) families.push({ family, items: count, from: partition, to: partitionForKey(family, partitionCount) });
@@ -187,6 +188,7 @@ async function makePlan(options: RepartitionOptions, partitionCount: number, sig
     if (committed !== undefined) await stateStore.discardAbove({ stage: stage.name, topic, incarnation, partition }, committed.sequence);
     // Also where nothing is said to be folded: a log that begins later was folded by somebody.
     const { folded } = await foldToEnd(options, { topic, partition, incarnation }, signal);
+    await folded.close();
     if (committed === undefined || committed.sequence < 0n) continue;
     const { position, sequence } = committed;
     await stateStore.write({ stage: stage.name, topic, incarnation, partition, sequence, position }, folded.snapshot());
@@ -246,7 +248,7 @@ async function formerPartitions({ stateStore, stage }: RepartitionOptions, { for
 
 function movesOf(former: readonly FormerPartition[], partitionCount: number): readonly FamilyMove[] {
   return former.flatMap(({ state }, from) =>
-    [...state.families.values()].map(({ name: family, places }) => ({ family, items: places.size, from, to: partitionForKey(family, partitionCount) })),
+    [...state.families.values()].map((family) => ({ family: family.name, items: itemCountOf(family), from, to: partitionForKey(family.name, partitionCount) })),
   );
 }
 

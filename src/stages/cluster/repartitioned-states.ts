@@ -31,13 +31,16 @@ export type NewPartition = {
 export function repartitionedStates(former: readonly FormerPartition[], partitions: readonly NewPartition[]): readonly PartitionState[] {
   const epoch = Math.max(...former.map(({ state }) => state.epoch)) + 1;
   const timeMs = Math.max(...former.map(({ state }) => state.timeMs));
+  const engineVersion = Math.max(...former.map(({ state }) => state.engineVersion));
   const marks = furthestMarks(former);
-  const states = partitions.map(({ partition }): PartitionState => ({ ...emptyState(partition), epoch, timeMs, marks: new Map(marks) }));
+  const states = partitions.map(({ partition }): PartitionState => ({ ...emptyState(partition), epoch, engineVersion, timeMs, marks: new Map(marks) }));
   const homeOf = (family: string): number => partitionForKey(family, partitions.length);
   for (const { state, sequence } of former) {
     for (const [name, family] of state.families) {
       const home = homeOf(name);
-      for (const { clustering } of family.collections.values()) clustering.rebase(epoch, (partitions[home]?.sequence ?? 0n) - sequence);
+      const distance = (partitions[home]?.sequence ?? 0n) - sequence;
+      for (const { clustering } of family.collections.values()) clustering.rebase(epoch, distance);
+      if (family.pending !== undefined) family.pending = { ...family.pending, sequence: family.pending.sequence + distance, builtSinceMs: undefined };
       states[home]?.families.set(name, family);
     }
   }

@@ -8,8 +8,9 @@
  */
 import type { Clustering, NetChange, ToldAssignment, Transition } from '../../clustering/clustering.ts';
 import { dropIfEmpty } from './families.ts';
+import type { Item } from './item.ts';
 import type { CollectionChanges, RecordChanges } from './record-changes.ts';
-import { compareText, type CollectionState, type FamilyState, type Item } from './state.ts';
+import { compareText, type BuiltCollection, type CollectionState, type FamilyState } from './state.ts';
 
 export type ClusterChange =
   | Transition
@@ -29,6 +30,7 @@ const nothing: NetChange = { transitions: [], assignments: [] };
 export function settleCollection(changes: RecordChanges, noted: CollectionChanges): SettledCollection {
   const { family, collection } = noted;
   const net = applyChanges(changes, noted);
+  collection.items.settle();
   const clusterChanges = [...net.transitions, ...followNames(collection, net.transitions), ...applyLabel(noted)];
   const assignments = [...net.assignments];
   const hasMerged = net.transitions.some(({ type }) => type === 'merged');
@@ -37,7 +39,7 @@ export function settleCollection(changes: RecordChanges, noted: CollectionChange
     assignments.sort((left, right) => compareText(left.itemId, right.itemId));
   }
   const told = assignments.map((assignment) => ({ item: tell(noted, assignment), assignment }));
-  dropIfEmpty(family, collection);
+  dropIfEmpty(changes.state, family, collection);
   return {
     family,
     collection: collection.name,
@@ -47,9 +49,41 @@ export function settleCollection(changes: RecordChanges, noted: CollectionChange
   };
 }
 
-function applyChanges({ sequence }: RecordChanges, { family, collection, mutations, rebuilds }: CollectionChanges): NetChange {
-  if (rebuilds) return collection.clustering.rebuild(family.parameters, family.generation, sequence, mutations);
-  return mutations.length === 0 ? nothing : collection.clustering.apply(mutations, sequence);
+function applyChanges({ state, sequence }: RecordChanges, noted: CollectionChanges): NetChange {
+  const { family, collection, mutations, successor } = noted;
+  if (successor !== undefined) return replaceClustering(family, noted, successor, sequence);
+  if (mutations.length === 0) return nothing;
+  const { clustering } = collection;
+  const net = keepingRawVectors(noted, () => clustering.apply(mutations, sequence));
+  state.builds.get(family.name)?.changed(collection, mutations.map(({ itemId }) => itemId));
+  return net;
+}
+
+/** What was built in the background goes on with the ids and all that was told. */
+function replaceClustering(family: FamilyState, noted: CollectionChanges, successor: BuiltCollection, sequence: bigint): NetChange {
+  const { collection, mutations } = noted;
+  const { clustering: former } = collection;
+  collection.items.moveTo(successor.clustering);
+  collection.clustering = successor.clustering;
+  collection.raw = successor.raw;
+  const net = keepingRawVectors(noted, () => successor.clustering.succeed(former, family.generation, sequence, mutations));
+  // It waits for the search that is under way; nobody waits for it.
+  void former.close();
+  return net;
+}
+
+function keepingRawVectors({ collection: { clustering, raw }, mutations, rawVectors }: CollectionChanges, apply: () => NetChange): NetChange {
+  if (raw === undefined) return apply();
+  for (const { kind, itemId } of mutations) {
+    const index = kind === 'remove' ? clustering.itemIndex(itemId) : -1;
+    if (index !== -1) raw.delete(index);
+  }
+  const net = apply();
+  for (const [itemId, vector] of rawVectors) {
+    const index = clustering.itemIndex(itemId);
+    if (index !== -1) raw.set(index, vector);
+  }
+  return net;
 }
 
 /** Hands names over by the transitions and forgets those of clusters that are gone. */
@@ -95,12 +129,8 @@ function literalDifferences({ items, clustering }: CollectionState, told: readon
 
 /** Notes what the item was told. */
 function tell({ collection, removedItems }: CollectionChanges, { itemId, clusterId }: ToldAssignment): Item {
-  const live = collection.items.get(itemId);
-  if (live !== undefined) {
-    const item = { ...live, toldClusterId: clusterId };
-    collection.items.set(itemId, item);
-    return item;
-  }
+  const live = collection.items.tell(itemId, clusterId);
+  if (live !== undefined) return live;
   const removed = removedItems.get(itemId);
   if (removed === undefined) throw new Error(`The clustering of ${collection.name} told of an item it does not hold: ${itemId}`);
   return removed;

@@ -1,28 +1,40 @@
 /**
- * The state of a partition as bytes, canonical: everything in the byte order of its keys, so equal states give equal bytes. Frames of
- * `length (uint32, big-endian) | kind (1 byte) | payload`, one per chunk; reading does not depend on where chunks are cut.
+ * The state of a partition as bytes. Frames of `length (uint32, big-endian) | kind (1 byte) | payload`, one per chunk; reading does not depend
+ * on where chunks are cut.
  *
- *   head            JSON: epoch, time, marks, families with their definitions, from format 2 on resets to be told
+ *   head            JSON: epoch, engine version, claim, time, marks, families with their definitions, resets to be told (not in format 1)
  *   tombstones ...  JSON
- *   per collection: collection (JSON), clustering ... (as the engine gives them), items ... (JSON)
+ *   per collection: collection (JSON), clustering ... (as the engine gives them), what items share ... (JSON), items ... (item-rows.ts),
+ *                   of a projected collection vectors ... (raw-vectors.ts);
+ *                   up to format 2: items ... (JSON) after the clustering
  *   end             JSON: how many frames came before it
  *
- * It is made lazily, so that a writer can yield between chunks.
+ * Everything is in the byte order of its keys, but the clusterings and items, which are in an order of their own: equal states give chunks that
+ * restore equal states, and a state that was restored gives the same chunks again.
+ *
+ * What can change is noted when the snapshot is opened: marks by reference, since they are replaced, never changed; clusterings, items and
+ * tombstones keep what changes afterwards. The frames are made lazily, so that a writer can yield between them, and records are folded meanwhile.
  */
 import { restoreClustering } from '../../clustering/incremental-dbscan.ts';
-import type { ClusteringParameters } from '../../clustering/clustering.ts';
-import type { Define, Origin, ReadCoordinate } from '../../core/events.generated.ts';
+import type { Clustering, ClusteringParameters } from '../../clustering/clustering.ts';
+import type { Define, ReadCoordinate } from '../../core/events.generated.ts';
 import { clusterError } from '../../core/errors/cluster.ts';
 import type { LabelstreamError } from '../../core/errors/error.ts';
+import { untilClosed } from '../../core/until-closed.ts';
+import { requireKnownEngine } from './engine-version.ts';
+import type { ItemNames, OpenItemRows } from './item-rows.ts';
 import { raiseMark } from './marks.ts';
-import { sortedByKey, type CollectionName, type CollectionState, type DeclaredModel, type FamilyState, type Item, type PartitionState } from './state.ts';
-import { bury } from './tombstones.ts';
+import { itemCountsOf, nameBatches, restoreFormerItems, restoreItems, type FormerItem, type StoredItemCounts } from './snapshot-items.ts';
+import { restoreRawVectors } from './raw-vectors.ts';
+import { openTombstones, restoreTombstones, type OpenTombstones, type StoredTombstone } from './snapshot-tombstones.ts';
+import { sortedByKey, type Claim, type CollectionName, type CollectionState, type DeclaredModel, type FamilyState, type PartitionState, type PendingGeneration } from './state.ts';
 import { rebuildAgeOrders } from './window.ts';
 
-/** The lowest that holds what there is to say: a version that knows nothing of resets reads every snapshot without them. */
-const formats = { withoutResets: 1, withResets: 2 } as const;
+const format = 3;
+/** With items as JSON. */
+const formerFormats: readonly unknown[] = [1, 2];
 const entriesPerFrame = 512;
-const frameKinds = { head: 1, tombstones: 2, collection: 3, clustering: 4, items: 5, end: 6 } as const;
+const frameKinds = { head: 1, tombstones: 2, collection: 3, clustering: 4, items: 5, end: 6, itemNames: 7, itemRows: 8, vectors: 9 } as const;
 type FrameKind = keyof typeof frameKinds;
 const lengthBytes = 4;
 const headerBytes = lengthBytes + 1;
@@ -30,57 +42,97 @@ const headerBytes = lengthBytes + 1;
 type Stored<Value> = {
   readonly [Key in keyof Value]: Value[Key] extends bigint ? string : Value[Key] extends bigint | null ? string | null : Value[Key];
 };
-type StoredItem = Omit<Item, 'origin'> & { readonly origin: Stored<Origin> };
 type StoredFamily = {
   readonly name: string;
   readonly definition: Stored<Define>;
   readonly parameters: ClusteringParameters;
+  /** Absent up to format 2, where there is none. */
+  readonly projectionSha256?: string | null;
   readonly generation: string;
+  readonly pending?: Stored<PendingGeneration>;
   readonly declaredModels: readonly DeclaredModel[];
 };
 type Head = {
   readonly format: number;
   readonly epoch: number;
+  /** Absent up to format 2. */
+  readonly engineVersion?: number;
+  readonly claim?: Stored<Claim>;
   readonly timeMs: number;
   readonly marks: readonly Stored<ReadCoordinate>[];
   readonly families: readonly StoredFamily[];
   readonly pendingResets?: readonly CollectionName[];
 };
-type StoredTombstone = {
-  readonly scope: string | null;
-  readonly itemHash: string;
-  readonly setAtMs: number;
-  readonly through: readonly { readonly incarnation: string; readonly partition: number; readonly sequence: string }[];
-};
 type StoredCollection = {
   readonly family: string;
   readonly name: string;
   readonly clusterNames: readonly (readonly [string, string])[];
-  readonly itemCount: number;
+  /** Absent where it is not. */
+  readonly isFrozen?: true;
+} & StoredItemCounts;
+
+/** The state as it is now, whatever is folded into it before the last chunk is taken. To be read to its end, or closed by `return`. */
+export function snapshotState(state: PartitionState): IterableIterator<Buffer> {
+  const opened = openSnapshot(state);
+  return untilClosed(framesWithEnd(opened), () => {
+    opened.tombstones.close();
+    for (const { clustering, vectors } of opened.collections) {
+      clustering.return?.();
+      vectors?.return?.();
+    }
+  });
+}
+
+type OpenCollection = {
+  readonly stored: StoredCollection;
+  readonly clustering: Iterator<Buffer>;
+  items: OpenItemRows | undefined;
+  /** Of a projected collection, in the order of its items. */
+  readonly vectors: IterableIterator<Buffer> | undefined;
 };
 
-export function* snapshotState(state: PartitionState): Generator<Buffer> {
+type OpenSnapshot = {
+  readonly head: Buffer;
+  readonly tombstones: OpenTombstones;
+  readonly collections: readonly OpenCollection[];
+};
+
+function openSnapshot(state: PartitionState): OpenSnapshot {
+  const collections = sortedByKey(state.families).flatMap(([, family]) =>
+    sortedByKey(family.collections).map(([name, { clusterNames, isFrozen, items, clustering, raw }]): OpenCollection => {
+      const opened = items.open();
+      const stored = { family: family.name, name, clusterNames: sortedByKey(clusterNames), ...itemCountsOf(opened), ...(isFrozen ? { isFrozen } : {}) };
+      return { stored, clustering: clustering.snapshot()[Symbol.iterator](), items: opened, vectors: raw?.snapshot() };
+    }),
+  );
+  return { head: jsonFrame('head', headOf(state)), tombstones: openTombstones(state.tombstones), collections };
+}
+
+function* framesWithEnd(opened: OpenSnapshot): Generator<Buffer> {
   let frameCount = 0;
-  for (const chunk of bodyOf(state)) {
+  for (const chunk of bodyOf(opened)) {
     frameCount += 1;
     yield chunk;
   }
   yield jsonFrame('end', { frameCount });
 }
 
-function* bodyOf(state: PartitionState): Generator<Buffer> {
-  yield jsonFrame('head', headOf(state));
-  for (const batch of inBatches(storedTombstones(state))) yield jsonFrame('tombstones', batch);
-  for (const [, family] of sortedByKey(state.families)) {
-    for (const [name, collection] of sortedByKey(family.collections)) {
-      const clusterNames = sortedByKey(collection.clusterNames);
-      const stored: StoredCollection = { family: family.name, name, clusterNames, itemCount: collection.items.size };
-      yield jsonFrame('collection', stored);
-      for (const chunk of collection.clustering.snapshot()) yield frame('clustering', chunk);
-      const items = sortedByKey(collection.items).map(([, item]) => item);
-      for (const batch of inBatches(items)) yield jsonFrame('items', batch.map(storedItem));
-    }
+function* bodyOf({ head, tombstones, collections }: OpenSnapshot): Generator<Buffer> {
+  yield head;
+  for (const batch of inBatches(tombstones.stored)) yield jsonFrame('tombstones', batch);
+  for (const collection of collections) {
+    yield jsonFrame('collection', collection.stored);
+    for (let next = collection.clustering.next(); next.done !== true; next = collection.clustering.next()) yield frame('clustering', next.value);
+    if (collection.items !== undefined) yield* itemFrames(collection.items);
+    // What is changed meanwhile need not stay as it was until the last collection is written.
+    collection.items = undefined;
+    for (const chunk of collection.vectors ?? []) yield frame('vectors', chunk);
   }
+}
+
+function* itemFrames(items: OpenItemRows): Generator<Buffer> {
+  for (const names of nameBatches(items)) yield jsonFrame('itemNames', names);
+  for (const chunk of items.chunks()) yield frame('itemRows', chunk);
 }
 
 function frame(kind: FrameKind, payload: Buffer): Buffer {
@@ -94,16 +146,24 @@ function jsonFrame(kind: FrameKind, value: unknown): Buffer {
   return frame(kind, Buffer.from(JSON.stringify(value)));
 }
 
-function* inBatches<Entry>(entries: readonly Entry[]): Generator<readonly Entry[]> {
-  for (let start = 0; start < entries.length; start += entriesPerFrame) yield entries.slice(start, start + entriesPerFrame);
+function* inBatches<Entry>(entries: Iterable<Entry>): Generator<readonly Entry[]> {
+  let batch: Entry[] = [];
+  for (const entry of entries) {
+    if (batch.push(entry) < entriesPerFrame) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
 
 function headOf(state: PartitionState): Head {
-  const families = sortedByKey(state.families).map(([name, { definition, parameters, generation, declaredModels }]) => ({
+  const families = sortedByKey(state.families).map(([name, { definition, parameters, projectionSha256, generation, pending, declaredModels }]) => ({
     name,
     definition: storedDefinition(definition),
     parameters,
+    projectionSha256,
     generation,
+    ...(pending === undefined ? {} : { pending: { ...pending, sequence: String(pending.sequence) } }),
     declaredModels,
   }));
   const marks = sortedByKey(state.marks).map(([, { incarnation, partition, sequence, index }]) => ({
@@ -112,9 +172,9 @@ function headOf(state: PartitionState): Head {
     sequence: String(sequence),
     index,
   }));
-  const head = { epoch: state.epoch, timeMs: state.timeMs, marks, families };
-  const { pendingResets } = state;
-  return pendingResets.length === 0 ? { format: formats.withoutResets, ...head } : { format: formats.withResets, ...head, pendingResets };
+  const { epoch, engineVersion, claim, timeMs, pendingResets } = state;
+  const stored = claim === undefined ? {} : { claim: { owner: claim.owner, term: String(claim.term) } };
+  return { format, epoch, engineVersion, ...stored, timeMs, marks, families, pendingResets };
 }
 
 function storedDefinition(definition: Define): Stored<Define> {
@@ -135,37 +195,15 @@ function definitionFrom(stored: Stored<Define>): Define {
   };
 }
 
-/** By scope, then age (the order in which they leave), then hash. */
-function storedTombstones({ tombstones }: PartitionState): readonly StoredTombstone[] {
-  const scopes = [...tombstones].sort(([left], [right]) => Buffer.compare(Buffer.from(left ?? ''), Buffer.from(right ?? '')));
-  return scopes.flatMap(([scope, byHash]) =>
-    sortedByKey(byHash)
-      .sort(([, left], [, right]) => left.setAtMs - right.setAtMs)
-      .map(([itemHash, { setAtMs, through }]) => ({
-        scope,
-        itemHash,
-        setAtMs,
-        through: sortedByKey(through).map(([, { incarnation, partition, sequence }]) => ({
-          incarnation,
-          partition,
-          sequence: String(sequence),
-        })),
-      })),
-  );
-}
-
-function storedItem(item: Item): StoredItem {
-  const { topic, incarnation, partition, sequence, appendTime } = item.origin;
-  const { itemId, inputId, routeStep, model, modelVersion, occurredAt, preview, toldClusterId } = item;
-  const origin = { topic, incarnation, partition, sequence: String(sequence), appendTime };
-  return { itemId, inputId, origin, routeStep, model, modelVersion, occurredAt, preview, toldClusterId };
-}
-
-/** Fills an empty state. Rejects with LS_CLUSTER_SNAPSHOT_INVALID, LS_CLUSTERING_SNAPSHOT_INVALID. */
+/** Fills an empty state. Rejects with LS_CLUSTER_SNAPSHOT_INVALID, LS_CLUSTER_ENGINE_UNKNOWN, LS_CLUSTERING_SNAPSHOT_INVALID. */
 export async function restoreState(state: PartitionState, chunks: AsyncIterable<Buffer>): Promise<void> {
   const frames = framesOf(chunks);
   try {
     await restoreFrames(state, frames);
+  } catch (error) {
+    // Frames of the right kinds with something else in them.
+    const isNonsense = error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError;
+    throw isNonsense ? invalid(error.message, { cause: error }) : error;
   } finally {
     // The last frame says that it is the last: nobody reads on, so the file behind the chunks has to be let go of here.
     await frames.return(undefined);
@@ -183,8 +221,8 @@ async function restoreFrames(state: PartitionState, frames: AsyncGenerator<Frame
   const head = headFrom(await take());
   restoreHead(state, head);
   for (let current = await take(); ; current = await take()) {
-    if (current.kind === frameKinds.tombstones) restoreTombstones(state, parse(current) as readonly StoredTombstone[]);
-    else if (current.kind === frameKinds.collection) await restoreCollection(state, parse(current) as StoredCollection, take);
+    if (current.kind === frameKinds.tombstones) restoreTombstones(state.tombstones, parse(current) as readonly StoredTombstone[]);
+    else if (current.kind === frameKinds.collection) await restoreCollection(state, parse(current) as StoredCollection, { format: head.format, take });
     else if (current.kind === frameKinds.end) {
       if ((parse(current) as { readonly frameCount: number }).frameCount !== frameCount - 1) throw invalid('frames are missing');
       break;
@@ -202,13 +240,15 @@ function frameAt(bytes: Buffer): Frame | undefined {
 }
 
 async function* framesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Frame> {
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
-    rest = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     for (let next = frameAt(rest); next !== undefined; next = frameAt(rest)) {
       rest = rest.subarray(headerBytes + next.payload.length);
       yield next;
     }
+    // The memory of a chunk may be used again for the next.
+    if (rest.length > 0) rest = Buffer.from(rest);
   }
 }
 
@@ -228,65 +268,79 @@ function parse({ payload }: Frame): unknown {
 function headFrom(first: Frame): Head {
   if (first.kind !== frameKinds.head) throw invalid('it does not begin with its head');
   const head = parse(first) as Head;
-  const readable: readonly unknown[] = Object.values(formats);
+  const readable = [...formerFormats, format];
   if (!readable.includes(head.format)) throw invalid(`its format is ${String(head.format)}, not ${readable.join(' or ')}`);
   return head;
 }
 
-function restoreHead(state: PartitionState, { epoch, timeMs, marks, families, pendingResets = [] }: Head): void {
+function restoreHead(state: PartitionState, { epoch, engineVersion = 1, claim, timeMs, marks, families, pendingResets = [] }: Head): void {
+  requireKnownEngine(engineVersion);
   state.epoch = epoch;
+  state.engineVersion = engineVersion;
+  state.claim = claim === undefined ? undefined : { owner: claim.owner, term: BigInt(claim.term) };
   state.pendingResets = pendingResets;
   state.timeMs = timeMs;
   for (const { incarnation, partition, sequence, index } of marks) {
     raiseMark(state.marks, { incarnation, partition, sequence: BigInt(sequence), index });
   }
-  for (const { name, definition, parameters, generation, declaredModels } of families) {
+  for (const { name, definition, parameters, projectionSha256 = null, generation, pending, declaredModels } of families) {
     const family: FamilyState = {
       name,
       definition: definitionFrom(definition),
       parameters,
+      projectionSha256,
       generation,
+      pending: pending === undefined ? undefined : { ...pending, sequence: BigInt(pending.sequence), builtSinceMs: pending.builtSinceMs },
       declaredModels: [...declaredModels],
       collections: new Map(),
-      places: new Map(),
-      byAge: undefined,
+      oldestMsMin: -Infinity,
     };
     state.families.set(name, family);
   }
 }
 
-function restoreTombstones({ tombstones }: PartitionState, stored: readonly StoredTombstone[]): void {
-  for (const { scope, itemHash, setAtMs, through } of stored) {
-    const positions = through.map(({ incarnation, partition, sequence }) => ({ incarnation, partition, sequence: BigInt(sequence) }));
-    bury(tombstones, scope, itemHash, positions, setAtMs);
-  }
-}
+type Source = { readonly format: number; readonly take: () => Promise<Frame> };
 
-async function restoreCollection(state: PartitionState, stored: StoredCollection, take: () => Promise<Frame>): Promise<void> {
+async function restoreCollection(state: PartitionState, stored: StoredCollection, { format: storedFormat, take }: Source): Promise<void> {
   const family = state.families.get(stored.family);
   if (family === undefined) throw invalid(`it has a collection of ${stored.family}, which it does not define`);
-  const takePayload = async (kind: FrameKind): Promise<Frame> => {
+  if (family.collections.has(stored.name)) throw invalid(`it has the collection ${stored.name} twice`);
+  const takeFrame: TakeFrame = async (kind) => {
     const next = await take();
     if (next.kind !== frameKinds[kind]) throw invalid(`the collection ${stored.name} has too few frames of ${kind}`);
     return next;
   };
-  const clustering = await restoreClustering(async () => (await takePayload('clustering')).payload);
-  const collection: CollectionState = {
-    name: stored.name,
-    clustering,
-    items: new Map(),
-    clusterNames: new Map(stored.clusterNames),
-    byAge: undefined,
-  };
-  family.collections.set(stored.name, collection);
-  while (collection.items.size < stored.itemCount) {
-    const before = collection.items.size;
-    for (const item of parse(await takePayload('items')) as readonly StoredItem[]) {
-      const origin = { ...item.origin, sequence: BigInt(item.origin.sequence) };
-      collection.items.set(item.itemId, { ...item, origin });
-      family.places.set(item.itemId, stored.name);
-    }
-    if (collection.items.size === before) throw invalid(`the collection ${stored.name} has too few items`);
+  const clustering = await restoreClustering(async () => (await takeFrame('clustering')).payload, state.openSearch);
+  try {
+    const held = await restoreHeld(family, clustering, stored, storedFormat, takeFrame);
+    family.collections.set(stored.name, { name: stored.name, clustering, ...held, clusterNames: new Map(stored.clusterNames), isFrozen: stored.isFrozen === true });
+  } catch (error) {
+    await clustering.close();
+    throw error;
   }
-  if (clustering.size !== collection.items.size) throw invalid(`the items of ${stored.name} are not those of its clustering`);
+}
+
+type TakeFrame = (kind: FrameKind) => Promise<Frame>;
+
+/** What a collection keeps beside its clustering. */
+async function restoreHeld(
+  family: FamilyState,
+  clustering: Clustering,
+  stored: StoredCollection,
+  storedFormat: number,
+  takeFrame: TakeFrame,
+): Promise<Pick<CollectionState, 'items' | 'raw'>> {
+  const takeItems = {
+    names: async () => parse(await takeFrame('itemNames')) as ItemNames,
+    rows: async () => (await takeFrame('itemRows')).payload,
+    former: async () => parse(await takeFrame('items')) as readonly FormerItem[],
+  };
+  const items = await (formerFormats.includes(storedFormat)
+    ? restoreFormerItems(clustering, stored.itemCount, takeItems)
+    : restoreItems(clustering, stored, takeItems));
+  if (items === undefined) throw invalid(`the items of ${stored.name} cannot be read`);
+  if (clustering.size !== items.size) throw invalid(`the items of ${stored.name} are not those of its clustering`);
+  const raw = family.projectionSha256 === null ? undefined : await restoreRawVectors(family.definition.dimensions, items.size, async () => (await takeFrame('vectors')).payload);
+  if (raw === undefined && family.projectionSha256 !== null) throw invalid(`the vectors of ${stored.name} are not those of its items`);
+  return { items, raw };
 }

@@ -3,64 +3,117 @@
  *
  *   partition ── epoch, time, marks, tombstones, resets to be told
  *     └─ family ── definition, parameters in force, generation, models ever declared
- *          ├─ places: itemId -> collection (an item is in one collection of a family at most)
  *          └─ collection ── clustering (vectors, structure, what was told), items, names of clusters
  *
- * A collection exists while it holds items. Everything here is a function of the records folded; what is derived (ages in order) is rebuilt.
+ * A collection exists while it holds items, and an item is in one collection of a family at most. Everything here is a function of the records folded; what is derived (ages in order) is rebuilt.
  */
 import type { Clustering, ClusteringParameters } from '../../clustering/clustering.ts';
-import type { Define, Origin } from '../../core/events.generated.ts';
+import type { OpenSearch } from '../../clustering/neighbour-search.ts';
+import { createPlainSearch } from '../../clustering/plain-search.ts';
+import type { Define } from '../../core/events.generated.ts';
 import type { TopicPartition } from '../../core/records.ts';
-import type { AgeOrder } from './age-order.ts';
+import { engineVersion } from './engine-version.ts';
+import type { Item } from './item.ts';
+import type { LiveItems } from './live-items.ts';
 import type { Marks } from './marks.ts';
+import { createProjections, type Projections } from './projections.ts';
+import type { RawVectors } from './raw-vectors.ts';
 import type { RetentionMsOf, Tombstones } from './tombstones.ts';
 
 export type FeaturesPartition = TopicPartition & { readonly incarnation: string };
 
-/** What a live item's assignments are published with. */
-export type Item = {
-  readonly itemId: string;
-  readonly inputId: string;
-  readonly origin: Origin;
-  readonly routeStep: string;
-  readonly model: string;
-  readonly modelVersion: string;
-  readonly occurredAt: number;
-  readonly preview: string | null;
-  /** The cluster id in its last assignment, literally: aliases are not applied. Every version of an item is told one as it enters. */
-  readonly toldClusterId: string | null;
-};
-
 export type CollectionState = {
   readonly name: string;
-  readonly clustering: Clustering;
-  readonly items: Map<string, Item>;
+  /** Another one from the record on that swaps in the next generation. */
+  clustering: Clustering;
+  readonly items: LiveItems;
+  /** Of a projected collection, whose clustering holds their images. */
+  raw: RawVectors | undefined;
   /** Names of living clusters, by id. */
   readonly clusterNames: Map<string, string>;
-  /** Kept where the window counts items. */
-  byAge: AgeOrder | undefined;
+  /** Nothing enters it (rule 19). */
+  isFrozen: boolean;
 };
 
 export type DeclaredModel = { readonly model: string; readonly modelVersion: string };
 
+/** What a family goes over to once its owner has built it (SEMANTICS.md, rule 16). */
+export type PendingGeneration = {
+  readonly generation: string;
+  readonly parameters: ClusteringParameters;
+  readonly projectionSha256: string | null;
+  /** Of the record that asked for it. */
+  readonly sequence: bigint;
+  /** Since when its owner has been building it, in the partition's time; undefined while nobody has begun. */
+  readonly builtSinceMs: number | undefined;
+};
+
+/** A generation that is being built beside the one in force. Derived: it is in no snapshot, and changes nothing of what comes of the records. */
+export type GenerationBuild = {
+  readonly generation: string;
+  /** The fold of the record that swaps it in would not have to wait for much. */
+  readonly isReady: () => boolean;
+  readonly hasFailed: () => boolean;
+  /** Aborted by `close`. */
+  readonly closed: AbortSignal;
+  /** Goes on where it failed. */
+  readonly tryAgain: () => void;
+  /** An item that cannot be in it, where that holds for all of the family: it is not swapped in, as far as is known. */
+  readonly heldUpBy: () => string | undefined;
+  /**
+   * Resolves when it holds all items as they are, where nothing is folded meanwhile. Rejects with what it failed with.
+   * @param stopping ends the waiting, not the work.
+   */
+  readonly complete: (stopping?: AbortSignal) => Promise<'complete' | 'stopped'>;
+  /** Records have changed these items, or there are new ones. */
+  readonly changed: (collection: CollectionState, itemIds: readonly string[]) => void;
+  /** The collection is gone. */
+  readonly forget: (collection: CollectionState) => void;
+  /** Hands over what was built of the collection. */
+  readonly take: (collection: CollectionState) => BuiltCollection | undefined;
+  readonly close: () => void;
+};
+
+export type BuiltCollection = Pick<CollectionState, 'raw'> & {
+  readonly clustering: Clustering;
+  /** Items that cannot be in it, in no order. */
+  readonly withoutImage: ReadonlySet<string>;
+};
+
 export type FamilyState = {
   readonly name: string;
   definition: Define;
-  /** Those of the definition, or of a later control record. */
+  /** In force: those that a definition or a later control record asked for when there were no items, or that were swapped in since. */
   parameters: ClusteringParameters;
+  /** In force, as the parameters. */
+  projectionSha256: string | null;
+  /** In force. */
   generation: string;
+  /** Asked for since, while there are items. */
+  pending: PendingGeneration | undefined;
   readonly declaredModels: DeclaredModel[];
   readonly collections: Map<string, CollectionState>;
-  readonly places: Map<string, string>;
-  /** Kept where the window has an age. */
-  byAge: AgeOrder | undefined;
+  /** No item is older: a bound for the window, which spares most records a look at every collection. */
+  oldestMsMin: number;
 };
+
+/** `term`: sequence of the record that says so. `owner`: of one opening of the partition. */
+export type Claim = { readonly owner: string; readonly term: bigint };
 
 export type CollectionName = { readonly family: string; readonly collection: string };
 
 export type PartitionState = {
   readonly partition: FeaturesPartition;
+  /** For the collections. It changes nothing of what comes of the records. */
+  readonly openSearch: OpenSearch;
+  readonly projections: Projections;
+  /** By family. */
+  readonly builds: Map<string, GenerationBuild>;
   epoch: number;
+  /** In force: what the owner appends for itself under a lower term is ignored (rule 20). */
+  claim: Claim | undefined;
+  /** Of the engine whose results are in force (rule 27). */
+  engineVersion: number;
   /** Running maximum of the append times (rule 13). */
   timeMs: number;
   readonly marks: Marks;
@@ -73,13 +126,24 @@ export type PartitionState = {
 /** The epoch of a features log that nothing has interrupted. */
 const firstEpoch = 1;
 
-export function emptyState(partition: FeaturesPartition): PartitionState {
-  return { partition, epoch: firstEpoch, timeMs: 0, marks: new Map(), tombstones: new Map(), pendingResets: [], families: new Map() };
+export function emptyState(partition: FeaturesPartition, openSearch: OpenSearch = createPlainSearch, projections: Projections = createProjections()): PartitionState {
+  return { partition, openSearch, projections, builds: new Map(), epoch: firstEpoch, claim: undefined, engineVersion, timeMs: 0, marks: new Map(), tombstones: new Map(), pendingResets: [], families: new Map() };
+}
+
+/** The collection of the family that holds the item. */
+export function placeOf({ collections }: FamilyState, itemId: string): CollectionState | undefined {
+  for (const collection of collections.values()) if (collection.items.has(itemId)) return collection;
+  return undefined;
+}
+
+export function itemCountOf({ collections }: FamilyState): number {
+  let count = 0;
+  for (const { items } of collections.values()) count += items.size;
+  return count;
 }
 
 export function liveItem(family: FamilyState, itemId: string): { readonly item: Item; readonly collection: CollectionState } | undefined {
-  const place = family.places.get(itemId);
-  const collection = place === undefined ? undefined : family.collections.get(place);
+  const collection = placeOf(family, itemId);
   const item = collection?.items.get(itemId);
   return collection === undefined || item === undefined ? undefined : { item, collection };
 }

@@ -6,21 +6,10 @@
  * generations and route steps: what was forgotten must not come back through another model.
  */
 import type { Origin } from '../../core/events.generated.ts';
+import { createTombstoneScope, type InputPosition, type Tombstone, type TombstoneScope } from './tombstone-scope.ts';
 
-export type InputPosition = Pick<Origin, 'incarnation' | 'partition' | 'sequence'>;
-
-type Tombstone = {
-  /** The partition's time when it was set (last). */
-  readonly setAtMs: number;
-  /** By incarnation and partition; `sequence` is the last one that is dropped. */
-  readonly through: ReadonlyMap<string, InputPosition>;
-};
-
-/** By item hash, oldest first: time never falls, so the order of insertion is that of age. */
-type Scope = Map<string, Tombstone>;
-
-/** By family; null is the whole partition. */
-export type Tombstones = Map<string | null, Scope>;
+/** By family; null is the whole partition. Oldest first: time never falls, so that the order in which they are set is that of age. */
+export type Tombstones = Map<string | null, TombstoneScope>;
 
 function inputKey(position: { readonly incarnation: string; readonly partition: number }): string {
   return `${position.incarnation}\n${String(position.partition)}`;
@@ -81,7 +70,7 @@ export function bury(
   through: Iterable<InputPosition>,
   timeMs: number,
 ): void {
-  const scope = tombstones.get(scopeName) ?? new Map<string, Tombstone>();
+  const scope = tombstones.get(scopeName) ?? createTombstoneScope();
   tombstones.set(scopeName, scope);
   const merged = new Map(scope.get(itemHash)?.through);
   for (const { incarnation, partition, sequence } of through) {
@@ -90,7 +79,6 @@ export function bury(
       merged.set(inputKey({ incarnation, partition }), { incarnation, partition, sequence });
     }
   }
-  scope.delete(itemHash);
   scope.set(itemHash, { setAtMs: timeMs, through: merged });
 }
 
@@ -98,18 +86,18 @@ export function bury(
 export function pruneTombstones(tombstones: Tombstones, retentionMsOf: RetentionMsOf, timeMs: number): void {
   for (const [scopeName, scope] of tombstones) {
     const retentionMs = retentionMsOf(scopeName);
-    for (const [itemHash, tombstone] of scope) {
+    for (const [itemHash, tombstone] of scope.entries()) {
       if (!hasPassed(tombstone, retentionMs, timeMs)) break;
       scope.delete(itemHash);
     }
-    if (scope.size === 0) tombstones.delete(scopeName);
+    if (scope.size() === 0) tombstones.delete(scopeName);
   }
 }
 
 /** Adds those of several partitions, oldest first as the order asks; what several say of one item is said together. */
 export function mergeTombstones(tombstones: Tombstones, former: readonly Tombstones[], belongs: (scopeName: string | null) => boolean): void {
   const all = former.flatMap((scopes) =>
-    [...scopes].flatMap(([scopeName, scope]) => (belongs(scopeName) ? [...scope].map(([itemHash, tombstone]) => ({ scopeName, itemHash, ...tombstone })) : [])),
+    [...scopes].flatMap(([scopeName, scope]) => (belongs(scopeName) ? [...scope.entries()].map(([itemHash, tombstone]) => ({ scopeName, itemHash, ...tombstone })) : [])),
   );
   all.sort((left, right) => left.setAtMs - right.setAtMs);
   for (const { scopeName, itemHash, through, setAtMs } of all) bury(tombstones, scopeName, itemHash, through.values(), setAtMs);

@@ -5,9 +5,11 @@
 import type { Role } from '../../clustering/clustering.ts';
 import type { Origin } from '../../core/events.generated.ts';
 import { itemHashOf } from '../../core/ids.ts';
+import { explainItem, type ItemExplanation } from './item-explanation.ts';
 import { nearestToMean } from './samples.ts';
 import { compareText, liveItem, sortedByKey, tombstoneRetentionOf, type CollectionState, type FamilyState, type PartitionState } from './state.ts';
 import { tombstonesOf, type TombstoneDescription } from './tombstones.ts';
+import { sampleVectors, type VectorSample } from './vector-sample.ts';
 
 type CollectionDescription = {
   readonly family: string;
@@ -16,6 +18,10 @@ type CollectionDescription = {
   readonly itemCount: number;
   readonly clusterCount: number;
   readonly noiseCount: number;
+  /** Nothing enters it, for it has reached its memory budget. */
+  readonly isFrozen: boolean;
+  /** What it goes over to; `builtSinceMs` by the log's times, null while nobody builds it. */
+  readonly pending: { readonly generation: string; readonly eps: number; readonly minPoints: number; readonly projectionSha256: string | null; readonly builtSinceMs: number | null } | null;
 };
 
 type MemberDescription = {
@@ -60,14 +66,21 @@ type ClusterFilter = {
 export type PartitionView = {
   /** Byte order of family, then collection. */
   readonly collections: () => readonly CollectionDescription[];
+  readonly frozenCount: () => number;
+  /** Of families: what they are to go over to is not in force yet. */
+  readonly pendingCount: () => number;
   /** By collection, the largest first; of one size the older first. */
   readonly clusters: (filter?: ClusterFilter) => readonly ClusterDescription[];
   /** The living cluster that the id resolves to; undefined where it is unknown or dissolved. */
   readonly cluster: (clusterId: string) => ClusterDetail | undefined;
   /** Where the item is: once for each family that holds it. */
   readonly item: (itemId: string) => readonly ItemPlace[];
+  /** Why the item is there: once for each family that holds it. */
+  readonly explain: (itemId: string, neighboursMax: number) => readonly ItemExplanation[];
   /** What keeps earlier versions of it from coming back, as of the partition's time. */
   readonly tombstones: (itemId: string) => readonly TombstoneDescription[];
+  /** Of each collection of that name, `sizeMax` vectors at most. */
+  readonly vectors: (collection: string, sizeMax: number) => readonly VectorSample[];
 };
 
 const samplesDefault = 3;
@@ -82,7 +95,11 @@ export function createPartitionView(state: PartitionState): PartitionView {
         itemCount: collection.items.size,
         clusterCount: collection.clustering.clusterIds().length,
         noiseCount: collection.clustering.noiseCount(),
+        isFrozen: collection.isFrozen,
+        pending: describePending(family),
       })),
+    pendingCount: () => state.families.values().filter(({ pending }) => pending !== undefined).toArray().length,
+    frozenCount: () => [...collectionsOf(state, {})].filter(({ collection }) => collection.isFrozen).length,
     clusters: (filter = {}) =>
       [...collectionsOf(state, filter)].flatMap(({ family, collection }) =>
         describeClusters(family, collection, filter.samplesMax ?? samplesDefault),
@@ -95,8 +112,16 @@ export function createPartitionView(state: PartitionState): PartitionView {
       return undefined;
     },
     item: (itemId) => sortedByKey(state.families).flatMap(([, family]) => placeIn(family, itemId)),
+    explain: (itemId, neighboursMax) => sortedByKey(state.families).flatMap(([, family]) => explainItem(family, itemId, neighboursMax) ?? []),
     tombstones: (itemId) => tombstonesOf(state.tombstones, tombstoneRetentionOf(state), itemHashOf(itemId), state.timeMs),
+    vectors: (name, sizeMax) => Array.from(collectionsOf(state, { collection: name }), ({ family, collection }) => sampleVectors(family, collection, sizeMax)),
   };
+}
+
+function describePending({ pending }: FamilyState): CollectionDescription['pending'] {
+  if (pending === undefined) return null;
+  const { generation, parameters: { eps, minPoints }, projectionSha256, builtSinceMs = null } = pending;
+  return { generation, eps, minPoints, projectionSha256, builtSinceMs };
 }
 
 type Place = { readonly family: FamilyState; readonly collection: CollectionState };
@@ -162,13 +187,18 @@ type PartitionStanding = { readonly partition: number; readonly sequence: bigint
 
 type Answer<Value> = { readonly value: Value; readonly heldAt: readonly PartitionStanding[] };
 
+export type PartitionExplanation = ItemExplanation & { readonly partition: number };
+
 export type ClusterView = {
   readonly collections: () => Answer<readonly CollectionDescription[]>;
   readonly clusters: (filter?: ClusterFilter) => Answer<readonly ClusterDescription[]>;
   readonly cluster: (clusterId: string) => Answer<ClusterDetail | undefined>;
   readonly item: (itemId: string) => Answer<readonly ItemPlace[]>;
+  readonly explain: (itemId: string, neighboursMax: number) => Answer<readonly PartitionExplanation[]>;
   /** Of every partition that has one. */
   readonly tombstones: (itemId: string) => Answer<readonly (TombstoneDescription & { readonly partition: number })[]>;
+  /** Of each collection of that name. */
+  readonly vectors: (collection: string, sizeMax: number) => Answer<readonly VectorSample[]>;
 };
 
 export type StandingView = { readonly view: PartitionView; readonly standing: () => PartitionStanding };
@@ -183,7 +213,10 @@ export function combineViews(partitions: readonly StandingView[]): ClusterView {
     cluster: (clusterId) =>
       answer(partitions.map(({ view }) => view.cluster(clusterId)).find((candidate) => candidate !== undefined)),
     item: (itemId) => answer(partitions.flatMap(({ view }) => view.item(itemId)).sort(byName)),
+    explain: (itemId, neighboursMax) =>
+      answer(partitions.flatMap(({ view, standing }) => view.explain(itemId, neighboursMax).map((explanation) => ({ ...explanation, partition: standing().partition }))).sort(byName)),
     tombstones: (itemId) =>
       answer(partitions.flatMap(({ view, standing }) => view.tombstones(itemId).map((tombstone) => ({ ...tombstone, partition: standing().partition })))),
+    vectors: (collection, sizeMax) => answer(partitions.flatMap(({ view }) => view.vectors(collection, sizeMax)).sort(byName)),
   };
 }

@@ -2,8 +2,9 @@
  * Which items a window lets go (SEMANTICS.md, rule 13). Age counts from the append time of the item's first input, or from `occurredAt` where
  * that is earlier and the definition asks for it: a date in the future keeps nothing alive. The oldest leave first, of one age the lower itemId.
  */
-import { createAgeOrder } from './age-order.ts';
-import { liveItem, type CollectionState, type FamilyState, type Item, type PartitionState } from './state.ts';
+import type { Item } from './item.ts';
+import { compareAged, type AgedItem } from './item-ages.ts';
+import type { CollectionState, FamilyState, PartitionState } from './state.ts';
 
 /** The time from which the item's age counts. */
 function ageMsOf(family: FamilyState, item: Pick<Item, 'origin' | 'occurredAt'>): number {
@@ -22,64 +23,58 @@ export function isExpired(family: FamilyState, item: Pick<Item, 'origin' | 'occu
   return expiryMs !== undefined && expiryMs <= timeMs;
 }
 
-/** Puts an item that was placed in its collection into the orders that the window needs. */
-export function trackAge(family: FamilyState, collection: CollectionState, item: Item): void {
-  const entry = { itemId: item.itemId, ageMs: ageMsOf(family, item) };
-  family.byAge?.add(entry);
-  collection.byAge?.add(entry);
+/** Of an item that was placed in a collection of the family. */
+export function trackAge(family: FamilyState, item: Item): void {
+  family.oldestMsMin = Math.min(family.oldestMsMin, ageMsOf(family, item));
 }
 
-/** Makes the orders anew, after a definition or a restore. */
+/** After a definition or a restore. */
 export function rebuildAgeOrders(family: FamilyState): void {
-  family.byAge = family.definition.windowAgeMs === null ? undefined : createFamilyOrder(family);
-  for (const collection of family.collections.values()) {
-    startAgeOrder(family, collection);
-    for (const item of collection.items.values()) trackAge(family, collection, item);
+  family.oldestMsMin = -Infinity;
+  for (const collection of family.collections.values()) orderByAge(family, collection);
+}
+
+export function orderByAge(family: FamilyState, { items }: CollectionState): void {
+  const { windowItems, windowAgeMs, windowAgeBy } = family.definition;
+  const isWindowed = windowItems !== null || windowAgeMs !== null;
+  items.orderByAge(isWindowed ? ({ appendTime, occurredAt }) => (windowAgeBy === 'append' ? appendTime : Math.min(occurredAt, appendTime)) : undefined);
+}
+
+/** By age, then itemId, whichever collection it is in. */
+function oldestOf({ collections }: FamilyState): AgedItem | undefined {
+  let oldest: AgedItem | undefined;
+  for (const { items } of collections.values()) {
+    const candidate = items.oldest();
+    if (candidate !== undefined && (oldest === undefined || compareAged(candidate, oldest) < 0)) oldest = candidate;
   }
-}
-
-export function startAgeOrder(family: FamilyState, collection: CollectionState): void {
-  collection.byAge =
-    family.definition.windowItems === null
-      ? undefined
-      : createAgeOrder(
-          ({ itemId, ageMs }) => {
-            const item = collection.items.get(itemId);
-            return item !== undefined && ageMsOf(family, item) === ageMs;
-          },
-          () => collection.items.size,
-        );
-}
-
-function createFamilyOrder(family: FamilyState) {
-  return createAgeOrder(
-    ({ itemId, ageMs }) => {
-      const item = liveItem(family, itemId)?.item;
-      return item !== undefined && ageMsOf(family, item) === ageMs;
-    },
-    () => family.places.size,
-  );
+  return oldest;
 }
 
 /** The oldest item of the family where its time has come. */
 export function nextExpired(family: FamilyState, timeMs: number): string | undefined {
-  const oldest = family.byAge?.oldest();
-  if (oldest === undefined) return undefined;
-  const expiryMs = expiryMsOf(family, oldest.ageMs);
-  return expiryMs !== undefined && expiryMs <= timeMs ? oldest.itemId : undefined;
+  if (!isDue(family, family.oldestMsMin, timeMs)) return undefined;
+  const oldest = oldestOf(family);
+  family.oldestMsMin = oldest?.ageMs ?? Infinity;
+  return isDue(family, family.oldestMsMin, timeMs) ? oldest?.itemId : undefined;
+}
+
+function isDue(family: FamilyState, ageMs: number, timeMs: number): boolean {
+  const expiryMs = expiryMsOf(family, ageMs);
+  return expiryMs !== undefined && expiryMs <= timeMs;
 }
 
 /** The oldest item of a collection that holds more than its window allows. */
-export function nextSurplus(family: FamilyState, collection: CollectionState): string | undefined {
+export function nextSurplus(family: FamilyState, { items }: CollectionState): string | undefined {
   const { windowItems } = family.definition;
-  return windowItems === null || collection.items.size <= windowItems ? undefined : collection.byAge?.oldest()?.itemId;
+  return windowItems === null || items.size <= windowItems ? undefined : items.oldest()?.itemId;
 }
 
 /** When the first item of the partition leaves by its age; undefined: none ever will. */
 export function earliestExpiryMs(state: PartitionState): number | undefined {
   let earliestMs: number | undefined;
   for (const family of state.families.values()) {
-    const oldest = family.byAge?.oldest();
+    if (family.definition.windowAgeMs === null) continue;
+    const oldest = oldestOf(family);
     const expiryMs = oldest === undefined ? undefined : expiryMsOf(family, oldest.ageMs);
     if (expiryMs !== undefined && (earliestMs === undefined || expiryMs < earliestMs)) earliestMs = expiryMs;
   }

@@ -217,6 +217,8 @@ describe('credentials', () => {
     expect(alerts[0]).toMatchObject({ code: 'LS_REGISTRY_DENIED', message: expect.stringContaining('status 401: user with *** (Basic ***) is unknown') as string });
     for (const secret of secrets) expect(JSON.stringify(alerts)).not.toContain(secret);
     authorization = 'Basic right';
+    // One with the wrong ones may still be on its way.
+    await vi.waitUntil(() => server.requests.at(-1)?.authorization === authorization);
     server.fault = () => undefined;
     await asked;
     expect(server.requests.at(-1)?.authorization).toBe('Basic right');

@@ -7,8 +7,8 @@ import { rejectionOf } from '../../../src/pipeline/abort.ts';
 import { createClusterStage } from '../../../src/stages/cluster/cluster-stage.ts';
 import {
   assignmentIn, assignmentsIn, codec, codesOf, control, decodeOutputs, define, family, feature, features, openFold, openWithItems, originAt,
-  partitionCounts, recordAt,
-  type Action, type FoldHarness, type Told,
+  partitionCounts, recordAt, swapPending,
+  type FoldHarness, type Told,
 } from './fold-harness.ts';
 
 const line = [[0, 0], [0.5, 0], [1, 0]];
@@ -78,35 +78,40 @@ describe('a definition', () => {
   it('may change the metric, unless a live item has no direction', async () => {
     const harness = await openWithItems([[1, 0], [2, 0.01], [3, 0.01]]);
     const cosine = { metric: 'cosine', eps: 0.1, version: 2 } as const;
-    const told = await harness.fold(define(cosine));
-    expect(told.clusterEvents.map(({ type, cause }) => [type, cause])).toEqual([['emerged', 'define']]);
+    expect((await harness.fold(define(cosine))).clusterEvents).toEqual([]);
+    const told = await swapPending(harness);
+    expect(told.clusterEvents.map(({ type, cause }) => [type, cause])).toEqual([['emerged', 'swap']]);
     const withZero = await openWithItems([[1, 0], [0, 0]]);
     await expectRefused(withZero, () => withZero.fold(define(cosine)), 'LS_CLUSTER_DEFINITION_INVALID');
   });
 
-  it('with a fitted projection is refused, as this version has none', async () => {
+  it('with a projection that is named by no SHA-256 is refused', async () => {
     const harness = openFold();
-    await expectRefused(harness, () => harness.fold(define({ projectionSha256: 'ab' })), 'LS_CLUSTER_CONTROL_UNSUPPORTED');
+    await expectRefused(harness, () => harness.fold(define({ projectionSha256: 'ab' })), 'LS_CLUSTER_DEFINITION_INVALID');
   });
 });
 
 describe('new parameters', () => {
-  it('rebuild the collections in a new generation and relabel what differs', async () => {
+  it('put a new generation in force, once it is built, and relabel what differs', async () => {
     const harness = await openWithItems([...line, [3, 0]]);
     const former = await clusterIdOf(harness, 'a');
     const generation = harness.partition.view.collections()[0]!.generation;
-    const told = await harness.fold(setParameters(2));
+    expect(await harness.fold(setParameters(2))).toEqual({ labels: [], clusterEvents: [], deadLetters: [] });
+    expect(harness.partition.view.collections()[0]!.generation).toBe(generation);
+    const told = await swapPending(harness);
     expect(assignmentsIn(told)).toEqual([`test/d border ${former}`]);
     const assignment = assignmentIn(told.labels[0]!);
     expect(assignment.generation).not.toBe(generation);
-    const smaller = await harness.fold(setParameters(0.25));
-    expect(smaller.clusterEvents).toMatchObject([{ type: 'dissolved', retired: [former], cause: 'set-parameters' }]);
+    await harness.fold(setParameters(0.25));
+    const smaller = await swapPending(harness);
+    expect(smaller.clusterEvents).toMatchObject([{ type: 'dissolved', retired: [former], cause: 'swap' }]);
     expect(assignmentsIn(smaller)).toEqual(['a', 'b', 'c', 'd'].map((item) => `test/${item} noise -`));
     await harness.fold(setParameters(1));
+    await swapPending(harness);
     expect(harness.partition.view.collections()[0]!.generation).toBe(generation);
   });
 
-  it('that change nothing rebuild nothing', async () => {
+  it('that change nothing ask for nothing', async () => {
     const harness = await openWithItems(line);
     const before = harness.snapshot();
     expect(await harness.fold(setParameters(1, 3))).toEqual({ labels: [], clusterEvents: [], deadLetters: [] });
@@ -116,8 +121,10 @@ describe('new parameters', () => {
   it('give way to the next definition', async () => {
     const harness = await openWithItems(line);
     await harness.fold(setParameters(null, 4));
+    await swapPending(harness);
     expect(harness.partition.view.collections()).toMatchObject([{ clusterCount: 0 }]);
     await harness.fold(define({ version: 2 }));
+    await swapPending(harness);
     expect(harness.partition.view.collections()).toMatchObject([{ clusterCount: 1 }]);
   });
 
@@ -216,16 +223,6 @@ describe('a name', () => {
 });
 
 describe('dead letters', () => {
-  it.each<[string, Action]>([
-    ['Refit', { 'labelstream.v1.Refit': { generation: 'x', through: 1n } }],
-    ['Swap', { 'labelstream.v1.Swap': { generation: 'x', artefactSha256: 'y' } }],
-    ['Claim', { 'labelstream.v1.Claim': { owner: 'x' } }],
-    ['Engine', { 'labelstream.v1.Engine': { version: 2 } }],
-  ])('take what this version cannot do: %s', async (_, action) => {
-    const harness = await openWithItems(line);
-    await expectRefused(harness, () => harness.fold(control(action)), 'LS_CLUSTER_CONTROL_UNSUPPORTED');
-  });
-
   it('take control records for undeclared families', async () => {
     const harness = openFold();
     await expectRefused(harness, () => harness.fold(setParameters(1)), 'LS_CLUSTER_FAMILY_UNDECLARED');

@@ -4,7 +4,7 @@ import { vectorBytes } from '../../../src/clustering/distance.ts';
 import type { ClusterEvent, ControlEvent, Define, FeatureEvent, LabelEvent, Origin } from '../../../src/core/events.generated.ts';
 import { featureEventId } from '../../../src/core/ids.ts';
 import { noHeaders, type ConsumedRecord, type OutputRecord } from '../../../src/core/records.ts';
-import { createClusterStage, type ClusterPartition, type ClusterStage } from '../../../src/stages/cluster/cluster-stage.ts';
+import { createClusterStage, type ClusterPartition, type ClusterStage, type ClusterStageOptions } from '../../../src/stages/cluster/cluster-stage.ts';
 import type { DropReason } from '../../../src/stages/cluster/fold-feature.ts';
 
 export const codec = await openCodec();
@@ -146,9 +146,9 @@ export type FoldHarness = {
   readonly snapshot: () => Buffer;
 };
 
-export function openFold(): FoldHarness {
+export function openFold(options: Partial<ClusterStageOptions> = {}): FoldHarness {
   const drops: DropReason[] = [];
-  const stage = createClusterStage({ codec, partitionCounts, observer: { dropped: (reason) => drops.push(reason) } });
+  const stage = createClusterStage({ codec, partitionCounts, createOwner: () => 'owner', ...options, observer: { ...options.observer, dropped: (reason) => drops.push(reason) } });
   const partition = stage.open(features);
   let sequence = 0;
   const fold: FoldHarness['fold'] = async (event, appendTimeMs = 1000) => {
@@ -166,9 +166,36 @@ export function openFold(): FoldHarness {
   };
 }
 
+/** The urgent record that is due next, once there is one: the owner's, while it builds a generation. What it claims the partition with is folded before. */
+export async function urgentRecord({ partition, fold }: Pick<FoldHarness, 'partition' | 'fold'>): Promise<ControlEvent> {
+  for (;;) {
+    const own = await urgentOf(partition);
+    if (!('labelstream.v1.Claim' in own.action)) return own;
+    await fold(own);
+  }
+}
+
+export async function urgentOf(partition: ClusterPartition): Promise<ControlEvent> {
+  for (;;) {
+    const changed = new Promise<void>((resolve) => partition.watchDue!(resolve));
+    const due = partition.due();
+    if (due?.isUrgent === true) return codec.decodeAs('ControlEvent', due.record.value);
+    await changed;
+  }
+}
+
+/** Folds what the owner appends, up to and with the swap. @returns what the swap tells. */
+export async function swapPending(harness: FoldHarness, appendTimeMs?: number): Promise<Told> {
+  for (;;) {
+    const own = await urgentRecord(harness);
+    const told = await harness.fold(own, appendTimeMs);
+    if ('labelstream.v1.Swap' in own.action) return told;
+  }
+}
+
 /** A declared family whose collection news-en holds items at these places, `a`, `b`, `c` and so on, of origins 0, 1, 2 ... */
-export async function openWithItems(places: readonly (readonly number[])[], changes: Partial<Define> = {}): Promise<FoldHarness> {
-  const harness = openFold();
+export async function openWithItems(places: readonly (readonly number[])[], changes: Partial<Define> = {}, options: Partial<ClusterStageOptions> = {}): Promise<FoldHarness> {
+  const harness = openFold(options);
   await harness.fold(define(changes));
   for (const [index, at] of places.entries()) {
     await harness.insert({ item: String.fromCharCode('a'.charCodeAt(0) + index), at, origin: index });

@@ -1,5 +1,5 @@
 /**
- * The rules of rules 12, 13 and 21 written a second time, as plainly as they read: which items live where after each record, from lists that
+ * Rules 12, 13, 19, 20 and 21 written a second time, as plainly as they read: which items live where after each record, from lists that
  * are searched from end to end. It knows nothing of clusters.
  */
 import type { ControlEvent, Define, FeatureEvent, Origin, ReadCoordinate } from '../../../src/core/events.generated.ts';
@@ -9,11 +9,18 @@ type Live = { readonly feature: FeatureEvent };
 type Grave = { readonly family: string | null; readonly hash: string; readonly origin: Pick<Origin, 'incarnation' | 'partition' | 'sequence'>; setAtMs: number };
 
 export type NaiveFold = {
-  /** @param refused whether the fold under test made a dead letter of it: the pure checks are not repeated here. */
-  readonly fold: (event: FeatureEvent | ControlEvent | undefined, appendTimeMs: number, refused: boolean) => void;
+  /**
+   * @param refusedWith what the fold under test made a dead letter of it for: the pure checks are not repeated here.
+   * @throws where that says of a collection that it is frozen, and it is not, or the other way round.
+   */
+  readonly fold: (event: FeatureEvent | ControlEvent | undefined, at: { readonly sequence: number; readonly appendTimeMs: number }, refusedWith: string | undefined) => void;
   /** "family collection item", sorted. */
   readonly places: () => readonly string[];
+  /** "family collection", sorted. */
+  readonly frozen: () => readonly string[];
 };
+
+const frozenCode = 'LS_CLUSTER_COLLECTION_FROZEN';
 
 export function createNaiveFold(): NaiveFold {
   let timeMs = 0;
@@ -21,7 +28,10 @@ export function createNaiveFold(): NaiveFold {
   const reads: ReadCoordinate[] = [];
   let graves: Grave[] = [];
   let live: Live[] = [];
+  let frozen = new Set<string>();
+  let claim: { readonly owner: string; readonly term: number } | undefined;
 
+  const placeOf = ({ family, collection }: Pick<FeatureEvent, 'family' | 'collection'>): string => `${family} ${collection}`;
   const samePartition = (left: { incarnation: string; partition: number }, right: { incarnation: string; partition: number }): boolean =>
     left.incarnation === right.incarnation && left.partition === right.partition;
 
@@ -65,10 +75,26 @@ export function createNaiveFold(): NaiveFold {
       former.feature.routeStep === feature.routeStep &&
       samePartition(former.feature.origin, origin) &&
       former.feature.origin.sequence >= origin.sequence;
-    if (!isBuried && !isLate) live = [...live.filter((item) => item !== former), { feature }];
+    if (isBuried || isLate) return;
+    if (frozen.has(placeOf(feature))) throw new Error(`${itemId} entered ${placeOf(feature)}, which is frozen`);
+    live = [...live.filter((item) => item !== former), { feature }];
   }
 
-  function foldControl({ family, action }: ControlEvent): void {
+  /** Of an owner that another one has followed. */
+  function isLateOwner({ term, action }: ControlEvent): boolean {
+    const own = ['Refit', 'Swap', 'Freeze', ...(term > 0n ? ['Tick'] : [])];
+    return claim !== undefined && term < claim.term && own.some((name) => `labelstream.v1.${name}` in action);
+  }
+
+  function foldControl({ family, action }: ControlEvent, sequence: number): void {
+    if ('labelstream.v1.Claim' in action) {
+      const { owner } = action['labelstream.v1.Claim'];
+      if (claim?.owner !== owner) claim = { owner, term: sequence };
+    }
+    if ('labelstream.v1.Freeze' in action) {
+      const { collection, isFrozen } = action['labelstream.v1.Freeze'];
+      frozen[isFrozen ? 'add' : 'delete'](placeOf({ family: family!, collection }));
+    }
     if ('labelstream.v1.Define' in action) definitions.set(family!, action['labelstream.v1.Define']);
     if (!('labelstream.v1.Forget' in action)) return;
     const { itemHashes, through } = action['labelstream.v1.Forget'];
@@ -106,17 +132,23 @@ export function createNaiveFold(): NaiveFold {
   }
 
   return {
-    fold: (event, appendTimeMs, refused) => {
-      if (refused || event === undefined) return;
+    fold: (event, { sequence, appendTimeMs }, refusedWith) => {
+      const isFrozen = event !== undefined && 'vector' in event && frozen.has(placeOf(event));
+      if (refusedWith === frozenCode && !isFrozen) throw new Error('Refused by a collection that is not frozen');
+      if (refusedWith !== undefined || event === undefined || ('action' in event && isLateOwner(event))) return;
       timeMs = Math.max(timeMs, appendTimeMs);
       graves = graves.filter(({ family, setAtMs }) => {
         const retentionMs = retention(family);
         return retentionMs === null || BigInt(setAtMs) + retentionMs > BigInt(timeMs);
       });
-      if ('action' in event) foldControl(event);
+      if ('action' in event) foldControl(event, sequence);
       else foldFeature(event);
       expire();
+      // With its last item a collection has gone.
+      const held = new Set(live.map(({ feature }) => placeOf(feature)));
+      frozen = new Set([...frozen].filter((place) => held.has(place)));
     },
+    frozen: () => [...frozen].sort(),
     places: () => live.map(({ feature: { family, collection, itemId } }) => `${family} ${collection} ${itemId}`).sort(),
   };
 }

@@ -1,6 +1,6 @@
 /** Seeded logs of everything that a features partition may hold: what the fold's properties are tried on. */
 import type { ControlEvent, FeatureEvent } from '../../../src/core/events.generated.ts';
-import { itemHashOf } from '../../../src/core/ids.ts';
+import { generationId, itemHashOf } from '../../../src/core/ids.ts';
 import type { SeededRandom } from '../../codec/seeded-random.ts';
 import { control, define, feature, type Incoming } from './fold-harness.ts';
 
@@ -8,16 +8,30 @@ const families = ['news-${language}', 'all'] as const;
 const collectionsOf = { 'news-${language}': ['news-de', 'news-en', 'news-fr'], all: ['all'] } as const;
 const incarnations = ['text-1', 'parked-1'] as const;
 
+/** A term above all sequences of these logs. */
+const laterThanAll = 2n ** 40n;
+
 type LabelChoice = (random: SeededRandom) => { readonly family: string; readonly collection: string; readonly clusterId: string } | undefined;
 
+type SourceOptions = {
+  /** Of owners that others may have followed. */
+  readonly lateTerms?: readonly bigint[];
+  readonly isFreezing?: boolean;
+};
+
 /** Draws the next record; `chooseCluster` gives a living cluster to name. */
-export function createLogSource(random: SeededRandom, chooseCluster: LabelChoice): () => Incoming {
+export function createLogSource(random: SeededRandom, chooseCluster: LabelChoice, { lateTerms = [0n, 1n], isFreezing = true }: SourceOptions = {}): () => Incoming {
   let timeMs = 1000;
   let defined = 0;
   const versions = new Map<string, number>();
+  /** What was asked for, the last at the end: in force, pending, or neither any more. */
+  const asked = new Map<string, { readonly eps: number; readonly minPoints: number }[]>();
   const origins = [0, 0];
   const reads = new Map<string, number>();
   const sent: FeatureEvent[] = [];
+
+  /** Of an owner whose claim is in force, mostly, or of one that others have followed. */
+  const ofOwner = (control: ControlEvent): ControlEvent => ({ ...control, term: random.pick([...lateTerms, laterThanAll, laterThanAll, laterThanAll, laterThanAll]) });
 
   function defineNext(): ControlEvent {
     const family = families[defined++ % families.length]!;
@@ -33,7 +47,25 @@ export function createLogSource(random: SeededRandom, chooseCluster: LabelChoice
       relabelOnMerge: random.below(4) === 0,
       tombstoneRetentionMs: random.pick([null, 200n, 1000n]),
     };
+    asked.set(family, [...(asked.get(family) ?? []), { eps: changes.eps, minPoints: 3 }]);
     return define(changes, family);
+  }
+
+  function setParameters(): ControlEvent {
+    const family = random.pick(families);
+    const parameters = { eps: random.pick([1, 1, 1.5]), minPoints: random.pick([null, 3, 4]) };
+    const former = asked.get(family) ?? [];
+    asked.set(family, [...former, { eps: parameters.eps, minPoints: parameters.minPoints ?? former.at(-1)?.minPoints ?? 3 }]);
+    return control({ 'labelstream.v1.SetParameters': parameters }, family);
+  }
+
+  /** Mostly of what was asked for last. */
+  function swapOrRefit(): ControlEvent {
+    const family = random.pick(families);
+    const parameters = random.pick((asked.get(family) ?? []).slice(random.below(4) === 0 ? -3 : -1));
+    const generation = generationId({ model: 'encoder', modelVersion: '1', projectionSha256: null, metric: 'euclidean', ...parameters });
+    if (random.below(4) === 0) return ofOwner(control({ 'labelstream.v1.Refit': { generation, through: 0n } }, family));
+    return ofOwner(control({ 'labelstream.v1.Swap': { generation, artefactSha256: '' } }, family));
   }
 
   function nextFeature(): FeatureEvent {
@@ -66,6 +98,11 @@ export function createLogSource(random: SeededRandom, chooseCluster: LabelChoice
     return event;
   }
 
+  function freezeOrThaw(): ControlEvent {
+    const family = random.pick(families);
+    return ofOwner(control({ 'labelstream.v1.Freeze': { collection: random.pick(collectionsOf[family]), isFrozen: random.below(8) === 0 } }, family));
+  }
+
   function forget(): ControlEvent {
     const itemHashes = [...new Set(Array.from({ length: 3 }, () => itemHashOf(`test/i${random.below(24)}`)))];
     const through = origins.map((end, partition) => ({
@@ -80,19 +117,27 @@ export function createLogSource(random: SeededRandom, chooseCluster: LabelChoice
     const draw = random.below(100);
     if (defined < families.length) return defineNext();
     if (draw < 2) return defineNext();
-    if (draw < 4) return control({ 'labelstream.v1.SetParameters': { eps: random.pick([1, 1, 1.5]), minPoints: random.pick([null, 3, 4]) } }, random.pick(families));
-    if (draw < 7) return forget();
-    if (draw < 10) return control({ 'labelstream.v1.Tick': {} }, null);
-    if (draw < 16) {
+    if (draw < 6) return setParameters();
+    if (draw < 9) return forget();
+    if (draw < 11) return random.pick([(tick: ControlEvent) => tick, ofOwner])(control({ 'labelstream.v1.Tick': {} }, null));
+    if (draw < 12) return control({ 'labelstream.v1.Claim': { owner: `owner ${random.below(3)}` } }, null);
+    if (draw < 18) {
       const cluster = chooseCluster(random);
       if (cluster === undefined) return nextFeature();
       const { family, collection, clusterId } = cluster;
       const name = random.pick(['', 'red', 'green', 'blue']);
       return control({ 'labelstream.v1.LabelCluster': { collection, clusterId, name } }, family);
     }
-    if (draw < 18) return undefined;
-    if (draw < 24 && sent.length > 0) return random.pick(sent.slice(-20));
-    if (draw < 26) return { ...nextFeature(), vector: Buffer.alloc(4), deleted: false };
+    if (draw < 20) return undefined;
+    if (draw < 26 && sent.length > 0) return random.pick(sent.slice(-20));
+    if (draw < 34) return swapOrRefit();
+    if (draw < 37) return isFreezing ? freezeOrThaw() : nextFeature();
+    if (draw < 39) {
+      const invalid = { ...nextFeature(), vector: Buffer.alloc(4), deleted: false };
+      // Nobody sends it as it should have been: whether that would count as a repeat depends on what else its partition has read.
+      sent.pop();
+      return invalid;
+    }
     return nextFeature();
   }
 
@@ -101,6 +146,10 @@ export function createLogSource(random: SeededRandom, chooseCluster: LabelChoice
     // The clocks of brokers differ: append times of one partition may fall.
     const appendTimeMs = timeMs - (random.below(5) === 0 ? random.below(100) : 0);
     const event = nextEvent();
-    return event === undefined ? { value: random.bytes(12), appendTimeMs } : { event, appendTimeMs };
+    if (event !== undefined) return { event, appendTimeMs };
+    const value = Buffer.from(random.bytes(12));
+    // A value that begins with 0 names a schema of a registry, and is no record's fault.
+    value[0] ||= 1;
+    return { value, appendTimeMs };
   };
 }

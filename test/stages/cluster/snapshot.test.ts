@@ -73,7 +73,7 @@ describe('a snapshot', () => {
       await expect(refused, `without chunk ${missing}`).rejects.toMatchObject({ code: expect.stringMatching(/^LS_CLUSTER(ING)?_SNAPSHOT_INVALID$/) as string });
     }
     await expect(restored(chunks.toReversed())).rejects.toMatchObject({ code: 'LS_CLUSTER_SNAPSHOT_INVALID' });
-    const other = Buffer.from(chunks[0]!.toString('latin1').replace('"format":1', '"format":9'), 'latin1');
+    const other = Buffer.from(chunks[0]!.toString('latin1').replace('"format":3', '"format":9'), 'latin1');
     await expect(restored([other, ...chunks.slice(1)])).rejects.toMatchObject({ code: 'LS_CLUSTER_SNAPSHOT_INVALID' });
     const garbled = Buffer.from(chunks[0]!.toString('latin1').replace('{', '['), 'latin1');
     await expect(restored([garbled, ...chunks.slice(1)])).rejects.toMatchObject({ code: 'LS_CLUSTER_SNAPSHOT_INVALID' });

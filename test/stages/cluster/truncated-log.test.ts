@@ -112,15 +112,12 @@ describe('a truncated features log', () => {
     await transport.append([due.record]);
     const outputs = await (await open()).fold();
     expect(outputs.clusterEvents.map(({ type, sequence }) => [type, sequence])).toEqual([['reset', 4n]]);
-    // Until it is told, it stands in every snapshot; then nothing is due any more, and versions that know of no resets can read the snapshots again.
+    // Until it is told, it stands in every snapshot; then nothing is due any more.
     const restored = stage.open(key);
     await restored.restore(asChunks([...partition.snapshot()]));
     expect(Buffer.concat([...restored.snapshot()])).toEqual(Buffer.concat([...partition.snapshot()]));
-    const formatOf = (chunks: Iterable<Buffer>) => /"format":(\d+)/.exec(Buffer.concat([...chunks]).toString('latin1'))?.[1];
-    expect(formatOf(restored.snapshot())).toBe('2');
     await restored.fold(await readAll(transport, location));
     expect(restored.due()).toBeUndefined();
-    expect(formatOf(restored.snapshot())).toBe('1');
   });
 
   it('keeps from a former snapshot the definitions and what was forgotten, but neither items nor marks', async () => {

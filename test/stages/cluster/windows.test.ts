@@ -1,8 +1,6 @@
 /** Time and what leaves with it (SEMANTICS.md, rule 13). */
 import { describe, expect, it } from 'vitest';
 import { codec, define, openFold, openWithItems, tick } from './fold-harness.ts';
-import { createAgeOrder, type Aged } from '../../../src/stages/cluster/age-order.ts';
-import { seededRandom } from '../../codec/seeded-random.ts';
 
 const year2099 = Date.UTC(2099, 0, 1);
 const line = [[0, 0], [0.5, 0], [1, 0]];
@@ -146,33 +144,13 @@ describe('a window by count', () => {
     expect(harness.partition.view.collections()).toMatchObject([{ itemCount: 3, clusterCount: 1 }]);
   });
 
-  it('takes hold of what is there when a definition makes it smaller, a rebuild at the same record included', async () => {
+  it('takes hold of what is there when a definition makes it smaller, one that asks for a generation included', async () => {
     for (const changes of [{ windowItems: 2 }, { windowItems: 2, eps: 2 }]) {
       const harness = await openWithItems([...line, [5, 5]]);
       const told = await harness.fold(define({ ...changes, version: 2 }));
       expect(harness.partition.view.collections()).toMatchObject([{ itemCount: 2, clusterCount: 0 }]);
       expect(told.clusterEvents).toMatchObject([{ type: 'dissolved', cause: 'define' }]);
       expect(told.labels.map(({ itemId }) => itemId)).toEqual(['test/c']);
-    }
-  });
-});
-
-describe('the order of ages', () => {
-  it('gives what sorting gives, while items come, change and go', () => {
-    const seed = Number(process.env['LABELSTREAM_TEST_SEED'] ?? 4711);
-    const random = seededRandom(seed);
-    const ages = new Map<string, number>();
-    const order = createAgeOrder(({ itemId, ageMs }) => ages.get(itemId) === ageMs, () => ages.size);
-    const add = (entry: Aged): void => {
-      ages.set(entry.itemId, entry.ageMs);
-      order.add(entry);
-    };
-    for (let step = 0; step < 5000; step++) {
-      const itemId = `item-${random.below(40)}`;
-      if (random.below(3) === 0) ages.delete(itemId);
-      else add({ itemId, ageMs: random.below(10) });
-      const sorted = [...ages].sort(([left, leftMs], [right, rightMs]) => leftMs - rightMs || (left < right ? -1 : 1));
-      expect(order.oldest()?.itemId, `seed ${seed}, step ${step}`).toBe(sorted[0]?.[0]);
     }
   });
 });
