@@ -18,6 +18,7 @@ const killsPerDelivery = full ? 50 : 8;
 const strikesPerDelivery = full ? 6 : 1;
 const strikesInAll = full ? 10 : 2;
 const insideARecordPerDelivery = full ? 3 : 0;
+const restartsFromSnapshotsPerDelivery = 1;
 const timeoutMs = full ? 1_800_000 : 300_000;
 const seed = Number(process.env['LABELSTREAM_TEST_SEED'] ?? Date.now() % 1_000_000);
 
@@ -49,7 +50,12 @@ const censuses = new Map<Delivery, Census>();
 
 function isStruckEnough(census: Census, kills: number): boolean {
   const times = (what: string): number => census.get(what) ?? 0;
-  return kills >= killsPerDelivery && phases.every((phase) => times(phase) >= strikesPerDelivery) && times(insideARecord) >= insideARecordPerDelivery;
+  return (
+    kills >= killsPerDelivery &&
+    phases.every((phase) => times(phase) >= strikesPerDelivery) &&
+    times(insideARecord) >= insideARecordPerDelivery &&
+    times(restarts) >= restartsFromSnapshotsPerDelivery
+  );
 }
 
 async function disturb(harness: Harness, random: () => number, census: Census): Promise<number> {
@@ -107,7 +113,6 @@ test.each(deliveries)(
           `${cluster.outputs} outputs of CLUSTER, ${cluster.repeats} repeated`,
       );
       expect(census.get(inFlight) ?? 0).toBeGreaterThan(kills / 2);
-      expect(census.get(restarts) ?? 0, restarts).toBeGreaterThanOrEqual(1);
       censuses.set(delivery, census);
     } finally {
       await rm(base, { recursive: true, force: true });
