@@ -10,4 +10,19 @@ export type BenchOutcome = {
   readonly figures: Readonly<Record<string, unknown>>;
 };
 
-export type Bench = (report: (message: string) => void) => Promise<BenchOutcome>;
+/** What the command line says; a bench that knows no parts or sizes does all that it does. */
+export type BenchOptions = {
+  /** Names of cases or of groups of them; all where there are none. */
+  readonly only: readonly string[];
+  /** Of the sizes that figures are asked for at: 1 is those, 0.01 takes seconds. */
+  readonly scale: number;
+  /** Of each comparison. */
+  readonly pairCount: number;
+  /** Where a plot goes. */
+  readonly plot: string | undefined;
+};
+
+export type Bench = (report: (message: string) => void, options: BenchOptions) => Promise<BenchOutcome>;
+
+/** What `--only` names is not there. */
+export class UnknownCase extends Error {}

@@ -17,6 +17,8 @@ export type Side<Output> = {
    * that starts), it tells what the work alone took.
    */
   readonly pass: () => Promise<{ readonly items: number; readonly output: Output; readonly seconds?: number; readonly cpuSeconds?: number }>;
+  /** In the place of a first pass that does not count, where a smaller one warms up as well. */
+  readonly warmUp?: () => Promise<void>;
 };
 
 export type Turn = {
@@ -35,8 +37,8 @@ export type PairsOptions<Left, Right> = {
   readonly turnSecondsMin?: number;
   /** ... or until it has done this many items, and a second has passed. */
   readonly turnItemsMin?: number;
-  /** Where both sides compute the same: what is different, or undefined. Asked after the warm-up and after every pair. */
-  readonly difference?: (left: Left, right: Right) => string | undefined;
+  /** Where both sides compute the same: what is different, or undefined. Asked after every pair, and after a warm-up of whole passes. */
+  readonly difference?: (left: Left, right: Right) => string | undefined | Promise<string | undefined>;
   /** Told after every turn. */
   readonly report?: (name: string, turn: Turn) => void;
 };
@@ -72,33 +74,41 @@ export type SideSummary = {
 /** Rejects where the outputs differ, and with whatever a side rejects with. */
 export async function interleavedPairs<Left, Right>(options: PairsOptions<Left, Right>): Promise<PairsResult<Left, Right>> {
   const { left, right, pairCount = 5, difference } = options;
-  let leftOutput = (await takePass(left)).output;
-  let rightOutput = (await takePass(right)).output;
-  const compare = (): void => {
-    const different = difference?.(leftOutput, rightOutput);
+  let [leftOutput, rightOutput] = [await warmUp(left), await warmUp(right)];
+  const compare = async (): Promise<void> => {
+    if (leftOutput === undefined || rightOutput === undefined) return;
+    const different = await difference?.(leftOutput.of, rightOutput.of);
     if (different !== undefined) throw new Error(`${left.name} and ${right.name} do not compute the same: ${different}`);
   };
-  compare();
+  await compare();
   const leftTurns: Turn[] = [];
   const rightTurns: Turn[] = [];
   const takeLeft = async (): Promise<void> => {
-    leftOutput = await takeTurn(left, options, leftTurns);
+    leftOutput = { of: await takeTurn(left, options, leftTurns) };
   };
   const takeRight = async (): Promise<void> => {
-    rightOutput = await takeTurn(right, options, rightTurns);
+    rightOutput = { of: await takeTurn(right, options, rightTurns) };
   };
   for (let pair = 0; pair < pairCount; pair += 1) {
     // The order changes from pair to pair, so that a machine that slows down favours neither side.
     for (const take of pair % 2 === 0 ? [takeLeft, takeRight] : [takeRight, takeLeft]) await take();
-    compare();
+    await compare();
   }
+  if (leftOutput === undefined || rightOutput === undefined) throw new RangeError('a comparison has at least one pair');
   const ratios = leftTurns.map(({ itemsPerSecond }, pair) => itemsPerSecond / (rightTurns[pair]?.itemsPerSecond ?? Number.NaN));
   return {
     ratio: { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios), pairs: ratios },
     left: summaryOf(left.name, leftTurns),
     right: summaryOf(right.name, rightTurns),
-    outputs: { left: leftOutput, right: rightOutput },
+    outputs: { left: leftOutput.of, right: rightOutput.of },
   };
+}
+
+/** What the pass gave, where it was one. */
+async function warmUp<Output>(side: Side<Output>): Promise<{ readonly of: Output } | undefined> {
+  if (side.warmUp === undefined) return { of: (await takePass(side)).output };
+  await side.warmUp();
+  return undefined;
 }
 
 async function takeTurn<Output>(
