@@ -25,6 +25,7 @@ export function runMapPartition(stage: MapStage, context: PartitionContext): Par
     working: new AbortController(),
     processing: new Map(),
     held: new Set(),
+    waiting: new Set(),
     unparkable: new WeakSet(),
     paused: false,
     resumedAtMs: 0,

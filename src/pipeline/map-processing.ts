@@ -68,8 +68,18 @@ function processContext(run: MapRun, tracked: Tracked): ProcessContext {
     get signal() {
       return signalOf(run, tracked);
     },
-    retry: (operation) => createRetry({ policy: limits.processRetry, clock, random, signal: signalOf(run, tracked) })(operation),
+    retry: (operation, patience) => {
+      const signal = signalOf(run, tracked);
+      if (patience === undefined) return createRetry({ policy: limits.processRetry, clock, random, signal })(operation);
+      return createRetry({ ...patience, clock, random, signal, waiting: (isWaiting) => noteWaiting(run, tracked, isWaiting) })(operation);
+    },
   };
+}
+
+function noteWaiting({ waiting, changed }: MapRun, tracked: Tracked, isWaiting: boolean): void {
+  if (isWaiting) waiting.add(tracked);
+  else waiting.delete(tracked);
+  changed.notify();
 }
 
 /** Made when it is first asked for: a stage that never waits does not pay for it. */

@@ -20,13 +20,18 @@ export async function release(run: MapRun): Promise<void> {
     } else if (head.outputs !== undefined) {
       await linger(run, head);
       standing = await deliverPrefix(run, standing);
-    } else if (isDraining(run) && run.held.has(head)) {
+    } else if (isGivenUp(run, head)) {
       // The system that fails may fail for long; the records behind are the next owner's.
       endRun(run);
     } else {
       await waitOrPark(run, head);
     }
   }
+}
+
+/** Drained is what ends by itself: not what waits for a system that may be away for long. */
+function isGivenUp(run: MapRun, head: Tracked): boolean {
+  return isDraining(run) && (run.held.has(head) || run.waiting.has(head));
 }
 
 async function linger(run: MapRun, head: Tracked): Promise<void> {
@@ -67,10 +72,10 @@ async function waitOrPark(run: MapRun, head: Tracked): Promise<void> {
   const { tracker, changed, context } = run;
   const { clock, limits } = context;
   const overtaken = (): boolean =>
-    head.outputs !== undefined || run.paused || hasEnded(run) || (isDraining(run) && run.held.has(head));
+    head.outputs !== undefined || run.paused || hasEnded(run) || isGivenUp(run, head);
   const heldSinceMs = tracker.heldSinceMs();
   if (heldSinceMs === undefined || run.paused || run.unparkable.has(head)) {
-    await changed.until(() => head.outputs !== undefined || hasEnded(run) || canBeParked(run, head) || (isDraining(run) && run.held.has(head)));
+    await changed.until(() => head.outputs !== undefined || hasEnded(run) || canBeParked(run, head) || isGivenUp(run, head));
     return;
   }
   // What was held through a pause has just been started again.

@@ -20,6 +20,8 @@ export type MapRun = {
   readonly processing: Map<Tracked, AbortController>;
   /** Records that failed with what paused the partition, or were read during the pause. */
   readonly held: Set<Tracked>;
+  /** Records between two attempts at something of another system, which may be away for long. */
+  readonly waiting: Set<Tracked>;
   /** Records that the stage does not park: they are waited for. */
   readonly unparkable: WeakSet<Tracked>;
   paused: boolean;
@@ -41,6 +43,7 @@ export function endRun(run: MapRun): void {
   run.working.abort();
   run.tracker.reset();
   run.held.clear();
+  run.waiting.clear();
   for (const controller of run.processing.values()) controller.abort();
   run.processing.clear();
   run.changed.notify();

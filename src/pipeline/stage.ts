@@ -3,9 +3,7 @@
  * transactions, retries and shutdown (ARCHITECTURE.md).
  */
 import type { ConsumedRecord, OutputRecord, TopicPartition } from '../core/records.ts';
-
-/** Runs an operation, repeating retryable failures with jittered back-off while the stage's policy and the signal allow. */
-export type Retry = <Result>(operation: (attempt: number) => Promise<Result>) => Promise<Result>;
+import type { Retry } from './retry.ts';
 
 export type ProcessContext = { readonly signal: AbortSignal; readonly retry: Retry };
 

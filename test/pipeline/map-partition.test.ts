@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { errorFactory } from '../../src/core/errors/error.ts';
 import type { ConsumedRecord } from '../../src/core/records.ts';
+import type { MapStage } from '../../src/pipeline/stage.ts';
 import { noFaults } from './memory-faults.ts';
 import { createFixture, eventsOf, recordingObserver, testLimits, type Fixture } from './runner-fixture.ts';
 import { echoesOf, echoStage, textOf, textRecord } from './stages.ts';
@@ -228,6 +230,28 @@ describe('a map partition', () => {
     expect(failed()).toHaveLength(50);
     expect(outTexts(fixture).map((text) => text.replace('failed ', ''))).toEqual(undisturbed(fixture, () => 1));
     await fixture.stop(runner);
+  });
+
+  it('does not wait, when it is drained, for a record between two attempts at something that is away', async () => {
+    const fixture = createFixture({ in: 1, out: 1 });
+    publish(fixture, 20);
+    const { observer, told } = recordingObserver();
+    const away = errorFactory({ LS_TEST_AWAY: { cause: 'environment', retryable: true, summary: '', remedy: '' } })('LS_TEST_AWAY', 'away');
+    const policy = { attemptsMax: Infinity, baseMs: 10_000, capMs: 10_000, waitedForCodes: new Set<string>() };
+    const stage: MapStage = {
+      ...echoStage({ topics: ['in'], outputs: () => 1 }),
+      process: async (record, { retry }) => {
+        if (textOf(record) === '7') await retry(() => Promise.reject(away), { policy, leastWaitMs: () => 0 });
+        return { outputs: echoesOf(record, 1), systemFailures: [] };
+      },
+    };
+    const runner = await fixture.start(fixture.broker.connect().transport, stage, { observer, limits: { ...testLimits, holdMsMax: Infinity } });
+    await fixture.clock.pass(100);
+    const beganMs = fixture.clock.elapsedMs();
+    expect(await fixture.stop(runner)).toEqual({ forced: false });
+    expect(fixture.clock.elapsedMs() - beganMs).toBeLessThan(1_000);
+    expect(outTexts(fixture)).toEqual(undisturbed(fixture, () => 1).slice(0, 7));
+    expect(eventsOf(told, 'failed')).toEqual([]);
   });
 
   it('drains to the failing head when it is stopped during a pause', async () => {

@@ -44,6 +44,28 @@ describe('retry', () => {
     expect(await clock.drive(retry(failing(clock, errors).operation))).toBe('done at 42');
   });
 
+  it('repeats for a bounded time, which begins with the first failure that counts', async () => {
+    const clock = createVirtualClock();
+    const [away, own] = [testError('LS_TEST_AWAY', 'away'), testError('LS_TEST_OWN_AWAY', 'away')];
+    const bounded = { ...policy, attemptsMax: Infinity, elapsedMsMax: 3_000 };
+    const retry = createRetry({ policy: bounded, clock, random: () => 1, signal: new AbortController().signal });
+    const { operation, waitedMs } = failing(clock, [...Array.from({ length: 20 }, () => own), ...Array.from({ length: 20 }, () => away)]);
+    await expect(clock.drive(retry(operation))).rejects.toBe(away);
+    expect(waitedMs.slice(21), 'no attempt begins when the time is over').toEqual([1_000, 1_000, 1_000]);
+  });
+
+  it('waits as long as a failure asks for, and gives up at once where that is beyond its time', async () => {
+    const clock = createVirtualClock();
+    const away = testError('LS_TEST_AWAY', 'away');
+    const retryFor = (elapsedMsMax: number) => createRetry({ policy: { ...policy, elapsedMsMax }, clock, random: () => 0, signal: new AbortController().signal, leastWaitMs: () => 5_000 });
+    const patient = failing(clock, [away]);
+    expect(await clock.drive(retryFor(5_000)(patient.operation))).toBe('done at 2');
+    expect(patient.waitedMs).toEqual([0, 5_000]);
+    const impatient = failing(clock, [away]);
+    await expect(clock.drive(retryFor(4_999)(impatient.operation))).rejects.toBe(away);
+    expect(impatient.waitedMs).toHaveLength(1);
+  });
+
   it('does not repeat what is not retryable, and no foreign error', async () => {
     const clock = createVirtualClock();
     const retry = createRetry({ policy, clock, random: () => 1, signal: new AbortController().signal });
