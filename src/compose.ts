@@ -12,6 +12,7 @@ import { partitionForKey } from './core/partitioning.ts';
 import type { OutputRecord, TopicPartition } from './core/records.ts';
 import { allTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
+import { openContentFetcher } from './open-content-fetcher.ts';
 import { openRegistry } from './open-registry.ts';
 import { openStateStore } from './open-state-store.ts';
 import { openTransport } from './open-transport.ts';
@@ -21,6 +22,7 @@ import { partitionCounts, prepareTopics } from './prepare-topics.ts';
 import { drainEndsOf, endsOf } from './until-idle.ts';
 import type { AccessRole, ProcessContext } from './process-context.ts';
 import { combineObservers, createGenerationObserver, createLogObserver, errorFields } from './observation/log-observer.ts';
+import { createSourceObserver, observedFetcher } from './observation/observed-fetches.ts';
 import { rejectionOf } from './pipeline/abort.ts';
 import { fetchArtefact } from './pipeline/artefact-store.ts';
 import { createCondition } from './pipeline/condition.ts';
@@ -41,6 +43,7 @@ import type { ClusterView } from './stages/cluster/view.ts';
 import { keptSnapshots, strayNames, type KeptSnapshot } from './stages/cluster/kept-snapshots.ts';
 import { clusterStageName } from './stages/cluster/fold-record.ts';
 import { requireNoPlan } from './stages/cluster/repartition-plan.ts';
+import type { ContentFetcher } from './stages/extract/content-fetcher.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
 import { createMediaContent } from './stages/extract/media-content.ts';
 import { tasks } from './tasks/registry.ts';
@@ -278,6 +281,7 @@ export async function startStages(access: Access, models: ModelServer, signal: A
   // The same for all collections: together they have no more to search than the machine can do at a time.
   const workers = createSearchWorkers();
   const openSearch: OpenSearch = (dimensions, parameters) => createNeighbourSearch(dimensions, parameters, { workers });
+  const fetcher = await openContentFetcher(access.configuration.media, access.context.clock);
   const cluster = await waiting(access, signal, () => startCluster(access, openSearch));
   try {
     // Who repartitions from here on sees this member.
@@ -285,7 +289,7 @@ export async function startStages(access: Access, models: ModelServer, signal: A
     await proposeDefinitions(access, cluster, models, signal);
     const extract = await waiting(access, signal, async () => {
       await requireOneTopic(access);
-      return startStage(access, extractStageOf(access, models));
+      return startStage(access, extractStageOf(access, models, fetcher));
     });
     return {
       extract,
@@ -296,22 +300,28 @@ export async function startStages(access: Access, models: ModelServer, signal: A
         const second = await cluster.runner.stop({ deadlineMs });
         return { forced: first.forced || second.forced };
       },
-      close: workers.close,
+      close: async () => {
+        await Promise.all([workers.close(), fetcher?.close()]);
+      },
     };
   } catch (error) {
     await cluster.runner.stop({ deadlineMs });
-    await workers.close();
+    await Promise.all([workers.close(), fetcher?.close()]);
     throw error;
   }
 }
 
-function extractStageOf({ configuration, codec, partitionCountOf }: Access, models: ModelServer): Stage {
+function extractStageOf({ configuration, codec, partitionCountOf, context }: Access, models: ModelServer, fetcher: ContentFetcher | undefined): Stage {
+  const { metrics, readiness, logger, clock } = context;
+  const remote = fetcher && {
+    ...configuration.media.fetch, clock, fetcher: observedFetcher(fetcher, metrics, clock), observer: createSourceObserver(metrics, readiness, logger),
+  };
   return createExtractStage({
     codec,
     routes: configuration.routes,
     tasks,
     models,
-    media: createMediaContent({ ...configuration.media, heldBytesMax: configuration.extract.inFlightBytesMax }),
+    media: createMediaContent({ ...configuration.media, heldBytesMax: configuration.extract.inFlightBytesMax, remote }),
     revisions: new Map(Object.entries(configuration.models).map(([name, { revision }]) => [name, revision])),
     allowedNames: new Map(configuration.collections.flatMap(({ name, names }) => (names === undefined ? [] : [[name, new Set(names)]]))),
     partitionCounts: new Map(allTopics.map((topic) => [topic, partitionCountOf(topic)])),

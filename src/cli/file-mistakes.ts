@@ -11,8 +11,9 @@ import { mediaError } from '../core/errors/media.ts';
 import { stepsOf } from '../core/templates.ts';
 import type { Manifest } from '../models/manifest.ts';
 import { loadArtefacts, readManifest } from '../models/repository.ts';
+import { readAuthorities, readContentCredentials } from '../open-content-fetcher.ts';
 import { readRegistryCredentials } from '../open-registry.ts';
-import { readContainerCredentials } from '../open-state-store.ts';
+import { readStateCredentials } from '../open-state-store.ts';
 import { readKafkaSasl, readKafkaTls } from '../open-transport.ts';
 
 /** @param depth `contents` hashes every file of every model; `manifests` leaves that to whoever loads them. */
@@ -35,11 +36,15 @@ export async function fileMistakes(configuration: Configuration, depth: 'manifes
     await attempt(['transport', 'tls'], () => readKafkaTls(transport));
     await attempt(['transport', 'sasl'], () => readKafkaSasl(transport));
   }
-  if (state.kind === 'blob') await attempt(['state'], () => readContainerCredentials(state));
+  if (state.kind === 'blob') await attempt(['state'], () => readStateCredentials(state));
   if (registry !== undefined) await attempt(['registry'], () => readRegistryCredentials(registry));
   for (const [index, directory] of configuration.media.directories.entries()) {
     await attempt(['media', 'directories', index], () => requireDirectory(directory));
   }
+  for (const [name, container] of Object.entries(configuration.media.containers)) {
+    await attempt(['media', 'containers', name], () => readContentCredentials(name, container));
+  }
+  await attempt(['media', 'fetch', 'caFile'], () => readAuthorities(configuration.media));
   const manifests = new Map<string, Manifest>();
   for (const [name, { directory }] of Object.entries(configuration.models)) {
     const read = async (): Promise<Manifest> => (depth === 'contents' ? (await loadArtefacts(directory)).manifest : readManifest(directory));

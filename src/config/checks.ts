@@ -1,10 +1,11 @@
 /** What no single setting can know: names that must exist, combinations that cannot work (SEMANTICS.md, rule 7). */
 import { orderSteps, type Route } from '../core/routes.ts';
 import { compileTemplate, foldName, stepsOf, type Template } from '../core/templates.ts';
+import { checkContainer } from './container-settings.ts';
+import { checkMedia } from './media-checks.ts';
 import type { SettingPath, UnlocatedMistake } from './mistakes.ts';
 import { checkRegistry } from './registry-checks.ts';
 import type { Settings } from './settings.ts';
-import { checkState } from './state-checks.ts';
 import { checkTransport } from './transport-checks.ts';
 
 /** The kinds of task, as the configuration needs to know them. */
@@ -24,7 +25,8 @@ export function checkRoutes(configuration: Settings, tasks: readonly KnownTask[]
   checkCollections(configuration, report);
   checkTransport(configuration.transport, report);
   checkRegistry(configuration.registry, report);
-  checkState(configuration.state, report);
+  if (configuration.state.kind === 'blob') checkContainer(configuration.state, ['state'], report);
+  checkMedia(configuration.media, report);
   return { routes, mistakes };
 }
 

@@ -13,6 +13,7 @@ type JsonSchema = {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
+  readonly additionalProperties?: JsonSchema | boolean;
   readonly oneOf?: readonly JsonSchema[];
   readonly writeOnly?: boolean;
 };
@@ -33,6 +34,22 @@ function collect(schema: JsonSchema, path: readonly string[], found: Map<string,
   if (schema.type === 'object' || schema.oneOf !== undefined || schema.type === undefined) return;
   if (schema.type === 'array' && schema.items?.type !== 'string') return;
   found.set(path.join('.'), { path, variable: variableOf(path), type: schema.type, secret: schema.writeOnly === true });
+}
+
+/** Secrets below names that users choose, which have no variable: the path to the names, and the one from there. */
+export function namedSecrets(): readonly { readonly names: readonly string[]; readonly path: readonly string[] }[] {
+  const found: { names: readonly string[]; path: readonly string[] }[] = [];
+  const visit = (schema: JsonSchema, path: readonly string[]): void => {
+    for (const variant of [schema, ...(schema.oneOf ?? [])]) {
+      for (const [key, child] of Object.entries(variant.properties ?? {})) visit(child, [...path, key]);
+    }
+    if (typeof schema.additionalProperties !== 'object') return;
+    const below = new Map<string, OverridableSetting>();
+    collect(schema.additionalProperties, [], below);
+    for (const { path: rest, secret } of below.values()) if (secret) found.push({ names: path, path: rest });
+  };
+  visit(z.toJSONSchema(settings, { io: 'input' }) as JsonSchema, []);
+  return found;
 }
 
 function variableOf(path: readonly string[]): string {

@@ -5,6 +5,8 @@
  */
 import { z } from 'zod';
 import { topics } from '../core/topics.ts';
+import { containerAccess } from './container-settings.ts';
+import { media } from './media-settings.ts';
 import { schemaRegistry } from './registry-settings.ts';
 
 const positiveInteger = z.number().int().positive();
@@ -111,20 +113,7 @@ const sharedDirectoryState = z
 const blobState = z
   .strictObject({
     kind: z.literal('blob').describe('In a container of Azure Blob Storage: another instance restores from it, on an empty disk. The container has to be there.'),
-    containerUrl: z
-      .string()
-      .regex(/^https?:\/\/[^/?#@\s]+(\/[^?#\s]+)+$/, 'https://ACCOUNT.blob.core.windows.net/CONTAINER, without a query')
-      .optional()
-      .describe("The container: https://ACCOUNT.blob.core.windows.net/CONTAINER. Without a SAS token the process's own identity is used: AZURE_ variables, a workload's or a managed identity."),
-    sasToken: z.string().min(1).optional().meta({ writeOnly: true }).describe('Access to `containerUrl` by a shared access signature. Better in the environment or in a file.'),
-    sasTokenFile: z.string().min(1).optional().describe('A file that holds the SAS token. Read again when the container refuses the token. Relative to the configuration file.'),
-    connectionString: z.string().min(1).optional().meta({ writeOnly: true }).describe('Instead of `containerUrl`: the connection string of the account. Better in the environment or in a file.'),
-    connectionStringFile: z.string().min(1).optional().describe('A file that holds the connection string. Read again when the container refuses it. Relative to the configuration file.'),
-    container: z
-      .string()
-      .regex(/^[a-z0-9](-?[a-z0-9]){2,62}$/, 'a container has 3 to 63 of a-z 0-9 and single -')
-      .optional()
-      .describe('The name of the container, with a connection string.'),
+    ...containerAccess,
     prefix: z.string().regex(/^([\w.-]+(\/[\w.-]+)*\/?)?$/, 'names between slashes, of a-z A-Z 0-9 . _ -').default('').describe('What the names of all blobs begin with: one for each group that shares the container.'),
   })
   .describe('In a blob container.');
@@ -200,20 +189,11 @@ export const settings = z.strictObject({
   models: z.record(name, model).default({}).describe('The models, by the names that steps use.'),
   routes: z.array(route).default([]).describe('Which events go through which steps.'),
   collections: z.array(collection).default([]).describe('The clusterings.'),
-  media: z
-    .strictObject({
-      directories: z
-        .array(z.string().min(1))
-        .default([])
-        .describe('Directories below which a media event may refer to files (`file:` URIs); whoever may publish chooses among them. None: content must be inline. Relative to the configuration file.'),
-      bytesMax: positiveInteger.max(1024 * 1024 * 1024).default(16 * 1024 * 1024).describe('Largest content of a media event, inline or by reference.'),
-    })
-    .prefault({})
-    .describe('What media events hold or refer to.'),
+  media: media.prefault({}).describe('What media events hold or refer to.'),
   extract: z
     .strictObject({
       inFlightRecordsMax: positiveInteger.default(384).describe('Records in work at once; every partition of every input topic has an equal share.'),
-      inFlightBytesMax: positiveInteger.default(96 * 1024 * 1024).describe('Bytes of records in work at once, and as many again of files that they refer to; one is always admitted.'),
+      inFlightBytesMax: positiveInteger.default(96 * 1024 * 1024).describe('Bytes of records in work at once, and as many again of content that they refer to; one is always admitted.'),
       holdMsMax: positiveInteger.default(2000).describe('A record that holds finished successors back longer goes to the topic `parked`.'),
       retryAttemptsMax: positiveInteger.default(5).describe('Attempts at a step whose failure may pass.'),
       previewLengthMax: z.number().int().min(0).max(1000).default(120).describe('Characters of a text, or of the attribute `path` of a file, kept beside its vector, for people; 0 keeps none.'),

@@ -14,6 +14,13 @@ const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128];
 
 export type MetricSample = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number };
 
+export type ReferenceMetrics = {
+  /** An attempt at the content of a reference. @param outcome `fetched`, `cancelled`, or a code. */
+  readonly fetched: (kind: string, outcome: string, bytes: number, durationMs: number) => void;
+  /** Hosts and containers that do not answer, more or fewer. */
+  readonly unavailable: (kind: string, change: 1 | -1) => void;
+};
+
 export type Metrics = {
   readonly registry: Registry;
   readonly runnerObserver: (stage: string) => RunnerObserver;
@@ -25,6 +32,7 @@ export type Metrics = {
   readonly metricEventDropped: () => void;
   /** Told of every failed attempt, and when the registry answers again. */
   readonly schemaRegistry: (state: 'available' | 'unavailable') => void;
+  readonly references: ReferenceMetrics;
   readonly mainLoopStall: (longestMs: () => number) => void;
   readonly frozenCollections: (count: () => number) => void;
   readonly pendingGenerations: (count: () => number) => void;
@@ -68,6 +76,7 @@ export function createMetrics(version: string): Metrics {
     kafka: (clock) => (kafka ??= createKafkaMetrics(registry, prefix, clock)),
     metricEventDropped: () => dropped.inc(),
     schemaRegistry: schemaRegistryMetrics(registry),
+    references: createReferenceMetrics(registry),
     mainLoopStall: (longestMs) => askedGauge(registry, 'main_loop_stall_max_seconds', 'Longest CPU time of one turn of the main loop since the start.', () => longestMs() / 1000),
     frozenCollections: (count) => askedGauge(registry, 'frozen_collections', 'Collections clustered here that nothing enters, since they have reached their memory budget.', count),
     pendingGenerations: (count) => askedGauge(registry, 'pending_generations', 'Families of collections here whose parameters or projection were changed, and which have not gone over to them yet.', count),
@@ -134,6 +143,22 @@ function schemaRegistryMetrics(registry: Registry): Metrics['schemaRegistry'] {
   return (state) => {
     away.set(state === 'available' ? 0 : 1);
     if (state === 'unavailable') failures.inc();
+  };
+}
+
+function createReferenceMetrics(registry: Registry): ReferenceMetrics {
+  const { counter, gauge, histogram } = metricsIn(registry);
+  const fetches = counter('reference_fetches_total', 'Attempts at fetching the content of a reference, by outcome: fetched, cancelled, or the code of the failure.', 'kind', 'outcome');
+  const bytesFetched = counter('reference_fetched_bytes_total', 'Bytes of content fetched for references.', 'kind');
+  const seconds = histogram('reference_fetch_duration_seconds', 'Time of an attempt at fetching the content of a reference.', 'kind');
+  const away = gauge('reference_sources_unavailable', 'Hosts and containers of references that do not answer and that something waits for.', 'kind');
+  return {
+    fetched: (kind, outcome, bytes, durationMs) => {
+      fetches.inc({ kind, outcome });
+      bytesFetched.inc({ kind }, bytes);
+      seconds.observe({ kind }, durationMs / 1000);
+    },
+    unavailable: (kind, change) => away.inc({ kind }, change),
   };
 }
 

@@ -25,7 +25,7 @@ async function writeFiles(directory: string, files: Readonly<Record<string, Uint
   }
 }
 
-const valuesOf = (records: readonly Record<string, unknown>[]) => records.map(({ key, value }) => ({ key, ...(value as object) }));
+const valuesOf = (records: readonly Record<string, unknown>[]): readonly Record<string, unknown>[] => records.map(({ key, value }) => ({ key, ...(value as object) }));
 
 test('folders are taken whole, in the order of their paths; hidden files, other files and links that lead on are passed over', async () => {
   await withDirectory(async (directory) => {
@@ -195,6 +195,39 @@ test('by reference, an event says where the file really is, and what is in it', 
   });
 });
 
+test('by the URI at which the images are, an event says the URI of its own, and what is in it', async () => {
+  await withDirectory(async (directory) => {
+    const media = 'media: { origins: [https://images.example.com], containers: { photos: { containerUrl: "https://shop.blob.core.windows.net/photos", sasToken: sig=x } } }';
+    const file = await writeConfiguration(directory, `${notesConfiguration}transport: { recordBytesMax: 1024, partitionCount: 1 }\n${media}\n`);
+    const large = await sharp(Buffer.alloc(64 * 64 * 3, 'pattern'), { raw: { width: 64, height: 64, channels: 3 } }).png({ compressionLevel: 0 }).toBuffer();
+    await writeFiles(directory, { 'photos/deep/a b?#ü.png': large });
+    const bases = ['https://images.example.com', 'https://images.example.com/all/', 'https://images.example.com/all?sig=s%2F1', 'https://shop.blob.core.windows.net/photos/2024'];
+    for (const base of bases) await succeed('publish', 'images', join(directory, 'photos'), '--by-reference', base, '-c', file);
+    const events = valuesOf(await topicContents(file, 'media.events'));
+    const path = 'deep/a%20b%3F%23%C3%BC.png';
+    expect(events.map(({ content }) => content)).toEqual(
+      [`https://images.example.com/${path}`, `https://images.example.com/all/${path}`, `https://images.example.com/all/${path}?sig=s%2F1`, `https://shop.blob.core.windows.net/photos/2024/${path}`].map((uri) => ({
+        uri, sha256: createHash('sha256').update(large).digest('hex'), sizeBytes: large.length,
+      })),
+    );
+    const refused = [
+      ['https://elsewhere.example.com', /https:\/\/elsewhere\.example\.com is not among media\.origins/], ['http://images.example.com', /not among media\.origins/],
+      [`https://images.example.com/${'long/'.repeat(1_000)}`, /its URI has \d+ characters; at most 4096/],
+    ] as const;
+    for (const [base, said] of refused) {
+      const { code, stderr } = await runProgram('publish', 'images', join(directory, 'photos'), '--by-reference', base, '-c', file);
+      expect(code, base).toBe(1);
+      expect(stderr).toMatch(said);
+    }
+    for (const parameters of [['--by-reference', 'photos'], ['--by-reference', 'https://user:secret@images.example.com'], ['--by-reference', bases[0]!, '--reference'], ['--by-reference', bases[0]!, '--delete']]) {
+      const { code, stderr } = await runProgram('publish', 'images', join(directory, 'photos'), ...parameters, '-c', file);
+      expect(code, parameters.join(' ')).toBe(2);
+      expect(stderr).not.toContain('secret');
+    }
+    expect(await topicContents(file, 'media.events')).toHaveLength(bases.length);
+  });
+});
+
 test.each([
   ['a file that is not there', ['none.png'], /none\.png: ENOENT/],
   ['a file that is no image', ['good', 'text.png'], /text\.png: this is no JPEG, PNG or WebP image/],
@@ -204,6 +237,7 @@ test.each([
   ['an image beyond the limit of a record by what is around it', ['good', 'tight.png'], /tight\.png: the event has \d+ bytes; at most 2048 are allowed/],
   ['an image beyond the limit of content', ['huge.png', '--reference'], /huge\.png: the image has \d+ bytes; media\.bytesMax allows 20000/],
   ['a reference to what is not below an allowed directory', ['good', '--reference'], /good\/a\.png: it does not lie below one of media\.directories/],
+  ['a reference to a host where nothing is fetched', ['good', '--by-reference=https://images.example.com'], /good\/a\.png: nothing is fetched/],
   ['a reference through a link that leaves', ['allowed', '--reference'], /allowed\/link\.png: it does not lie below one of media\.directories/],
 ])('%s is refused, and nothing is published', async (_name, parameters, said) => {
   await withDirectory(async (directory) => {

@@ -32,6 +32,8 @@ test.each<[string, string, string]>([
   ['of the registry, a token', `registry: { urls: ["http://r"], auth: { bearer: { token: ${secret} } } }`, 'registry.auth.bearer.token:1'],
   ['of a container', `state: { kind: blob, containerUrl: "https://a/c", sasToken: ${secret} }`, 'state.sasToken:1'],
   ['of an account', `state: { kind: blob, container: abc, connectionString: ${secret} }`, 'state.connectionString:1'],
+  ['of a container of content', `media: { containers: { photos: { containerUrl: "https://a/c", sasToken: ${secret} } } }`, 'media.containers.photos.sasToken:1'],
+  ['of an account of content', `media:\n  containers:\n    photos: { container: abc, connectionString: ${secret} }`, 'media.containers.photos.connectionString:3'],
   ['in a default', kafka('"${PASSWORD:-open-sesame}"'), 'transport.sasl.password:4'],
   ['behind an anchor', `group: &a ${secret}\n${kafka('*a')}`, 'transport.sasl.password:5'],
 ])('a secret %s that stands in the file is warned of', (_, text, expected) => {
@@ -42,6 +44,8 @@ test('a secret from a variable or a file is not warned of, one on the command li
   expect(warned(kafka('"${PASSWORD}"'), { PASSWORD: secret })).toEqual([]);
   expect(warned('state: { kind: blob, container: abc, connectionString: "AccountName=a;AccountKey=${KEY};" }', { KEY: secret })).toEqual([]);
   expect(warned(kafka('null').replace('password: null', 'passwordFile: p'))).toEqual([]);
+  expect(warned('media: { containers: { photos: { containerUrl: "https://a/c", sasToken: "${TOKEN}" } } }', { TOKEN: secret })).toEqual([]);
+  expect(warned('media: { containers: { photos: { containerUrl: "https://a/c", sasTokenFile: t } } }')).toEqual([]);
   const without = kafka('null').replace(', password: null', '');
   expect(warned(without, { LABELSTREAM_TRANSPORT__SASL__PASSWORD: secret })).toEqual([]);
   expect(warned(without, {}, [`transport.sasl.password=${secret}`])).toEqual(['transport.sasl.password:flag']);

@@ -1,9 +1,6 @@
 /** `publish images`: files and whole folders as media events, with their bytes or by reference. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { pathToFileURL } from 'node:url';
 import { Option, type Command } from 'commander';
 import type { Access } from '../../compose.ts';
 import { counted } from '../../core/counted.ts';
@@ -12,15 +9,16 @@ import type { MediaEvent, Reference } from '../../core/events.generated.ts';
 import { itemIdOf } from '../../core/ids.ts';
 import type { OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
-import { isBelow } from '../../stages/extract/file-content.ts';
+import { openContentFetcher } from '../../open-content-fetcher.ts';
 import { outputOf, withAccess, type CommandLine } from '../context.ts';
 import { withExamples } from '../help.ts';
 import type { Output } from '../output.ts';
 import { eventOptionsOf, withEventOptions, type EventCommandOptions, type EventOptions } from './event-options.ts';
+import { carriedBy, contentOf, referenceBefore, type Carried } from './image-content.ts';
 import { imageFilesOf, type ImageFile, type ImageFiles } from './image-files.ts';
 import { eventRecord, publishRecords, type InputRecords } from './publisher.ts';
 
-type ImagesOptions = EventCommandOptions & { readonly reference?: boolean; readonly root?: string; readonly delete?: boolean; readonly dryRun?: boolean };
+type ImagesOptions = EventCommandOptions & { readonly reference?: boolean; readonly byReference?: string; readonly root?: string; readonly delete?: boolean; readonly dryRun?: boolean };
 
 const passedOverNamed = 5;
 
@@ -35,13 +33,20 @@ export function addImagesCommand(publish: Command, commandLine: CommandLine): vo
     .argument('<path...>', 'images and folders')
     .option('--root <folder>', 'the folder from which ids are formed; all paths lie below it')
     .option('--reference', 'publish where the files are (a file: URI with SHA-256 and size) instead of their bytes; they must lie below media.directories and stay there')
-    .addOption(new Option('--delete', 'publish that the images are deleted, with the ids that they have by their paths; files that are named may be gone').conflicts('reference'))
+    .addOption(
+      new Option(
+        '--by-reference <base-uri>',
+        'publish where the files are served, or lie in a container: BASE-URI/ID, with SHA-256 and size, instead of their bytes. BASE-URI has to be allowed by media.origins or media.containers; nothing is uploaded',
+      ).conflicts('reference'),
+    )
+    .addOption(new Option('--delete', 'publish that the images are deleted, with the ids that they have by their paths; files that are named may be gone').conflicts(['reference', 'byReference']))
     .option('--dry-run', 'tell the items, and publish nothing')
     .action(async (paths: readonly string[], options: ImagesOptions) => {
       const output = outputOf(commandLine, options.json);
       const eventOptions = eventOptionsOf(options);
+      const carried = carriedBy(options);
       const found = await imageFilesOf(paths, { root: options.root, deleting: options.delete === true });
-      await withAccess(options, commandLine, (access) => publishImages(access, found, { ...options, eventOptions }, output, commandLine.signal));
+      await withAccess(options, commandLine, (access) => publishImages(access, found, { ...options, carried, eventOptions }, output, commandLine.signal));
     });
   withExamples(
     images,
@@ -49,18 +54,19 @@ export function addImagesCommand(publish: Command, commandLine: CommandLine): vo
     'labelstream publish images photos/cats/tom.jpg --root photos/ --source camera -c examples/pets.yaml',
     'labelstream publish images photos/cats/tom.jpg --root photos/ --source camera --delete --dry-run -c examples/pets.yaml',
     'labelstream publish images photos/cat.jpg photos/dog.png --reference -c examples/pets.yaml',
+    'labelstream publish images photos/ --by-reference https://images.example.com/photos -c examples/pets.yaml',
   );
 }
 
-type Asked = Pick<ImagesOptions, 'reference' | 'delete' | 'dryRun'> & { readonly eventOptions: EventOptions };
+type Asked = Pick<ImagesOptions, 'delete' | 'dryRun'> & { readonly carried: Carried; readonly eventOptions: EventOptions };
 
 async function publishImages(access: Access, { images, passedOver }: ImageFiles, asked: Asked, output: Output, signal: AbortSignal): Promise<void> {
-  const { eventOptions, reference = false, delete: deleting = false, dryRun = false } = asked;
+  const { eventOptions, carried, delete: deleting = false, dryRun = false } = asked;
   await access.codec.prepareEncode({ signal });
   const deletedAtMs = access.context.clock.nowMs();
   const deletions = deleting ? images.map((image) => deletionOf(access, { ...image, modifiedAtMs: deletedAtMs }, eventOptions)) : [];
-  if (!deleting) await requirePublishable(access, images, eventOptions, reference);
-  const input = deleting ? { records: Readable.from(deletions), bytesTotal: 0, bytesRead: () => 0 } : imagesOf(access, images, eventOptions, reference);
+  if (!deleting) await requirePublishable(access, images, eventOptions, carried);
+  const input = deleting ? { records: Readable.from(deletions), bytesTotal: 0, bytesRead: () => 0 } : imagesOf(access, images, eventOptions, carried);
   const published = dryRun ? 0 : await publishRecords(access, input, output, signal);
   if (passedOver.others.length > 0) output.note(`passed over what is no JPEG, PNG or WebP image: ${namesOf(passedOver.others)}`);
   if (passedOver.links.length > 0) output.note(`passed over links that lead to folders or to nothing: ${namesOf(passedOver.links)}`);
@@ -88,24 +94,23 @@ function namesOf(files: readonly string[]): string {
 }
 
 /** What EXTRACT would refuse for its name, its size or its place is refused before anything is published. */
-async function requirePublishable(access: Access, files: readonly ImageFile[], options: EventOptions, reference: boolean): Promise<void> {
-  const { directories, bytesMax } = access.configuration.media;
-  const { recordBytesMax } = access.configuration.transport;
-  const roots = await Promise.all(directories.map((directory) => realpath(directory)));
+async function requirePublishable(access: Access, files: readonly ImageFile[], options: EventOptions, carried: Carried): Promise<void> {
+  const { media, transport } = access.configuration;
+  const { recordBytesMax } = transport;
+  const roots = carried.kind === 'file' ? await Promise.all(media.directories.map((directory) => realpath(directory))) : [];
+  const fetcher = carried.kind === 'uri' ? await openContentFetcher(media, access.context.clock) : undefined;
   // Events of the right size, though not with the right bytes.
-  const zeros = Buffer.alloc(reference ? 0 : recordBytesMax);
+  const zeros = Buffer.alloc(carried.kind === 'bytes' ? recordBytesMax : 0);
   for (const image of files) {
     const { file, sizeBytes } = image;
     const refused = (message: string): Error => cliError('LS_CLI_INPUT', `${file}: ${message}`, { file });
-    if (sizeBytes > bytesMax) throw refused(`the image has ${sizeBytes} bytes; media.bytesMax allows ${bytesMax}`);
-    if (reference) {
-      const real = await realpath(file);
-      if (!roots.some((root) => isBelow(real, root))) throw refused('it does not lie below one of media.directories, so references to it are refused');
-      recordOf(access, image, { uri: pathToFileURL(real).href, sha256: '0'.repeat(64), sizeBytes: BigInt(sizeBytes) }, options);
-    } else if (sizeBytes > recordBytesMax) {
-      throw refused(`the event has more than ${sizeBytes} bytes; at most ${recordBytesMax} are allowed. Publish it with --reference, or raise transport.recordBytesMax`);
+    if (sizeBytes > media.bytesMax) throw refused(`the image has ${sizeBytes} bytes; media.bytesMax allows ${media.bytesMax}`);
+    if (carried.kind !== 'bytes') recordOf(access, image, await referenceBefore(image, carried, { roots, fetcher }), options);
+    else if (sizeBytes > recordBytesMax) {
+      throw refused(`the event has more than ${sizeBytes} bytes; at most ${recordBytesMax} are allowed. Publish it with --reference or --by-reference, or raise transport.recordBytesMax`);
     } else recordOf(access, image, zeros.subarray(0, sizeBytes), options);
   }
+  await fetcher?.close();
 }
 
 /** Throws LS_CLI_INPUT. */
@@ -114,11 +119,11 @@ function recordOf(access: Access, image: ImageFile, content: Buffer | Reference,
   return eventRecord(access, { topic: topics.media, event, value: access.codec.encode('MediaEvent', event) }, image.file);
 }
 
-function imagesOf(access: Access, files: readonly ImageFile[], options: EventOptions, reference: boolean): InputRecords {
+function imagesOf(access: Access, files: readonly ImageFile[], options: EventOptions, carried: Carried): InputRecords {
   let bytesRead = 0;
   async function* records(): AsyncGenerator<OutputRecord> {
     for (const image of files) {
-      const content = await contentOf(image, reference);
+      const content = await contentOf(image, carried);
       bytesRead += image.sizeBytes;
       yield recordOf(access, image, content, options);
     }
@@ -138,22 +143,4 @@ function eventOf({ id, path, folder, contentType, modifiedAtMs }: ImageFile, con
     attributes: { path, folder, ...attributes },
     deleted: false,
   };
-}
-
-async function contentOf({ file }: ImageFile, reference: boolean): Promise<Buffer | Reference> {
-  try {
-    return reference ? await referenceTo(file) : await readFile(file);
-  } catch (error) {
-    throw cliError('LS_CLI_FILE', `${file}: ${(error as Error).message}`, { file }, { cause: error });
-  }
-}
-
-async function referenceTo(file: string): Promise<Reference> {
-  const hash = createHash('sha256');
-  let sizeBytes = 0n;
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    sizeBytes += BigInt(chunk.length);
-  }
-  return { uri: pathToFileURL(await realpath(file)).href, sha256: hash.digest('hex'), sizeBytes };
 }

@@ -13,6 +13,7 @@ import { modelErrors } from './model.ts';
 import { taskErrors } from './task.ts';
 import { pipelineErrors } from './pipeline.ts';
 import { projectionErrors } from './projection.ts';
+import { referenceErrors } from './reference.ts';
 import { registryErrors } from './registry.ts';
 import { serverErrors } from './server.ts';
 import { stateErrors } from './state.ts';
@@ -32,6 +33,7 @@ export const errorCatalogue = {
   ...mediaErrors,
   ...pipelineErrors,
   ...projectionErrors,
+  ...referenceErrors,
   ...registryErrors,
   ...stateErrors,
   ...taskErrors,

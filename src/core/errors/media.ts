@@ -5,13 +5,13 @@ export const mediaErrors = {
     cause: 'input',
     retryable: false,
     summary: 'The content of a media event is referred to by a kind of URI that this program does not fetch.',
-    remedy: 'Publish a file: URI below one of media.directories, or the bytes themselves; http, https and blob storage are not supported yet.',
+    remedy: 'Publish an https: URI, that of a blob in Azure Blob Storage, a file: URI below one of media.directories, or the bytes themselves (docs/references.md).',
   },
   LS_MEDIA_REFERENCE: {
     cause: 'input',
     retryable: false,
     summary: 'The reference of a media event is malformed: its URI, its SHA-256 or its size.',
-    remedy: 'Correct the producer: an absolute file: URI without host, query and encoded slashes, 64 lower-case hexadecimal digits, a size of at least 1.',
+    remedy: 'Correct the producer: an absolute URI (a file: URI without host, query and encoded slashes), 64 lower-case hexadecimal digits, a size of at least 1.',
   },
   LS_MEDIA_NOT_ALLOWED: {
     cause: 'input',
@@ -22,7 +22,7 @@ export const mediaErrors = {
   LS_MEDIA_NOT_FOUND: {
     cause: 'input',
     retryable: false,
-    summary: 'There is no file at the URI of a media event.',
+    summary: 'There is no file at the file: URI of a media event.',
     remedy: 'Write the file before its event is published. When it is there, redrive the dead letter.',
   },
   LS_MEDIA_NOT_A_FILE: {

@@ -14,8 +14,8 @@ import type { MapStage, ProcessContext, Processed } from '../../pipeline/stage.t
 import type { TaskEvent, TaskResult } from '../../tasks/task.ts';
 import { createExtractOutputs, type ExtractOutputs } from './outputs.ts';
 import { readInputEvent, type InputEvent } from './input-event.ts';
-import type { HeldContent } from './media-content.ts';
 import type { ExtractOptions } from './options.ts';
+import type { HeldContent } from './remote-content.ts';
 import { rerunOf, type Rerun } from './rerun.ts';
 import { failuresOf, runSteps, type StepOutcome } from './step-graph.ts';
 

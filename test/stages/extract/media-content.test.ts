@@ -96,11 +96,11 @@ describe('what is read', () => {
 
 describe('what is refused', () => {
   test.each([
-    ['http://example.org/a.png', 'LS_MEDIA_SCHEME'],
-    ['https://example.org/a.png', 'LS_MEDIA_SCHEME'],
+    ['http://example.org/a.png', 'LS_REFERENCE_NOT_ALLOWED'],
+    ['https://example.org/a.png', 'LS_REFERENCE_NOT_ALLOWED'],
     ['blob:https://example.org/a', 'LS_MEDIA_SCHEME'],
     ['data:image/png;base64,AAAA', 'LS_MEDIA_SCHEME'],
-    ['HTTPS://example.org/a.png', 'LS_MEDIA_SCHEME'],
+    ['HTTPS://example.org/a.png', 'LS_REFERENCE_NOT_ALLOWED'],
     ['', 'LS_MEDIA_REFERENCE'],
     ['a.png', 'LS_MEDIA_REFERENCE'],
     ['/etc/hostname', 'LS_MEDIA_REFERENCE'],
