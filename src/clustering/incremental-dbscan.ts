@@ -3,15 +3,16 @@
  * that is known about them are columns of integers (structure/). The rules are those of SEMANTICS.md (14, 15); where the paper it comes from
  * (Ester et al., VLDB 1998) leaves gaps, test/clustering names each.
  */
-import type { Clustering, ClusteringIdentity, ClusteringParameters, ClusterSummary } from './clustering.ts';
+import type { Clustering, ClusteringIdentity, ClusteringParameters, ClusterSummary, Mutation, NetChange } from './clustering.ts';
 import type { OpenSearch } from './neighbour-search.ts';
 import { createPlainSearch } from './plain-search.ts';
+import { atOnce, type SlicedWork } from './sliced-work.ts';
 import { adjacencyBytes, takenShare } from './structure/adjacency.ts';
 import { canonicalChunks } from './structure/canonical-state.ts';
 import { entryOf, follow, livingByAge, type ClusterEntry } from './structure/cluster-table.ts';
 import { componentFields } from './structure/component-table.ts';
 import { membersOf, sizeOf } from './structure/components.ts';
-import { createEngineState, itemsOn, pointOf, rebaseState, type EngineState } from './structure/engine-state.ts';
+import { createEngineState, itemsOn, pointOf, rebaseState, settling, type EngineState } from './structure/engine-state.ts';
 import { findItem, idBytes, itemFields, itemIdOf, itemTableBytes } from './structure/item-table.ts';
 import { clusterIdOf, roleOf } from './structure/naming.ts';
 import { applyRecord, rebuildRecord } from './structure/net-change.ts';
@@ -73,6 +74,29 @@ export function holdsItemAt(clustering: Clustering, index: number): boolean {
   return Number.isSafeInteger(index) && index >= 0 && index < limit && readField(records, index, itemFields.point) !== -1;
 }
 
+/**
+ * `apply` in slices, in the stage's own clusterings. Until it has ended, whoever waits for vectors that are prepared waits for it, too, and whoever asks for
+ * anything else that a record can change is an Error.
+ */
+export function applyInSlices(clustering: Clustering, mutations: readonly Mutation[], sequence: bigint): SlicedWork<NetChange> {
+  return applyRecord(settled(stateOf(clustering)), mutations, sequence);
+}
+
+/** `succeed` in slices, as `applyInSlices`. */
+export function succeedInSlices(clustering: Clustering, previous: Clustering, generation: string, sequence: bigint, mutations: readonly Mutation[]): SlicedWork<NetChange> {
+  return succeedRecord(settled(stateOf(clustering)), stateOf(previous), generation, mutations, sequence);
+}
+
+/** Resolves when no record is being applied. */
+export function whenSettled(clustering: Clustering): Promise<void> {
+  return settling(stateOf(clustering));
+}
+
+function settled(state: EngineState): EngineState {
+  if (state.isChanging) throw new Error('A record is being applied, and the clustering was asked for what it changes.');
+  return state;
+}
+
 function portOver(state: EngineState): Clustering {
   const { items, clusters, stored } = state;
   return {
@@ -85,32 +109,34 @@ function portOver(state: EngineState): Clustering {
     has: (itemId) => findItem(items, itemId) !== -1,
     vector: (itemId) => {
       const item = findItem(items, itemId);
-      return item === -1 ? undefined : state.structure.search.vector(pointOf(items, item)).slice();
+      return item === -1 ? undefined : settled(state).structure.search.vector(pointOf(items, item)).slice();
     },
     item: (itemId) => {
       const item = findItem(items, itemId);
       if (item === -1) return undefined;
       const point = pointOf(items, item);
+      settled(state);
       return { itemId, role: roleOf(state, point), clusterId: clusterIdOf(state, point) };
     },
-    apply: (mutations, sequence) => applyRecord(state, mutations, sequence),
-    rebuild: (parameters, generation, sequence, mutations = []) => rebuildRecord(state, parameters, generation, mutations, sequence),
-    succeed: (previous, generation, sequence, mutations = []) => succeedRecord(state, stateOf(previous), generation, mutations, sequence),
-    clusters: () => livingByAge(clusters).map((entry) => summaryOf(state, entry)),
+    apply: (mutations, sequence) => atOnce(applyRecord(settled(state), mutations, sequence)),
+    rebuild: (parameters, generation, sequence, mutations = []) => atOnce(rebuildRecord(settled(state), parameters, generation, mutations, sequence)),
+    succeed: (previous, generation, sequence, mutations = []) => atOnce(succeedRecord(settled(state), stateOf(previous), generation, mutations, sequence)),
+    clusters: () => livingByAge(clusters).map((entry) => summaryOf(settled(state), entry)),
     clusterIds: () => livingByAge(clusters).map(({ id }) => id),
     resolve: (clusterId) => {
       const index = clusters.indices.get(clusterId);
       const entry = index === undefined ? undefined : entryOf(clusters, follow(clusters, index));
       return entry === undefined || entry.component === -1 ? undefined : entry.id;
     },
-    noiseCount: () => livingByAge(clusters).reduce((count, { component }) => count - sizeOf(state.structure, component), items.size),
+    noiseCount: () => livingByAge(clusters).reduce((count, { component }) => count - sizeOf(settled(state).structure, component), items.size),
     meanDegree: () => (items.size === 0 ? 0 : (state.structure.pairCount - items.size) / items.size),
-    rebase: (epoch, distance) => rebaseState(state, epoch, distance),
-    snapshot: () => snapshotChunks(state),
-    canonicalState: () => canonicalChunks(state),
+    rebase: (epoch, distance) => rebaseState(settled(state), epoch, distance),
+    snapshot: () => snapshotChunks(settled(state)),
+    canonicalState: () => canonicalChunks(settled(state)),
     prepare: async (vectors) => {
       const [first] = vectors;
       if (first === undefined) return [];
+      if (state.isChanging) await settling(state);
       stored.open(first.length, state.parameters, items.size === 0);
       return stored.prepare(vectors);
     },
@@ -119,7 +145,7 @@ function portOver(state: EngineState): Clustering {
     itemIdAt: (index) => itemIdOf(items, index),
     assign: (vector) => placementOf(state, vector),
     nearest: (to, count) => nearestItems(state, to, count),
-    explain: (itemId, neighboursMax = neighboursShown) => explain(state, itemId, neighboursMax),
+    explain: (itemId, neighboursMax = neighboursShown) => explain(settled(state), itemId, neighboursMax),
     memoryBytes: () => ({
       search: stored.dimensions() === undefined ? 0 : stored.search().statistics().memoryBytes,
       structure: itemTableBytes(items) + pointsBytes(state.structure.points) + recordsBytes(state.structure.components.records),

@@ -23,6 +23,38 @@ export async function inSlices<Result>(work: SlicedWork<Result>, signal?: AbortS
   }
 }
 
+const sortedAtOnce = 2048;
+/** What moving a value to its place counts as. */
+const perMove = 100;
+
+/** A stable sort: runs by the language's own, which are then merged. @returns the values given, or a copy of them. */
+export function* sortInSlices<Value>(values: Value[], compare: (left: Value, right: Value) => number): SlicedWork<Value[]> {
+  if (values.length <= sortedAtOnce) return values.sort(compare);
+  let sorted: Value[] = [];
+  for (let start = 0; start < values.length; start += sortedAtOnce) {
+    yield sortedAtOnce * perMove * Math.log2(sortedAtOnce);
+    sorted.push(...values.slice(start, start + sortedAtOnce).sort(compare));
+  }
+  for (let length = sortedAtOnce; length < values.length; length *= 2) {
+    const merged: Value[] = [];
+    for (let start = 0; start < values.length; start += 2 * length) yield* merge(sorted, start, length, compare, merged);
+    sorted = merged;
+  }
+  return sorted;
+}
+
+/** Two runs side by side, of this length or, at the end, less. */
+function* merge<Value>(sorted: readonly Value[], start: number, length: number, compare: (left: Value, right: Value) => number, merged: Value[]): SlicedWork<void> {
+  const middle = Math.min(start + length, sorted.length);
+  const end = Math.min(middle + length, sorted.length);
+  let [left, right] = [start, middle];
+  while (left < middle || right < end) {
+    yield perMove;
+    const takesLeft = right === end || (left < middle && compare(sorted[left] as Value, sorted[right] as Value) <= 0);
+    merged.push(sorted[takesLeft ? left++ : right++] as Value);
+  }
+}
+
 /** The same in one turn. */
 export function atOnce<Result>(work: SlicedWork<Result>): Result {
   for (;;) {

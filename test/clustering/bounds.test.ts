@@ -8,6 +8,7 @@ import { addEdge, createAdjacency, createIntList, readNeighbours, someNeighbours
 import { canonicalChunks } from '../../src/clustering/structure/canonical-state.ts';
 import { createEngineState, type EngineState } from '../../src/clustering/structure/engine-state.ts';
 import { createGonePoints, forgetLater } from '../../src/clustering/structure/gone-points.ts';
+import { atOnce } from '../../src/clustering/sliced-work.ts';
 import { applyRecord } from '../../src/clustering/structure/net-change.ts';
 import { createPoints, openPoint } from '../../src/clustering/structure/points.ts';
 import { explain } from '../../src/clustering/structure/queries.ts';
@@ -32,7 +33,7 @@ describe('where the lists of neighbours are full', () => {
     for (; refused === undefined && count < 1000; count++) {
       const before = Buffer.concat([...canonicalChunks(state)]);
       try {
-        applyRecord(state, [insert(`item ${count}`, count / 10)], ++sequence);
+        atOnce(applyRecord(state, [insert(`item ${count}`, count / 10)], ++sequence));
       } catch (error) {
         refused = error;
         expect(Buffer.concat([...canonicalChunks(state)]).equals(before)).toBe(true);
@@ -41,26 +42,26 @@ describe('where the lists of neighbours are full', () => {
     expect(refused).toMatchObject({ code: 'LS_CLUSTERING_GRAPH_FULL', retryable: false });
     expect(takenShare(state.structure.adjacency)).toBeGreaterThan(15 / 16);
     expect(count).toBeGreaterThan(200);
-    expect(applyRecord(state, [remove('not there')], ++sequence)).toEqual({ transitions: [], assignments: [] });
-    for (let gone = 0; gone < 20; gone++) applyRecord(state, [remove(`item ${gone}`)], ++sequence);
+    expect(atOnce(applyRecord(state, [remove('not there')], ++sequence))).toEqual({ transitions: [], assignments: [] });
+    for (let gone = 0; gone < 20; gone++) atOnce(applyRecord(state, [remove(`item ${gone}`)], ++sequence));
     expect(takenShare(state.structure.adjacency)).toBeLessThan(15 / 16);
     for (let round = 0; round < 500; round++) {
-      applyRecord(state, [insert('visitor', 0.5)], ++sequence);
-      applyRecord(state, [remove('visitor')], ++sequence);
+      atOnce(applyRecord(state, [insert('visitor', 0.5)], ++sequence));
+      atOnce(applyRecord(state, [remove('visitor')], ++sequence));
     }
   });
 
   test('one record that is too much for them says so', () => {
     const state = stateOfPages(64);
     const mutations = Array.from({ length: 60 }, (_, index) => insert(`item ${index}`, index / 1000));
-    expect(() => applyRecord(state, mutations, 1n)).toThrow(expect.objectContaining({ code: 'LS_CLUSTERING_GRAPH_FULL' }));
+    expect(() => atOnce(applyRecord(state, mutations, 1n))).toThrow(expect.objectContaining({ code: 'LS_CLUSTERING_GRAPH_FULL' }));
   });
 });
 
 describe('what is looked at for an explanation', () => {
   test('is bounded, and what is found is among the neighbours', () => {
     const state = createEngineState(parameters, identity, createPlainSearch);
-    applyRecord(state, Array.from({ length: 40 }, (_, index) => insert(`item ${index}`, index / 1000)), 1n);
+    atOnce(applyRecord(state, Array.from({ length: 40 }, (_, index) => insert(`item ${index}`, index / 1000)), 1n));
     const whole = explain(state, 'item 0', 100);
     expect(whole?.neighbours.map(({ itemId }) => itemId)).toEqual(Array.from({ length: 39 }, (_, index) => `item ${index + 1}`));
     const bounded = explain(state, 'item 0', 100, 7);

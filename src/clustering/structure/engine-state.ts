@@ -16,6 +16,8 @@ export type EngineState = {
   identity: ClusteringIdentity;
   /** Of the last record applied. */
   sequence: bigint | undefined;
+  /** A record is being applied in slices: nothing else holds but what is stored and searched for. */
+  isChanging: boolean;
   readonly items: ItemTable;
   readonly clusters: ClusterTable;
   readonly stored: StoredPoints;
@@ -52,12 +54,18 @@ export function createEngineState(parameters: ClusteringParameters, identity: Cl
     parameters,
     identity,
     sequence: undefined,
+    isChanging: false,
     items: createItemTable(beforeItem),
     clusters: createClusterTable(),
     stored,
     structure: createStructure(stored.search, beforePoint),
     watchers,
   };
+}
+
+/** Resolves when no record is being applied. */
+export async function settling(state: EngineState): Promise<void> {
+  while (state.isChanging) await new Promise((resumed) => setImmediate(resumed));
 }
 
 /** The length of vectors; undefined where the next one decides it. What waits to be inserted keeps the search, and with it the length. */

@@ -9,6 +9,8 @@
  *   | tidied   | still to be tidied      |      a point that goes now is given back when the cursor passes the same place in the next round
  */
 import { createIntList, dropList, fetchLists, pushInt, tidyList, type Adjacency, type IntList } from './adjacency.ts';
+import type { SlicedWork } from '../sliced-work.ts';
+import { perList } from './effort.ts';
 import { pointFlags, type Points } from './points.ts';
 
 export type GonePoints = {
@@ -50,9 +52,10 @@ const lists = createIntList();
 const heads = new Int32Array(listsAtOnce);
 
 /** The next lists of the sweep. @param release is called for points that no list names any more. */
-export function tidyUp(adjacency: Adjacency, gone: GonePoints, release: (point: number) => void): void {
+export function* tidyUp(adjacency: Adjacency, gone: GonePoints, release: (point: number) => void): SlicedWork<void> {
   const { points } = adjacency;
   while (gone.due >= listsAtOnce) {
+    yield listsAtOnce * perList;
     gone.due -= listsAtOnce;
     lists.length = 0;
     while (lists.length < listsAtOnce) {

@@ -20,8 +20,8 @@ export type Shares = ReadonlyMap<number, ReadonlyMap<number, number>>;
 
 export type Identities = {
   readonly kept: ReadonlyMap<number, number>;
-  /** Components, in the order of their ranks: by lowest member itemId. */
-  readonly unnamed: readonly number[];
+  /** Components without a cluster. They are ranked by lowest member itemId. */
+  readonly left: readonly number[];
 };
 
 export function compareAges(left: Age, right: Age): number {
@@ -40,20 +40,27 @@ export function isUnchanged(clusters: ReadonlySet<number>, shares: Shares): bool
   return seen.size === shares.size;
 }
 
-/** Step 1. `ageOf` knows every cluster in `shares`; `lowestMember` gives the bytes of the lowest member itemId. */
+/** Those that share as much with a cluster as another one does, so that their lowest members decide. */
+export function tiedComponents(shares: Shares): Set<number> {
+  const tied = new Set<number>();
+  const firsts = new Map<string, number>();
+  for (const [component, counts] of shares) {
+    for (const [cluster, count] of counts) {
+      const first = firsts.get(`${cluster} ${count}`);
+      if (first === undefined) firsts.set(`${cluster} ${count}`, component);
+      else tied.add(first).add(component);
+    }
+  }
+  return tied;
+}
+
+/** Step 1. `ageOf` knows every cluster in `shares`; `lowestMember` gives the bytes of the lowest member itemId of the components that are tied. */
 export function matchIdentities(shares: Shares, ageOf: (cluster: number) => Age, lowestMember: (component: number) => Buffer): Identities {
-  const lowestMembers = new Map<number, Buffer>();
-  const lowest = (component: number): Buffer => {
-    const found = lowestMembers.get(component) ?? lowestMember(component);
-    lowestMembers.set(component, found);
-    return found;
-  };
-  const byLowest = (left: number, right: number): number => (left === right ? 0 : Buffer.compare(lowest(left), lowest(right)));
   const pairs = [...shares].flatMap(([component, counts]) =>
     Array.from(counts, ([cluster, count]) => ({ component, cluster, count, age: ageOf(cluster) })),
   );
   pairs.sort(
-    (left, right) => right.count - left.count || compareAges(left.age, right.age) || byLowest(left.component, right.component),
+    (left, right) => right.count - left.count || compareAges(left.age, right.age) || Buffer.compare(lowestMember(left.component), lowestMember(right.component)),
   );
   const kept = new Map<number, number>();
   const taken = new Set<number>();
@@ -62,8 +69,7 @@ export function matchIdentities(shares: Shares, ageOf: (cluster: number) => Age,
     kept.set(component, cluster);
     taken.add(cluster);
   }
-  const unnamed = [...shares.keys()].filter((component) => !kept.has(component));
-  return { kept, unnamed: unnamed.sort(byLowest) };
+  return { kept, left: [...shares.keys()].filter((component) => !kept.has(component)) };
 }
 
 export type Evolution = {

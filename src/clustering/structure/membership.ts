@@ -6,7 +6,9 @@
 import { hash } from 'node:crypto';
 import { vectorBytes } from '../distance.ts';
 import type { PreparedVector } from '../neighbour-search.ts';
+import type { SlicedWork } from '../sliced-work.ts';
 import { append, appendNeighbours, createIntList, fetchHeads, pushInt, readNeighbours, removeEdges, type IntList } from './adjacency.ts';
+import { perList, perPoint } from './effort.ts';
 import { forgetLater, releaseGone, tidyUp, tidiedFromDegree } from './gone-points.ts';
 import { componentFields } from './component-table.ts';
 import { clusterOfPoint } from './components.ts';
@@ -39,10 +41,10 @@ export type Membership = {
   readonly opened: readonly PreparedVector[];
 };
 
-export function changeMembers(state: EngineState, net: NetMutations): Membership {
+export function* changeMembers(state: EngineState, net: NetMutations): SlicedWork<Membership> {
   const left = new Map<number, number>();
   const lessened = new Set<number>();
-  const formers = leave(state, net.leaving, left, lessened);
+  const formers = yield* leave(state, net.leaving, left, lessened);
   const { entered, enteredOn, opened } = enter(state, net.entering, left, formers);
   for (const prepared of net.unused) state.stored.discard(prepared);
   const { records } = state.structure.points;
@@ -51,11 +53,12 @@ export function changeMembers(state: EngineState, net: NetMutations): Membership
 }
 
 /** @returns itemId -> cluster, for those that are replaced and were core. */
-function leave(state: EngineState, leaving: NetMutations['leaving'], left: Map<number, number>, lessened: Set<number>): Map<string, number> {
+function* leave(state: EngineState, leaving: NetMutations['leaving'], left: Map<number, number>, lessened: Set<number>): SlicedWork<Map<string, number>> {
   const { items, structure } = state;
   const { points: { records }, components } = structure;
   const formers = new Map<string, number>();
   for (const { itemId, item, replaced } of leaving) {
+    yield perPoint;
     const point = pointOf(items, item);
     const place = readField(records, point, component);
     if (place !== -1) {
@@ -129,7 +132,7 @@ function sameBytes({ stored }: Pick<EngineState, 'stored'>, point: number, among
  * Densities and edges for what has changed, except that dead points keep the edges they had.
  * @returns every point whose density has crossed minPoints, maybe back again, or that has lost or gained items, each once.
  */
-export function changeDensities(state: EngineState, membership: Membership, scratch: IntList): number[] {
+export function* changeDensities(state: EngineState, membership: Membership, scratch: IntList): SlicedWork<number[]> {
   const { structure, parameters: { minPoints } } = state;
   const { marks, records } = structure.points;
   const { left, enteredOn, opened } = membership;
@@ -152,7 +155,10 @@ export function changeDensities(state: EngineState, membership: Membership, scra
       if (now >= minPoints !== now - difference >= minPoints) touch(neighbour);
     }
   };
-  for (const [point, count] of left) changeBy(point, (enteredOn.get(point) ?? 0) - count);
+  for (const [point, count] of left) {
+    yield perList;
+    changeBy(point, (enteredOn.get(point) ?? 0) - count);
+  }
   for (const [point, count] of enteredOn) if (!left.has(point) && !isOpened.has(point)) changeBy(point, count);
   for (const prepared of opened) {
     touch(prepared.point);
@@ -207,9 +213,10 @@ function isLinked({ points }: Structure, point: number): boolean {
 }
 
 /** Takes the dead points out of the graph, once nobody asks for their neighbours any more. */
-export function bury({ structure, stored, watchers, items }: EngineState, dead: readonly number[], scratch: IntList): void {
+export function* bury({ structure, stored, watchers, items }: EngineState, dead: readonly number[], scratch: IntList): SlicedWork<void> {
   const { adjacency, gone, points } = structure;
   for (const point of dead) {
+    yield perList;
     readNeighbours(adjacency, point, scratch);
     for (const watcher of watchers) watcher.beforeBurial(point, scratch);
     writeField(points.records, point, density, 0);
@@ -221,5 +228,5 @@ export function bury({ structure, stored, watchers, items }: EngineState, dead: 
   }
   if (dead.length === 0) return;
   if (items.size === 0) releaseGone(points, gone, stored.retire);
-  else tidyUp(adjacency, gone, stored.retire);
+  else yield* tidyUp(adjacency, gone, stored.retire);
 }

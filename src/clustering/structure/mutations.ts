@@ -3,7 +3,9 @@ import { clusteringError } from '../../core/errors/clustering.ts';
 import type { ClusteringParameters, Mutation } from '../clustering.ts';
 import { checkVector } from '../distance.ts';
 import type { PreparedVector } from '../neighbour-search.ts';
+import type { SlicedWork } from '../sliced-work.ts';
 import { isNearlyFull } from './adjacency.ts';
+import { perPoint } from './effort.ts';
 import { dimensionsIn, type EngineState } from './engine-state.ts';
 import { findItem } from './item-table.ts';
 
@@ -26,13 +28,13 @@ const nobody = (): boolean => false;
  * @param livedElsewhere of an item that is not here: whether consumers know it.
  * @throws LS_CLUSTERING_SEQUENCE_NOT_RISING, LS_CLUSTERING_ITEM_ID_INVALID, LS_CLUSTERING_VECTOR_INVALID
  */
-export function checkedMutations(
+export function* checkedMutations(
   state: EngineState,
   { metric }: ClusteringParameters,
   mutations: readonly Mutation[],
   sequence: bigint,
   livedElsewhere: (itemId: string) => boolean = nobody,
-): NetMutations {
+): SlicedWork<NetMutations> {
   if (state.sequence !== undefined && sequence <= state.sequence) {
     const message = `sequence ${String(sequence)} does not follow ${String(state.sequence)}`;
     throw clusteringError('LS_CLUSTERING_SEQUENCE_NOT_RISING', message, { sequence, previous: state.sequence });
@@ -40,7 +42,7 @@ export function checkedMutations(
   // Ids are kept as UTF-8, in which all halves of surrogate pairs are the same.
   const torn = mutations.find(({ itemId }) => !itemId.isWellFormed());
   if (torn !== undefined) throw clusteringError('LS_CLUSTERING_ITEM_ID_INVALID', `the itemId ${JSON.stringify(torn.itemId)} holds half of a surrogate pair`);
-  const net = netMutations(state, mutations, livedElsewhere);
+  const net = yield* netMutations(state, mutations, livedElsewhere);
   if (net.entering.length > 0 && isNearlyFull(state.structure.adjacency)) {
     throw clusteringError('LS_CLUSTERING_GRAPH_FULL', `there is no room for the neighbours of ${net.entering[0]?.itemId ?? ''}: ${state.structure.adjacency.edgeCount} pairs of items are within eps of each other`);
   }
@@ -52,10 +54,11 @@ export function checkedMutations(
   return net;
 }
 
-function netMutations(state: EngineState, mutations: readonly Mutation[], livedElsewhere: (itemId: string) => boolean): NetMutations {
+function* netMutations(state: EngineState, mutations: readonly Mutation[], livedElsewhere: (itemId: string) => boolean): SlicedWork<NetMutations> {
   const outcomes = new Map<string, { readonly entering: Entering | undefined; readonly removalTold: boolean }>();
   const unused: PreparedVector[] = [];
   for (const mutation of mutations) {
+    yield perPoint;
     const former = outcomes.get(mutation.itemId);
     if (former?.entering?.prepared !== undefined) unused.push(former.entering.prepared);
     const removalTold = former?.removalTold ?? false;
@@ -70,6 +73,7 @@ function netMutations(state: EngineState, mutations: readonly Mutation[], livedE
   const entering: Entering[] = [];
   const removalsTold: string[] = [];
   for (const [itemId, { entering: enters, removalTold }] of outcomes) {
+    yield perPoint;
     const item = findItem(state.items, itemId);
     if (item !== -1) leaving.push({ itemId, item, replaced: enters !== undefined });
     if (enters !== undefined) entering.push(enters);

@@ -1,21 +1,26 @@
 /** How every record ends: components get their clusters, and consumers are told what differs from what they would resolve. */
 import { clusterId } from '../../core/ids.ts';
 import type { NetChange, ToldAssignment, Transition } from '../clustering.ts';
+import { sortInSlices, type SlicedWork } from '../sliced-work.ts';
 import { entryOf, follow, foundCluster, retireCluster, sweep } from './cluster-table.ts';
 import { componentFields } from './component-table.ts';
 import { clusterOfPoint, membersOf, sizeOf, type ComponentChange } from './components.ts';
 import { halvesOf, itemsOn, pointOf, resolveTold, tell, type EngineState } from './engine-state.ts';
-import { evolve, isUnchanged, matchIdentities, type Shares } from './identities.ts';
+import { evolve, isUnchanged, matchIdentities, tiedComponents, type Shares } from './identities.ts';
 import { idBytes, itemFields, itemIdOf } from './item-table.ts';
+import { perPoint } from './effort.ts';
 import { pointFields } from './points.ts';
 import { readField, writeField } from './records.ts';
 
 const { component, anchor, firstItem } = pointFields;
 
+/** An id is made a string, and an object for whoever is told: as `perPoint`. */
+const perTold = 4000;
+
 const isPlain = /^[\u0000-\ud7ff]*$/;
 
 /** Gives the components touched their clusters, and keeps clusters and aliases accordingly. */
-export function nameComponents(state: EngineState, change: ComponentChange, sequence: bigint): readonly Transition[] {
+export function* nameComponents(state: EngineState, change: ComponentChange, sequence: bigint): SlicedWork<readonly Transition[]> {
   const { clusters, identity, structure } = state;
   const shares = withoutEmpty(change.shares);
   if (isUnchanged(change.clusters, shares)) {
@@ -23,7 +28,12 @@ export function nameComponents(state: EngineState, change: ComponentChange, sequ
     return [];
   }
   const ageOf = (cluster: number): ReturnType<typeof entryOf>['age'] => entryOf(clusters, cluster).age;
-  const { kept, unnamed } = matchIdentities(shares, ageOf, (index) => lowestMemberOf(state, index));
+  const lowestMembers = new Map<number, Buffer>();
+  const lowestOf = (index: number): Buffer => lowestMembers.get(index) as Buffer;
+  for (const index of tiedComponents(shares)) lowestMembers.set(index, yield* lowestMemberOf(state, index));
+  const { kept, left } = matchIdentities(shares, ageOf, lowestOf);
+  for (const index of left.length < 2 ? [] : left) if (!lowestMembers.has(index)) lowestMembers.set(index, yield* lowestMemberOf(state, index));
+  const unnamed = left.toSorted((first, second) => Buffer.compare(lowestOf(first), lowestOf(second)));
   for (const [index, cluster] of kept) assign(state, index, cluster);
   for (const [rank, index] of unnamed.entries()) {
     const id = clusterId(identity.collection, identity.epoch, identity.generation, sequence, rank);
@@ -51,9 +61,10 @@ function assign({ structure, clusters }: EngineState, index: number, cluster: nu
   entryOf(clusters, cluster).component = index;
 }
 
-function lowestMemberOf(state: EngineState, index: number): Buffer {
+function* lowestMemberOf(state: EngineState, index: number): SlicedWork<Buffer> {
   let lowest: Buffer | undefined;
   for (const point of membersOf(state.structure, index)) {
+    yield perPoint;
     for (const item of itemsOn(state, point)) {
       const bytes = idBytes(state.items, item);
       if (lowest === undefined || Buffer.compare(bytes, lowest) < 0) lowest = bytes;
@@ -81,7 +92,7 @@ export function clusterIdOf({ structure, clusters }: EngineState, point: number)
   return cluster === -1 ? null : entryOf(clusters, cluster).id;
 }
 
-export function tellDifferences(
+export function* tellDifferences(
   state: EngineState,
   record: {
     readonly removalsTold: readonly string[];
@@ -92,12 +103,13 @@ export function tellDifferences(
     readonly transitions: readonly Transition[];
     readonly sequence: bigint;
   },
-): NetChange {
+): SlicedWork<NetChange> {
   const { items, structure } = state;
   const differing = new Set(record.entered);
   const { records } = structure.points;
   for (const points of record.candidates) {
     for (const point of points) {
+      yield perPoint;
       const cluster = clusterOfPoint(structure, point);
       // By hand, since it may be all there is.
       for (let item = readField(records, point, firstItem); item !== -1; item = readField(items.records, item, itemFields.next)) {
@@ -109,20 +121,21 @@ export function tellDifferences(
   const halves = halvesOf(record.sequence);
   const assignments = record.removalsTold.map((itemId): ToldAssignment => ({ itemId, clusterId: null, role: 'removed' }));
   for (const item of differing) {
+    yield perTold;
     const point = pointOf(items, item);
     assignments.push({ itemId: itemIdOf(items, item), clusterId: clusterIdOf(state, point), role: roleOf(state, point) });
     tell(state, item, clusterOfPoint(structure, point), halves);
   }
   sweep(state.clusters);
-  return { transitions: record.transitions, assignments: inItemOrder(assignments) };
+  return { transitions: record.transitions, assignments: yield* inItemOrder(assignments) };
 }
 
 /** The byte order of UTF-8 is that of code points: that of strings, where all are of the first plane without its end, in which surrogates are. */
-function inItemOrder(assignments: ToldAssignment[]): ToldAssignment[] {
+function* inItemOrder(assignments: ToldAssignment[]): SlicedWork<ToldAssignment[]> {
   if (assignments.length < 2) return assignments;
   if (assignments.every(({ itemId }) => isPlain.test(itemId))) {
-    return assignments.sort((left, right) => (left.itemId < right.itemId ? -1 : left.itemId > right.itemId ? 1 : 0));
+    return yield* sortInSlices(assignments, (left, right) => (left.itemId < right.itemId ? -1 : left.itemId > right.itemId ? 1 : 0));
   }
   const keyed = assignments.map((told) => ({ key: Buffer.from(told.itemId), told }));
-  return keyed.sort((left, right) => Buffer.compare(left.key, right.key)).map(({ told }) => told);
+  return (yield* sortInSlices(keyed, (left, right) => Buffer.compare(left.key, right.key))).map(({ told }) => told);
 }

@@ -1,9 +1,13 @@
 /**
  * How one record changes a clustering. `applyRecord` updates the structure from what the record touches; `rebuildRecord` makes it anew under
  * other parameters. Both end in the same way (naming.ts).
+ *
+ * A record may touch a hundred thousand points (a cluster breaks, a source is forgotten), so it is applied in slices. Between two of them the state is
+ * that of no record: `isChanging` says so to whoever asks.
  */
 import { clusteringError } from '../../core/errors/clustering.ts';
 import type { ClusteringParameters, Mutation, NetChange } from '../clustering.ts';
+import type { SlicedWork } from '../sliced-work.ts';
 import { createIntList, readNeighbours } from './adjacency.ts';
 import { anchoredOn, chooseAnchor, releaseAnchor } from './anchors.ts';
 import { componentFields } from './component-table.ts';
@@ -13,41 +17,59 @@ import { bury, changeDensities, changeMembers, type Membership } from './members
 import { itemIdOf, liveItems } from './item-table.ts';
 import { checkedMutations, type NetMutations } from './mutations.ts';
 import { membersReassigned, nameComponents, tellDifferences } from './naming.ts';
+import { perList, perPoint } from './effort.ts';
 import { loseCores } from './pieces.ts';
 import { pointFields } from './points.ts';
 import { addToField, readField } from './records.ts';
 import { linkAnew } from './rebuild.ts';
+import type { Structure } from './structure.ts';
 
 const { weight, density, component, anchor } = pointFields;
 
 /** For the neighbours of one point at a time, never across calls. */
 const scratch = createIntList();
 
-export function applyRecord(state: EngineState, mutations: readonly Mutation[], sequence: bigint): NetChange {
-  const net = checkedMutations(state, state.parameters, mutations, sequence);
+/** Where it throws, by `checkedMutations`, nothing has changed. */
+export function* applyRecord(state: EngineState, mutations: readonly Mutation[], sequence: bigint): SlicedWork<NetChange> {
+  state.isChanging = true;
+  try {
+    const net = yield* checkedMutations(state, state.parameters, mutations, sequence);
+    return yield* applyChecked(state, net, sequence);
+  } finally {
+    state.isChanging = false;
+  }
+}
+
+export function* applyChecked(state: EngineState, net: NetMutations, sequence: bigint): SlicedWork<NetChange> {
   state.sequence = sequence;
   const { structure } = state;
   // What the record's own answers name is to stay what it is until all of them are used.
   const release = state.stored.hold();
-  const membership = changeMembers(state, net);
-  const touched = changeDensities(state, membership, scratch);
+  const membership = yield* changeMembers(state, net);
+  const touched = yield* changeDensities(state, membership, scratch);
   release();
   const { lost, gained } = coresChanged(state, touched, membership);
-  const unanchored = releaseAnchors(state, lost, gained, membership);
+  const unanchored = yield* releaseAnchors(state, lost, gained, membership);
 
   const change = createComponentChange();
-  const changed = loseCores(structure, lost);
-  for (const index of membership.lessened) changed.add(index);
-  noteRemaining(structure, change, changed);
-  bury(state, membership.dead, scratch);
+  const broken = yield* loseCores(structure, lost);
+  for (const index of membership.lessened) broken.add(index);
+  noteRemaining(structure, change, broken);
+  yield* bury(state, membership.dead, scratch);
   admit(state, change, membership);
-  for (const point of gained) gainCore(structure, change, point, scratch);
+  for (const point of gained) {
+    yield perList;
+    gainCore(structure, change, point, scratch);
+  }
   addFormers(state, change, membership);
-  for (const point of gained) gatherUnanchored(state, point, unanchored);
-  for (const point of unanchored) if (readField(structure.points.records, point, component) === -1) chooseAnchor(structure, point, scratch);
+  for (const point of gained) {
+    yield perList;
+    gatherUnanchored(state, point, unanchored);
+  }
+  yield* chooseAnchors(structure, unanchored);
 
-  const transitions = nameComponents(state, change, sequence);
-  return tellDifferences(state, {
+  const transitions = yield* nameComponents(state, change, sequence);
+  return yield* tellDifferences(state, {
     removalsTold: net.removalsTold,
     entered: membership.entered.map(({ item }) => item),
     candidates: [unanchored, gained, membersReassigned(state, change)],
@@ -56,23 +78,33 @@ export function applyRecord(state: EngineState, mutations: readonly Mutation[], 
   });
 }
 
-export function rebuildRecord(
+/** In one slice for the most part: what is rebuilt has no other way but all pairs of points. */
+export function* rebuildRecord(
   state: EngineState,
   parameters: ClusteringParameters,
   generation: string,
   mutations: readonly Mutation[],
   sequence: bigint,
-): NetChange {
+): SlicedWork<NetChange> {
   checkParameters(parameters);
-  const net = checkedMutations(state, parameters, mutations, sequence);
-  requireDirections(state, parameters, net);
+  state.isChanging = true;
+  try {
+    const net = yield* checkedMutations(state, parameters, mutations, sequence);
+    requireDirections(state, parameters, net);
+    return yield* rebuilt(state, parameters, generation, net, sequence);
+  } finally {
+    state.isChanging = false;
+  }
+}
+
+function* rebuilt(state: EngineState, parameters: ClusteringParameters, generation: string, net: NetMutations, sequence: bigint): SlicedWork<NetChange> {
   state.sequence = sequence;
   const formers = formerClusters(state);
   state.parameters = parameters;
   state.identity = { ...state.identity, generation };
   state.stored.use(parameters);
   const release = state.stored.hold();
-  const membership = changeMembers(state, net);
+  const membership = yield* changeMembers(state, net);
   const live = linkAnew(state, membership);
   release();
 
@@ -91,10 +123,18 @@ export function rebuildRecord(
     if (former !== -1 && staying > 0) addShare(touch(structure.components, change, index), former, staying);
   }
   addFormers(state, change, membership);
-  for (const point of live) if (readField(structure.points.records, point, component) === -1) chooseAnchor(structure, point, scratch);
-  const transitions = nameComponents(state, change, sequence);
+  yield* chooseAnchors(structure, live);
+  const transitions = yield* nameComponents(state, change, sequence);
   const entered = membership.entered.map(({ item }) => item);
-  return tellDifferences(state, { removalsTold: net.removalsTold, entered, candidates: [live], transitions, sequence });
+  return yield* tellDifferences(state, { removalsTold: net.removalsTold, entered, candidates: [live], transitions, sequence });
+}
+
+function* chooseAnchors(structure: Structure, points: Iterable<number>): SlicedWork<void> {
+  for (const point of points) {
+    if (readField(structure.points.records, point, component) !== -1) continue;
+    yield perList;
+    chooseAnchor(structure, point, scratch);
+  }
 }
 
 /** Under `cosine`, of what stays: items that came under another metric may have none. */
@@ -138,9 +178,10 @@ function coresChanged({ structure, parameters }: EngineState, touched: readonly 
 }
 
 /** @returns the points whose anchor is to be chosen anew: those that hung on a core that is lost, and those that are not core any more or new. */
-function releaseAnchors({ structure }: EngineState, lost: readonly number[], gained: readonly number[], { dead, opened }: Membership): Set<number> {
+function* releaseAnchors({ structure }: EngineState, lost: readonly number[], gained: readonly number[], { dead, opened }: Membership): SlicedWork<Set<number>> {
   const unanchored = new Set<number>(opened.map(({ point }) => point));
   for (const core of lost) {
+    yield perPoint;
     for (const border of [...anchoredOn(structure, core)]) {
       releaseAnchor(structure, border);
       unanchored.add(border);

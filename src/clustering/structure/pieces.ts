@@ -7,10 +7,12 @@
  * turn by one point each, join where they meet, and end when one is left: that one stays in place and is never walked through. So the work is
  * in the order of the smaller pieces.
  */
+import type { SlicedWork } from '../sliced-work.ts';
 import { createIntList, fetchLists, hasMarkedNeighbour, pushInt, readNeighbours } from './adjacency.ts';
 import { anchoredOn } from './anchors.ts';
 import { componentFields, takeComponent } from './component-table.ts';
 import { putInComponent, takeOutOfComponent } from './components.ts';
+import { perList, perPoint } from './effort.ts';
 import { pointFields, pointLimit } from './points.ts';
 import { addToField, readField } from './records.ts';
 import type { Structure } from './structure.ts';
@@ -25,7 +27,7 @@ const mark = { none: 0, lost: 1, seed: 2, reached: 3, taken: 4, grouped: 5 } as 
  * @param lost core points that are not core any more, or have left, with the neighbours they had; nothing hangs on them.
  * @returns the components that have changed, those that are new and those without points among them.
  */
-export function loseCores(structure: Structure, lost: readonly number[]): Set<number> {
+export function* loseCores(structure: Structure, lost: readonly number[]): SlicedWork<Set<number>> {
   const { marks } = structure.points;
   const { records } = structure.points;
   const changed = new Set<number>();
@@ -34,15 +36,16 @@ export function loseCores(structure: Structure, lost: readonly number[]): Set<nu
     if (marks[point] !== mark.lost) continue;
     const index = readField(records, point, component);
     changed.add(index);
-    const seeds = takeOutGroup(structure, point);
-    if (seeds.length > 1) for (const piece of findPieces(structure, index, seeds)) changed.add(detach(structure, index, piece));
+    const seeds = yield* takeOutGroup(structure, point);
+    const pieces = seeds.length > 1 ? yield* findPieces(structure, index, seeds) : [];
+    for (const piece of pieces) changed.add(yield* detach(structure, index, piece));
     for (const seed of seeds) marks[seed] = mark.none;
   }
   return changed;
 }
 
 /** Takes out the lost cores connected through each other. @returns the cores near any of them, marked. */
-function takeOutGroup(structure: Structure, first: number): number[] {
+function* takeOutGroup(structure: Structure, first: number): SlicedWork<number[]> {
   const { marks, records } = structure.points;
   const index = readField(records, first, component);
   const neighbours = scratch;
@@ -50,6 +53,7 @@ function takeOutGroup(structure: Structure, first: number): number[] {
   const seeds: number[] = [];
   marks[first] = mark.taken;
   for (const point of group) {
+    yield perList;
     readNeighbours(structure.adjacency, point, neighbours);
     for (let at = 0; at < neighbours.length; at++) {
       const neighbour = neighbours.values[at] as number;
@@ -63,6 +67,7 @@ function takeOutGroup(structure: Structure, first: number): number[] {
     }
   }
   for (const point of group) {
+    yield perPoint;
     marks[point] = mark.none;
     takeOutOfComponent(structure, point);
   }
@@ -80,20 +85,27 @@ type Search = {
   mergedInto: Search | undefined;
 };
 
-/** Point -> 1 + the number of the search that reached it first; all 0 between searches. */
-let owners = new Int32Array(0);
+/** All 0. For one walk at a time: another, of another clustering that has its turn meanwhile, makes its own. */
+let spareOwners: Int32Array | undefined;
+
+function takeOwners(length: number): Int32Array {
+  const owners = spareOwners;
+  spareOwners = undefined;
+  return owners !== undefined && owners.length >= length ? owners : new Int32Array(length);
+}
 
 /** The pieces that a component falls into, without the last one found. */
-function findPieces(structure: Structure, index: number, seeds: readonly number[]): number[][] {
-  const groups = connectedSeeds(structure, seeds);
+function* findPieces(structure: Structure, index: number, seeds: readonly number[]): SlicedWork<number[][]> {
+  const groups = yield* connectedSeeds(structure, seeds);
   if (groups.length === 1) return [];
   const searches = groups.map((group): Search => ({
     reached: [...group], frontier: [...group], frontierIndex: 0, ended: false, mergedInto: undefined,
   }));
-  if (owners.length < pointLimit(structure.points)) owners = new Int32Array(pointLimit(structure.points));
+  const owners = takeOwners(pointLimit(structure.points));
   for (const [number, { reached }] of searches.entries()) for (const point of reached) owners[point] = number + 1;
-  const pieces = advance({ structure, index, owners, searches });
+  const pieces = yield* advance({ structure, index, owners, searches });
   for (const { reached } of searches) for (const point of reached) owners[point] = 0;
+  spareOwners = owners;
   return pieces;
 }
 
@@ -109,7 +121,7 @@ function fetchAhead({ structure }: Walk, { frontier, frontierIndex }: Search): v
 }
 
 /** All searches in turn, a point each, until one is left. */
-function advance(walk: Walk): number[][] {
+function* advance(walk: Walk): SlicedWork<number[][]> {
   const pieces: number[][] = [];
   let active = walk.searches;
   while (active.length > 1) {
@@ -124,6 +136,7 @@ function advance(walk: Walk): number[][] {
         activeCount--;
         continue;
       }
+      yield perList;
       if (search.frontierIndex % fetchedAhead === 0) fetchAhead(walk, search);
       search.frontierIndex++;
       activeCount -= expand(walk, point, search);
@@ -137,7 +150,7 @@ function advance(walk: Walk): number[][] {
  * The shortcut: seeds that are connected through seeds. What one seed's neighbours do not tell, the others mostly find out with the first few
  * of theirs, of which some are reached already.
  */
-function connectedSeeds({ points: { marks }, adjacency }: Structure, seeds: readonly number[]): number[][] {
+function* connectedSeeds({ points: { marks }, adjacency }: Structure, seeds: readonly number[]): SlicedWork<number[][]> {
   const neighbours = scratch;
   const groups: number[][] = [];
   let unreached: readonly number[] = seeds;
@@ -156,12 +169,15 @@ function connectedSeeds({ points: { marks }, adjacency }: Structure, seeds: read
     unreached = unreached.filter((seed) => marks[seed] === mark.seed);
     for (let before = -1; before !== group.length;) {
       before = group.length;
-      unreached = unreached.filter((seed) => {
-        if (!hasMarkedNeighbour(adjacency, seed, mark.reached)) return true;
-        marks[seed] = mark.reached;
-        group.push(seed);
-        return false;
-      });
+      const left: number[] = [];
+      for (const seed of unreached) {
+        yield perList;
+        if (hasMarkedNeighbour(adjacency, seed, mark.reached)) {
+          marks[seed] = mark.reached;
+          group.push(seed);
+        } else left.push(seed);
+      }
+      unreached = left;
     }
     // Whoever is not reached now is near none of the group.
     for (const seed of group) marks[seed] = mark.grouped;
@@ -172,6 +188,7 @@ function connectedSeeds({ points: { marks }, adjacency }: Structure, seeds: read
 type Walk = {
   readonly structure: Structure;
   readonly index: number;
+  /** Point -> 1 + the number of the search that reached it first. */
   readonly owners: Int32Array;
   readonly searches: readonly Search[];
 };
@@ -219,11 +236,12 @@ function rootOf(search: Search): Search {
 }
 
 /** @returns the component that a piece is now, under the same cluster for the time being. */
-function detach(structure: Structure, index: number, piece: readonly number[]): number {
+function* detach(structure: Structure, index: number, piece: readonly number[]): SlicedWork<number> {
   const { points: { records }, components } = structure;
   const detached = takeComponent(components, readField(components.records, index, componentFields.cluster));
   let borders = 0;
   for (const core of piece) {
+    yield perPoint;
     takeOutOfComponent(structure, core);
     putInComponent(structure, core, detached);
     for (const border of anchoredOn(structure, core)) borders += readField(records, border, weight);

@@ -3,7 +3,7 @@ import { clusteringError } from '../../core/errors/clustering.ts';
 import type { Explanation, ItemDistance, Placement } from '../clustering.ts';
 import { checkVector, distanceFor, normOf, vectorBytes } from '../distance.ts';
 import { someNeighbours } from './adjacency.ts';
-import { dimensionsIn, itemsOn, pointOf, type EngineState } from './engine-state.ts';
+import { dimensionsIn, itemsOn, pointOf, settling, type EngineState } from './engine-state.ts';
 import { findItem, itemIdOf, toldSequence } from './item-table.ts';
 import { clusterIdOf, roleOf } from './naming.ts';
 import { isLive, pointFields } from './points.ts';
@@ -43,10 +43,12 @@ function checked(state: EngineState, vector: Float32Array): void {
 
 /** Of one state: what was found is of none where a record was applied meanwhile, and then it is searched for at once. */
 export async function placementOf(state: EngineState, vector: Float32Array): Promise<Placement> {
+  await settling(state);
   checked(state, vector);
   if (state.items.size === 0) return placementAlone(state);
   const { sequence } = state;
   const found = await state.stored.find(vector);
+  await settling(state);
   if (state.sequence === sequence) return placementAmong(state, vector, found);
   if (state.items.size === 0) return placementAlone(state);
   checked(state, vector);
@@ -84,6 +86,7 @@ const nearestAskedMax = 8;
 
 export async function nearestItems(state: EngineState, to: string | Float32Array, count: number): Promise<readonly ItemDistance[]> {
   for (let asked = 1; ; asked += 1) {
+    await settling(state);
     const { sequence } = state;
     const item = typeof to === 'string' ? findItem(state.items, to) : -1;
     if (typeof to === 'string' && item === -1) return [];
@@ -92,6 +95,7 @@ export async function nearestItems(state: EngineState, to: string | Float32Array
     // What is no count asks for none.
     if (state.items.size === 0 || !(count > 0)) return [];
     const live = await nearestLive(state, vector, count + 1);
+    await settling(state);
     // One more than asked for, since the item itself is its nearest.
     if (state.sequence === sequence || asked === nearestAskedMax) return itemsOf(state, live, count, typeof to === 'string' ? to : undefined);
   }

@@ -6,46 +6,62 @@
  */
 import { clusteringError } from '../../core/errors/clustering.ts';
 import type { Mutation, NetChange } from '../clustering.ts';
+import type { SlicedWork } from '../sliced-work.ts';
 import { nameCluster, type ClusterTable } from './cluster-table.ts';
 import { componentFields } from './component-table.ts';
 import { addShare, clusterOfPoint, createComponentChange, type ComponentChange } from './components.ts';
 import { pointOf, type EngineState } from './engine-state.ts';
 import { findItem, findItemLike, itemFields, itemIdOf, liveItems, toldNothing, writeTold } from './item-table.ts';
-import { checkedMutations } from './mutations.ts';
+import { checkedMutations, type NetMutations } from './mutations.ts';
 import { nameComponents, tellDifferences } from './naming.ts';
-import { applyRecord } from './net-change.ts';
+import { applyChecked } from './net-change.ts';
+import { perPoint } from './effort.ts';
 import { isLive, pointFields, pointLimit } from './points.ts';
 import { readField, writeField } from './records.ts';
 
 const { component } = pointFields;
 
 /** @param previous stays as it is. */
-export function succeedRecord(state: EngineState, previous: EngineState, generation: string, mutations: readonly Mutation[], sequence: bigint): NetChange {
-  const predecessors = predecessorsOf(state, previous, mutations);
+export function* succeedRecord(state: EngineState, previous: EngineState, generation: string, mutations: readonly Mutation[], sequence: bigint): SlicedWork<NetChange> {
+  state.isChanging = true;
+  try {
+    const predecessors = yield* predecessorsOf(state, previous, mutations);
+    const net = yield* checkedAfter(state, previous, mutations, sequence);
+    for (const { item, replaced } of net.leaving) if (!replaced) predecessors[item] = -1;
+    // The names that it gives are those of a clustering of its own, and nobody hears of them.
+    yield* applyChecked(state, net, sequence);
+    return yield* takePlace(state, previous, { generation, predecessors, net, sequence });
+  } finally {
+    state.isChanging = false;
+  }
+}
+
+/** As if the records before had been its own. */
+function* checkedAfter(state: EngineState, previous: EngineState, mutations: readonly Mutation[], sequence: bigint): SlicedWork<NetMutations> {
   const own = state.sequence;
   state.sequence = previous.sequence;
-  let net;
   try {
-    net = checkedMutations(state, state.parameters, mutations, sequence, (itemId) => findItem(previous.items, itemId) !== -1);
+    return yield* checkedMutations(state, state.parameters, mutations, sequence, (itemId) => findItem(previous.items, itemId) !== -1);
   } catch (error) {
     state.sequence = own;
     throw error;
   }
-  for (const { item, replaced } of net.leaving) if (!replaced) predecessors[item] = -1;
-  // The names that it gives are those of a clustering of its own, and nobody hears of them.
-  applyRecord(state, mutations, sequence);
+}
 
+type Succession = { readonly generation: string; readonly predecessors: Int32Array; readonly net: NetMutations; readonly sequence: bigint };
+
+function* takePlace(state: EngineState, previous: EngineState, { generation, predecessors, net, sequence }: Succession): SlicedWork<NetChange> {
   state.identity = { ...previous.identity, generation };
   takeClusters(state.clusters, previous.clusters);
   const entered = net.entering.map(({ itemId }) => findItem(state.items, itemId));
-  takeTold(state, previous, predecessors, new Set(entered));
-  const change = sharedCores(state, previous, predecessors);
-  const transitions = nameComponents(state, change, sequence);
-  return tellDifferences(state, { removalsTold: net.removalsTold, entered, candidates: [livePoints(state)], transitions, sequence });
+  yield* takeTold(state, previous, predecessors, new Set(entered));
+  const change = yield* sharedCores(state, previous, predecessors);
+  const transitions = yield* nameComponents(state, change, sequence);
+  return yield* tellDifferences(state, { removalsTold: net.removalsTold, entered, candidates: [livePoints(state)], transitions, sequence });
 }
 
 /** Item -> the item of the same id in the predecessor. */
-function predecessorsOf({ items }: EngineState, previous: EngineState, mutations: readonly Mutation[]): Int32Array {
+function* predecessorsOf({ items }: EngineState, previous: EngineState, mutations: readonly Mutation[]): SlicedWork<Int32Array> {
   const predecessors = new Int32Array(items.limit).fill(-1);
   const kinds = new Map(mutations.map(({ itemId, kind }) => [itemId, kind]));
   let missing: string | undefined;
@@ -53,6 +69,7 @@ function predecessorsOf({ items }: EngineState, previous: EngineState, mutations
   for (const [itemId, kind] of kinds) if (kind === 'remove' && findItem(items, itemId) === -1 && findItem(previous.items, itemId) !== -1) held += 1;
   if (held !== previous.items.size) missing = `it holds ${items.size} items, and its predecessor ${previous.items.size}, of which ${held - items.size} leave`;
   for (const item of liveItems(items)) {
+    yield perPoint;
     const found = findItemLike(previous.items, items, item);
     if (found === -1) missing = `its predecessor does not hold ${itemIdOf(items, item)}`;
     predecessors[item] = found;
@@ -76,8 +93,9 @@ function takeClusters(clusters: ClusterTable, previous: ClusterTable): void {
   }
 }
 
-function takeTold({ items, clusters }: EngineState, previous: EngineState, predecessors: Int32Array, entered: ReadonlySet<number>): void {
+function* takeTold({ items, clusters }: EngineState, previous: EngineState, predecessors: Int32Array, entered: ReadonlySet<number>): SlicedWork<void> {
   for (const item of liveItems(items)) {
+    yield perPoint;
     items.beforeChange(item);
     const predecessor = entered.has(item) ? -1 : (predecessors[item] as number);
     if (predecessor === -1) {
@@ -93,11 +111,12 @@ function takeTold({ items, clusters }: EngineState, previous: EngineState, prede
 }
 
 /** Every component is one touched, and every cluster that lived one that was before. */
-function sharedCores(state: EngineState, previous: EngineState, predecessors: Int32Array): ComponentChange {
+function* sharedCores(state: EngineState, previous: EngineState, predecessors: Int32Array): SlicedWork<ComponentChange> {
   const change = createComponentChange();
   for (const [cluster, entry] of state.clusters.entries.entries()) if (entry !== undefined && entry.component !== -1) change.clusters.add(cluster);
   const { points: { records }, components } = state.structure;
   for (const item of liveItems(state.items)) {
+    yield perPoint;
     const index = readField(records, pointOf(state.items, item), component);
     if (index === -1) continue;
     let shares = change.shares.get(index);

@@ -10,7 +10,7 @@
  * live items alone.
  */
 import type { Clustering } from '../../clustering/clustering.ts';
-import { createClustering } from '../../clustering/incremental-dbscan.ts';
+import { createClustering, whenSettled } from '../../clustering/incremental-dbscan.ts';
 import type { FittedProjection } from '../../clustering/projection/projection.ts';
 import { clusterError } from '../../core/errors/cluster.ts';
 import { collectionIdentity } from '../../core/ids.ts';
@@ -212,6 +212,8 @@ function checkBudget({ family, pending, collectionBytesMax }: Build, { collectio
 type Wanted = { readonly itemId: string; readonly vector: Float32Array; readonly image: Float32Array };
 
 async function takeBatch(build: Build, successor: Successor): Promise<void> {
+  await whenSettled(successor.collection.clustering);
+  if (isClosed(build, successor)) return;
   const wanted = itemsOfBatch(successor).flatMap((itemId) => lookAt(build, successor, itemId) ?? []);
   if (wanted.length === 0) return;
   const { clustering, changed } = successor;
@@ -229,6 +231,11 @@ async function takeBatch(build: Build, successor: Successor): Promise<void> {
     successor.raw?.set(clustering.itemIndex(itemId), vector);
     if (index % turnItems === turnItems - 1) await turnOfTheLoop();
   }
+}
+
+/** Either may be closed while others are waited for. */
+function isClosed(build: Build, successor: Successor): boolean {
+  return build.isClosed || successor.isClosed;
 }
 
 /** Those that records have changed come first: they are few, and must not become many. */

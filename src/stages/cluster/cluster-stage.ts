@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Codec } from '../../codec/codec.ts';
 import type { DecodedEvent } from '../../codec/event-names.ts';
 import type { OpenSearch } from '../../clustering/neighbour-search.ts';
+import { inSlices } from '../../clustering/sliced-work.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Define } from '../../core/events.generated.ts';
 import type { ConsumedRecord, OutputRecord } from '../../core/records.ts';
@@ -77,6 +78,8 @@ function openPartition({ codec, partitionCounts, observer = {}, clock, collectio
   const ahead = createPreparedRecords(codec, state);
   const context = { codec, partitionCounts, observer, eventHeaders: createEventHeaders(cloudEventSource) };
   let isClosed = false;
+  /** The record that is being folded. */
+  let folding: Promise<Iterable<OutputRecord>> | undefined;
   /** What was begun before may go on a while after the close, and open collections. */
   const unlessClosed = async <Result>(work: Promise<Result>): Promise<Result> => {
     try {
@@ -92,7 +95,11 @@ function openPartition({ codec, partitionCounts, observer = {}, clock, collectio
       const prepared = ahead.take(record);
       const event = prepared?.event ?? (hasPending(state) ? eventOf(codec, record) : undefined);
       const mayFold = (await generations.beforeRecord(event, stopping)) && !isClosed;
-      if (mayFold) outputs.push(await inTurns(foldRecord(context, state, record, prepared)));
+      if (mayFold) {
+        folding = inSlices(foldRecord(context, state, record, prepared));
+        outputs.push(await inTurns(await folding));
+        folding = undefined;
+      }
       prepared?.searched?.giveUp();
       if (!mayFold) break;
       generations.afterRecord(event);
@@ -114,6 +121,8 @@ function openPartition({ codec, partitionCounts, observer = {}, clock, collectio
       isClosed = true;
       projections.want(state, new Set());
       ahead.discard();
+      // It is in the middle of them. Whoever asked for the fold hears of its failure.
+      await folding?.catch(() => undefined);
       await closeCollections(state);
     },
     due: () => nextOwnRecord(state, { codec, generations, budget, owner }),

@@ -2,6 +2,7 @@
  * Folds one record into the state of its partition: decode, check without changing anything, then change (SEMANTICS.md, rules 9, 10 and 19).
  * Every record that is not refused moves the partition's time and lets windows and tombstones expire; one that is refused leaves no trace.
  */
+import type { SlicedWork } from '../../clustering/sliced-work.ts';
 import type { Codec } from '../../codec/codec.ts';
 import type { DecodedEvent } from '../../codec/event-names.ts';
 import { clusterError } from '../../core/errors/cluster.ts';
@@ -43,13 +44,13 @@ type Verdict =
   | { readonly kind: 'accept'; readonly cause: string; readonly apply: (changes: RecordChanges) => void; readonly isFeature?: true };
 
 /**
- * Folds the record into the state at once, and gives its outputs, which may be one for each item of a large cluster, as they are taken: all of them
+ * Folds the record into the state in slices, and gives its outputs, which may be one for each item of a large cluster, as they are taken: all of them
  * before the next record is folded.
  *
  * @param prepared what is known of the record; it gives the same without.
  * @throws LS_CLUSTER_MODEL_UNDECLARED, LS_CLUSTER_ENGINE_UNKNOWN, and whatever is not the record's fault: the partition stops.
  */
-export function foldRecord(context: FoldContext, state: PartitionState, record: ConsumedRecord, prepared?: PreparedRecord): Iterable<OutputRecord> {
+export function* foldRecord(context: FoldContext, state: PartitionState, record: ConsumedRecord, prepared?: PreparedRecord): SlicedWork<Iterable<OutputRecord>> {
   const timeMs = Math.max(state.timeMs, record.appendTimeMs);
   const verdict = checkRecord(context, state, record, timeMs, prepared);
   if (verdict.kind === 'ignore') return [];
@@ -58,18 +59,19 @@ export function foldRecord(context: FoldContext, state: PartitionState, record: 
   pruneTombstones(state.tombstones, tombstoneRetentionOf(state), timeMs);
   const changes: RecordChanges = { state, sequence: record.sequence, timeMs, ...causesOf(verdict), byCollection: new Map() };
   verdict.apply(changes);
-  enforceWindows(changes);
+  yield* enforceWindows(changes);
   const { pendingResets: resets } = state;
   state.pendingResets = [];
   const cause = { sequence: record.sequence, headers: record.headers, itemId: verdict.isFeature === true ? verdict.cause : undefined, resets };
-  const settled = inCollectionOrder(changes).map((noted) => {
+  const settled: SettledCollection[] = [];
+  for (const noted of inCollectionOrder(changes)) {
     if (noted.notCarried.length > 0) context.observer.notCarried?.(itemsNotCarried(noted));
-    return settleCollection(changes, noted);
-  });
+    settled.push(yield* settleCollection(changes, noted));
+  }
   return outputsOf(context, state, cause, settled);
 }
 
-function* outputsOf(context: FoldContext, state: PartitionState, cause: FoldedCause, settled: readonly SettledCollection[]): Generator<OutputRecord> {
+function* outputsOf(context: FoldContext, state: PartitionState, cause: FoldedCause, settled: readonly SettledCollection[]): Iterable<OutputRecord> {
   yield* resetOutputs(context, state, cause);
   for (const collection of settled) yield* collectionOutputs(context, state, cause, collection);
 }

@@ -4,6 +4,7 @@
  * (SEMANTICS.md, rule 14): another generation and what windows let go at the same record included.
  */
 import type { Mutation } from '../../clustering/clustering.ts';
+import type { SlicedWork } from '../../clustering/sliced-work.ts';
 import { openCollection, placeItem } from './families.ts';
 import type { Item } from './item.ts';
 import type { SearchedVector } from './searched-vector.ts';
@@ -101,16 +102,21 @@ function release(changes: RecordChanges, family: FamilyState, collection: Collec
   collection.items.delete(itemId);
 }
 
+/** An item is found, read and taken out of what is ordered by age: about nanoseconds. */
+const perReleased = 15_000;
+
 /** Lets the windows of the whole partition go on to the record's time. Only a collection that the record concerns can hold too many items. */
-export function enforceWindows(changes: RecordChanges): void {
+export function* enforceWindows(changes: RecordChanges): SlicedWork<void> {
   for (const family of changes.state.families.values()) {
     for (let itemId = nextExpired(family, changes.timeMs); itemId !== undefined; itemId = nextExpired(family, changes.timeMs)) {
+      yield perReleased;
       const collection = placeOf(family, itemId);
       if (collection !== undefined) release(changes, family, collection, itemId, false);
     }
   }
   for (const { family, collection } of changes.byCollection.values()) {
     for (let itemId = nextSurplus(family, collection); itemId !== undefined; itemId = nextSurplus(family, collection)) {
+      yield perReleased;
       release(changes, family, collection, itemId, false);
     }
   }

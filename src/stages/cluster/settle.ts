@@ -7,6 +7,8 @@
  * have no name, and the name of a dissolved cluster is gone.
  */
 import type { Clustering, NetChange, ToldAssignment, Transition } from '../../clustering/clustering.ts';
+import { applyInSlices, succeedInSlices } from '../../clustering/incremental-dbscan.ts';
+import type { SlicedWork } from '../../clustering/sliced-work.ts';
 import { dropIfEmpty } from './families.ts';
 import type { Item } from './item.ts';
 import type { CollectionChanges, RecordChanges } from './record-changes.ts';
@@ -25,20 +27,27 @@ export type SettledCollection = {
   readonly assignments: readonly { readonly item: Item; readonly assignment: ToldAssignment }[];
 };
 
+/** An item is read, and noted what it was told: about nanoseconds. */
+const perTold = 2000;
+
 const nothing: NetChange = { transitions: [], assignments: [] };
 
-export function settleCollection(changes: RecordChanges, noted: CollectionChanges): SettledCollection {
+export function* settleCollection(changes: RecordChanges, noted: CollectionChanges): SlicedWork<SettledCollection> {
   const { family, collection } = noted;
-  const net = applyChanges(changes, noted);
+  const net = yield* applyChanges(changes, noted);
   collection.items.settle();
   const clusterChanges = [...net.transitions, ...followNames(collection, net.transitions), ...applyLabel(noted)];
   const assignments = [...net.assignments];
   const hasMerged = net.transitions.some(({ type }) => type === 'merged');
   if (noted.relabelsAll || (family.definition.relabelOnMerge && hasMerged)) {
-    assignments.push(...literalDifferences(collection, assignments));
+    for (const difference of literalDifferences(collection, assignments)) assignments.push(difference);
     assignments.sort((left, right) => compareText(left.itemId, right.itemId));
   }
-  const told = assignments.map((assignment) => ({ item: tell(noted, assignment), assignment }));
+  const told: SettledCollection['assignments'][number][] = [];
+  for (const assignment of assignments) {
+    yield perTold;
+    told.push({ item: tell(noted, assignment), assignment });
+  }
   dropIfEmpty(changes.state, family, collection);
   return {
     family,
@@ -49,36 +58,36 @@ export function settleCollection(changes: RecordChanges, noted: CollectionChange
   };
 }
 
-function applyChanges({ state, sequence }: RecordChanges, noted: CollectionChanges): NetChange {
+function* applyChanges({ state, sequence }: RecordChanges, noted: CollectionChanges): SlicedWork<NetChange> {
   const { family, collection, mutations, successor } = noted;
-  if (successor !== undefined) return replaceClustering(family, noted, successor, sequence);
+  if (successor !== undefined) return yield* replaceClustering(family, noted, successor, sequence);
   if (mutations.length === 0) return nothing;
   const { clustering } = collection;
-  const net = keepingRawVectors(noted, () => clustering.apply(mutations, sequence));
+  const net = yield* keepingRawVectors(noted, applyInSlices(clustering, mutations, sequence));
   state.builds.get(family.name)?.changed(collection, mutations.map(({ itemId }) => itemId));
   return net;
 }
 
 /** What was built in the background goes on with the ids and all that was told. */
-function replaceClustering(family: FamilyState, noted: CollectionChanges, successor: BuiltCollection, sequence: bigint): NetChange {
+function* replaceClustering(family: FamilyState, noted: CollectionChanges, successor: BuiltCollection, sequence: bigint): SlicedWork<NetChange> {
   const { collection, mutations } = noted;
   const { clustering: former } = collection;
   collection.items.moveTo(successor.clustering);
   collection.clustering = successor.clustering;
   collection.raw = successor.raw;
-  const net = keepingRawVectors(noted, () => successor.clustering.succeed(former, family.generation, sequence, mutations));
+  const net = yield* keepingRawVectors(noted, succeedInSlices(successor.clustering, former, family.generation, sequence, mutations));
   // It waits for the search that is under way; nobody waits for it.
   void former.close();
   return net;
 }
 
-function keepingRawVectors({ collection: { clustering, raw }, mutations, rawVectors }: CollectionChanges, apply: () => NetChange): NetChange {
-  if (raw === undefined) return apply();
+function* keepingRawVectors({ collection: { clustering, raw }, mutations, rawVectors }: CollectionChanges, applying: SlicedWork<NetChange>): SlicedWork<NetChange> {
+  if (raw === undefined) return yield* applying;
   for (const { kind, itemId } of mutations) {
     const index = kind === 'remove' ? clustering.itemIndex(itemId) : -1;
     if (index !== -1) raw.delete(index);
   }
-  const net = apply();
+  const net = yield* applying;
   for (const [itemId, vector] of rawVectors) {
     const index = clustering.itemIndex(itemId);
     if (index !== -1) raw.set(index, vector);

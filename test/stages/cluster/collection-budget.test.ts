@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { FeatureEvent } from '../../../src/core/events.generated.ts';
 import { itemHashOf } from '../../../src/core/ids.ts';
 import { createCollectionBudget } from '../../../src/stages/cluster/collection-budget.ts';
+import { atOnce } from '../../../src/clustering/sliced-work.ts';
 import { foldRecord } from '../../../src/stages/cluster/fold-record.ts';
 import { emptyState } from '../../../src/stages/cluster/state.ts';
 import { asChunks, assignmentsIn, codec, codesOf, control, define, family, feature, features, openFold, openWithItems, partitionCounts, recordAt, type Action, type FoldHarness } from './fold-harness.ts';
@@ -126,7 +127,7 @@ describe('the owner', () => {
   it('freezes a collection whose lists of neighbours are nearly full, whatever memory there is, before its clustering refuses items', () => {
     const state = emptyState(features);
     const context = { codec, partitionCounts, observer: {}, eventHeaders: () => new Map() };
-    for (const [index, event] of [define(), feature({ item: 'a', at: [0, 0], origin: 1 })].entries()) foldRecord(context, state, recordAt(index, { event }));
+    for (const [index, event] of [define(), feature({ item: 'a', at: [0, 0], origin: 1 })].entries()) atOnce(foldRecord(context, state, recordAt(index, { event })));
     const collection = state.families.get(family)!.collections.get('news-en')!;
     const { clustering } = collection;
     expect(clustering.memoryBytes().adjacencyShare).toBeLessThan(1e-6);
