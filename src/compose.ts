@@ -282,8 +282,12 @@ export async function startStages(access: Access, models: ModelServer, signal: A
   const workers = createSearchWorkers();
   const openSearch: OpenSearch = (dimensions, parameters) => createNeighbourSearch(dimensions, parameters, { workers });
   const fetcher = await openContentFetcher(access.configuration.media, access.context.clock);
-  const cluster = await waiting(access, signal, () => startCluster(access, openSearch));
+  const close = async (): Promise<void> => {
+    await Promise.all([workers.close(), fetcher?.close()]);
+  };
+  let cluster: RunningCluster | undefined;
   try {
+    const { runner, partitions } = (cluster = await waiting(access, signal, () => startCluster(access, openSearch)));
     // Who repartitions from here on sees this member.
     await waiting(access, signal, () => requireOneTopic(access));
     await proposeDefinitions(access, cluster, models, signal);
@@ -293,20 +297,18 @@ export async function startStages(access: Access, models: ModelServer, signal: A
     });
     return {
       extract,
-      cluster: cluster.runner,
-      isAboutToAppend: () => cluster.partitions.values().some((partition) => partition.isBuilding() || partition.due()?.isUrgent === true),
+      cluster: runner,
+      isAboutToAppend: () => partitions.values().some((partition) => partition.isBuilding() || partition.due()?.isUrgent === true),
       stop: async () => {
         const first = await extract.stop({ deadlineMs });
-        const second = await cluster.runner.stop({ deadlineMs });
+        const second = await runner.stop({ deadlineMs });
         return { forced: first.forced || second.forced };
       },
-      close: async () => {
-        await Promise.all([workers.close(), fetcher?.close()]);
-      },
+      close,
     };
   } catch (error) {
-    await cluster.runner.stop({ deadlineMs });
-    await Promise.all([workers.close(), fetcher?.close()]);
+    await cluster?.runner.stop({ deadlineMs });
+    await close();
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import type { Clustering, Mutation } from '../../src/clustering/clustering.ts';
 import { createClustering, restoreClustering } from '../../src/clustering/incremental-dbscan.ts';
 import type { NeighbourSearch } from '../../src/clustering/neighbour-search.ts';
 import { createPlainSearch } from '../../src/clustering/plain-search.ts';
+import { atOnce } from '../../src/clustering/sliced-work.ts';
 import { createAdjacency, addEdge, createIntList, readNeighbours, removeEdges } from '../../src/clustering/structure/adjacency.ts';
 import { createGonePoints, forgetLater, releaseGone, tidyUp } from '../../src/clustering/structure/gone-points.ts';
 import { createPoints, openPoint } from '../../src/clustering/structure/points.ts';
@@ -162,7 +163,7 @@ test(`a graph whose points go without being looked for equals sets of neighbours
         removeEdges(adjacency, point, list);
         release(point);
       }
-      tidyUp(adjacency, gone, release);
+      atOnce(tidyUp(adjacency, gone, release));
     }
     const watched = random.pick([...expected.keys()]);
     expect(neighboursOf(watched)).toEqual([...expected.get(watched)!].sort((left, right) => left - right));

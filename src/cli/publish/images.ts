@@ -101,16 +101,19 @@ async function requirePublishable(access: Access, files: readonly ImageFile[], o
   const fetcher = carried.kind === 'uri' ? await openContentFetcher(media, access.context.clock) : undefined;
   // Events of the right size, though not with the right bytes.
   const zeros = Buffer.alloc(carried.kind === 'bytes' ? recordBytesMax : 0);
-  for (const image of files) {
-    const { file, sizeBytes } = image;
-    const refused = (message: string): Error => cliError('LS_CLI_INPUT', `${file}: ${message}`, { file });
-    if (sizeBytes > media.bytesMax) throw refused(`the image has ${sizeBytes} bytes; media.bytesMax allows ${media.bytesMax}`);
-    if (carried.kind !== 'bytes') recordOf(access, image, await referenceBefore(image, carried, { roots, fetcher }), options);
-    else if (sizeBytes > recordBytesMax) {
-      throw refused(`the event has more than ${sizeBytes} bytes; at most ${recordBytesMax} are allowed. Publish it with --reference or --by-reference, or raise transport.recordBytesMax`);
-    } else recordOf(access, image, zeros.subarray(0, sizeBytes), options);
+  try {
+    for (const image of files) {
+      const { file, sizeBytes } = image;
+      const refused = (message: string): Error => cliError('LS_CLI_INPUT', `${file}: ${message}`, { file });
+      if (sizeBytes > media.bytesMax) throw refused(`the image has ${sizeBytes} bytes; media.bytesMax allows ${media.bytesMax}`);
+      if (carried.kind !== 'bytes') recordOf(access, image, await referenceBefore(image, carried, { roots, fetcher }), options);
+      else if (sizeBytes > recordBytesMax) {
+        throw refused(`the event has more than ${sizeBytes} bytes; at most ${recordBytesMax} are allowed. Publish it with --reference or --by-reference, or raise transport.recordBytesMax`);
+      } else recordOf(access, image, zeros.subarray(0, sizeBytes), options);
+    }
+  } finally {
+    await fetcher?.close();
   }
-  await fetcher?.close();
 }
 
 /** Throws LS_CLI_INPUT. */
