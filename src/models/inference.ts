@@ -8,6 +8,7 @@ import { isErrorCode, type ErrorCode } from '../core/errors/catalogue.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
 import { packBatch, planBatches, type ExecutedBatch, type TensorValue } from './executed-batch.ts';
+import { defaultExecutionProviders, providerNames, type ExecutionProvider } from './execution-providers.ts';
 import { float16Bits, float16Value } from './float16.ts';
 import { halfTensor } from './half-tensor.ts';
 import type { Manifest } from './manifest.ts';
@@ -35,6 +36,8 @@ export type Inference = {
   readonly execute: (items: readonly PreparedItem[], batchSizes?: readonly number[]) => Promise<ItemOutcome[]>;
   /** Both. Element i is the outcome of input i. `batchSizes` restricts the sizes executed, for proofs; normally all of the manifest's. */
   readonly run: (inputs: readonly ModelInput[], batchSizes?: readonly number[]) => Promise<ItemOutcome[]>;
+  /** One batch of exactly this shape: the item, padded to the length, and nothing beside it. */
+  readonly executeShape: (item: PreparedInput | undefined, shape: Omit<ExecutedBatch, 'items'>) => Promise<ItemOutcome | undefined>;
   readonly release: () => Promise<void>;
 };
 
@@ -48,10 +51,20 @@ type OpenModel = {
   readonly executed: () => void;
 };
 
-/** Rejects with LS_MODEL_LOAD. @param executed is called after every batch. */
-export async function openInference(artefacts: ModelArtefacts, resources?: PreprocessorResources, executed: () => void = () => undefined): Promise<Inference> {
+type InferenceOptions = {
+  readonly executionProviders?: readonly ExecutionProvider[] | undefined;
+  /** Called after every batch. */
+  readonly executed?: () => void;
+};
+
+/** Rejects with LS_MODEL_LOAD, or LS_MODEL_PROVIDER where another provider than the CPU was asked for. */
+export async function openInference(
+  artefacts: ModelArtefacts,
+  resources?: PreprocessorResources,
+  { executionProviders = defaultExecutionProviders, executed = () => undefined }: InferenceOptions = {},
+): Promise<Inference> {
   const preprocessor = createPreprocessor(artefacts, resources);
-  const session = await createSession(artefacts);
+  const session = await createSession(artefacts, executionProviders);
   checkPorts(session, artefacts, preprocessor.ports);
   const halfPorts = new Set(session.inputMetadata.flatMap((port) => (port.isTensor && port.type === 'float16' ? [port.name] : [])));
   const model = { session, artefacts, preprocessor, halfPorts, executed };
@@ -61,15 +74,16 @@ export async function openInference(artefacts: ModelArtefacts, resources?: Prepr
     prepare,
     execute,
     run: async (inputs, batchSizes) => execute(await prepare(inputs), batchSizes),
+    executeShape: async (item, shape) => (await runBatch(model, [item], { ...shape, items: item === undefined ? [] : [0] }))[0],
     release: () => session.release(),
   };
 }
 
-async function createSession({ directory, manifest, modelBytes, externalData }: ModelArtefacts): Promise<InferenceSession> {
+async function createSession({ directory, manifest, modelBytes, externalData }: ModelArtefacts, executionProviders: readonly ExecutionProvider[]): Promise<InferenceSession> {
   try {
     // onnxruntime takes no shared memory, so each session is made from a copy of its own, which is garbage afterwards.
     return await InferenceSession.create(Uint8Array.from(modelBytes), {
-      executionProviders: ['cpu'],
+      executionProviders: executionProviders.map((provider) => ({ ...provider })),
       // One thread per session: sums then have one order, and the workers together use the cores.
       intraOpNumThreads: 1,
       interOpNumThreads: 1,
@@ -80,6 +94,9 @@ async function createSession({ directory, manifest, modelBytes, externalData }: 
     });
   } catch (error) {
     const message = `onnxruntime cannot load ${manifest.model} in ${directory}: ${messageOf(error)}`;
+    if (executionProviders.some(({ name }) => name !== 'cpu')) {
+      throw modelError('LS_MODEL_PROVIDER', `${message} (execution providers: ${providerNames(executionProviders)})`, { directory, file: manifest.model }, { cause: error });
+    }
     throw modelError('LS_MODEL_LOAD', message, { directory, file: manifest.model }, { cause: error });
   }
 }

@@ -25,9 +25,26 @@ export type ModelDescription = {
   readonly reproducible: boolean;
 };
 
+/** In the order in which they are served: somebody waits for an interactive item; a stream waits for nobody in particular. */
+export const priorities = ['interactive', 'stream'] as const;
+
+export type Priority = (typeof priorities)[number];
+
+/** A model that is reloaded stays ready: the old one serves until the new one does. */
+export const modelStates = ['unloaded', 'loading', 'ready', 'unloading', 'failed'] as const;
+
+export type ModelState = (typeof modelStates)[number];
+
+export type RunOptions = {
+  /** Aborted, it frees the place in the queue. */
+  readonly signal: AbortSignal;
+  /** Without it: stream. */
+  readonly priority?: Priority;
+};
+
 export type Models = {
   /** Throws LS_MODEL_UNKNOWN. */
   readonly describe: (name: string) => ModelDescription;
-  /** Rejects with LS_MODEL_* errors; an aborted signal frees the place in the queue. */
-  readonly run: (name: string, input: ModelInput, signal: AbortSignal) => Promise<ModelOutput>;
+  /** Waits for a model that is not loaded, or is being unloaded. Rejects with LS_MODEL_* errors. */
+  readonly run: (name: string, input: ModelInput, options: RunOptions) => Promise<ModelOutput>;
 };

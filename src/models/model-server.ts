@@ -1,220 +1,176 @@
 /**
- * Implements the model port: one queue per model, a pool of worker threads for all of them. A call waits in its model's queue until a batch
- * is ready and a worker has room; what comes back depends on the item alone (SEMANTICS.md, rule 6), so that batching is invisible.
+ * Implements the model port: queues for each model, a pool of worker threads for all of them. A call waits in its model's queue until a batch
+ * is ready, it is that batch's turn (execution-shares.ts), and a worker has room; what comes back depends on the item alone (SEMANTICS.md,
+ * rule 6), so that batching is invisible.
  */
 import type { Clock } from '../core/clock.ts';
-import { catalogueError } from '../core/errors/catalogue.ts';
 import { modelError } from '../core/errors/model.ts';
-import { createBatchScheduler, type BatchLimits, type BatchScheduler, type Queued } from './batch-scheduler.ts';
+import { createBatchOrder } from './batch-order.ts';
 import { defaultWorkerCount } from './cpu-limit.ts';
-import type { ItemOutcome } from './inference.ts';
-import { inputKindOf } from './manifest.ts';
-import type { ModelDescription, ModelInput, ModelOutput, Models } from './model-port.ts';
-import { lengthEstimator, type PreprocessorSettings } from './preprocessing/preprocessors.ts';
-import { openModelRepository, type ModelArtefacts, type ModelBinding } from './repository.ts';
+import { requireProviders } from './execution-providers.ts';
+import { createModelLifecycle, nextKey, type LifecycleObserver, type ModelLifecycle } from './model-lifecycle.ts';
+import { estimatedMemoryBytes, requireFit } from './model-memory.ts';
+import type { Models, ModelState, Priority } from './model-port.ts';
+import { runItem } from './model-requests.ts';
+import type { PreprocessorSettings } from './preprocessing/preprocessors.ts';
+import { openModelRepository, type ModelBinding, type ModelRepository } from './repository.ts';
+import { createServedModel, failItems, failQueued, traitsOf, type Item, type LimitOptions, type ServedModel } from './served-model.ts';
 import { inferenceWorkerEntry, startInferenceWorker, type WorkerEntry } from './worker-handle.ts';
-import { startWorkerPool, type PoolBatch } from './worker-pool.ts';
-import { unpackOutcomes, type RunReply } from './worker-protocol.ts';
+import { startWorkerPool, type PoolBatch, type WorkerPool } from './worker-pool.ts';
+import { unpackOutcomes, type RunReply, type WorkerModel } from './worker-protocol.ts';
 
-type ModelServerObserver = {
+export type ModelServerObserver = LifecycleObserver & {
   /** `durationMs` was spent in the worker; `failedItems` failed by an error of their own. */
   readonly batchCompleted?: (batch: { readonly model: string; readonly items: number; readonly failedItems: number; readonly durationMs: number }) => void;
   /** A worker thread ended and is replaced; `batchItems` of the batch that it ran are tried again. */
   readonly workerDied?: (death: { readonly batchItems: number }) => void;
-  readonly overloaded?: (refusal: { readonly model: string }) => void;
+  readonly overloaded?: (refusal: { readonly model: string; readonly priority: Priority }) => void;
 };
 
-/** Of each model's queue, and the largest single item. */
-type QueueLimits = Omit<BatchLimits, 'batchItemsMax'> & { readonly itemBytesMax: number };
-
-const queueLimitsDefault = {
-  batchBytesMax: 1024 * 1024,
-  /** 16 items of 1024: the largest shape that the bundled models list. */
-  paddedCostMax: 16_384,
-  lingerMsMax: 2,
-  queueItemsMax: 4_096,
-  queueBytesMax: 64 * 1024 * 1024,
-  itemBytesMax: 1024 * 1024,
-} as const satisfies QueueLimits;
-
-/** Encoded images: a batch of 16 photographs, and as many bytes in the queue as EXTRACT has in work. */
-const imageLimitsDefault = {
-  batchBytesMax: 64 * 1024 * 1024,
-  queueBytesMax: 128 * 1024 * 1024,
-  itemBytesMax: 16 * 1024 * 1024,
-} as const satisfies Partial<QueueLimits>;
-
-export type ModelServerOptions = {
+export type ModelServerOptions = LimitOptions & {
   readonly models: readonly ModelBinding[];
   readonly clock: Clock;
   /** Undefined: the usable cores, at most 2. */
   readonly workerCount?: number | undefined;
-  readonly limits?: Partial<QueueLimits> | undefined;
-  /** Instead of itemBytesMax, for models that read images. */
-  readonly imageBytesMax?: number | undefined;
+  /** Share of the execution time that the stream has for sure while there is interactive work; a quarter without it. */
+  readonly streamShareMin?: number | undefined;
+  /** Of all loaded models, as estimated (model-memory.ts). */
+  readonly memoryBytesMax?: number | undefined;
   readonly preprocessing?: PreprocessorSettings | undefined;
   readonly observer?: ModelServerObserver | undefined;
   /** What the workers run; the tests put faults in front of it. */
   readonly workerEntry?: WorkerEntry | undefined;
 };
 
+export type ModelStatus = {
+  readonly state: ModelState;
+  /** Why it is not loaded, where its last load failed. */
+  readonly error?: Error | undefined;
+  /** An estimate; 0 while it is not loaded. */
+  readonly memoryBytes: number;
+  /** Items that wait, by priority. */
+  readonly queuedItems: Readonly<Record<Priority, number>>;
+};
+
 export type ModelServer = Models & {
-  /** Items that wait in the queues, by model. */
-  readonly queuedItems: () => ReadonlyMap<string, number>;
+  /** Reject with LS_MODEL_UNKNOWN, and with what is wrong with the model (model-lifecycle.ts). */
+  readonly load: (name: string) => Promise<void>;
+  readonly unload: (name: string) => Promise<void>;
+  readonly reload: (name: string) => Promise<void>;
+  readonly status: () => ReadonlyMap<string, ModelStatus>;
   /** Fails what waits and what runs with LS_MODEL_CLOSED, and resolves when every worker has ended. */
   readonly close: () => Promise<void>;
 };
 
-type Item = Queued & {
-  readonly input: ModelInput;
-  readonly settle: (outcome: ItemOutcome | { readonly error: Error }) => void;
-};
-
-type Bound = {
-  readonly description: ModelDescription;
-  readonly queue: BatchScheduler<Item>;
-  readonly itemBytesMax: number;
-  readonly estimateLength: (input: ModelInput) => number;
-};
+const streamShareMinDefault = 0.25;
 
 /** Rejects, leaving nothing running, with the LS_MODEL_* error of the first model that cannot be served. */
 export async function startModelServer(options: ModelServerOptions): Promise<ModelServer> {
-  const { clock, observer = {} } = options;
-  const repository = await openModelRepository(options.models);
-  const bound = new Map([...repository].map(([name, artefacts]) => [name, bind(name, artefacts, limitsFor(artefacts, options))]));
-  const state: ServerState = { refusal: undefined };
-  const pool = await startWorkerPool<Item>({
-    workerCount: options.workerCount ?? (await defaultWorkerCount()),
-    clock,
-    start: () => {
-      const models = [...repository].map(([name, artefacts]) => ({ name, artefacts }));
-      return startInferenceWorker({ models, preprocessing: options.preprocessing ?? {}, testKnownAnswers: true }, options.workerEntry ?? inferenceWorkerEntry);
+  const { clock, observer = {}, memoryBytesMax } = options;
+  const workerCount = options.workerCount ?? (await defaultWorkerCount());
+  const startedMs = clock.elapsedMs();
+  const { served, models } = await bindModels(options, workerCount);
+  const parts: Parts = { served, options, refusal: undefined };
+  const pool = await startPool(parts, workerCount, models, () => lifecycle.lessWork());
+  const lifecycle = createModelLifecycle({ ...options, served, pool, workerCount, memoryBytesMax, observer, closed: () => parts.closed });
+  for (const [name, { lifecycle: now }] of served) {
+    observer.stateChanged?.({ model: name, state: now.state });
+    if (now.state === 'ready') observer.loaded?.({ model: name, durationMs: clock.elapsedMs() - startedMs, memoryBytes: now.instance.memoryBytes });
+  }
+  return {
+    describe: (name) => servedAs(served, name).traits.description,
+    run: async (name, input, { signal, priority = 'stream' }) => {
+      const model = servedAs(served, name);
+      return runItem({ model, input, signal, priority }, { refusal: () => parts.refusal, clock, lifecycle, observer, pump: pool.pump });
     },
-    next: () => nextBatch(bound, clock.elapsedMs()),
-    dueAtMs: () => nextDueAtMs(bound),
-    request: ({ model, items }) => ({ model, inputs: items.map(({ input }) => input) }),
-    succeeded: (batch, reply) => settleBatch(batch, reply, observer),
-    failed: (items, error) => failItems(items, error),
+    ...operationsOf(served, lifecycle),
+    status: () => new Map([...served].map(([name, model]) => [name, statusOf(model)])),
+    close: async () => {
+      const closed = modelError('LS_MODEL_CLOSED', 'the model server is closed');
+      parts.closed = closed;
+      parts.refusal = closed;
+      for (const model of served.values()) failQueued(model, closed);
+      await pool.close(closed);
+      lifecycle.lessWork();
+    },
+  };
+}
+
+type Parts = {
+  readonly served: ReadonlyMap<string, ServedModel>;
+  readonly options: ModelServerOptions;
+  /** Why no item is taken at present, if so. */
+  refusal: Error | undefined;
+  closed?: Error;
+};
+
+/** Every model is read and hashed, whether it is loaded at the start or later: what is wrong with it is known before the first event. */
+async function bindModels(options: ModelServerOptions, workerCount: number): Promise<{ readonly served: Map<string, ServedModel>; readonly models: readonly WorkerModel[] }> {
+  for (const { executionProviders } of options.models) await requireProviders(executionProviders);
+  const repository = await openModelRepository(options.models);
+  requireRoom(repository, options, workerCount);
+  const served = new Map<string, ServedModel>();
+  const models: WorkerModel[] = [];
+  for (const binding of options.models) {
+    const artefacts = repository.get(binding.name);
+    if (artefacts === undefined) continue;
+    const instance = { key: nextKey(binding.name), memoryBytes: estimatedMemoryBytes(artefacts, workerCount) };
+    const isLoaded = binding.preload !== false;
+    served.set(binding.name, createServedModel(binding, traitsOf(binding.name, artefacts.manifest, options), isLoaded ? { state: 'ready', instance } : { state: 'unloaded' }));
+    if (isLoaded) models.push({ name: instance.key, artefacts, executionProviders: binding.executionProviders });
+  }
+  return { served, models };
+}
+
+function requireRoom(repository: ModelRepository, { models, memoryBytesMax }: ModelServerOptions, workerCount: number): void {
+  for (const [name, artefacts] of repository) requireFit(name, estimatedMemoryBytes(artefacts, workerCount), memoryBytesMax);
+  const preloaded = models.flatMap(({ name, preload }) => (preload === false ? [] : (repository.get(name) ?? [])));
+  const bytes = preloaded.reduce((total, artefacts) => total + estimatedMemoryBytes(artefacts, workerCount), 0);
+  if (memoryBytesMax === undefined || bytes <= memoryBytesMax) return;
+  const message = `the models that are loaded at the start take about ${bytes} bytes together; inference.memoryBytesMax is ${memoryBytesMax}`;
+  throw modelError('LS_MODEL_MEMORY', message, { memoryBytes: bytes, memoryBytesMax });
+}
+
+function startPool(parts: Parts, workerCount: number, models: readonly WorkerModel[], lessWork: () => void): Promise<WorkerPool> {
+  const { served, options } = parts;
+  const { clock, preprocessing = {}, observer = {}, workerEntry = inferenceWorkerEntry } = options;
+  const order = createBatchOrder(served, options.streamShareMin ?? streamShareMinDefault);
+  const settled = (model: string, items: number): void => {
+    const of = served.get(model);
+    if (of !== undefined) of.runningItems -= items;
+    lessWork();
+  };
+  return startWorkerPool<Item>({
+    workerCount,
+    clock,
+    models,
+    start: (resident) => startInferenceWorker({ models: resident, preprocessing, testKnownAnswers: true }, workerEntry),
+    next: () => order.next(clock.elapsedMs()),
+    dueAtMs: order.dueAtMs,
+    request: ({ model, items }) => ({ model: instanceOf(served, model), inputs: items.map(({ input }) => input) }),
+    succeeded: (batch, reply) => {
+      order.ended(batch, reply.durationMs);
+      settleBatch(batch, reply, observer);
+      settled(batch.model, batch.items.length);
+    },
+    failed: (model, items, error) => {
+      failItems(items, error);
+      settled(model, items.length);
+    },
     availability: (unavailable) => {
-      state.refusal = unavailable;
-      if (unavailable !== undefined) for (const { queue } of bound.values()) failItems(queue.drain(), unavailable);
+      if (parts.closed !== undefined) return;
+      parts.refusal = unavailable;
+      if (unavailable !== undefined) for (const model of served.values()) failQueued(model, unavailable);
+      lessWork();
     },
     workerDied: (batchItems) => observer.workerDied?.({ batchItems }),
   });
-  return {
-    describe: (name) => boundTo(bound, name).description,
-    run: (name, input, signal) => runItem({ name, input, signal, bound, state, clock, observer, pump: pool.pump }),
-    queuedItems: () => new Map([...bound].map(([name, { queue }]) => [name, queue.size().items])),
-    close: async () => {
-      const closed = modelError('LS_MODEL_CLOSED', 'the model server is closed');
-      state.refusal = closed;
-      for (const { queue } of bound.values()) failItems(queue.drain(), closed);
-      await pool.close(closed);
-    },
-  };
 }
 
-/** Why no item is taken at present, if so. */
-type ServerState = { refusal: Error | undefined };
-
-function limitsFor({ manifest }: ModelArtefacts, { limits, imageBytesMax }: ModelServerOptions): QueueLimits {
-  if (inputKindOf(manifest) !== 'image') return { ...queueLimitsDefault, ...limits };
-  const image = imageBytesMax === undefined ? imageLimitsDefault : { ...imageLimitsDefault, itemBytesMax: imageBytesMax };
-  return { ...queueLimitsDefault, ...image, ...limits };
-}
-
-function bind(name: string, artefacts: ModelArtefacts, limits: QueueLimits): Bound {
-  const { manifest } = artefacts;
-  const { executedShapes, postprocessing } = manifest;
-  return {
-    description: Object.freeze({
-      name,
-      model: manifest.name,
-      task: manifest.task,
-      version: manifest.version,
-      labels: Object.freeze([...manifest.labels]),
-      dimensions: postprocessing.kind === 'vector' ? postprocessing.dimensions : 0,
-      reproducible: manifest.reproducible,
-    }),
-    itemBytesMax: limits.itemBytesMax,
-    queue: createBatchScheduler<Item>({ ...limits, batchItemsMax: executedShapes.batchSizes.at(-1) ?? 1 }),
-    estimateLength: lengthEstimator(manifest),
-  };
-}
-
-function boundTo(bound: ReadonlyMap<string, Bound>, name: string): Bound {
-  const found = bound.get(name);
-  if (found !== undefined) return found;
-  const names = [...bound.keys()].join(', ') || 'none';
-  throw modelError('LS_MODEL_UNKNOWN', `no model is bound to ${JSON.stringify(name)}; bound are: ${names}`, { model: name });
-}
-
-type RunCall = {
-  readonly name: string;
-  readonly input: ModelInput;
-  readonly signal: AbortSignal;
-  readonly bound: ReadonlyMap<string, Bound>;
-  readonly state: ServerState;
-  readonly clock: Clock;
-  readonly observer: ModelServerObserver;
-  readonly pump: () => void;
-};
-
-async function runItem({ name, input, signal, bound, state, clock, observer, pump }: RunCall): Promise<ModelOutput> {
-  const { description, queue, itemBytesMax, estimateLength } = boundTo(bound, name);
-  if (state.refusal !== undefined) throw state.refusal;
-  signal.throwIfAborted();
-  const bytes = inputBytes(input);
-  if (bytes > itemBytesMax) {
-    const message = `an item for the model ${name} has about ${bytes} bytes; at most ${itemBytesMax} are taken`;
-    throw modelError('LS_MODEL_INPUT', message, { model: name, bytes });
-  }
-  const settled = Promise.withResolvers<ItemOutcome | { readonly error: Error }>();
-  const item: Item = { group: estimateLength(input), bytes, enqueuedAtMs: clock.elapsedMs(), input, settle: settled.resolve };
-  if (!queue.offer(item)) {
-    observer.overloaded?.({ model: name });
-    throw modelError('LS_MODEL_OVERLOADED', `${queue.size().items} items wait for the model ${name} already`, { model: name });
-  }
-  const abort = (): void => {
-    queue.remove(item);
-    // An item that runs already is not interrupted; its result finds nobody.
-    settled.reject(signal.reason);
-  };
-  signal.addEventListener('abort', abort, { once: true });
-  pump();
-  try {
-    const outcome = await settled.promise;
-    if ('error' in outcome) throw outcome.error;
-    if ('failure' in outcome) throw catalogueError(outcome.failure.code, `${name}: ${outcome.failure.message}`, { model: name, ...outcome.failure.details });
-    return description.dimensions > 0 ? { kind: 'vector', vector: outcome.output } : { kind: 'scores', scores: outcome.output };
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-/** About what the item occupies: encoded pixels, UTF-16 units, or names and doubles. */
-function inputBytes(input: ModelInput): number {
-  if (input.kind === 'image') return input.bytes.length;
-  if (input.kind === 'text') return 2 * input.text.length;
-  let bytes = 0;
-  for (const field of Object.keys(input.values)) bytes += 2 * field.length + 8;
-  return bytes;
-}
-
-/** Of all models, the batch that is ready longest. */
-function nextBatch(bound: ReadonlyMap<string, Bound>, elapsedMs: number): PoolBatch<Item> | undefined {
-  let oldest: { readonly model: string; readonly queue: BatchScheduler<Item>; readonly sinceMs: number } | undefined;
-  for (const [model, { queue }] of bound) {
-    const sinceMs = queue.readySinceMs(elapsedMs);
-    if (sinceMs !== undefined && sinceMs < (oldest?.sinceMs ?? Number.POSITIVE_INFINITY)) oldest = { model, queue, sinceMs };
-  }
-  const items = oldest?.queue.take(elapsedMs);
-  return oldest === undefined || items === undefined ? undefined : { model: oldest.model, items };
-}
-
-function nextDueAtMs(bound: ReadonlyMap<string, Bound>): number | undefined {
-  const dueAtMs = Math.min(...[...bound.values()].map(({ queue }) => queue.dueAtMs() ?? Number.POSITIVE_INFINITY));
-  return dueAtMs === Number.POSITIVE_INFINITY ? undefined : dueAtMs;
+/** What the workers know the model as now. Nothing runs while it is not loaded. */
+function instanceOf(served: ReadonlyMap<string, ServedModel>, name: string): string {
+  const lifecycle = served.get(name)?.lifecycle;
+  return lifecycle?.state === 'ready' || lifecycle?.state === 'unloading' ? lifecycle.instance.key : '';
 }
 
 function settleBatch({ model, items }: PoolBatch<Item>, reply: RunReply, observer: ModelServerObserver): void {
@@ -227,6 +183,27 @@ function settleBatch({ model, items }: PoolBatch<Item>, reply: RunReply, observe
   observer.batchCompleted?.({ model, items: items.length, failedItems, durationMs: reply.durationMs });
 }
 
-function failItems(items: readonly Item[], error: Error): void {
-  for (const item of items) item.settle({ error });
+function servedAs(served: ReadonlyMap<string, ServedModel>, name: string): ServedModel {
+  const found = served.get(name);
+  if (found !== undefined) return found;
+  const names = [...served.keys()].join(', ') || 'none';
+  throw modelError('LS_MODEL_UNKNOWN', `no model is bound to ${JSON.stringify(name)}; bound are: ${names}`, { model: name });
+}
+
+function operationsOf(served: ReadonlyMap<string, ServedModel>, lifecycle: ModelLifecycle): Pick<ModelServer, 'load' | 'unload' | 'reload'> {
+  return {
+    load: async (name) => lifecycle.load(servedAs(served, name)),
+    unload: async (name) => lifecycle.unload(servedAs(served, name)),
+    reload: async (name) => lifecycle.reload(servedAs(served, name)),
+  };
+}
+
+function statusOf({ lifecycle, queues, draining }: ServedModel): ModelStatus {
+  const waiting = (priority: Priority): number => queues[priority].size().items + (draining?.[priority].size().items ?? 0);
+  return {
+    state: lifecycle.state,
+    error: lifecycle.state === 'failed' ? lifecycle.error : undefined,
+    memoryBytes: lifecycle.state === 'ready' || lifecycle.state === 'unloading' ? lifecycle.instance.memoryBytes : 0,
+    queuedItems: { interactive: waiting('interactive'), stream: waiting('stream') },
+  };
 }

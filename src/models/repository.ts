@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { open, readFile, realpath } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
 import { modelError } from '../core/errors/model.ts';
+import type { ExecutionProvider } from './execution-providers.ts';
 import { parseManifest, type Manifest } from './manifest.ts';
 import { onnxStructure } from './onnx-structure.ts';
 
@@ -22,7 +23,15 @@ export type ModelArtefacts = {
   readonly externalData: readonly { readonly path: string; readonly bytes: SharedBytes }[];
 };
 
-export type ModelBinding = { readonly name: string; readonly directory: string };
+export type ModelBinding = {
+  readonly name: string;
+  readonly directory: string;
+  /** Loaded at the start; otherwise when it is asked for first. Without it: at the start. */
+  readonly preload?: boolean | undefined;
+  readonly executionProviders?: readonly ExecutionProvider[] | undefined;
+  /** Routes name results by it: it is reloaded only as the same model. */
+  readonly isPinned?: boolean | undefined;
+};
 
 /** By the name that each model is bound to. */
 export type ModelRepository = ReadonlyMap<string, ModelArtefacts>;

@@ -5,11 +5,15 @@ import { catalogueError } from '../core/errors/catalogue.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
 import { watchProgress } from './progress-watch.ts';
-import { packRequest, type RunReply, type RunRequest, type WorkerReply, type WorkerSetup } from './worker-protocol.ts';
+import { packRequest, type HoldReply, type HoldRequest, type RunReply, type RunRequest, type WorkerModel, type WorkerReply, type WorkerSetup } from './worker-protocol.ts';
 
 export type InferenceWorker = {
-  /** Rejects when the thread ends before it answered; replies come in the order of the requests. */
+  /** Rejects when the thread ends before it answered; replies come in the order of the requests, those to load and to unload among them. */
   readonly run: (request: Omit<RunRequest, 'kind'>) => Promise<RunReply>;
+  /** Opens and proves one model more. Rejects with the LS_MODEL_* error of the model, which is then not held. */
+  readonly load: (model: WorkerModel) => Promise<void>;
+  /** Releases a model, after what was asked of it before. */
+  readonly unload: (name: string) => Promise<void>;
   /** Resolves when the thread has ended, however it did, with the reason: LS_MODEL_RUN_TIME or LS_MODEL_WORKERS_UNAVAILABLE. */
   readonly ended: Promise<Error>;
   /** Lets the thread finish what it is at, release its models and end. What it has not begun is not answered. */
@@ -36,7 +40,12 @@ export const inferenceWorkerEntry: WorkerEntry = {
   url: new URL(import.meta.url.endsWith('.ts') ? './inference-worker.ts' : './inference-worker.js', import.meta.url),
 };
 
-type Waiting = { readonly resolve: (reply: RunReply) => void; readonly reject: (error: Error) => void };
+type Waiting = { readonly resolve: (reply: RunReply | HoldReply) => void; readonly reject: (error: Error) => void };
+
+/** Confines the decoders of the process before any thread decodes. */
+async function confineDecoders(models: readonly WorkerModel[]): Promise<void> {
+  if (models.some(({ artefacts }) => artefacts.manifest.preprocessing.kind === 'image')) await import('./preprocessing/image/image-decoder.ts');
+}
 
 /**
  * Rejects, leaving no thread, with the LS_MODEL_* error of the model that was refused, or LS_MODEL_WORKERS_UNAVAILABLE. The signal ends the thread
@@ -44,8 +53,7 @@ type Waiting = { readonly resolve: (reply: RunReply) => void; readonly reject: (
  */
 export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntry = inferenceWorkerEntry, signal?: AbortSignal): Promise<InferenceWorker> {
   signal?.throwIfAborted();
-  // Confines the decoders of the process before any thread decodes.
-  if (setup.models.some(({ artefacts }) => artefacts.manifest.preprocessing.kind === 'image')) await import('./preprocessing/image/image-decoder.ts');
+  await confineDecoders(setup.models);
   signal?.throwIfAborted();
   const worker = new Worker(entry.url, {
     workerData: setup,
@@ -58,7 +66,7 @@ export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntr
   worker.on('message', (reply: WorkerReply) => {
     if (reply.kind === 'ready') started.resolve(undefined);
     else if (reply.kind === 'refused') started.reject(catalogueError(reply.failure.code, reply.failure.message, reply.failure.details));
-    else if (reply.kind === 'result') waiting.shift()?.resolve(reply);
+    else if (reply.kind !== 'progress') waiting.shift()?.resolve(reply);
   });
   void life.ended.then(started.reject);
   try {
@@ -69,17 +77,7 @@ export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntr
     throw error;
   }
   return {
-    run: (request) =>
-      new Promise((resolve, reject) => {
-        const end = life.end();
-        if (end !== undefined) {
-          reject(end);
-          return;
-        }
-        waiting.push({ resolve, reject });
-        const { message, transfer } = packRequest(request);
-        worker.postMessage(message, transfer);
-      }),
+    ...requestsOf(worker, waiting, life.end),
     ended: life.ended,
     close: async () => {
       worker.postMessage({ kind: 'close' });
@@ -88,6 +86,35 @@ export async function startInferenceWorker(setup: WorkerSetup, entry: WorkerEntr
     terminate: async () => {
       await worker.terminate();
     },
+  };
+}
+
+/** What a worker answers, each in its turn. */
+function requestsOf(worker: Worker, waiting: Waiting[], ended: () => Error | undefined): Pick<InferenceWorker, 'run' | 'load' | 'unload'> {
+  const ask = (message: RunRequest | HoldRequest, transfer: ArrayBuffer[] = []): Promise<RunReply | HoldReply> =>
+    new Promise((resolve, reject) => {
+      const end = ended();
+      if (end !== undefined) {
+        reject(end);
+        return;
+      }
+      waiting.push({ resolve, reject });
+      worker.postMessage(message, transfer);
+    });
+  const hold = async (request: HoldRequest): Promise<void> => {
+    const reply = await ask(request);
+    if (reply.kind === 'not-held') throw catalogueError(reply.failure.code, reply.failure.message, reply.failure.details);
+  };
+  return {
+    run: (request) => {
+      const { message, transfer } = packRequest(request);
+      return ask(message, transfer) as Promise<RunReply>;
+    },
+    load: async (model) => {
+      await confineDecoders([model]);
+      await hold({ kind: 'load', model });
+    },
+    unload: (name) => hold({ kind: 'unload', name }),
   };
 }
 

@@ -15,39 +15,47 @@ import type { Clock } from '../core/clock.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
 import { createAlarm } from './alarm.ts';
+import type { Execution } from './execution-shares.ts';
+import { createResidentModels, type Holder, type ResidentModels } from './resident-models.ts';
 import type { InferenceWorker } from './worker-handle.ts';
-import type { RunReply, RunRequest } from './worker-protocol.ts';
+import type { RunReply, RunRequest, WorkerModel } from './worker-protocol.ts';
 
-export type PoolBatch<Item> = { readonly model: string; readonly items: readonly Item[] };
+export type PoolBatch<Item> = {
+  readonly model: string;
+  readonly items: readonly Item[];
+  /** For whom the batch is; comes back with it. Items that are run again after a death have none. */
+  readonly execution?: Execution | undefined;
+};
 
 type Work<Item> = PoolBatch<Item> & { readonly suspected: boolean };
 
 export type PoolOptions<Item> = {
   readonly workerCount: number;
   readonly clock: Clock;
-  readonly start: () => Promise<InferenceWorker>;
+  /** What every worker holds from the start. */
+  readonly models: readonly WorkerModel[];
+  readonly start: (models: readonly WorkerModel[]) => Promise<InferenceWorker>;
   /** The next batch that is ready, if any. */
   readonly next: () => PoolBatch<Item> | undefined;
   /** When the next batch becomes ready by itself. */
   readonly dueAtMs: () => number | undefined;
   readonly request: (batch: PoolBatch<Item>) => Omit<RunRequest, 'kind'>;
   readonly succeeded: (batch: PoolBatch<Item>, reply: RunReply) => void;
-  readonly failed: (items: readonly Item[], error: Error) => void;
+  readonly failed: (model: string, items: readonly Item[], error: Error) => void;
   /** No worker is alive and none could be started, or (undefined) one is alive again. */
   readonly availability: (unavailable: Error | undefined) => void;
   readonly workerDied: (batchItems: number) => void;
 };
 
-export type WorkerPool = {
+export type WorkerPool = Pick<ResidentModels, 'load' | 'unload'> & {
   /** Hands out ready batches while workers have room; to be called whenever a batch may have become ready. */
   readonly pump: () => void;
   /** Fails what is in flight, ends every worker, the starting ones too. */
   readonly close: (error: Error) => Promise<void>;
 };
 
-type Slot<Item> = {
-  worker: InferenceWorker | undefined;
-  work: Work<Item>[];
+type Slot<Item> = Omit<Holder, 'work'> & {
+  readonly work: Work<Item>[];
   /** What ended a worker alone, until the next one has started. */
   accused: { readonly work: Work<Item>; readonly end: Error } | undefined;
   deathsInARow: number;
@@ -58,8 +66,11 @@ type Pool<Item> = {
   readonly slots: readonly Slot<Item>[];
   readonly retries: Work<Item>[];
   readonly options: PoolOptions<Item>;
+  readonly residents: ResidentModels;
   readonly pump: () => void;
   readonly closing: AbortSignal;
+  /** No worker is alive, and the last attempt to start one failed. */
+  refusal: Error | undefined;
 };
 
 /** A worker has this long to finish the batch that it is at. Ending it by force may end the process, so this is for one that does not come back. */
@@ -72,7 +83,10 @@ export async function startWorkerPool<Item>(options: PoolOptions<Item>): Promise
   const workers = await startAll(options);
   const closing = new AbortController();
   const retries: Work<Item>[] = [];
-  const slots = workers.map((worker): Slot<Item> => ({ worker, work: [], accused: undefined, deathsInARow: 0, supervision: Promise.resolve() }));
+  const names = options.models.map(({ name }) => name);
+  const slots = workers.map(
+    (worker): Slot<Item> => ({ worker, work: [], held: new Set(names), isLoading: false, accused: undefined, deathsInARow: 0, supervision: Promise.resolve() }),
+  );
   const pump = (): void => {
     if (closing.signal.aborted) return;
     handOut(pool);
@@ -81,15 +95,20 @@ export async function startWorkerPool<Item>(options: PoolOptions<Item>): Promise
     if (dueAtMs !== undefined) alarm.setAt(dueAtMs);
   };
   const alarm = createAlarm(options.clock, pump);
-  const pool: Pool<Item> = { slots, retries, options, pump, closing: closing.signal };
+  const residents = createResidentModels({ holders: slots, models: options.models, refusal: () => pool.refusal, pump });
+  const pool: Pool<Item> = { slots, retries, options, residents, pump, closing: closing.signal, refusal: undefined };
   for (const slot of slots) slot.supervision = supervise(slot, pool);
   return {
     pump,
+    load: residents.load,
+    unload: residents.unload,
     close: async (error) => {
       closing.abort();
+      pool.refusal = error;
+      residents.changed();
       alarm.stop();
       for (const slot of slots) failAccused(slot, options, () => error);
-      options.failed([...slots.flatMap(({ work }) => work.splice(0)), ...retries.splice(0)].flatMap(({ items }) => items), error);
+      failAll([...slots.flatMap(({ work }) => work.splice(0)), ...retries.splice(0)], options, error);
       await Promise.all(slots.map((slot) => endWorker(slot, options.clock)));
     },
   };
@@ -105,8 +124,8 @@ async function endWorker<Item>({ worker, supervision }: Slot<Item>, clock: Clock
   await supervision;
 }
 
-async function startAll<Item>({ workerCount, start }: PoolOptions<Item>): Promise<InferenceWorker[]> {
-  const results = await Promise.allSettled(Array.from({ length: workerCount }, () => start()));
+async function startAll<Item>({ workerCount, models, start }: PoolOptions<Item>): Promise<InferenceWorker[]> {
+  const results = await Promise.allSettled(Array.from({ length: workerCount }, () => start(models)));
   const workers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const refused = results.find((result) => result.status === 'rejected');
   if (refused === undefined) return workers;
@@ -114,8 +133,8 @@ async function startAll<Item>({ workerCount, start }: PoolOptions<Item>): Promis
   throw refused.reason;
 }
 
-function hasRoom<Item>({ worker, work }: Slot<Item>): boolean {
-  return worker !== undefined && (work.length === 0 || (work.length === 1 && work[0]?.suspected === false));
+function hasRoom<Item>({ worker, work, isLoading }: Slot<Item>): boolean {
+  return worker !== undefined && !isLoading && (work.length === 0 || (work.length === 1 && work[0]?.suspected === false));
 }
 
 function handOut<Item>(pool: Pool<Item>): void {
@@ -136,7 +155,7 @@ function unsuspected<Item>(batch: PoolBatch<Item> | undefined): Work<Item> | und
   return batch === undefined ? undefined : { ...batch, suspected: false };
 }
 
-async function runWork<Item>(slot: Slot<Item>, worker: InferenceWorker, work: Work<Item>, { options, pump }: Pool<Item>): Promise<void> {
+async function runWork<Item>(slot: Slot<Item>, worker: InferenceWorker, work: Work<Item>, { options, residents, pump }: Pool<Item>): Promise<void> {
   let reply: RunReply;
   try {
     reply = await worker.run(options.request(work));
@@ -149,12 +168,13 @@ async function runWork<Item>(slot: Slot<Item>, worker: InferenceWorker, work: Wo
   slot.work.splice(index, 1);
   slot.deathsInARow = 0;
   options.succeeded(work, reply);
+  residents.changed();
   pump();
 }
 
 /** Replaces the worker of a slot whenever it ends, until the pool closes. */
 async function supervise<Item>(slot: Slot<Item>, pool: Pool<Item>): Promise<void> {
-  const { retries, options, pump, closing } = pool;
+  const { retries, options, residents, pump, closing } = pool;
   while (slot.worker !== undefined) {
     const end = await slot.worker.ended;
     slot.worker = undefined;
@@ -163,8 +183,10 @@ async function supervise<Item>(slot: Slot<Item>, pool: Pool<Item>): Promise<void
     options.workerDied(running?.items.length ?? 0);
     if (running?.suspected === true) slot.accused = { work: running, end };
     retries.unshift(...prefetched, ...(running === undefined || running.suspected ? [] : suspects(running)));
-    slot.worker = await restart(slot, pool);
-    if (slot.worker !== undefined) failAccused(slot, options, workerDied);
+    residents.changed();
+    await restart(slot, pool);
+    if (isAlive(slot)) failAccused(slot, options, workerDied);
+    residents.changed();
     pump();
   }
 }
@@ -173,10 +195,14 @@ function suspects<Item>({ model, items }: Work<Item>): Work<Item>[] {
   return items.map((item) => ({ model, items: [item], suspected: true }));
 }
 
+function failAll<Item>(works: readonly Work<Item>[], { failed }: PoolOptions<Item>, error: Error): void {
+  for (const { model, items } of works) failed(model, items, error);
+}
+
 function failAccused<Item>(slot: Slot<Item>, options: PoolOptions<Item>, errorFor: (model: string, end: Error) => Error): void {
   const { accused } = slot;
   slot.accused = undefined;
-  if (accused !== undefined) options.failed(accused.work.items, errorFor(accused.work.model, accused.end));
+  if (accused !== undefined) options.failed(accused.work.model, accused.work.items, errorFor(accused.work.model, accused.end));
 }
 
 function workerDied(model: string, end: Error): Error {
@@ -188,40 +214,57 @@ function workerDied(model: string, end: Error): Error {
   return modelError('LS_MODEL_WORKER_DIED', message, { model }, { cause: end });
 }
 
-/** Undefined when the pool closes meanwhile. */
-async function restart<Item>(
-  slot: Slot<Item>,
-  { slots, retries, options, closing }: Pool<Item>,
-): Promise<InferenceWorker | undefined> {
+/** Leaves the slot without a worker when the pool closes meanwhile. */
+async function restart<Item>(slot: Slot<Item>, pool: Pool<Item>): Promise<void> {
+  const { slots, retries, options, residents, closing } = pool;
   for (;;) {
     // The first death costs no delay; a worker that dies again and again without one answer must not spin.
     const delayMs = slot.deathsInARow === 0 ? 0 : Math.min(restartDelayMsMax, restartDelayMsMin * 2 ** (slot.deathsInARow - 1));
     slot.deathsInARow += 1;
     if (delayMs > 0) await options.clock.sleep(delayMs, closing);
-    if (isAborted(closing)) return undefined;
+    if (isAborted(closing)) return;
     try {
-      const worker = await options.start();
-      if (isAborted(closing)) {
-        await worker.close();
-        return undefined;
-      }
-      options.availability(undefined);
-      return worker;
+      await startIn(slot, pool);
+      return;
     } catch (error) {
-      if (isAborted(closing)) return undefined;
+      if (isAborted(closing)) return;
       failAccused(slot, options, () => unavailable(error));
       if (slots.every(({ worker }) => worker === undefined)) {
         // Nobody knows when there will be a worker again: the items are better repeated by their callers than kept.
-        options.failed(retries.splice(0).flatMap(({ items }) => items), unavailable(error));
-        options.availability(unavailable(error));
+        failAll(retries.splice(0), options, unavailable(error));
+        pool.refusal = unavailable(error);
+        residents.changed();
+        options.availability(pool.refusal);
       }
     }
   }
 }
 
-/** A function, because an awaited step may have changed what an earlier look saw. */
+/** Rejects, leaving no worker, where none starts or it cannot hold what is resident. */
+async function startIn<Item>(slot: Slot<Item>, pool: Pool<Item>): Promise<void> {
+  const { options, residents, closing } = pool;
+  const models = residents.models();
+  const worker = await options.start(models);
+  try {
+    await residents.bringUp(worker, models.map(({ name }) => name), (held) => {
+      if (isAborted(closing)) return;
+      slot.worker = worker;
+      slot.held = held;
+      pool.refusal = undefined;
+      options.availability(undefined);
+    });
+  } finally {
+    if (slot.worker !== worker) await worker.close();
+  }
+}
+
+/** A function, because an awaited step may have changed what an earlier look saw; so is the next. */
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
+}
+
+function isAlive<Item>({ worker }: Slot<Item>): boolean {
+  return worker !== undefined;
 }
 
 function unavailable(error: unknown): Error {

@@ -1,14 +1,23 @@
-/** What the main thread and an inference worker say to each other. Runs are answered in the order in which they were asked for. */
+/** What the main thread and an inference worker say to each other. Requests are answered in the order in which they were made. */
+import type { ExecutionProvider } from './execution-providers.ts';
 import type { ItemFailure, ItemOutcome } from './inference.ts';
 import type { ModelInput } from './model-port.ts';
 import type { PreprocessorSettings } from './preprocessing/preprocessors.ts';
 import type { ModelArtefacts } from './repository.ts';
 
+/** A model as a worker holds it, under a name of its own: while one is reloaded, the old and the new are both there. */
+export type WorkerModel = {
+  readonly name: string;
+  readonly artefacts: ModelArtefacts;
+  /** Without them: the CPU. */
+  readonly executionProviders?: readonly ExecutionProvider[] | undefined;
+};
+
 /** The workerData of an inference worker. */
 export type WorkerSetup = {
-  readonly models: readonly { readonly name: string; readonly artefacts: ModelArtefacts }[];
+  readonly models: readonly WorkerModel[];
   readonly preprocessing?: PreprocessorSettings;
-  /** Refuse to start with a model that fails its known-answer test. */
+  /** Execute every model in all of its shapes before it serves, and refuse one that fails its known-answer test. */
   readonly testKnownAnswers: boolean;
 };
 
@@ -20,7 +29,10 @@ export type RunRequest = {
   readonly batchSizes?: readonly number[];
 };
 
-export type WorkerRequest = RunRequest | { readonly kind: 'close' };
+/** Answered like a run, and in the same order. */
+export type HoldRequest = { readonly kind: 'load'; readonly model: WorkerModel } | { readonly kind: 'unload'; readonly name: string };
+
+export type WorkerRequest = RunRequest | HoldRequest | { readonly kind: 'close' };
 
 export type RunReply = {
   readonly kind: 'result';
@@ -47,8 +59,11 @@ export function packRequest(request: Omit<RunRequest, 'kind'>): { readonly messa
   return { message: { kind: 'run', ...request, inputs }, transfer };
 }
 
+/** To a HoldRequest; a model that was refused is not held. */
+export type HoldReply = { readonly kind: 'held' } | { readonly kind: 'not-held'; readonly failure: ItemFailure };
+
 /** `progress`: one more batch was executed, of a run or of the proofs before and between them. */
-export type WorkerReply = RunReply | { readonly kind: 'ready' } | { readonly kind: 'progress' } | { readonly kind: 'refused'; readonly failure: ItemFailure };
+export type WorkerReply = RunReply | HoldReply | { readonly kind: 'ready' } | { readonly kind: 'progress' } | { readonly kind: 'refused'; readonly failure: ItemFailure };
 
 export function packOutcomes(outcomes: readonly ItemOutcome[], durationMs: number): RunReply {
   const outputs = outcomes.flatMap((outcome) => ('output' in outcome ? [outcome.output] : []));

@@ -1,6 +1,7 @@
 /**
  * An inference worker that really dies, or whose models turn bad: the service as it is, with a fault before it that an item sets off by its
- * text. While a model's directory holds a file named `blocked`, no worker starts.
+ * text. While a model's directory holds a file named `blocked`, no worker starts; while it holds `exit-at-load`, a worker that is to load it
+ * beside others dies.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,8 @@ import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { serveInference } from '../../src/models/inference-service.ts';
 import type { WorkerRequest, WorkerSetup } from '../../src/models/worker-protocol.ts';
 
-let breakage: 'none' | 'nan' | 'throw' | 'slow' = 'none';
+const breakages = ['none', 'nan', 'nan-scores', 'throw', 'slow'] as const;
+let breakage: (typeof breakages)[number] = 'none';
 
 const faults: Readonly<Record<string, (argument: string) => void>> = {
   exit: () => process.exit(9),
@@ -36,9 +38,9 @@ const faults: Readonly<Record<string, (argument: string) => void>> = {
     writeFileSync(existsSync(before) ? path : before, '');
     process.exit(9);
   },
-  /** From this batch on every model gives NaN, or fails, or takes its time, whatever it is given; until it is told otherwise. */
+  /** From this batch on every model (or every one that gives scores) gives NaN, or fails, or takes its time, whatever it is given; until it is told otherwise. */
   turn: (argument) => {
-    breakage = argument === 'nan' || argument === 'throw' || argument === 'slow' ? argument : 'none';
+    breakage = breakages.find((each) => each === argument) ?? 'none';
   },
 };
 
@@ -52,7 +54,8 @@ Object.assign(InferenceSession, {
         if (breakage === 'throw') throw new Error('the session is broken');
         if (breakage === 'slow') await sleep(500);
         const results = await run(feeds, names);
-        for (const { data } of Object.values(results)) if (breakage === 'nan' && data instanceof Float32Array) data.fill(Number.NaN);
+        const isBroken = breakage === 'nan' || (breakage === 'nan-scores' && names.includes('probabilities'));
+        for (const { data } of Object.values(results)) if (isBroken && data instanceof Float32Array) data.fill(Number.NaN);
         return results;
       },
     });
@@ -63,6 +66,7 @@ const setup = workerData as WorkerSetup;
 if (setup.models.some(({ artefacts }) => existsSync(join(artefacts.directory, 'blocked')))) throw new Error('no worker starts at present');
 if (parentPort === null) throw new Error('this is a worker');
 parentPort.on('message', (request: WorkerRequest) => {
+  if (request.kind === 'load' && existsSync(join(request.model.artefacts.directory, 'exit-at-load'))) process.exit(9);
   if (request.kind !== 'run') return;
   for (const input of request.inputs) {
     const [word, fault = '', argument = ''] = input.kind === 'text' ? input.text.split(' ') : [];

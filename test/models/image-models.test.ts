@@ -11,7 +11,7 @@ import { temporaryDirectory, testClock } from './model-directory.ts';
 
 const image = (bytes: Uint8Array, contentType = 'image/png'): ModelInput => ({ kind: 'image', bytes, contentType });
 const red = await colourImage('red').png().toBuffer();
-const signal = new AbortController().signal;
+const never = { signal: new AbortController().signal };
 
 async function serve(options: Partial<ModelServerOptions> = {}): Promise<ModelServer> {
   const directory = await temporaryDirectory();
@@ -23,7 +23,7 @@ async function serve(options: Partial<ModelServerOptions> = {}): Promise<ModelSe
 }
 
 async function vectorOf(server: ModelServer, bytes: Uint8Array): Promise<number[]> {
-  const output = await server.run('colour-encoder', image(bytes), signal);
+  const output = await server.run('colour-encoder', image(bytes), never);
   return output.kind === 'vector' ? [...output.vector] : [];
 }
 
@@ -36,7 +36,7 @@ test('bad images fail by their codes, and good ones beside them do not', async (
   const codes = results.map((result) => (result.status === 'fulfilled' ? 'good' : result.reason instanceof LabelstreamError ? `${result.reason.code} ${result.reason.description.cause}` : 'unknown'));
   expect(codes).toEqual(['good', 'LS_IMAGE_EMPTY input', 'good', 'LS_IMAGE_FORMAT input', 'LS_IMAGE_CORRUPT input', 'LS_IMAGE_POLYGLOT input', 'good']);
   for (const result of results) if (result.status === 'fulfilled') expect(result.value).toEqual(expected);
-  await expect(server.run('colour-encoder', { kind: 'text', text: 'red' }, signal)).rejects.toMatchObject({ code: 'LS_MODEL_INPUT' });
+  await expect(server.run('colour-encoder', { kind: 'text', text: 'red' }, never)).rejects.toMatchObject({ code: 'LS_MODEL_INPUT' });
 });
 
 test('limits of bytes and pixels are handed on', async () => {

@@ -18,7 +18,7 @@ test('images are decoded while other workers start', async () => {
   const decoding = (async () => {
     let decoded = 0;
     while (!allStarted.signal.aborted) {
-      await Promise.all(Array.from({ length: 8 }, () => server.run('colours', input, new AbortController().signal)));
+      await Promise.all(Array.from({ length: 8 }, () => server.run('colours', input, { signal: new AbortController().signal })));
       decoded += 8;
     }
     return decoded;

@@ -31,6 +31,20 @@ export const testClock: Clock = {
     }),
 };
 
+/** As testClock, but for what is done between `halt` and `goOn`, which takes no time, however slow the machine is. */
+export function haltingClock(): { readonly clock: Clock; readonly halt: () => void; readonly goOn: () => void } {
+  let haltedAtMs: number | undefined;
+  return {
+    clock: { ...testClock, elapsedMs: () => haltedAtMs ?? testClock.elapsedMs() },
+    halt: () => {
+      haltedAtMs = testClock.elapsedMs();
+    },
+    goOn: () => {
+      haltedAtMs = undefined;
+    },
+  };
+}
+
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'labelstream-models-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));

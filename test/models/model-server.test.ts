@@ -8,6 +8,7 @@ import { seededRandom, shuffled } from '../../src/core/seeded-random.ts';
 import {
   classifierDirectory,
   encoderDirectory,
+  haltingClock,
   rejectedMessage,
   temporaryDirectory,
   testClock,
@@ -19,7 +20,7 @@ import { node, onnxModel } from './onnx-writer.ts';
 
 const text = (value: string): ModelInput => ({ kind: 'text', text: value });
 const values = (a: number, b = 1, c = 1, d = 1): ModelInput => ({ kind: 'values', values: { a, b, c, d } });
-const never = new AbortController().signal;
+const never = { signal: new AbortController().signal };
 
 async function start(options: Partial<ModelServerOptions> = {}): Promise<ModelServer> {
   const models = options.models ?? [
@@ -122,17 +123,20 @@ describe('queueing', () => {
     const sizes = batchCompleted.mock.calls.map(([{ items }]) => items);
     expect(sizes).toEqual([4, 4, 1]);
     expect(batchCompleted.mock.calls.every(([{ durationMs, model, failedItems }]) => durationMs > 0 && model === 'rows' && failedItems === 0)).toBe(true);
-    expect([...server.queuedItems()]).toEqual([
-      ['texts', 0],
-      ['rows', 0],
+    expect([...server.status()].map(([name, { queuedItems }]) => [name, queuedItems])).toEqual([
+      ['texts', { interactive: 0, stream: 0 }],
+      ['rows', { interactive: 0, stream: 0 }],
     ]);
   });
 
   test('refuses what the queue does not hold, retryably, and serves the rest', async () => {
     const overloaded = vi.fn();
-    const server = await start({ limits: { queueItemsMax: 3 }, observer: { overloaded } });
-    // The worker takes none of them before this turn of the loop ends, since none is full.
+    const { clock, halt, goOn } = haltingClock();
+    const server = await start({ clock, limits: { queueItemsMax: 3 }, observer: { overloaded } });
+    // The worker takes none of them meanwhile: three make no full batch, and none of them lingers.
+    halt();
     const results = Array.from({ length: 5 }, (_, index) => server.run('rows', values(index), never));
+    goOn();
     expect(await codes(results)).toEqual(['ok', 'ok', 'ok', 'LS_MODEL_OVERLOADED', 'LS_MODEL_OVERLOADED']);
     expect(overloaded).toHaveBeenCalledTimes(2);
     await expect(results[4]).rejects.toMatchObject({ retryable: true });
@@ -143,20 +147,20 @@ describe('queueing', () => {
     const server = await start({ limits: { queueItemsMax: 2, lingerMsMax: 60_000 } });
     const controller = new AbortController();
     const reason = new Error('not wanted any more');
-    const first = server.run('rows', values(1), controller.signal);
-    const second = server.run('rows', values(2), controller.signal);
-    expect(server.queuedItems().get('rows')).toBe(2);
+    const first = server.run('rows', values(1), { signal: controller.signal });
+    const second = server.run('rows', values(2), { signal: controller.signal });
+    expect(server.status().get('rows')?.queuedItems.stream).toBe(2);
     controller.abort(reason);
     await expect(first).rejects.toBe(reason);
     await expect(second).rejects.toBe(reason);
-    expect(server.queuedItems().get('rows')).toBe(0);
-    await expect(server.run('rows', values(1), controller.signal)).rejects.toBe(reason);
+    expect(server.status().get('rows')?.queuedItems.stream).toBe(0);
+    await expect(server.run('rows', values(1), { signal: controller.signal })).rejects.toBe(reason);
   });
 
   test('an item that is aborted while it runs disturbs nobody', async () => {
     const server = await start();
     const controller = new AbortController();
-    const results = [values(1), values(2), values(3), values(4)].map((input, index) => server.run('rows', input, index === 1 ? controller.signal : never));
+    const results = [values(1), values(2), values(3), values(4)].map((input, index) => server.run('rows', input, index === 1 ? { signal: controller.signal } : never));
     controller.abort(new Error('too late'));
     expect(await codes(results)).toEqual(['ok', 'undefined', 'ok', 'ok']);
   });

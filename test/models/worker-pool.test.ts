@@ -57,6 +57,8 @@ function simulatedWorker(random: Random, held: (batchSizes: readonly number[]) =
           });
         });
       }),
+    load: () => Promise.resolve(),
+    unload: () => Promise.resolve(),
     ended: end.promise,
     close: async () => {
       die();
@@ -85,6 +87,7 @@ test('every item is settled once: the ones that kill by LS_MODEL_WORKER_DIED, al
     const pool = await startWorkerPool<Item>({
       workerCount: 1 + Math.floor(random() * 3),
       clock: noClock,
+      models: [],
       start: async () => {
         await turns(random);
         starts += 1;
@@ -98,7 +101,7 @@ test('every item is settled once: the ones that kill by LS_MODEL_WORKER_DIED, al
       succeeded: (batch) => {
         for (const item of batch.items) settle(item, 'ok');
       },
-      failed: (batch, error) => {
+      failed: (_model, batch, error) => {
         for (const item of batch) settle(item, 'code' in error ? String(error.code) : error.message);
       },
       availability: () => undefined,
@@ -132,6 +135,7 @@ test('a suspected item shares its worker with nothing', async () => {
     const pool = await startWorkerPool<Item>({
       workerCount: 1,
       clock: noClock,
+      models: [],
       start: () =>
         Promise.resolve(
           simulatedWorker(random, (batchSizes) => {
@@ -143,7 +147,7 @@ test('a suspected item shares its worker with nothing', async () => {
       dueAtMs: () => undefined,
       request: ({ model, items: batch }) => ({ model, inputs: batch.map(({ kills }) => ({ kind: 'text', text: kills ? 'kill' : 'good' })) }),
       succeeded: ({ items: batch }) => finish(batch),
-      failed: finish,
+      failed: (_model, batch) => finish(batch),
       availability: () => undefined,
       workerDied: () => {
         deaths += 1;

@@ -7,7 +7,7 @@ import { taskNamed } from '../../src/tasks/registry.ts';
 import type { TaskEvent, TaskResult } from '../../src/tasks/task.ts';
 import { encoderDirectory, testClock } from '../models/model-directory.ts';
 
-const never = new AbortController().signal;
+const never = { signal: new AbortController().signal };
 
 async function serve(directory: string): Promise<ModelServer> {
   const server = await startModelServer({ models: [{ name: 'model', directory }], clock: testClock, workerCount: 1 });

@@ -34,8 +34,26 @@ export const modelErrors = {
   LS_MODEL_LOAD: {
     cause: 'configuration',
     retryable: false,
-    summary: 'onnxruntime cannot load a model, the model lacks the inputs and outputs that its manifest names, or its tokenizer is refused.',
+    summary: 'onnxruntime cannot load a model or not execute it in a shape that its manifest lists, the model lacks the inputs and outputs that its manifest names, its tokenizer is refused, or loading it ended the worker.',
     remedy: 'Follow the message: export the model again for onnxruntime 1.30 (opset 7 or newer), with the inputs, outputs and tokenizer of its manifest.',
+  },
+  LS_MODEL_PROVIDER: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A model is to be computed by an execution provider that this build of onnxruntime does not have, or whose device or libraries are not there.',
+    remedy: 'Take it out of models.*.executionProviders, which leaves the CPU; or install what the provider needs, as the message of onnxruntime says.',
+  },
+  LS_MODEL_MEMORY: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A model takes more memory than loaded models may, alone, beside the one that it is to replace, or together with all that are loaded at the start.',
+    remedy: 'Raise inference.memoryBytesMax, lower inference.workerCount, or set preload: false for models that are seldom asked for.',
+  },
+  LS_MODEL_OTHER: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A model that routes use was to be reloaded while the program runs, and its directory holds another name, version or task, other labels, other dimensions or another `reproducible` now.',
+    remedy: 'Put the former model back; or raise models.*.revision, and start the program again. The old model goes on meanwhile.',
   },
   LS_MODEL_KNOWN_ANSWER: {
     cause: 'configuration',

@@ -163,7 +163,7 @@ async function runStep(
     const asked = task.input(input);
     const answer = await context.retry((count) => {
       attempt = count;
-      return options.models.run(step.model, asked, context.signal);
+      return options.models.run(step.model, asked, { signal: context.signal });
     });
     const result = task.output(answer, options.models.describe(step.model));
     return { status: 'done', result, topLabel: topLabelOf(result), collection };

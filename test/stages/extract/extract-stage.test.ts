@@ -25,7 +25,7 @@ type Answer = (input: ModelInput) => ModelOutput;
 function modelsOf(answers: Readonly<Record<string, Answer>>): Models {
   return {
     describe: (name) => ({ name, model: `${name}-model`, task: 't', version: '1.2.0', labels: ['Cat', 'Dog'], dimensions: 2, reproducible: true }),
-    run: async (name, input, signal) => {
+    run: async (name, input, { signal }) => {
       signal.throwIfAborted();
       const answer = answers[name];
       if (answer === undefined) throw new Error(`no model ${name}`);

@@ -1,0 +1,45 @@
+/**
+ * What a loaded model takes of memory, as far as that can be told beforehand: onnxruntime does not say, and the growth of a process in which
+ * other threads work belongs to nobody in particular. So it is an estimate, on the high side of what was measured with real models:
+ *
+ *   once         the files, which all workers share, and which a replaced worker is loaded from
+ *   per worker   2 x weights, which onnxruntime copies and arranges anew; weights that are stored as integers and turned to float32 count four times
+ *              + 8 x the inputs of the largest executed shape, for what is computed on the way
+ */
+import { modelError } from '../core/errors/model.ts';
+import type { Manifest } from './manifest.ts';
+import type { ModelArtefacts } from './repository.ts';
+
+const weightCopies = 2;
+const dequantisedGrowth = 4;
+const inputCopies = 8;
+
+export function estimatedMemoryBytes({ manifest, files, modelBytes, externalData }: ModelArtefacts, workerCount: number): number {
+  const shared = [...files.values()].reduce((total, { length }) => total + length, 0);
+  const stored = externalData.reduce((total, { bytes }) => total + bytes.length, modelBytes.length);
+  const weights = stored * (manifest.dequantise ? dequantisedGrowth : 1);
+  return shared + workerCount * (weightCopies * weights + inputCopies * largestInputBytes(manifest));
+}
+
+/** Of one batch. */
+function largestInputBytes({ preprocessing, executedShapes }: Manifest): number {
+  const items = executedShapes.batchSizes.at(-1) ?? 1;
+  const length = executedShapes.lengths?.at(-1) ?? 1;
+  switch (preprocessing.kind) {
+    case 'image':
+      return items * 3 * preprocessing.width * preprocessing.height * 4;
+    case 'values':
+      return items * preprocessing.fields.length * 4;
+    // int64 numbers of tokens, a mask or weights, and types.
+    case 'hashed-subwords':
+    case 'tokenizer':
+      return items * length * 3 * 8;
+  }
+}
+
+/** Throws LS_MODEL_MEMORY: no unloading would make room for it. */
+export function requireFit(name: string, memoryBytes: number, memoryBytesMax: number | undefined): void {
+  if (memoryBytesMax === undefined || memoryBytes <= memoryBytesMax) return;
+  const message = `the model ${name} takes about ${memoryBytes} bytes in all workers; inference.memoryBytesMax is ${memoryBytesMax}`;
+  throw modelError('LS_MODEL_MEMORY', message, { model: name, memoryBytes, memoryBytesMax });
+}
