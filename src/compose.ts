@@ -12,6 +12,7 @@ import { partitionForKey } from './core/partitioning.ts';
 import type { OutputRecord, TopicPartition } from './core/records.ts';
 import { allTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
+import { modelBindings } from './model-bindings.ts';
 import { openContentFetcher } from './open-content-fetcher.ts';
 import { openRegistry } from './open-registry.ts';
 import { openStateStore } from './open-state-store.ts';
@@ -165,14 +166,18 @@ export type Stages = {
 };
 
 export async function startModels({ configuration, context }: Pick<Access, 'configuration' | 'context'>): Promise<ModelServer> {
+  const { inference, media } = configuration;
+  const { clock, metrics } = context;
   return startModelServer({
-    models: Object.entries(configuration.models).map(([name, { directory, revision }]) => ({ name, directory, revision })),
-    clock: context.clock,
-    workerCount: configuration.inference.workerCount,
-    limits: { lingerMsMax: configuration.inference.batchLingerMs, queueItemsMax: configuration.inference.queueItemsMax },
-    imageBytesMax: configuration.media.bytesMax,
-    preprocessing: { imagePixelsMax: configuration.inference.imagePixelsMax },
-    observer: { batchCompleted: ({ model, items, durationMs }) => context.metrics.modelBatch(model, items, durationMs) },
+    models: modelBindings(configuration),
+    clock,
+    workerCount: inference.workerCount,
+    limits: { lingerMsMax: inference.batchLingerMs, queueItemsMax: inference.queueItemsMax },
+    streamShareMin: inference.streamShareMin,
+    memoryBytesMax: inference.memoryBytesMax,
+    imageBytesMax: media.bytesMax,
+    preprocessing: { imagePixelsMax: inference.imagePixelsMax },
+    observer: { batchCompleted: ({ model, items, durationMs }) => metrics.modelBatch(model, items, durationMs) },
   });
 }
 

@@ -1,5 +1,5 @@
 /**
- * What is wrong with a configuration by the files that it names: the models with their manifests, the schema directories, and the files with secrets and certificates. What only the
+ * What is wrong with a configuration by the files that it names: the models with their manifests and what computes them, the schema directories, and the files with secrets and certificates. What only the
  * log can tell, `run` finds when it opens the log.
  */
 import { opendir } from 'node:fs/promises';
@@ -9,7 +9,11 @@ import type { SettingPath, UnlocatedMistake } from '../config/mistakes.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { mediaError } from '../core/errors/media.ts';
 import { stepsOf } from '../core/templates.ts';
+import { modelBindings } from '../model-bindings.ts';
+import { defaultWorkerCount } from '../models/cpu-limit.ts';
+import { requireProviders } from '../models/execution-providers.ts';
 import type { Manifest } from '../models/manifest.ts';
+import { estimatedMemoryBytes, requireFit } from '../models/model-memory.ts';
 import { loadArtefacts, readManifest } from '../models/repository.ts';
 import { readAuthorities, readContentCredentials } from '../open-content-fetcher.ts';
 import { readRegistryCredentials } from '../open-registry.ts';
@@ -45,9 +49,18 @@ export async function fileMistakes(configuration: Configuration, depth: 'manifes
     await attempt(['media', 'containers', name], () => readContentCredentials(name, container));
   }
   await attempt(['media', 'fetch', 'caFile'], () => readAuthorities(configuration.media));
+  for (const { name, executionProviders } of modelBindings(configuration)) {
+    await attempt(['models', name, 'executionProviders'], () => requireProviders(executionProviders));
+  }
+  const { workerCount, memoryBytesMax } = configuration.inference;
   const manifests = new Map<string, Manifest>();
   for (const [name, { directory }] of Object.entries(configuration.models)) {
-    const read = async (): Promise<Manifest> => (depth === 'contents' ? (await loadArtefacts(directory)).manifest : readManifest(directory));
+    const read = async (): Promise<Manifest> => {
+      if (depth === 'manifests') return readManifest(directory);
+      const artefacts = await loadArtefacts(directory);
+      requireFit(name, estimatedMemoryBytes(artefacts, workerCount ?? (await defaultWorkerCount())), memoryBytesMax);
+      return artefacts.manifest;
+    };
     const manifest = await attempt(['models', name, 'directory'], read);
     if (manifest !== undefined) manifests.set(name, manifest);
   }

@@ -118,9 +118,20 @@ const blobState = z
   })
   .describe('In a blob container.');
 
+const executionProvider = z.union([
+  z.string().min(1),
+  z.object({ name: z.string().min(1) }).catchall(z.union([z.string(), z.number(), z.boolean()])),
+]);
+
 const model = z.strictObject({
   directory: z.string().min(1).describe('The directory of the model, with its manifest.json. Relative to the configuration file.'),
   revision: positiveInteger.default(1).describe('Must rise when the model version does: consumers keep the highest revision of a result.'),
+  preload: z.boolean().default(true).describe('Whether it is loaded at the start, or when it is asked for first.'),
+  executionProviders: z
+    .array(executionProvider)
+    .min(1)
+    .optional()
+    .describe('What computes it, by the names of onnxruntime (`cpu`, `cuda`, `webgpu`), the preferred first; or with options, as `{ name: cuda, deviceId: 1 }`. Without it: `[cpu]`.'),
 });
 
 const step = z.strictObject({
@@ -223,7 +234,16 @@ export const settings = z.strictObject({
     .strictObject({
       workerCount: positiveInteger.max(64).optional().describe('Worker threads; by default one per available core, at most two.'),
       batchLingerMs: z.number().int().min(0).default(2).describe('How long a batch waits for more items.'),
-      queueItemsMax: positiveInteger.default(4096).describe('Items waiting per model; more are refused until there is room.'),
+      queueItemsMax: positiveInteger.default(4096).describe('Items waiting per model, of each priority; more are refused until there is room.'),
+      streamShareMin: z
+        .number()
+        .min(0.01)
+        .max(0.99)
+        .default(0.25)
+        .describe('Share of the execution time that the stream has for sure while items of the priority `interactive` wait, which go first and have all the rest. Who is alone has everything.'),
+      memoryBytesMax: positiveInteger
+        .optional()
+        .describe('Memory that loaded models may take, as estimated from their files for all workers: a model that is asked for takes the place of those not used for longest. Without it: as much as there is.'),
       imagePixelsMax: positiveInteger
         .max(1_000_000_000)
         .default(50_000_000)

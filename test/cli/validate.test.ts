@@ -98,7 +98,7 @@ test('mistakes of the models and schemas that the file names', async () => {
 models:
   gone: { directory: gone }
   broken: { directory: no-json }
-  notes: { directory: MODELS/banknote-classifier }
+  notes: { directory: MODELS/banknote-classifier, executionProviders: [{ name: abacus, rows: 10 }, cpu] }
   encoder: { directory: encoder }
 routes:
   - name: notes
@@ -106,6 +106,7 @@ routes:
     steps: [{ name: predict, task: record-prediction, model: encoder }]
 `);
     const mistakes = [
+      /labelstream\.yaml:6: .*no execution provider "abacus" in this build of onnxruntime; there are: cpu.* \[LS_MODEL_PROVIDER\]\n {2}Take it out/,
       /labelstream\.yaml:2: .*bad\.avsc.* \[LS_CODEC_SCHEMA_INVALID\]/,
       /labelstream\.yaml:4: models\.gone\.directory: there is no .*manifest\.json \[LS_MODEL_NOT_FOUND\]\n {2}Name the directory of a model/,
       /labelstream\.yaml:5: models\.broken\.directory: .* is no JSON.* \[LS_MODEL_MANIFEST\]/,
@@ -115,7 +116,7 @@ routes:
     const run = await runProgram('run', '-c', file);
     for (const { code, stderr } of [validated, run]) {
       expect(code, stderr).toBe(78);
-      expect(stderr).toMatch(/has 4 mistakes\n/);
+      expect(stderr).toMatch(/has 5 mistakes\n/);
       for (const mistake of mistakes) expect(stderr).toMatch(mistake);
     }
   });

@@ -32,12 +32,21 @@ function mistakes(text: string, overrides?: Overrides): string[] {
 }
 
 describe('a valid configuration', () => {
+  test('says when a model is loaded and what computes it', () => {
+    const { configuration } = parse(valid.replace('directory: models/encoder }', 'directory: models/encoder, preload: false, executionProviders: [{ name: cuda, deviceId: 1 }, cpu] }'));
+    expect(configuration?.models['encoder']).toMatchObject({ preload: false, executionProviders: [{ name: 'cuda', deviceId: 1 }, 'cpu'] });
+    expect(configuration?.inference).toMatchObject({ streamShareMin: 0.25 });
+    expect(configuration?.inference.memoryBytesMax).toBeUndefined();
+    const wrong = mistakes(valid.replace('directory: models/encoder }', 'directory: models/encoder, executionProviders: [{ deviceId: 1 }] }').concat('inference: { streamShareMin: 1 }\n'));
+    expect(wrong).toEqual([expect.stringMatching(/^4 LS_CONFIG_VALUE models\.encoder\.executionProviders/), expect.stringMatching(/LS_CONFIG_VALUE inference\.streamShareMin/)]);
+  });
+
   test('gets defaults, absolute paths and routes in the order of their needs, and is frozen', () => {
     const { configuration } = parse(valid);
     expect(configuration).toMatchObject({ delivery: 'at-least-once', dataDirectory: '/etc/labelstream/data', server: { port: 9464 } });
     expect(configuration?.models).toEqual({
-      encoder: { directory: '/etc/labelstream/models/encoder', revision: 1 },
-      topics: { directory: '/models/topics', revision: 2 },
+      encoder: { directory: '/etc/labelstream/models/encoder', revision: 1, preload: true },
+      topics: { directory: '/models/topics', revision: 2, preload: true },
     });
     expect(configuration?.routes[0]?.steps.map(({ name }) => name)).toEqual(['topic', 'embed']);
     expect(Object.isFrozen(configuration?.server)).toBe(true);
