@@ -11,6 +11,7 @@ import type { Define, InputEnd } from './core/events.generated.ts';
 import { partitionForKey } from './core/partitioning.ts';
 import type { OutputRecord, TopicPartition } from './core/records.ts';
 import { allTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
+import { priorities } from './models/model-port.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
 import { modelBindings } from './model-bindings.ts';
 import { openContentFetcher } from './open-content-fetcher.ts';
@@ -24,6 +25,7 @@ import { drainEndsOf, endsOf } from './until-idle.ts';
 import type { AccessRole, ProcessContext } from './process-context.ts';
 import { combineObservers, createGenerationObserver, createLogObserver, errorFields } from './observation/log-observer.ts';
 import { createSourceObserver, observedFetcher } from './observation/observed-fetches.ts';
+import { combineModelObservers, createModelLog } from './observation/model-log.ts';
 import { rejectionOf } from './pipeline/abort.ts';
 import { fetchArtefact } from './pipeline/artefact-store.ts';
 import { createCondition } from './pipeline/condition.ts';
@@ -167,8 +169,8 @@ export type Stages = {
 
 export async function startModels({ configuration, context }: Pick<Access, 'configuration' | 'context'>): Promise<ModelServer> {
   const { inference, media } = configuration;
-  const { clock, metrics } = context;
-  return startModelServer({
+  const { clock, metrics, logger } = context;
+  const server = await startModelServer({
     models: modelBindings(configuration),
     clock,
     workerCount: inference.workerCount,
@@ -177,8 +179,10 @@ export async function startModels({ configuration, context }: Pick<Access, 'conf
     memoryBytesMax: inference.memoryBytesMax,
     imageBytesMax: media.bytesMax,
     preprocessing: { imagePixelsMax: inference.imagePixelsMax },
-    observer: { batchCompleted: ({ model, items, durationMs }) => metrics.modelBatch(model, items, durationMs) },
+    observer: combineModelObservers([metrics.models.observer, createModelLog(logger)]),
   });
+  metrics.models.queued(() => [...server.status()].flatMap(([model, { queuedItems }]) => priorities.map((priority) => ({ model, priority, items: queuedItems[priority] }))));
+  return server;
 }
 
 /**

@@ -6,11 +6,11 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Clock } from '../core/clock.ts';
 import type { TopicPartition } from '../core/records.ts';
 import { createKafkaMetrics, type KafkaMetrics } from './kafka-metrics.ts';
+import { createModelMetrics, type ModelMetrics } from './model-metrics.ts';
 import { silentObserver, type RunnerObserver } from '../pipeline/observe.ts';
 
 const prefix = 'labelstream_';
 const durationBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
-const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128];
 
 export type MetricSample = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number };
 
@@ -24,8 +24,7 @@ export type ReferenceMetrics = {
 export type Metrics = {
   readonly registry: Registry;
   readonly runnerObserver: (stage: string) => RunnerObserver;
-  /** A batch went through a model. */
-  readonly modelBatch: (model: string, items: number, durationMs: number) => void;
+  readonly models: ModelMetrics;
   readonly logCommit: (records: number, bytes: number, durationMs: number) => void;
   /** Registered when they are asked for: a process without Kafka has none. */
   readonly kafka: (clock: Pick<Clock, 'elapsedMs'>) => KafkaMetrics;
@@ -52,8 +51,6 @@ export function createMetrics(version: string): Metrics {
   for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`${prefix}nodejs_active_${kind}_total`);
   const build = new Gauge({ name: `${prefix}build_info`, help: 'The version that runs; always 1.', labelNames: ['version'], registers: [registry] });
   build.set({ version }, 1);
-  const modelItems = new Histogram({ name: `${prefix}model_batch_items`, help: 'Items per batch of a model.', labelNames: ['model'], buckets: batchBuckets, registers: [registry] });
-  const modelSeconds = new Histogram({ name: `${prefix}model_batch_duration_seconds`, help: 'Time of a batch in its worker.', labelNames: ['model'], buckets: durationBuckets, registers: [registry] });
   const commitSeconds = new Histogram({ name: `${prefix}log_commit_duration_seconds`, help: 'Time until a commit of the embedded log was durable.', buckets: durationBuckets, registers: [registry] });
   const logBytes = new Counter({ name: `${prefix}log_written_bytes_total`, help: 'Bytes of records written to the embedded log.', registers: [registry] });
   const logRecords = new Counter({ name: `${prefix}log_written_records_total`, help: 'Records written to the embedded log.', registers: [registry] });
@@ -64,10 +61,7 @@ export function createMetrics(version: string): Metrics {
   return {
     registry,
     runnerObserver: runner,
-    modelBatch: (model, items, durationMs) => {
-      modelItems.observe({ model }, items);
-      modelSeconds.observe({ model }, durationMs / 1000);
-    },
+    models: createModelMetrics(registry, prefix, durationBuckets),
     logCommit: (records, bytes, durationMs) => {
       logRecords.inc(records);
       logBytes.inc(bytes);
