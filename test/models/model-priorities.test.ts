@@ -16,10 +16,14 @@ async function start(options: Partial<ModelServerOptions> = {}): Promise<ModelSe
 }
 
 test('an interactive item overtakes what the stream has queued, but for the batches that are out; the stream is served, too', async () => {
-  const server = await start();
+  const { clock, halt, goOn } = haltingClock();
+  const server = await start({ clock });
   const order: Priority[] = [];
   const run = (priority: Priority, count: number) => Array.from({ length: count }, (_, index) => server.run('rows', values(index), { signal, priority }).then(() => order.push(priority)));
+  // No batch is made by lingering: all are full.
+  halt();
   const items = [...run('stream', 80), ...run('interactive', 80)];
+  goOn();
   await Promise.all(items);
   // Two batches of four are out when the first interactive item comes.
   expect(order.slice(0, 8)).toEqual(Array.from({ length: 8 }, () => 'stream'));
