@@ -1,5 +1,6 @@
 /** The main thread's side of one inference worker: promises instead of messages, and a named end. */
 import './onnxruntime-telemetry.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import { catalogueError } from '../core/errors/catalogue.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
@@ -42,9 +43,15 @@ export const inferenceWorkerEntry: WorkerEntry = {
 
 type Waiting = { readonly resolve: (reply: RunReply | HoldReply) => void; readonly reject: (error: Error) => void };
 
-/** Confines the decoders of the process before any thread decodes. */
+/**
+ * Confines the decoders of the process before any thread decodes. The first time they are loaded, which holds the main loop for as long as it is ever
+ * held: what comes before and after has other turns.
+ */
 async function confineDecoders(models: readonly WorkerModel[]): Promise<void> {
-  if (models.some(({ artefacts }) => artefacts.manifest.preprocessing.kind === 'image')) await import('./preprocessing/image/image-decoder.ts');
+  if (!models.some(({ artefacts }) => artefacts.manifest.preprocessing.kind === 'image')) return;
+  await nextTurn();
+  await import('./preprocessing/image/image-decoder.ts');
+  await nextTurn();
 }
 
 /**

@@ -11,6 +11,7 @@
  * prefetched batch goes back as it was. A worker that does not come back from a batch is ended after a while (worker-handle.ts), and is one
  * that died.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
@@ -124,13 +125,23 @@ async function endWorker<Item>({ worker, supervision }: Slot<Item>, clock: Clock
   await supervision;
 }
 
+/** Each in a turn of its own: to make a thread takes milliseconds of the main loop. */
 async function startAll<Item>({ workerCount, models, start }: PoolOptions<Item>): Promise<InferenceWorker[]> {
-  const results = await Promise.allSettled(Array.from({ length: workerCount }, () => start(models)));
+  const results = await Promise.allSettled(
+    Array.from({ length: workerCount }, async (_, index) => {
+      await turns(index + 1);
+      return start(models);
+    }),
+  );
   const workers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const refused = results.find((result) => result.status === 'rejected');
   if (refused === undefined) return workers;
   await Promise.all(workers.map((worker) => worker.close()));
   throw refused.reason;
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await nextTurn();
 }
 
 function hasRoom<Item>({ worker, work, isLoading }: Slot<Item>): boolean {

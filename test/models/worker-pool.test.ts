@@ -160,3 +160,34 @@ test('a suspected item shares its worker with nothing', async () => {
     expect(shared, `seed ${seed}`).toEqual([]);
   }
 });
+
+test('each worker is started in a turn of the main loop of its own', async () => {
+  let turn = 0;
+  const count = (): void => {
+    turn += 1;
+    counting = setImmediate(count);
+  };
+  let counting = setImmediate(count);
+  const startedIn: number[] = [];
+  const pool = await startWorkerPool<Item>({
+    workerCount: 8,
+    clock: noClock,
+    models: [],
+    start: () => {
+      startedIn.push(turn);
+      return Promise.resolve(simulatedWorker(seededRandom(1), () => undefined));
+    },
+    next: () => undefined,
+    dueAtMs: () => undefined,
+    request: ({ model }) => ({ model, inputs: [] }),
+    succeeded: () => undefined,
+    failed: () => undefined,
+    availability: () => undefined,
+    workerDied: () => undefined,
+  });
+  clearImmediate(counting);
+  await pool.close(new Error('closed'));
+  expect(new Set(startedIn).size, startedIn.join(', ')).toBe(8);
+  // What the caller did before is not in the turn of the first.
+  expect(startedIn[0]).toBeGreaterThan(0);
+});
