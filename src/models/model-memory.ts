@@ -1,10 +1,12 @@
 /**
  * What a loaded model takes of memory, as far as that can be told beforehand: onnxruntime does not say, and the growth of a process in which
- * other threads work belongs to nobody in particular. So it is an estimate, on the high side of what was measured with real models:
+ * other threads work belongs to nobody in particular. So it is an estimate, on the high side of what was measured with real models but for float16,
+ * which the CPU computes as float32 (docs/operations.md has the figures):
  *
  *   once         the files, which all workers share, and which a replaced worker is loaded from
- *   per worker   2 x weights, which onnxruntime copies and arranges anew; weights that are stored as integers and turned to float32 count four times
- *              + 8 x the inputs of the largest executed shape, for what is computed on the way
+ *   per worker   1 x weights as they are stored, and 2 x as they are computed with, which is four times as large where integers are turned to float32:
+ *                what onnxruntime reads, copies and arranges anew
+ *              + 12 x the inputs of the largest executed shape, for what is computed on the way
  */
 import { modelError } from '../core/errors/model.ts';
 import type { Manifest } from './manifest.ts';
@@ -12,13 +14,13 @@ import type { ModelArtefacts } from './repository.ts';
 
 const weightCopies = 2;
 const dequantisedGrowth = 4;
-const inputCopies = 8;
+const inputCopies = 12;
 
 export function estimatedMemoryBytes({ manifest, files, modelBytes, externalData }: ModelArtefacts, workerCount: number): number {
   const shared = [...files.values()].reduce((total, { length }) => total + length, 0);
   const stored = externalData.reduce((total, { bytes }) => total + bytes.length, modelBytes.length);
   const weights = stored * (manifest.dequantise ? dequantisedGrowth : 1);
-  return shared + workerCount * (weightCopies * weights + inputCopies * largestInputBytes(manifest));
+  return shared + workerCount * (stored + weightCopies * weights + inputCopies * largestInputBytes(manifest));
 }
 
 /** Of one batch. */
