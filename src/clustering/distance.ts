@@ -24,17 +24,30 @@ export function checkVector(vector: Float32Array, dimensions: number, metric: Me
   if (!types.isFloat32Array(vector)) return 'is no Float32Array';
   if (vector.length === 0) return 'has no dimensions';
   if (vector.length !== dimensions) return `has ${vector.length} dimensions instead of ${dimensions}`;
-  // Loops, because a function called for each value of each vector that arrives costs more than the comparison.
-  for (let index = 0; index < vector.length; index++) {
-    const value = vector[index];
-    if (!Number.isFinite(value)) return `holds ${String(value)} at index ${index}`;
+  const squares = sumOfSquares(vector);
+  if (!Number.isFinite(squares)) {
+    const index = vector.findIndex((value) => !Number.isFinite(value));
+    return `holds ${String(vector[index])} at index ${index}`;
   }
-  return metric === 'cosine' && isZero(vector) ? 'is zero, so it has no direction for the metric cosine' : undefined;
+  return metric === 'cosine' && squares === 0 ? 'is zero, so it has no direction for the metric cosine' : undefined;
 }
 
-function isZero(vector: Float32Array): boolean {
-  for (let index = 0; index < vector.length; index++) if (vector[index] !== 0) return false;
-  return true;
+/** Finite where all values are, and 0 where all are. In some order: four at a time, since one sum has to wait for itself. */
+function sumOfSquares(vector: Float32Array): number {
+  const { length } = vector;
+  const fours = length - (length % 4);
+  let first = 0;
+  let second = 0;
+  let third = 0;
+  let fourth = 0;
+  for (let index = 0; index < fours; index += 4) {
+    first += (vector[index] as number) ** 2;
+    second += (vector[index + 1] as number) ** 2;
+    third += (vector[index + 2] as number) ** 2;
+    fourth += (vector[index + 3] as number) ** 2;
+  }
+  for (let index = fours; index < length; index++) first += (vector[index] as number) ** 2;
+  return first + second + third + fourth;
 }
 
 export function normOf(vector: Float32Array): number {
