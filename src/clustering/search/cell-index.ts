@@ -8,7 +8,7 @@ import { normOf } from '../distance.ts';
 import { cellLayout, cellNumbers, type CellState } from './cell-layout.ts';
 import { errorShare, isOrdinary, roundedUp } from './query-record.ts';
 import { scaleOf } from './quantised-terms.ts';
-import { memoryPages, pageRows } from './row-layout.ts';
+import { memoryPages, pageBits, pageRows } from './row-layout.ts';
 import type { PageReach, RowStore } from './row-store.ts';
 import { lengthen, sharedMemory, type SharedMemory } from './web-assembly.ts';
 
@@ -80,7 +80,7 @@ export class CellIndex {
 
   /** The cell of a row in a page. */
   cellOf(row: number): number {
-    return this.#cellOfPage[Math.floor(row / pageRows)] as number;
+    return this.#cellOfPage[row >> pageBits] as number;
   }
 
   /** Whether a row more fits into the cell, and its segment. */

@@ -14,8 +14,10 @@
  * Rows in cells are refused by their terms alone, which say the same in 7 bits (quantised-terms.ts).
  */
 import { pageBytes, type SharedMemory } from './web-assembly.ts';
-export const blockRows = 2_048;
-export const pageRows = 8;
+export const blockBits = 11;
+export const blockRows = 1 << blockBits;
+export const pageBits = 3;
+export const pageRows = 1 << pageBits;
 export const blockPages = blockRows / pageRows;
 /** Behind a vector's head. */
 export const extraNumbers = 3;

@@ -212,13 +212,17 @@ class RowSearch {
     const seen: number[] = [];
     let best = -1;
     let bestDistance = Infinity;
-    for (const other of near) {
+    let last = -1;
+    for (let index = 0; index < near.length; index++) {
+      const other = near[index] as number;
       const otherRow = store.points.row(other);
       if (otherRow < 0) continue;
       if (store.isOpen(otherRow)) open.push(other);
       else if (seen.length < 8 && store.isInPage(otherRow)) {
         const cell = cells.cellOf(otherRow);
-        if (seen.includes(cell)) continue;
+        // Mostly they are all in one.
+        if (cell === last || seen.includes(cell)) continue;
+        last = cell;
         seen.push(cell);
         const distance = cells.distance(cell, vector, norm);
         if (distance < bestDistance) {

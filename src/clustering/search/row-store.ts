@@ -12,7 +12,7 @@ import { quantiseBlock, quantiseRow, type QuantisedBlock } from './quantised-hea
 import { writeTerms } from './quantised-terms.ts';
 import { isOrdinary, roundedUp, tailNorm } from './query-record.ts';
 import { copiedRows, copyOrdinaryRows } from './row-copy.ts';
-import { batchMax, blockPages, blockRows, blockView, copyNumbers, extraNumbers, memoryPages, pageRows, rowLayout, rowVector, type BlockView, type RowLayout } from './row-layout.ts';
+import { batchMax, blockBits, blockPages, blockRows, blockView, copyNumbers, extraNumbers, memoryPages, pageRows, rowLayout, rowVector, type BlockView, type RowLayout } from './row-layout.ts';
 import { lengthen, sharedMemory, type SharedMemory } from './web-assembly.ts';
 
 export type Area = { readonly blocks: number[]; count: number };
@@ -30,8 +30,9 @@ const scratchBytes = 2 ** 17;
 
 type BlockUse = 'free' | 'open' | 'odd' | 'pages';
 
-const blockOf = (row: number): number => Math.floor(row / blockRows);
-const inBlock = (row: number): number => row % blockRows;
+/** By bits: rows are asked for by the hundred for each vector that comes. */
+const blockOf = (row: number): number => row >> blockBits;
+const inBlock = (row: number): number => row & (blockRows - 1);
 const refused = (): Error => clusteringError('LS_CLUSTERING_MEMORY_REFUSED', 'the system has no memory, or no addresses, for more vectors');
 
 export class RowStore {
