@@ -25,6 +25,8 @@ export type ItemTable = {
   limit: number;
   free: number;
   places: Int32Array;
+  /** What was found last: a record asks for its item many times. */
+  last: { readonly itemId: string; readonly item: number } | undefined;
   /** Called before an item's record or its life changes: a snapshot that is being written may still need it. */
   readonly beforeChange: (item: number) => void;
 };
@@ -36,7 +38,7 @@ const itemsReservedMax = 2 ** 22;
 
 export function createItemTable(beforeChange: ItemTable['beforeChange']): ItemTable {
   return {
-    records: createRecords(7), arena: createIdArena(), size: 0, limit: 0, free: -1, places: new Int32Array(placesMin), beforeChange,
+    records: createRecords(7), arena: createIdArena(), size: 0, limit: 0, free: -1, places: new Int32Array(placesMin), last: undefined, beforeChange,
   };
 }
 
@@ -50,7 +52,10 @@ function encode(itemId: string): IdSpan {
 
 /** @returns -1 when there is no such live item. */
 export function findItem(table: ItemTable, itemId: string): number {
-  return (table.places[findPlace(table, encode(itemId))] as number) - 1;
+  if (table.last?.itemId === itemId) return table.last.item;
+  const item = (table.places[findPlace(table, encode(itemId))] as number) - 1;
+  table.last = { itemId, item };
+  return item;
 }
 
 /** @returns the item whose id is that of an item of another table; -1 when there is none. Quick where the two have the same numbers. */
@@ -61,7 +66,9 @@ export function findItemLike(table: ItemTable, other: ItemTable, item: number): 
 }
 
 export function addItem(table: ItemTable, itemId: string, point: number): number {
-  return addItemBytes(table, encode(itemId), point);
+  const item = addItemBytes(table, encode(itemId), point);
+  table.last = { itemId, item };
+  return item;
 }
 
 /** Before so many items are added, as somebody says. */
@@ -86,6 +93,7 @@ export function addItemBytes(table: ItemTable, id: IdSpan, point: number): numbe
   writeField(records, item, itemFields.told, toldNothing);
   table.places[place] = item + 1;
   table.size++;
+  table.last = undefined;
   return item;
 }
 
@@ -99,6 +107,7 @@ export function removeItem(table: ItemTable, item: number): void {
   writeField(records, item, itemFields.next, table.free);
   table.free = item;
   table.size--;
+  table.last = undefined;
 }
 
 export function itemIdOf({ records, arena }: ItemTable, item: number): string {
