@@ -20,6 +20,8 @@ export type ItemRows = {
   /** All of them are below it. */
   limit: number;
   readonly kinds: Interned<ItemKind>;
+  /** Of the item that was written last: mostly that of the next one. */
+  lastKind: number;
   readonly clusters: Interned<string>;
   /** Blocks that a snapshot may still read. */
   readonly shared: Set<number>;
@@ -31,10 +33,11 @@ export function createItemRows(): ItemRows {
     if (shared.delete(block)) arena.blocks[block] = Buffer.from(arena.blocks[block] as Buffer);
   });
   const kinds = createInterned<ItemKind>((kind) => JSON.stringify([kind.topic, kind.incarnation, kind.partition, kind.routeStep, kind.model, kind.modelVersion]));
-  return { arena, places: createRecords(1), count: 0, limit: 0, kinds, clusters: createInterned((clusterId) => clusterId), shared };
+  return { arena, places: createRecords(1), count: 0, limit: 0, kinds, lastKind: noKind, clusters: createInterned((clusterId) => clusterId), shared };
 }
 
 const noise = -1;
+const noKind = -1;
 
 export function holdsRow({ places }: ItemRows, row: number): boolean {
   return row >= 0 && row < capacityOf(places) && readField(places, row, 0) !== 0;
@@ -50,11 +53,21 @@ function spanOf({ arena, places }: ItemRows, row: number): IdSpan {
 
 /** Into an empty row. */
 export function writeRow(rows: ItemRows, row: number, item: Item): void {
-  const { topic, incarnation, partition } = item.origin;
-  const { routeStep, model, modelVersion, toldClusterId } = item;
-  const kind = rows.kinds.take({ topic, incarnation, partition, routeStep, model, modelVersion });
+  const { toldClusterId } = item;
+  const kind = takeKind(rows, item);
   const cluster = toldClusterId === null ? noise : rows.clusters.take(toldClusterId);
   putBytes(rows, row, encodeItem(item, kind, cluster));
+}
+
+function takeKind(rows: ItemRows, { origin: { topic, incarnation, partition }, routeStep, model, modelVersion }: Item): number {
+  const { kinds, lastKind } = rows;
+  const last = kinds.at(lastKind);
+  const isLast =
+    last !== undefined && last.partition === partition && last.incarnation === incarnation && last.topic === topic &&
+    last.routeStep === routeStep && last.model === model && last.modelVersion === modelVersion;
+  if (isLast) kinds.retain(lastKind);
+  else rows.lastKind = kinds.take({ topic, incarnation, partition, routeStep, model, modelVersion });
+  return rows.lastKind;
 }
 
 function putBytes(rows: ItemRows, row: number, bytes: IdSpan): void {
