@@ -20,6 +20,11 @@ describe('checkVector', () => {
     [Float32Array.of(0, 0), 2, 'euclidean', undefined],
     [Float32Array.of(1e25, -1e25), 2, 'cosine', undefined],
     [Float32Array.of(1e-45, 0), 2, 'cosine', undefined],
+    [new Float32Array(7).fill(3.4028234663852886e38), 7, 'cosine', undefined],
+    [Float32Array.of(0, 0, 0, 0, 0, 0, 1e-45), 7, 'cosine', undefined],
+    [Float32Array.of(1, 2, 3, 4, 5, 6, Infinity), 7, 'cosine', 'holds Infinity at index 6'],
+    [Float32Array.of(1, 2, 3, Number.NaN, Infinity, 6, 7), 7, 'euclidean', 'holds NaN at index 3'],
+    [new Float32Array(9), 9, 'cosine', 'is zero, so it has no direction for the metric cosine'],
   ] as const)('%o with %d dimensions under %s: %s', (vector, dimensions, metric, expected) => {
     expect(checkVector(vector, dimensions, metric)).toBe(expected);
   });
