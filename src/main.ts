@@ -7,6 +7,8 @@ function stop(): void {
   for (const signal of signals) process.off(signal, stop);
 }
 for (const signal of signals) process.on(signal, stop);
+const { limitHeaps } = await import('./heap-limits.ts');
+limitHeaps();
 const { runProgram } = await import('./cli/program.ts');
 process.exitCode = await runProgram(process.argv.slice(2), {
   stdout: process.stdout,

@@ -1,4 +1,5 @@
 /** The entry of the engine's process. */
+import { limitHeaps } from '../../src/heap-limits.ts';
 import { serveCommands } from './child-process.ts';
 import { openEngine, readSnapshotPlainly, type Advance, type Advanced, type Engine, type EngineOptions, type Labels } from './engine.ts';
 
@@ -18,6 +19,8 @@ const engine = (): Engine => {
   return opened;
 };
 
+// As the program does.
+limitHeaps();
 serveCommands<EngineCommands>(
   {
     open: async (options) => {

@@ -39,6 +39,8 @@ const stopMsMax = 2_000;
 /** The entry as it stands beside this file: TypeScript in the repository, JavaScript in a compiled package. */
 export const inferenceWorkerEntry: WorkerEntry = {
   url: new URL(import.meta.url.endsWith('.ts') ? './inference-worker.ts' : './inference-worker.js', import.meta.url),
+  // V8 would take up to 120 MB for new objects of each.
+  resourceLimits: { maxYoungGenerationSizeMb: 48 },
 };
 
 type Waiting = { readonly resolve: (reply: RunReply | HoldReply) => void; readonly reject: (error: Error) => void };
