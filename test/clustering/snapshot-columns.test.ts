@@ -229,6 +229,21 @@ describe('a damaged snapshot', () => {
     await expect(reading([Buffer.from(JSON.stringify(changed)), ...rest])).rejects.toEqual(invalid);
   });
 
+  test('in which a point lists itself, or what is no point, is refused for that', async () => {
+    const clustering = createClustering({ metric: 'euclidean', eps: 1, minPoints: 2 }, identity);
+    clustering.apply(['a', 'b', 'c'].map((itemId, index): Mutation => ({ kind: 'insert', itemId, vector: Float32Array.of(index / 10) })), 1n);
+    const chunks = [...clustering.snapshot()];
+    const lists = chunks.pop() as Buffer;
+    // Behind the head: a point, how many neighbours it has, and the first of them.
+    const neighbourAt = 8 + 2 * 4;
+    expect([0, 4, 8].map((offset) => lists.readInt32LE(8 + offset))).toEqual([0, 2, expect.any(Number)]);
+    for (const neighbour of [0, 3, 2 ** 31 - 1, -1, -(2 ** 31)]) {
+      const damaged = Buffer.from(lists);
+      damaged.writeInt32LE(neighbour, neighbourAt);
+      await expect(reading([...chunks, damaged]), `neighbour ${neighbour}`).rejects.toThrow(/point 0 lists what is no other point/);
+    }
+  });
+
   test(`with one byte changed anywhere is refused, or read without a fault (seed ${seed})`, async () => {
     const random = createRandom(seed);
     const chunks = made();

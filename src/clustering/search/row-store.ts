@@ -92,14 +92,15 @@ export class RowStore {
         start += dimensions;
         continue;
       }
-      for (const norm of norms) {
-        open.count += 1;
-        const row = this.#last(open);
+      const first = inBlock(open.count);
+      const row = (open.blocks.at(-1) as number) * blockRows + first;
+      for (let copied = 0; copied < copiedRows; copied++) {
         const point = this.points.take();
-        block.norms[inBlock(row)] = norm;
-        block.points[inBlock(row)] = point;
-        this.points.setRow(point, row);
+        block.norms[first + copied] = norms[copied] as number;
+        block.points[first + copied] = point;
+        this.points.setRow(point, row + copied);
       }
+      open.count += copiedRows;
       start += copiedRows * dimensions;
     }
   }

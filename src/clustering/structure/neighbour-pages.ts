@@ -145,7 +145,19 @@ export function refillPage(chunk: PageChunk, page: number, kind: number, list: I
   const bits = 2 << kind;
   const perByte = 8 >> (kind + 1);
   let index = start;
-  for (let place = free; place < places;) {
+  let place = free;
+  if (kind === 0 && (place & 3) === 0) {
+    // Whole bytes, of most pages that there are.
+    for (; place + 4 <= places; place += 4, index += 4) {
+      const [first, second, third, fourth] = [list[index] as number, list[index + 1] as number, list[index + 2] as number, list[index + 3] as number];
+      low[lows + place] = first;
+      low[lows + place + 1] = second;
+      low[lows + place + 2] = third;
+      low[lows + place + 3] = fourth;
+      high[highs - (place >> 2)] = (first >>> 16) | ((second >>> 16) << 2) | ((third >>> 16) << 4) | ((fourth >>> 16) << 6);
+    }
+  }
+  while (place < places) {
     const byteAt = highs - ((place * bits) >> 3);
     const end = Math.min(places, (place | (perByte - 1)) + 1);
     let byte = 0;

@@ -133,15 +133,18 @@ async function restoreLists({ state, header, take }: Restoring): Promise<void> {
 function sumsOf(runs: Int32Array, start: number, end: number, point: number, pointCount: number): { readonly balance: number; readonly greatest: number } {
   // Of every neighbour (point + 1) * scattered(neighbour) - (neighbour + 1) * scattered(point): what all have in common is outside of the loop.
   let scatteredSum = 0;
-  let plainSum = 0;
+  let plainSum = end - start;
   let greatest = 0;
+  // Its sign is set by a number that is no neighbour: below 0, from `pointCount` on, or the point itself. Branches would take as long as all the rest.
+  let wrong = 0;
   for (let index = start; index < end; index++) {
     const other = runs[index] as number;
-    if (other >>> 0 >= pointCount || other === point) throw new RangeError(`there is no point ${other}`);
+    wrong |= other | (pointCount + ~other) | ((other ^ point) - 1);
     scatteredSum = (scatteredSum + scattered(other)) | 0;
-    plainSum = (plainSum + other + 1) | 0;
+    plainSum = (plainSum + other) | 0;
     greatest |= other;
   }
+  if (wrong < 0) throw new RangeError(`point ${point} lists what is no other point`);
   return { balance: (Math.imul(point + 1, scatteredSum) - Math.imul(plainSum, scattered(point))) | 0, greatest };
 }
 
