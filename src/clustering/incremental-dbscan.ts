@@ -12,7 +12,7 @@ import { canonicalChunks } from './structure/canonical-state.ts';
 import { entryOf, follow, livingByAge, type ClusterEntry } from './structure/cluster-table.ts';
 import { componentFields } from './structure/component-table.ts';
 import { membersOf, sizeOf } from './structure/components.ts';
-import { createEngineState, itemsOn, pointOf, rebaseState, settling, type EngineState } from './structure/engine-state.ts';
+import { createEngineState, itemsOn, pointOf, rebaseState, requireSettled, settling, type EngineState } from './structure/engine-state.ts';
 import { findItem, idBytes, itemFields, itemIdOf, itemTableBytes } from './structure/item-table.ts';
 import { clusterIdOf, roleOf } from './structure/naming.ts';
 import { applyRecord, rebuildRecord } from './structure/net-change.ts';
@@ -75,16 +75,16 @@ export function holdsItemAt(clustering: Clustering, index: number): boolean {
 }
 
 /**
- * `apply` in slices, in the stage's own clusterings. Until it has ended, whoever waits for vectors that are prepared waits for it, too, and whoever asks for
- * anything else that a record can change is an Error.
+ * `apply` in slices, in the stage's own clusterings. Until it has ended, who prepares vectors waits for it, too, and what tells of clusters, roles and
+ * vectors throws an Error; which items there are, their numbers and the memory taken are those of the moment.
  */
 export function applyInSlices(clustering: Clustering, mutations: readonly Mutation[], sequence: bigint): SlicedWork<NetChange> {
-  return applyRecord(settled(stateOf(clustering)), mutations, sequence);
+  return applyRecord(stateOf(clustering), mutations, sequence);
 }
 
 /** `succeed` in slices, as `applyInSlices`. */
 export function succeedInSlices(clustering: Clustering, previous: Clustering, generation: string, sequence: bigint, mutations: readonly Mutation[]): SlicedWork<NetChange> {
-  return succeedRecord(settled(stateOf(clustering)), stateOf(previous), generation, mutations, sequence);
+  return succeedRecord(stateOf(clustering), stateOf(previous), generation, mutations, sequence);
 }
 
 /** Resolves when no record is being applied. */
@@ -93,7 +93,7 @@ export function whenSettled(clustering: Clustering): Promise<void> {
 }
 
 function settled(state: EngineState): EngineState {
-  if (state.isChanging) throw new Error('A record is being applied, and the clustering was asked for what it changes.');
+  requireSettled(state);
   return state;
 }
 
@@ -118,18 +118,18 @@ function portOver(state: EngineState): Clustering {
       settled(state);
       return { itemId, role: roleOf(state, point), clusterId: clusterIdOf(state, point) };
     },
-    apply: (mutations, sequence) => atOnce(applyRecord(settled(state), mutations, sequence)),
-    rebuild: (parameters, generation, sequence, mutations = []) => atOnce(rebuildRecord(settled(state), parameters, generation, mutations, sequence)),
-    succeed: (previous, generation, sequence, mutations = []) => atOnce(succeedRecord(settled(state), stateOf(previous), generation, mutations, sequence)),
-    clusters: () => livingByAge(clusters).map((entry) => summaryOf(settled(state), entry)),
-    clusterIds: () => livingByAge(clusters).map(({ id }) => id),
+    apply: (mutations, sequence) => atOnce(applyRecord(state, mutations, sequence)),
+    rebuild: (parameters, generation, sequence, mutations = []) => atOnce(rebuildRecord(state, parameters, generation, mutations, sequence)),
+    succeed: (previous, generation, sequence, mutations = []) => atOnce(succeedRecord(state, stateOf(previous), generation, mutations, sequence)),
+    clusters: () => livingByAge(settled(state).clusters).map((entry) => summaryOf(state, entry)),
+    clusterIds: () => livingByAge(settled(state).clusters).map(({ id }) => id),
     resolve: (clusterId) => {
       const index = clusters.indices.get(clusterId);
-      const entry = index === undefined ? undefined : entryOf(clusters, follow(clusters, index));
+      const entry = index === undefined ? undefined : entryOf(settled(state).clusters, follow(clusters, index));
       return entry === undefined || entry.component === -1 ? undefined : entry.id;
     },
-    noiseCount: () => livingByAge(clusters).reduce((count, { component }) => count - sizeOf(settled(state).structure, component), items.size),
-    meanDegree: () => (items.size === 0 ? 0 : (state.structure.pairCount - items.size) / items.size),
+    noiseCount: () => livingByAge(settled(state).clusters).reduce((count, { component }) => count - sizeOf(state.structure, component), items.size),
+    meanDegree: () => (items.size === 0 ? 0 : (settled(state).structure.pairCount - items.size) / items.size),
     rebase: (epoch, distance) => rebaseState(settled(state), epoch, distance),
     snapshot: () => snapshotChunks(settled(state)),
     canonicalState: () => canonicalChunks(settled(state)),
@@ -137,6 +137,7 @@ function portOver(state: EngineState): Clustering {
       const [first] = vectors;
       if (first === undefined) return [];
       if (state.isChanging) await settling(state);
+      requireSettled(state);
       stored.open(first.length, state.parameters, items.size === 0);
       return stored.prepare(vectors);
     },

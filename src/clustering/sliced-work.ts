@@ -2,13 +2,14 @@
 export type SlicedWork<Result> = Generator<number, Result, void>;
 
 /** About four milliseconds. */
-const sliceWork = 4_000_000;
+const sliceWorkDefault = 4_000_000;
 
 /**
  * Rejects with the signal's reason between two slices.
  * @param told how much is done, after each slice.
+ * @param sliceWork how much is done in one.
  */
-export async function inSlices<Result>(work: SlicedWork<Result>, signal?: AbortSignal, told?: (done: number) => void): Promise<Result> {
+export async function inSlices<Result>(work: SlicedWork<Result>, signal?: AbortSignal, told?: (done: number) => void, sliceWork = sliceWorkDefault): Promise<Result> {
   let done = 0;
   let pausedAt = 0;
   for (;;) {

@@ -162,12 +162,27 @@ describe('records in slices', () => {
     }
     const again = applyInSlices(clustering, [{ kind: 'insert', itemId: 'item 60', vector: Float32Array.of(1.8) }], 3n);
     again.next();
-    const asked = Promise.all([clustering.assign(Float32Array.of(0.2)), clustering.nearest('item 1', 1), clustering.prepare([Float32Array.of(0.3)]), whenSettled(clustering)]);
-    expect(await Promise.race([asked, turn().then(turn)])).toBeUndefined();
+    const asked = [clustering.assign(Float32Array.of(0.2)), clustering.nearest('item 1', 1), clustering.prepare([Float32Array.of(0.3)]), whenSettled(clustering)] as const;
+    let answered = 0;
+    for (const answer of asked) void answer.then(() => answered++);
+    for (let turns = 0; turns < 5; turns++) await turn();
+    expect(answered).toBe(0);
     atOnce(again);
-    const [placement, nearest, prepared] = await asked;
+    const [placement, nearest, prepared] = await Promise.all(asked);
     expect([placement.role, nearest.length, prepared.length]).toEqual(['core', 1, 1]);
     expect(clustering.clusters()).toHaveLength(1);
+  });
+
+  test('one within another of the same clustering is an error', () => {
+    const clustering = createClustering(parameters, identity);
+    clustering.apply(rows, 1n);
+    const [first, second] = [applyInSlices(clustering, [bridge], 2n), applyInSlices(clustering, [bridge], 3n)];
+    first.next();
+    expect(() => second.next()).toThrow('A record is being applied');
+    const successor = createClustering(parameters, identity);
+    successor.apply(rows, 1n);
+    expect(() => successor.succeed(clustering, 'next', 4n)).toThrow('A record is being applied');
+    expect(atOnce(first).transitions.map(({ type }) => type)).toEqual(['split']);
   });
 
   test('let the loop turn while a large cluster breaks', async () => {
@@ -184,13 +199,27 @@ describe('records in slices', () => {
     await clustering.close();
   });
 
-  test('that fail leave nobody waiting', async () => {
+  test('that fail when a part is applied leave a clustering that refuses everything, and nobody waiting', async () => {
     const clustering = createClustering(parameters, identity);
     clustering.apply(rows, 1n);
     const work = applyInSlices(clustering, [bridge], 2n);
     work.next();
+    work.next();
     expect(() => work.throw(new Error('out of memory'))).toThrow('out of memory');
-    await whenSettled(clustering);
+    const broken = expect.objectContaining({ code: 'LS_CLUSTERING_BROKEN', message: expect.stringContaining('out of memory') as string }) as Error;
+    for (const ask of [() => clustering.apply([], 3n), () => clustering.clusters(), () => clustering.item('item 1'), () => clustering.snapshot(), () => clustering.meanDegree()]) expect(ask).toThrow(broken);
+    for (const ask of [clustering.prepare([Float32Array.of(1)]), clustering.assign(Float32Array.of(1)), clustering.nearest('item 1', 1), whenSettled(clustering)]) await expect(ask).rejects.toThrow(broken);
+  });
+
+  test('that are given up, or refused, before anything is changed leave it as it was', () => {
+    const clustering = createClustering(parameters, identity);
+    clustering.apply(rows, 1n);
+    const before = bytes(clustering);
+    const givenUp = applyInSlices(clustering, [bridge], 2n);
+    givenUp.next();
+    givenUp.return({ transitions: [], assignments: [] });
+    expect(() => clustering.apply([bridge], 1n)).toThrow(expect.objectContaining({ code: 'LS_CLUSTERING_SEQUENCE_NOT_RISING' }));
+    expect(bytes(clustering).equals(before)).toBe(true);
   });
 
   test('take the place of another clustering as at once', () => {

@@ -2,5 +2,7 @@
 
 /** A point, or an item, is looked at and changed. */
 export const perPoint = 400;
-/** The list of a point's neighbours is read, and each of them looked at. */
+/** A neighbour in a point's list is read, and looked at. */
+export const perNeighbour = 30;
+/** The list of a point's neighbours is looked through until something is found in it, or it is short. */
 export const perList = 3000;

@@ -3,6 +3,7 @@ import { clusteringError } from '../../core/errors/clustering.ts';
 import type { Metric } from '../../core/events.generated.ts';
 import type { ClusteringIdentity, ClusteringParameters } from '../clustering.ts';
 import type { OpenSearch } from '../neighbour-search.ts';
+import type { SlicedWork } from '../sliced-work.ts';
 import type { IntList } from './adjacency.ts';
 import { createClusterTable, follow, nameCluster, rebaseClusters, unnameCluster, type ClusterTable } from './cluster-table.ts';
 import { createItemTable, itemFields, liveItems, toldNothing, toldSequence, writeTold, type ItemTable } from './item-table.ts';
@@ -18,6 +19,8 @@ export type EngineState = {
   sequence: bigint | undefined;
   /** A record is being applied in slices: nothing else holds but what is stored and searched for. */
   isChanging: boolean;
+  /** What a record failed with when it was partly applied: nothing holds any more. */
+  failure: { readonly error: unknown } | undefined;
   readonly items: ItemTable;
   readonly clusters: ClusterTable;
   readonly stored: StoredPoints;
@@ -55,6 +58,7 @@ export function createEngineState(parameters: ClusteringParameters, identity: Cl
     identity,
     sequence: undefined,
     isChanging: false,
+    failure: undefined,
     items: createItemTable(beforeItem),
     clusters: createClusterTable(),
     stored,
@@ -63,9 +67,34 @@ export function createEngineState(parameters: ClusteringParameters, identity: Cl
   };
 }
 
-/** Resolves when no record is being applied. */
+/** Resolves when no record is being applied. Rejects with LS_CLUSTERING_BROKEN. */
 export async function settling(state: EngineState): Promise<void> {
   while (state.isChanging) await new Promise((resumed) => setImmediate(resumed));
+  requireSettled(state);
+}
+
+/** Throws LS_CLUSTERING_BROKEN. */
+export function requireSettled({ isChanging, failure }: EngineState): void {
+  if (isChanging) throw new Error('A record is being applied, and the clustering was asked for what it changes.');
+  if (failure === undefined) return;
+  const reason = failure.error instanceof Error ? failure.error.message : String(failure.error);
+  throw clusteringError('LS_CLUSTERING_BROKEN', `a record that was partly applied has failed: ${reason}`, {}, { cause: failure.error });
+}
+
+/** What changes a state, from the first change on: where it fails, the state is of no use any more. */
+export function* wholly<Result>(state: EngineState, work: SlicedWork<Result>): SlicedWork<Result> {
+  let isWhole = false;
+  try {
+    const result = yield* work;
+    isWhole = true;
+    return result;
+  } catch (error) {
+    state.failure = { error };
+    throw error;
+  } finally {
+    // Given up between two slices.
+    if (!isWhole) state.failure ??= { error: new Error('it was not applied to its end') };
+  }
 }
 
 /** The length of vectors; undefined where the next one decides it. What waits to be inserted keeps the search, and with it the length. */

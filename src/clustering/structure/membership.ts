@@ -8,7 +8,7 @@ import { vectorBytes } from '../distance.ts';
 import type { PreparedVector } from '../neighbour-search.ts';
 import type { SlicedWork } from '../sliced-work.ts';
 import { append, appendNeighbours, createIntList, fetchHeads, pushInt, readNeighbours, removeEdges, type IntList } from './adjacency.ts';
-import { perList, perPoint } from './effort.ts';
+import { perNeighbour, perPoint } from './effort.ts';
 import { forgetLater, releaseGone, tidyUp, tidiedFromDegree } from './gone-points.ts';
 import { componentFields } from './component-table.ts';
 import { clusterOfPoint } from './components.ts';
@@ -156,8 +156,8 @@ export function* changeDensities(state: EngineState, membership: Membership, scr
     }
   };
   for (const [point, count] of left) {
-    yield perList;
     changeBy(point, (enteredOn.get(point) ?? 0) - count);
+    yield perPoint + perNeighbour * scratch.length;
   }
   for (const [point, count] of enteredOn) if (!left.has(point) && !isOpened.has(point)) changeBy(point, count);
   for (const prepared of opened) {
@@ -216,8 +216,8 @@ function isLinked({ points }: Structure, point: number): boolean {
 export function* bury({ structure, stored, watchers, items }: EngineState, dead: readonly number[], scratch: IntList): SlicedWork<void> {
   const { adjacency, gone, points } = structure;
   for (const point of dead) {
-    yield perList;
     readNeighbours(adjacency, point, scratch);
+    const cost = perPoint + perNeighbour * scratch.length;
     for (const watcher of watchers) watcher.beforeBurial(point, scratch);
     writeField(points.records, point, density, 0);
     stored.forgetWords(point);
@@ -225,6 +225,7 @@ export function* bury({ structure, stored, watchers, items }: EngineState, dead:
       removeEdges(adjacency, point, scratch);
       stored.retire(point);
     } else forgetLater(adjacency, gone, point, scratch);
+    yield cost;
   }
   if (dead.length === 0) return;
   if (items.size === 0) releaseGone(points, gone, stored.retire);

@@ -58,7 +58,6 @@ function* netMutations(state: EngineState, mutations: readonly Mutation[], lived
   const outcomes = new Map<string, { readonly entering: Entering | undefined; readonly removalTold: boolean }>();
   const unused: PreparedVector[] = [];
   for (const mutation of mutations) {
-    yield perPoint;
     const former = outcomes.get(mutation.itemId);
     if (former?.entering?.prepared !== undefined) unused.push(former.entering.prepared);
     const removalTold = former?.removalTold ?? false;
@@ -73,7 +72,7 @@ function* netMutations(state: EngineState, mutations: readonly Mutation[], lived
   const entering: Entering[] = [];
   const removalsTold: string[] = [];
   for (const [itemId, { entering: enters, removalTold }] of outcomes) {
-    yield perPoint;
+    yield 2 * perPoint;
     const item = findItem(state.items, itemId);
     if (item !== -1) leaving.push({ itemId, item, replaced: enters !== undefined });
     if (enters !== undefined) entering.push(enters);

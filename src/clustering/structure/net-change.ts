@@ -12,12 +12,12 @@ import { createIntList, readNeighbours } from './adjacency.ts';
 import { anchoredOn, chooseAnchor, releaseAnchor } from './anchors.ts';
 import { componentFields } from './component-table.ts';
 import { addShare, clusterOfPoint, createComponentChange, gainCore, noteRemaining, touch, type ComponentChange } from './components.ts';
-import { checkParameters, linkItem, pointOf, type EngineState } from './engine-state.ts';
+import { checkParameters, linkItem, pointOf, requireSettled, wholly, type EngineState } from './engine-state.ts';
 import { bury, changeDensities, changeMembers, type Membership } from './membership.ts';
 import { itemIdOf, liveItems } from './item-table.ts';
 import { checkedMutations, type NetMutations } from './mutations.ts';
 import { membersReassigned, nameComponents, tellDifferences } from './naming.ts';
-import { perList, perPoint } from './effort.ts';
+import { perList, perNeighbour, perPoint } from './effort.ts';
 import { loseCores } from './pieces.ts';
 import { pointFields } from './points.ts';
 import { addToField, readField } from './records.ts';
@@ -31,10 +31,11 @@ const scratch = createIntList();
 
 /** Where it throws, by `checkedMutations`, nothing has changed. */
 export function* applyRecord(state: EngineState, mutations: readonly Mutation[], sequence: bigint): SlicedWork<NetChange> {
+  requireSettled(state);
   state.isChanging = true;
   try {
     const net = yield* checkedMutations(state, state.parameters, mutations, sequence);
-    return yield* applyChecked(state, net, sequence);
+    return yield* wholly(state, applyChecked(state, net, sequence));
   } finally {
     state.isChanging = false;
   }
@@ -58,13 +59,13 @@ export function* applyChecked(state: EngineState, net: NetMutations, sequence: b
   yield* bury(state, membership.dead, scratch);
   admit(state, change, membership);
   for (const point of gained) {
-    yield perList;
     gainCore(structure, change, point, scratch);
+    yield perPoint + perNeighbour * scratch.length;
   }
   addFormers(state, change, membership);
   for (const point of gained) {
-    yield perList;
     gatherUnanchored(state, point, unanchored);
+    yield perPoint + perNeighbour * scratch.length;
   }
   yield* chooseAnchors(structure, unanchored);
 
@@ -86,12 +87,13 @@ export function* rebuildRecord(
   mutations: readonly Mutation[],
   sequence: bigint,
 ): SlicedWork<NetChange> {
+  requireSettled(state);
   checkParameters(parameters);
   state.isChanging = true;
   try {
     const net = yield* checkedMutations(state, parameters, mutations, sequence);
     requireDirections(state, parameters, net);
-    return yield* rebuilt(state, parameters, generation, net, sequence);
+    return yield* wholly(state, rebuilt(state, parameters, generation, net, sequence));
   } finally {
     state.isChanging = false;
   }

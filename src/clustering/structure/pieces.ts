@@ -12,7 +12,7 @@ import { createIntList, fetchLists, hasMarkedNeighbour, pushInt, readNeighbours 
 import { anchoredOn } from './anchors.ts';
 import { componentFields, takeComponent } from './component-table.ts';
 import { putInComponent, takeOutOfComponent } from './components.ts';
-import { perList, perPoint } from './effort.ts';
+import { perList, perNeighbour, perPoint } from './effort.ts';
 import { pointFields, pointLimit } from './points.ts';
 import { addToField, readField } from './records.ts';
 import type { Structure } from './structure.ts';
@@ -53,7 +53,6 @@ function* takeOutGroup(structure: Structure, first: number): SlicedWork<number[]
   const seeds: number[] = [];
   marks[first] = mark.taken;
   for (const point of group) {
-    yield perList;
     readNeighbours(structure.adjacency, point, neighbours);
     for (let at = 0; at < neighbours.length; at++) {
       const neighbour = neighbours.values[at] as number;
@@ -65,6 +64,7 @@ function* takeOutGroup(structure: Structure, first: number): SlicedWork<number[]
         seeds.push(neighbour);
       }
     }
+    yield perPoint + perNeighbour * neighbours.length;
   }
   for (const point of group) {
     yield perPoint;
@@ -136,10 +136,10 @@ function* advance(walk: Walk): SlicedWork<number[][]> {
         activeCount--;
         continue;
       }
-      yield perList;
       if (search.frontierIndex % fetchedAhead === 0) fetchAhead(walk, search);
       search.frontierIndex++;
       activeCount -= expand(walk, point, search);
+      yield perPoint + perNeighbour * scratch.length;
     }
     if (activeCount < active.length) active = active.filter(({ ended }) => !ended);
   }

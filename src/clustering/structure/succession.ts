@@ -10,7 +10,7 @@ import type { SlicedWork } from '../sliced-work.ts';
 import { nameCluster, type ClusterTable } from './cluster-table.ts';
 import { componentFields } from './component-table.ts';
 import { addShare, clusterOfPoint, createComponentChange, type ComponentChange } from './components.ts';
-import { pointOf, type EngineState } from './engine-state.ts';
+import { pointOf, requireSettled, wholly, type EngineState } from './engine-state.ts';
 import { findItem, findItemLike, itemFields, itemIdOf, liveItems, toldNothing, writeTold } from './item-table.ts';
 import { checkedMutations, type NetMutations } from './mutations.ts';
 import { nameComponents, tellDifferences } from './naming.ts';
@@ -23,14 +23,16 @@ const { component } = pointFields;
 
 /** @param previous stays as it is. */
 export function* succeedRecord(state: EngineState, previous: EngineState, generation: string, mutations: readonly Mutation[], sequence: bigint): SlicedWork<NetChange> {
+  requireSettled(state);
+  requireSettled(previous);
   state.isChanging = true;
   try {
     const predecessors = yield* predecessorsOf(state, previous, mutations);
     const net = yield* checkedAfter(state, previous, mutations, sequence);
     for (const { item, replaced } of net.leaving) if (!replaced) predecessors[item] = -1;
     // The names that it gives are those of a clustering of its own, and nobody hears of them.
-    yield* applyChecked(state, net, sequence);
-    return yield* takePlace(state, previous, { generation, predecessors, net, sequence });
+    yield* wholly(state, applyChecked(state, net, sequence));
+    return yield* wholly(state, takePlace(state, previous, { generation, predecessors, net, sequence }));
   } finally {
     state.isChanging = false;
   }

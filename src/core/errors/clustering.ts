@@ -55,6 +55,12 @@ export const clusteringErrors = {
     summary: 'The system gives the process no more memory, or no more addresses, for the vectors of a large collection.',
     remedy: 'Raise what the process may take (`ulimit -v`, the memory of its container), or spread the collections over more partitions and instances.',
   },
+  LS_CLUSTERING_BROKEN: {
+    cause: 'defect',
+    retryable: false,
+    summary: 'A record failed after a part of it was applied, for want of memory or of room for neighbours: what the clustering holds is the state of no record.',
+    remedy: 'See the error that it names. Restore the clustering from a snapshot and apply the records since then; the service does so when it is started again.',
+  },
   LS_CLUSTERING_SUCCESSOR_INVALID: {
     cause: 'defect',
     retryable: false,

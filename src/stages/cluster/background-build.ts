@@ -168,7 +168,7 @@ function hasWork({ family, successors }: Build): boolean {
 
 async function workOff(build: Build): Promise<void> {
   const { state, family, pending, successors } = build;
-  // Begun within the fold of a record; it has to come to its end first.
+  // Begun within the fold of a record, whose turn is not its own.
   await turnOfTheLoop();
   if (pending.projectionSha256 !== null) build.projection ??= await state.projections.load(pending.projectionSha256);
   while (!build.isClosed) {

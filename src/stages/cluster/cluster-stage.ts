@@ -41,6 +41,8 @@ export type ClusterStageOptions = {
   readonly fetchProjection?: FetchProjection;
   /** What one collection may take of memory before it is frozen; absent: as much as there is. */
   readonly collectionBytesMax?: number | undefined;
+  /** How much of a record is folded before the main loop goes on with others, about nanoseconds; absent: some milliseconds. */
+  readonly sliceWork?: number;
   /** Names an opening of a partition, and no other one, to those that it appends records for. Random by default. */
   readonly createOwner?: () => string;
   /** The `ce_source` of what it makes; absent: no CloudEvents. */
@@ -70,16 +72,20 @@ export function createClusterStage(options: ClusterStageOptions): ClusterStage {
 
 type OpenedStage = ClusterStageOptions & { readonly projections: Projections };
 
-function openPartition({ codec, partitionCounts, observer = {}, clock, collectionBytesMax, createOwner = randomUUID, openSearch, projections, cloudEventSource }: OpenedStage, partition: FeaturesPartition): ClusterPartition {
+function openPartition({ codec, partitionCounts, observer = {}, clock, collectionBytesMax, createOwner = randomUUID, sliceWork, openSearch, projections, cloudEventSource }: OpenedStage, partition: FeaturesPartition): ClusterPartition {
   const state = emptyState(partition, openSearch, projections);
   const generations = createGenerationWork(state, { observer, clock, collectionBytesMax });
   const budget = createCollectionBudget(state, collectionBytesMax);
   const owner = createOwner();
-  const ahead = createPreparedRecords(codec, state);
   const context = { codec, partitionCounts, observer, eventHeaders: createEventHeaders(cloudEventSource) };
   let isClosed = false;
   /** The record that is being folded. */
   let folding: Promise<Iterable<OutputRecord>> | undefined;
+  const whenFolded = async (): Promise<void> => {
+    // Whoever asked for the fold hears of its failure.
+    while (folding !== undefined) await folding.catch(() => undefined);
+  };
+  const ahead = createPreparedRecords(codec, state, whenFolded);
   /** What was begun before may go on a while after the close, and open collections. */
   const unlessClosed = async <Result>(work: Promise<Result>): Promise<Result> => {
     try {
@@ -96,9 +102,8 @@ function openPartition({ codec, partitionCounts, observer = {}, clock, collectio
       const event = prepared?.event ?? (hasPending(state) ? eventOf(codec, record) : undefined);
       const mayFold = (await generations.beforeRecord(event, stopping)) && !isClosed;
       if (mayFold) {
-        folding = inSlices(foldRecord(context, state, record, prepared));
+        folding = inSlices(foldRecord(context, state, record, prepared), undefined, undefined, sliceWork).finally(() => (folding = undefined));
         outputs.push(await inTurns(await folding));
-        folding = undefined;
       }
       prepared?.searched?.giveUp();
       if (!mayFold) break;
@@ -121,8 +126,8 @@ function openPartition({ codec, partitionCounts, observer = {}, clock, collectio
       isClosed = true;
       projections.want(state, new Set());
       ahead.discard();
-      // It is in the middle of them. Whoever asked for the fold hears of its failure.
-      await folding?.catch(() => undefined);
+      // It is in the middle of them.
+      await whenFolded();
       await closeCollections(state);
     },
     due: () => nextOwnRecord(state, { codec, generations, budget, owner }),

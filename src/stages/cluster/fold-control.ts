@@ -1,4 +1,5 @@
 /** What a control record does: checked without changing anything (SEMANTICS.md, rule 19), then applied. */
+import type { SlicedWork } from '../../clustering/sliced-work.ts';
 import { clusterError } from '../../core/errors/cluster.ts';
 import type { LabelstreamError } from '../../core/errors/error.ts';
 import type { ControlEvent, Define, Forget, LabelCluster, Swap } from '../../core/events.generated.ts';
@@ -17,7 +18,7 @@ export type ControlVerdict =
   | { readonly kind: 'reject'; readonly error: LabelstreamError }
   /** Without a trace. */
   | { readonly kind: 'ignore' }
-  | { readonly kind: 'accept'; readonly cause: string; readonly apply: (changes: RecordChanges) => void };
+  | { readonly kind: 'accept'; readonly cause: string; readonly apply: (changes: RecordChanges) => SlicedWork<void> | void };
 
 const nothing = (): void => undefined;
 
@@ -62,7 +63,7 @@ export function checkControl(state: PartitionState, control: ControlEvent): Cont
   }
   const { version } = action['labelstream.v1.Engine'];
   requireKnownEngine(version);
-  return { kind: 'accept', cause: 'engine', apply: () => (state.engineVersion = Math.max(state.engineVersion, version)) };
+  return { kind: 'accept', cause: 'engine', apply: () => void (state.engineVersion = Math.max(state.engineVersion, version)) };
 }
 
 function checkSwap(family: FamilyState, swap: Swap): ControlVerdict {
@@ -164,27 +165,35 @@ function checkForget(state: PartitionState, familyName: string | null, { itemHas
   }
   if (familyName !== null && !state.families.has(familyName)) return { kind: 'reject', error: familyUndeclared(familyName) };
   const ends = through.map(({ incarnation, partition, endSequence }) => ({ incarnation, partition, sequence: endSequence - 1n }));
-  const apply = (changes: RecordChanges): void => {
+  function* apply(changes: RecordChanges): SlicedWork<void> {
     const hashes = new Set(itemHashes);
-    for (const hash of hashes) bury(state.tombstones, familyName, hash, ends, changes.timeMs);
-    for (const family of state.families.values()) {
-      if (familyName === null || family.name === familyName) forgetItems(changes, family, familyName, hashes, ends);
+    for (const hash of hashes) {
+      yield perBurial;
+      bury(state.tombstones, familyName, hash, ends, changes.timeMs);
     }
-  };
+    for (const family of state.families.values()) {
+      if (familyName === null || family.name === familyName) yield* forgetItems(changes, family, familyName, hashes, ends);
+    }
+  }
   return { kind: 'accept', cause: 'forget', apply };
 }
 
 type InputEndPosition = { readonly incarnation: string; readonly partition: number; readonly sequence: bigint };
 
-function forgetItems(
+/** About nanoseconds: a tombstone is made; an item is hashed, read and taken out. */
+const perBurial = 2000;
+const perForgotten = 20_000;
+
+function* forgetItems(
   changes: RecordChanges,
   family: FamilyState,
   scope: string | null,
   hashes: ReadonlySet<string>,
   ends: readonly InputEndPosition[],
-): void {
+): SlicedWork<void> {
   for (const collection of family.collections.values()) {
     for (const item of collection.items.withHashes(hashes)) {
+      yield perForgotten;
       if (isAfter(item, ends)) continue;
       // An input that no longer exists has no end in the forget; what came from it is forgotten as far as it is known.
       bury(changes.state.tombstones, scope, itemHashOf(item.itemId), [item.origin], changes.timeMs);

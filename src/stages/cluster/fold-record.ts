@@ -41,7 +41,7 @@ export type FoldContext = {
 type Verdict =
   | { readonly kind: 'ignore' }
   | { readonly kind: 'reject'; readonly error: LabelstreamError; readonly origin?: Origin }
-  | { readonly kind: 'accept'; readonly cause: string; readonly apply: (changes: RecordChanges) => void; readonly isFeature?: true };
+  | { readonly kind: 'accept'; readonly cause: string; readonly apply: (changes: RecordChanges) => SlicedWork<void> | void; readonly isFeature?: true };
 
 /**
  * Folds the record into the state in slices, and gives its outputs, which may be one for each item of a large cluster, as they are taken: all of them
@@ -58,7 +58,8 @@ export function* foldRecord(context: FoldContext, state: PartitionState, record:
   state.timeMs = timeMs;
   pruneTombstones(state.tombstones, tombstoneRetentionOf(state), timeMs);
   const changes: RecordChanges = { state, sequence: record.sequence, timeMs, ...causesOf(verdict), byCollection: new Map() };
-  verdict.apply(changes);
+  const applying = verdict.apply(changes);
+  if (applying !== undefined) yield* applying;
   yield* enforceWindows(changes);
   const { pendingResets: resets } = state;
   state.pendingResets = [];

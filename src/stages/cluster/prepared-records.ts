@@ -23,12 +23,14 @@ export type PreparedRecords = Required<Pick<FoldPartition, 'prepare' | 'discard'
 /** Records that are decoded before the main loop goes on with others. */
 const decodedAtATime = 16;
 
-export function createPreparedRecords(codec: Codec, state: PartitionState): PreparedRecords {
+/** @param whenFolded resolves when no record is half folded: then a collection may hold the clustering of one generation, and the family ask for another. */
+export function createPreparedRecords(codec: Codec, state: PartitionState, whenFolded: () => Promise<unknown>): PreparedRecords {
   let known = new Map<ConsumedRecord, PreparedRecord>();
   return {
     prepare: async (records, stopping) => {
       const wanted = known;
       await decodeAll(codec, records.filter((record) => !wanted.has(record)), wanted, stopping);
+      await whenFolded();
       if (stopping.aborted || known !== wanted) return;
       const searches = [...vectorsByClustering(state, records, wanted)].map(async ([clustering, inserts]) => {
         const prepared = await clustering.prepare(inserts.map(({ vector }) => vector));

@@ -37,6 +37,7 @@ export function rebuiltState(
   for (const [family, definition] of definitions) {
     const verdict = checkControl(state, { id: '', family, term: 0n, action: { 'labelstream.v1.Define': definition } });
     if (verdict.kind === 'reject') refused.push(verdict.error);
+    // There is nothing to do in slices, since there are no items.
     else if (verdict.kind === 'accept') verdict.apply(withoutRecord(state));
   }
   const models = [...modelsUsed].sort((left, right) => compareText(left.model, right.model) || compareText(left.modelVersion, right.modelVersion));

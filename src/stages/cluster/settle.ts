@@ -8,7 +8,7 @@
  */
 import type { Clustering, NetChange, ToldAssignment, Transition } from '../../clustering/clustering.ts';
 import { applyInSlices, succeedInSlices } from '../../clustering/incremental-dbscan.ts';
-import type { SlicedWork } from '../../clustering/sliced-work.ts';
+import { sortInSlices, type SlicedWork } from '../../clustering/sliced-work.ts';
 import { dropIfEmpty } from './families.ts';
 import type { Item } from './item.ts';
 import type { CollectionChanges, RecordChanges } from './record-changes.ts';
@@ -37,12 +37,9 @@ export function* settleCollection(changes: RecordChanges, noted: CollectionChang
   const net = yield* applyChanges(changes, noted);
   collection.items.settle();
   const clusterChanges = [...net.transitions, ...followNames(collection, net.transitions), ...applyLabel(noted)];
-  const assignments = [...net.assignments];
   const hasMerged = net.transitions.some(({ type }) => type === 'merged');
-  if (noted.relabelsAll || (family.definition.relabelOnMerge && hasMerged)) {
-    for (const difference of literalDifferences(collection, assignments)) assignments.push(difference);
-    assignments.sort((left, right) => compareText(left.itemId, right.itemId));
-  }
+  const tellsAll = noted.relabelsAll || (family.definition.relabelOnMerge && hasMerged);
+  const assignments = tellsAll ? yield* withLiteralDifferences(collection, net.assignments) : net.assignments;
   const told: SettledCollection['assignments'][number][] = [];
   for (const assignment of assignments) {
     yield perTold;
@@ -124,16 +121,17 @@ function applyLabel({ collection: { clustering, clusterNames }, label }: Collect
   return [{ type: 'labelled', survivor, name: label.name === '' ? null : label.name }];
 }
 
-/** Items that resolve rightly by aliases, but whose last told id is another one (for consumers that read labels alone). */
-function literalDifferences({ items, clustering }: CollectionState, told: readonly ToldAssignment[]): readonly ToldAssignment[] {
+/** With items that resolve rightly by aliases, but whose last told id is another one (for consumers that read labels alone). */
+function* withLiteralDifferences({ items, clustering }: CollectionState, told: readonly ToldAssignment[]): SlicedWork<ToldAssignment[]> {
   const alreadyTold = new Set(told.map(({ itemId }) => itemId));
-  const differences: ToldAssignment[] = [];
+  const assignments = [...told];
   for (const { itemId, toldClusterId } of items.values()) {
+    yield perTold;
     const current = clustering.item(itemId);
     if (current === undefined || alreadyTold.has(itemId) || current.clusterId === toldClusterId) continue;
-    differences.push({ itemId, clusterId: current.clusterId, role: current.role });
+    assignments.push({ itemId, clusterId: current.clusterId, role: current.role });
   }
-  return differences;
+  return yield* sortInSlices(assignments, (left, right) => compareText(left.itemId, right.itemId));
 }
 
 /** Notes what the item was told. */

@@ -17,7 +17,7 @@ const recordsPerLog = isFullScale ? 1000 : 400;
 const timeoutMs = 600_000;
 
 function openPartition(dropped: (reason: DropReason) => void = () => undefined): ClusterPartition {
-  return createClusterStage({ codec, partitionCounts, createOwner: () => 'owner', observer: { dropped } }).open(features);
+  return createClusterStage({ codec, partitionCounts, createOwner: () => 'owner', observer: { dropped }, sliceWork: 1 }).open(features);
 }
 
 function chooseFrom(partition: ClusterPartition) {
