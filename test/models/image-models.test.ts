@@ -57,7 +57,7 @@ test('an image above the limit of other items is taken', async () => {
   expect((await vectorOf(server, large)).length).toBe(3);
 });
 
-test('verify proves a model of images with made-up images', async () => {
+test('verify proves a model of images with made-up images', { timeout: 180_000 }, async () => {
   const directory = await temporaryDirectory();
   await writeImageModels(directory);
   const report = await verifyModel(join(directory, 'colour-encoder'), { rounds: 2 });

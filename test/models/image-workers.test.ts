@@ -7,7 +7,7 @@ import { inferenceWorkerEntry, startInferenceWorker } from '../../src/models/wor
 import { colourImage, writeImageModels } from './image-models.ts';
 import { temporaryDirectory, testClock } from './model-directory.ts';
 
-test('images are decoded while other workers start', async () => {
+test('images are decoded while other workers start', { timeout: 180_000 }, async () => {
   const directory = await temporaryDirectory();
   await writeImageModels(directory);
   const models = [{ name: 'colours', directory: join(directory, 'colour-encoder') }];
