@@ -108,7 +108,6 @@ function watching(openSearch: OpenSearch): { readonly open: OpenSearch; readonly
 function faceOf(engine: Clustering, search: Face['search']): Clustering {
   const face: Face = { engine, search, prepared: new Map(), isClosed: false };
   const clustering: Clustering = {
-    ...engine,
     get size() {
       return engine.size;
     },
@@ -118,6 +117,7 @@ function faceOf(engine: Clustering, search: Face['search']): Clustering {
     ...changing(face),
     ...asking(face),
     ...naming(face),
+    ...telling(face),
     close: () => {
       face.isClosed = true;
       return engine.close();
@@ -215,29 +215,46 @@ function asking(face: Face): Pick<Clustering, 'prepare' | 'discard' | 'assign' |
   };
 }
 
-/** What needs no search, and so is answered after `close` as well. */
-function naming({ engine }: Face): Pick<Clustering, 'has' | 'item' | 'itemIndex' | 'itemIdAt' | 'resolve'> {
+function naming(face: Face): Pick<Clustering, 'has' | 'item' | 'itemIndex' | 'itemIdAt' | 'resolve'> {
+  const { engine } = face;
   return {
     has: (itemId) => {
+      requireOpen(face);
       requireItemId(itemId);
       return engine.has(itemId);
     },
     item: (itemId) => {
+      requireOpen(face);
       requireItemId(itemId);
       return engine.item(itemId);
     },
     itemIndex: (itemId) => {
+      requireOpen(face);
       requireItemId(itemId);
       return engine.itemIndex(itemId);
     },
     itemIdAt: (index) => {
+      requireOpen(face);
       if (!holdsItemAt(engine, index)) throw clusteringError('LS_CLUSTERING_ITEM_UNKNOWN', `no item has the number ${shown(index)}`);
       return engine.itemIdAt(index);
     },
     resolve: (clusterId) => {
+      requireOpen(face);
       requireText('the id of a cluster', clusterId);
       return engine.resolve(clusterId);
     },
+  };
+}
+
+/** Of all that there is. */
+function telling(face: Face): Pick<Clustering, 'clusters' | 'clusterIds' | 'noiseCount' | 'meanDegree' | 'memoryBytes'> {
+  const whileOpen = <Answer>(answer: () => Answer) => (): Answer => {
+    requireOpen(face);
+    return answer();
+  };
+  const { clusters, clusterIds, noiseCount, meanDegree, memoryBytes } = face.engine;
+  return {
+    clusters: whileOpen(clusters), clusterIds: whileOpen(clusterIds), noiseCount: whileOpen(noiseCount), meanDegree: whileOpen(meanDegree), memoryBytes: whileOpen(memoryBytes),
   };
 }
 

@@ -226,15 +226,22 @@ describe.each(Object.entries(searches))('%s', (_name, openSearch) => {
     }
   });
 
-  test('refuses everything after it was closed, but to be closed again', async () => {
+  test('refuses everything after it was closed, but what only cleans up, or is known without its state', async () => {
     const clustering = smallClustering(openSearch);
+    const [prepared] = await clustering.prepare([one]);
+    const [clusterId] = clustering.clusterIds();
     await clustering.close();
     const calls: readonly (() => unknown)[] = [
       () => clustering.apply([insert('x', 1, 0, 0)], 11n), () => clustering.apply([], 11n), () => clustering.rebuild(parameters, 'g2', 11n), () => clustering.prepare([one]),
       () => clustering.assign(one), () => clustering.nearest('a', 1), () => clustering.explain('a'), () => clustering.vector('a'), () => clustering.snapshot(),
       () => clustering.canonicalState(), () => clustering.rebase(2, 1n), () => smallClustering(openSearch).succeed(clustering, 'g2', 11n),
+      () => clustering.has('a'), () => clustering.item('a'), () => clustering.item('nobody'), () => clustering.itemIndex('a'), () => clustering.itemIdAt(0),
+      () => clustering.resolve(clusterId!), () => clustering.clusters(), () => clustering.clusterIds(), () => clustering.noiseCount(), () => clustering.meanDegree(),
+      () => clustering.memoryBytes(),
     ];
-    for (const call of calls) expect(await codeOf(call)).toBe('LS_CLUSTERING_CLOSED');
+    for (const call of calls) expect(await codeOf(call), String(call)).toBe('LS_CLUSTERING_CLOSED');
+    expect([clustering.size, clustering.parameters.eps]).toEqual([4, parameters.eps]);
+    clustering.discard(prepared!);
     await clustering.close();
   });
 
