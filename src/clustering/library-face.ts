@@ -44,13 +44,21 @@ export function createClustering(parameters: ClusteringParameters, identity: Clu
 }
 
 /**
- * @param next gives the chunks of `snapshot()` one by one, as they were given; is asked for exactly as many as there were.
+ * @param next gives the chunks of `snapshot()` one by one, as they were given, and undefined after the last.
  * @throws LS_CLUSTERING_SNAPSHOT_INVALID
  */
 export async function restoreClustering(next: () => Promise<Buffer | undefined>, openSearch: OpenSearch = createPlainSearch): Promise<Clustering> {
   if (typeof next !== 'function') throw wrong('`next` is a function that gives the next chunk of a snapshot', next);
   const opened = watching(openSearch);
-  return faceOf(await restoreEngine(next, opened.open), opened.last);
+  const engine = await restoreEngine(next, opened.open);
+  try {
+    if ((await next()) !== undefined) throw clusteringError('LS_CLUSTERING_SNAPSHOT_INVALID', 'the snapshot goes on after its last chunk');
+  } catch (error) {
+    // Nobody else knows of it. What went wrong before is what is told.
+    await engine.close().catch(() => undefined);
+    throw error;
+  }
+  return faceOf(engine, opened.last);
 }
 
 /** Throws LS_CLUSTERING_PARAMETERS_INVALID, LS_CLUSTERING_VECTOR_INVALID and LS_CLUSTERING_SAMPLE_TOO_LARGE. */

@@ -318,16 +318,35 @@ describe.each(Object.entries(searches))('%s', (_name, openSearch) => {
     }
   });
 
-  test('a snapshot that is cut off, or damaged where it is read, is refused', async () => {
+  test('a snapshot that is cut off, or goes on after its end, is refused', async () => {
     const chunks = [...smallClustering(openSearch).snapshot()];
     for (let kept = 0; kept < chunks.length; kept++) {
       const rest = chunks.slice(0, kept);
       expect(await codeOf(() => restoreClustering(() => Promise.resolve(rest.shift()), openSearch))).toBe('LS_CLUSTERING_SNAPSHOT_INVALID');
     }
+    for (const beyond of [chunks[0]!, chunks.at(-1)!, Buffer.alloc(0)]) {
+      const more = [...chunks, beyond];
+      expect(await codeOf(() => restoreClustering(() => Promise.resolve(more.shift()), openSearch))).toBe('LS_CLUSTERING_SNAPSHOT_INVALID');
+    }
     const restored = await restoreClustering(() => Promise.resolve(chunks.shift()), openSearch);
     expect(stateOf(restored)).toBe(stateOf(smallClustering(openSearch)));
     await restored.close();
   });
+});
+
+test('what is opened for a snapshot that is refused is closed again', async () => {
+  const chunks = [...smallClustering(createPlainSearch).snapshot()];
+  const failing = (): Promise<Buffer> => Promise.reject(new Error('the disk is gone'));
+  for (const [end, message] of [[() => Promise.resolve(Buffer.of(0)), /goes on/], [failing, /disk is gone/]] as const) {
+    const rest = [...chunks];
+    let closedCount = 0;
+    const openSearch: OpenSearch = (dimensions, given) => {
+      const search = createPlainSearch(dimensions, given);
+      return { ...search, get parameters() { return search.parameters; }, close: () => search.close().finally(() => closedCount++) };
+    };
+    await expect(restoreClustering(() => (rest.length === 0 ? end() : Promise.resolve(rest.shift())), openSearch)).rejects.toThrow(message);
+    expect(closedCount).toBe(1);
+  }
 });
 
 test('choosing eps and fitting a projection refuse what they cannot use', async () => {

@@ -76,7 +76,7 @@ export const clusteringErrors = {
   LS_CLUSTERING_SNAPSHOT_INVALID: {
     cause: 'environment',
     retryable: false,
-    summary: 'The chunks given are not those of a snapshot of a clustering, or not all of them.',
+    summary: 'The chunks given are not those of a snapshot of a clustering, or not all of them, or more than those.',
     remedy: 'Restore an older snapshot, and find out what changed this one.',
   },
   LS_CLUSTERING_FAMILY_AMBIGUOUS: {
