@@ -65,9 +65,9 @@ export async function restoreClustering(next: () => Promise<Buffer | undefined>,
 export function* chooseEps(vectors: readonly Float32Array[], question: EpsQuestion): SlicedWork<EpsChoice> {
   if (!isArray(vectors)) throw wrong('a sample is an array of vectors', vectors);
   if (!isObject(question)) throw wrong('what is asked about eps is an object with metric and minPoints', question);
-  const { metric, minPoints, epsValues = [], pairsMax = 0, seen } = question;
+  const { metric, minPoints, epsValues = [], pairsMax = 1, seen } = question;
   if (!isArray(epsValues)) throw wrong('`epsValues` are an array of numbers', epsValues);
-  if (!Number.isSafeInteger(pairsMax) || pairsMax < 0) throw wrong('`pairsMax` is a whole number from 0 up', pairsMax);
+  if (!Number.isSafeInteger(pairsMax) || pairsMax < 1) throw wrong('`pairsMax` is a whole number from 1 up', pairsMax);
   if (seen !== undefined && typeof seen !== 'function') throw wrong('`seen` is a function', seen);
   for (const eps of [0, ...epsValues]) requireParameters({ metric, minPoints, eps });
   return yield* chooseEpsUnchecked(vectors, question);

@@ -29,6 +29,7 @@ const wrongMakings: Readonly<Record<string, { readonly call: () => unknown; read
   'no question about eps': { call: () => atOnce(chooseEps([], untyped(null))), code: argument },
   'null for values of eps': { call: () => atOnce(chooseEps([one], { metric: 'cosine', minPoints: 2, epsValues: untyped(null) })), code: argument },
   'a number of pairs that is none': { call: () => atOnce(chooseEps([one], { metric: 'cosine', minPoints: 2, pairsMax: NaN })), code: argument },
+  'room for no pairs': { call: () => atOnce(chooseEps([one, Float32Array.of(0, 1, 0), Float32Array.of(0, 0, 1)], { metric: 'cosine', minPoints: 2, pairsMax: 0 })), code: argument },
   'no function for rows to be seen by': { call: () => atOnce(chooseEps([one], { metric: 'cosine', minPoints: 2, seen: untyped(null) })), code: argument },
   'a search of no dimensions': { call: () => createNeighbourSearch(0, parameters), code: argument },
   'pieces that are not given one by one': { call: () => restoreClustering(untyped([])), code: argument },
@@ -40,4 +41,9 @@ const wrongMakings: Readonly<Record<string, { readonly call: () => unknown; read
 
 test.each(Object.entries(wrongMakings))('refuses %s', async (_mistake, { call, code }) => {
   expect(await codeOf(call)).toBe(code);
+});
+
+test('room for one pair of many is enough for an answer', () => {
+  const vectors = [Float32Array.of(1, 0), Float32Array.of(1, 0.1), Float32Array.of(0, 1)];
+  expect(atOnce(chooseEps(vectors, { metric: 'euclidean', minPoints: 2, pairsMax: 1 })).tableEnd).toBeGreaterThan(0);
 });

@@ -21,7 +21,7 @@ export type EpsQuestion = {
   readonly minPoints: number;
   /** Values that the table is to have as well, such as the one in use. */
   readonly epsValues?: readonly number[];
-  /** Pairs kept, 16 bytes each; 4 million unless told. */
+  /** Pairs kept, 16 bytes each, at least 1; 4 million unless told. */
   readonly pairsMax?: number;
   /** Sees each row of the table with the clusters behind it, by the place of the vector in the sample; -1 is noise. */
   readonly seen?: (row: EpsRow, clusterOf: (index: number) => number) => void;
