@@ -64,10 +64,14 @@ export type Access = {
   readonly closed: AbortSignal;
 };
 
-/**
- * @param signal ends the opening, with its reason.
- */
-export async function openAccess(configuration: Configuration, context: ProcessContext, role: AccessRole, signal?: AbortSignal): Promise<Access> {
+export type AccessOptions = {
+  /** Ends the opening, with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether an embedded log that there is not is refused (LS_LOG_MISSING); left out: it is made. */
+  readonly logMustExist?: boolean;
+};
+
+export async function openAccess(configuration: Configuration, context: ProcessContext, role: AccessRole, { signal, logMustExist = false }: AccessOptions = {}): Promise<Access> {
   const fileSystem = createNodeFileSystem();
   const partitionCountOf = partitionCounts(configuration);
   const closing = new AbortController();
@@ -76,7 +80,7 @@ export async function openAccess(configuration: Configuration, context: ProcessC
   const stateStore = await openStateStore(configuration, context, fileSystem, closing.signal);
   const opened = Promise.withResolvers<Transport>();
   const neededFrom = recordsNeededFrom(clusterGroupOf(configuration), context.clock, stateStore, opened.promise);
-  const transport = await openTransport(configuration, context, { fileSystem, role, neededFrom, signal });
+  const transport = await openTransport(configuration, context, { fileSystem, role, logMustExist, neededFrom, signal });
   opened.resolve(transport);
   const close = (): Promise<void> => {
     closing.abort();

@@ -25,6 +25,8 @@ type KafkaSettings = Extract<Configuration['transport'], { readonly kind: 'kafka
 export type TransportUse = {
   readonly fileSystem: FileSystem;
   readonly role: AccessRole;
+  /** Whether an embedded log that there is not is refused (LS_LOG_MISSING), and not made. */
+  readonly logMustExist: boolean;
   /** What retention leaves of a partition, whatever its age, where labelstream removes records itself. */
   readonly neededFrom: LogRetention['neededFrom'];
   /** Ends the opening, with its reason. */
@@ -43,12 +45,13 @@ export async function openTransport(configuration: Configuration, context: Proce
   return openLogTransport(transport, configuration.dataDirectory, context, use);
 }
 
-async function openLogTransport(settings: LogSettings, dataDirectory: string, context: ProcessContext, { fileSystem, role, neededFrom }: TransportUse): Promise<Transport> {
+async function openLogTransport(settings: LogSettings, dataDirectory: string, context: ProcessContext, { fileSystem, role, logMustExist, neededFrom }: TransportUse): Promise<Transport> {
   const { segmentBytes, journalBytes, recordBytesMax } = settings;
   const { logger } = context;
   const store = await openLog({
     directory: join(dataDirectory, 'log'),
     role: role === 'any' || role === 'without-topics' ? 'any' : 'owner-required',
+    mustExist: logMustExist,
     fileSystem,
     clock: context.clock,
     random: Math.random,

@@ -73,7 +73,7 @@ type Starting = {
 
 async function startParts(starting: Starting): Promise<Service> {
   const { configuration, context, signal, started } = starting;
-  const access = await openAccess(configuration, context, 'processing', signal);
+  const access = await openAccess(configuration, context, 'processing', { signal });
   started.push(access.close);
   // What waits for a broker that is gone again ends with the transport.
   const stopStarting = (): void => void access.close();

@@ -59,17 +59,18 @@ export function outputOf(commandLine: CommandLine, json: boolean | undefined): O
 
 /**
  * Runs `use` beside a live `run` or without one, and closes whatever was opened for it. Throws ConfigurationMistakes.
- * @param role `owner-required`: not beside a live `run` on the embedded log, which is LS_LOG_OWNED.
+ * @param how `role: 'owner-required'`: not beside a live `run` on the embedded log, which is LS_LOG_OWNED. `makesLog`: where there is no embedded log it is made; to
+ * others it is LS_LOG_MISSING, since an empty log would hide that its directory is mistyped.
  */
 export async function withAccess<Result>(
   options: ConfigurationOptions,
   commandLine: CommandLine,
   use: (access: Access) => Promise<Result>,
-  role: AccessRole = 'any',
+  { role = 'any', makesLog = false }: { readonly role?: AccessRole; readonly makesLog?: boolean } = {},
 ): Promise<Result> {
   const configuration = await configurationOf(options, commandLine);
   const context = await createProcessContext(createLogger('warn', commandLine));
-  const access = await openAccess(configuration, context, role);
+  const access = await openAccess(configuration, context, role, { logMustExist: !makesLog });
   try {
     return await use(access);
   } finally {

@@ -44,7 +44,7 @@ export function addGroupsCommand(program: Command, commandLine: CommandLine): vo
       const place = options.to === 'earliest' || options.to === 'latest' ? options.to : parsedLandmark('--to', options.to);
       const use = (access: Access): Promise<void> => reset(access, options, place, outputOf(commandLine, options.json));
       // On the embedded log the owner of the directory is the only one who can have members; on Kafka the brokers know.
-      await withAccess(options, commandLine, use, options.dryRun === true ? 'any' : 'owner-required');
+      await withAccess(options, commandLine, use, { role: options.dryRun === true ? 'any' : 'owner-required' });
     });
   withExamples(
     command,

@@ -44,7 +44,7 @@ export function addRepartitionCommand(topics: Command, commandLine: CommandLine)
         for (const group of outlook.activeGroups) output.line(`in the way: group ${group} has members; stop every \`run\` of it first`);
         if (!isStateFindable(access.configuration, options.oneHost === true)) output.line(`in the way: ${unfindable}`);
         output.note('nothing was changed: --dry-run');
-      }, role);
+      }, { role });
     });
   withExamples(
     command,

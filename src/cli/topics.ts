@@ -54,7 +54,7 @@ async function create(options: Options, commandLine: CommandLine): Promise<void>
       if (output.json) output.object({ topic, partitionCount, state });
       else output.line(`${topic}: ${state}`);
     }
-  }, 'without-topics');
+  }, { role: 'without-topics', makesLog: options.dryRun !== true });
 }
 
 async function check(options: Options, commandLine: CommandLine): Promise<void> {
@@ -69,7 +69,7 @@ async function check(options: Options, commandLine: CommandLine): Promise<void> 
     if (output.json) return;
     const missing = findings.filter(({ setting }) => setting === 'topic').length;
     output.line(missing > 0 ? `nothing is wrong with the topics; ${missing} are still to be made` : `the ${expectations.topics.length} topics are as they must be`);
-  }, 'without-topics');
+  }, { role: 'without-topics' });
 }
 
 /** On the embedded log the topics are made by who needs them. */

@@ -8,7 +8,7 @@ import { partitionForKey } from '../../src/core/partitioning.ts';
 import { noHeaders } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';
 import { runProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { objects, succeed, textsConfiguration, withLog, withRun, writeEncoder } from './fixtures.ts';
+import { makeLog, objects, succeed, textsConfiguration, withLog, withRun, writeEncoder } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
 vi.setConfig({ testTimeout: 480_000 });
@@ -39,6 +39,7 @@ test('from nothing to several clusters', async () => {
       expect([code, stdout]).toEqual([1, '']);
       return stderr;
     };
+    await makeLog(file);
     expect(await refused(...eps)).toContain('the collection "texts" holds no items, so there is nothing to choose eps by; with items there are: none [LS_CLI_NOT_FOUND]');
 
     await add({ r1: 'river' });

@@ -35,7 +35,6 @@ test('list, show, label, a merge, and forget', async () => {
   await withDirectory(async (directory) => {
     await writeEncoder(directory);
     const file = await writeConfiguration(directory, textsConfiguration());
-    expect(await objects('clusters', 'list', '-c', file)).toEqual([]);
     await publish(file, { r1: 'river', r2: 'river', r3: 'river', r4: 'river', m1: 'mountain', m2: 'mountain', m3: 'mountain', lone: 'umbrella' });
     await succeed('run', '-c', file, '--until-idle');
 

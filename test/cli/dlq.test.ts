@@ -7,7 +7,7 @@ import { headerNames } from '../../src/pipeline/headers.ts';
 import { classifierManifest, writeModelWithAnswers } from '../models/model-directory.ts';
 import { logarithm, valuesClassifier } from '../models/onnx-fixtures.ts';
 import { runProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { objects, succeed, withLog, withRun, writeEncoder } from './fixtures.ts';
+import { makeLog, objects, succeed, withLog, withRun, writeEncoder } from './fixtures.ts';
 import { appendRecords, appendTexts, extractedLabels, recordsIn } from './log-access.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
@@ -277,6 +277,7 @@ test('what cannot be meant is refused, with what would be', async () => {
   await withDirectory(async (directory) => {
     await writeModels(directory, 'mended');
     const file = await writeConfiguration(directory, twoSteps);
+    await makeLog(file);
     const refused = async (...parameters: string[]) => {
       const { code, stdout, stderr } = await runProgram(...parameters, '-c', file);
       expect(stdout).toBe('');

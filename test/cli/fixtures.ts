@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect } from 'vitest';
 import { openAccess, type Access } from '../../src/compose.ts';
-import { createProcessContext } from '../../src/process-context.ts';
+import { createProcessContext, type AccessRole } from '../../src/process-context.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { tasks } from '../../src/tasks/registry.ts';
 import { encoderManifest, writeModelWithAnswers } from '../models/model-directory.ts';
@@ -85,11 +85,16 @@ export async function withRun<Result>(file: string, use: (run: ReturnType<typeof
   }
 }
 
+/** The log of a configuration, made where there is none. */
+export function makeLog(file: string, role: AccessRole = 'any'): Promise<void> {
+  return withLog(file, () => Promise.resolve(), role);
+}
+
 /** The log of a configuration, in this process. */
-export async function withLog<Result>(file: string, use: (access: Access) => Promise<Result>): Promise<Result> {
+export async function withLog<Result>(file: string, use: (access: Access) => Promise<Result>, role: AccessRole = 'any'): Promise<Result> {
   const { configuration } = await loadConfiguration({ file, environment: {}, assignments: [], tasks: [...tasks.values()] });
   if (configuration === undefined) throw new Error(`${file} is no valid configuration`);
-  const access = await openAccess(configuration, await createProcessContext(pino({ level: 'silent' })), 'any');
+  const access = await openAccess(configuration, await createProcessContext(pino({ level: 'silent' })), role);
   try {
     return await use(access);
   } finally {

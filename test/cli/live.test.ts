@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { jsonLines, repository, runProgram, startProgram, withDirectory, writeConfiguration, type RunningProgram } from '../service/program.ts';
-import { notesConfiguration, objects, succeed, textsConfiguration, topicContents, withRun, writeEncoder, writeNotes, writeTexts } from './fixtures.ts';
+import { makeLog, notesConfiguration, objects, succeed, textsConfiguration, topicContents, withRun, writeEncoder, writeNotes, writeTexts } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
 vi.setConfig({ testTimeout: 240_000 });
@@ -89,7 +89,7 @@ const idleConfiguration = 'dataDirectory: data\nserver: { enabled: false }\nmetr
 test('the owner dies in the middle of a publish: what was acknowledged is there, what is in doubt is said, and repeating it is safe', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, idleConfiguration);
-    await succeed('tail', 'labels', '-c', file, '--until-end');
+    await makeLog(file);
     const kill = { NODE_OPTIONS: `--import=${join(repository, 'test/crash/kill-switch.ts')}`, LABELSTREAM_TEST_KILL: 'append:14' };
     const run = startProgram(['run', '-c', file], kill);
     await run.said('"msg":"running"');

@@ -1,7 +1,7 @@
 // `publish` and `tail`, without a `run`.
 import { expect, test, vi } from 'vitest';
 import { runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { notesConfiguration, objects, succeed, topicContents, writeInput, writeNotes } from './fixtures.ts';
+import { makeLog, notesConfiguration, objects, succeed, topicContents, writeInput, writeNotes } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
 vi.setConfig({ testTimeout: 240_000 });
@@ -32,6 +32,7 @@ test('texts come from CSV, JSON lines and plain lines, with collection and attri
 test('tail prints each partition in order, from the start to the end', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, notesConfiguration);
+    await makeLog(file);
     expect((await succeed('tail', 'record.events', '-c', file, '--from-start', '--until-end')).stdout).toBe('');
     expect((await succeed('publish', 'records', await writeNotes(directory, 'n.csv', 1200), '--id-column', 'id', '-c', file)).stdout).toBe(
       'published 1200 events to record.events\n',
@@ -103,6 +104,7 @@ test('an event of exactly the limit is published, one of a byte more is not', as
 test('Ctrl-C ends tail with exit code 0', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, notesConfiguration);
+    await makeLog(file);
     const tail = startProgram(['tail', 'record.events', '-c', file, '--from-start']);
     await succeed('publish', 'records', await writeNotes(directory, 'n.csv', 1), '--id-column', 'id', '-c', file);
     await tail.printed('publish/n0');

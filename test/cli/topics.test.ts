@@ -5,7 +5,7 @@ import { runProgram, withDirectory, writeConfiguration } from '../service/progra
 import { createDirectoryStateStore } from '../../src/pipeline/directory-state-store.ts';
 import { createNodeFileSystem } from '../../src/pipeline/node-file-system.ts';
 import { notePlan } from '../../src/stages/cluster/repartition-plan.ts';
-import { notesConfiguration, objects, succeed } from './fixtures.ts';
+import { makeLog, notesConfiguration, objects, succeed } from './fixtures.ts';
 
 // Each command is a process of its own.
 vi.setConfig({ testTimeout: 120_000 });
@@ -14,6 +14,7 @@ test('looking makes nothing; creating makes what is missing, once', async () => 
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, `${notesConfiguration}transport: { partitionCount: 1 }\n`);
     const states = async (...parameters: readonly string[]) => new Set((await objects('topics', 'create', '-c', file, ...parameters)).map(({ state }) => state));
+    await makeLog(file, 'without-topics');
     expect(await states('--dry-run')).toEqual(new Set(['missing']));
     const checked = await runProgram('topics', 'check', '-c', file);
     expect(checked.code, '`run` makes them').toBe(0);

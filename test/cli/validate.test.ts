@@ -3,7 +3,7 @@ import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { jsonLines, repository, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { notesConfiguration, succeed, textsConfiguration, writeEncoder } from './fixtures.ts';
+import { makeLog, notesConfiguration, succeed, textsConfiguration, writeEncoder } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
 vi.setConfig({ testTimeout: 240_000 });
@@ -216,7 +216,7 @@ test('a definition that the log contradicts stops run with its line and a remedy
 test('another partition count than the log has is refused by every command', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, notesConfiguration);
-    await succeed('tail', 'labels', '-c', file, '--until-end');
+    await makeLog(file);
     const { code, stderr } = await runProgram('tail', 'labels', '-c', file, '--until-end', '--set', 'transport.partitionCount=3');
     expect([code, stderr]).toEqual([78, expect.stringContaining('[LS_TRANSPORT_PARTITION_COUNT]')]);
   });

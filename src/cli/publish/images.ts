@@ -46,7 +46,7 @@ export function addImagesCommand(publish: Command, commandLine: CommandLine): vo
       const eventOptions = eventOptionsOf(options);
       const carried = carriedBy(options);
       const found = await imageFilesOf(paths, { root: options.root, deleting: options.delete === true });
-      await withAccess(options, commandLine, (access) => publishImages(access, found, { ...options, carried, eventOptions }, output, commandLine.signal));
+      await withAccess(options, commandLine, (access) => publishImages(access, found, { ...options, carried, eventOptions }, output, commandLine.signal), { makesLog: true });
     });
   withExamples(
     images,

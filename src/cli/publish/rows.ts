@@ -60,7 +60,7 @@ function addKind(command: Command, kind: Kind, commandLine: CommandLine): Comman
         const published = await publishRecords(access, input, output, commandLine.signal);
         if (output.json) output.object({ published, topic: topicOf[kind] });
         else output.line(`published ${counted(published, 'event')} to ${topicOf[kind]}`);
-      });
+      }, { makesLog: true });
     });
 }
 

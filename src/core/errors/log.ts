@@ -1,6 +1,14 @@
 import { errorFactory, type ErrorArea } from './error.ts';
 
 export const logErrors = {
+  LS_LOG_MISSING: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'There is no log in the data directory, and the command makes none.',
+    remedy:
+      'Check `dataDirectory` in the configuration, in LABELSTREAM_DATA_DIRECTORY and in --set: a relative one starts from the folder of the configuration file. ' +
+      'A log is made by the first `publish`, `run` or `topics create`.',
+  },
   LS_LOG_OWNED: {
     cause: 'environment',
     retryable: false,

@@ -25,6 +25,8 @@ import { serveLog } from './socket-server.ts';
 export type OpenLogOptions = SegmentLogStoreOptions & {
   readonly role: 'owner-required' | 'any';
   readonly random: Random;
+  /** Whether a log that there is not is refused; left out: it is made. */
+  readonly mustExist?: boolean;
   /** How often the owner looks for what is beyond retention; left out: never, whatever the retention. */
   readonly retentionCheckMs?: number;
   /** Told of a look that failed; the next one comes. */
@@ -42,8 +44,11 @@ const retryMs = 25;
 /** After a handover the process that asked for the directory comes first. */
 const successorMs = 1_000;
 
-/** Rejects with LS_LOG_OWNED, LS_LOG_OWNER_UNREACHABLE, LS_LOG_LOCK_FAILED, and as `openSegmentLogStore` and `serveLog` do. */
-export function openLog(options: OpenLogOptions): Promise<LogStore> {
+/** Rejects with LS_LOG_MISSING, LS_LOG_OWNED, LS_LOG_OWNER_UNREACHABLE, LS_LOG_LOCK_FAILED, and as `openSegmentLogStore` and `serveLog` do. */
+export async function openLog(options: OpenLogOptions): Promise<LogStore> {
+  const { directory, fileSystem, mustExist = false } = options;
+  // Before the lock is tried, whose file would be the first of a new log.
+  if (mustExist && (await fileSystem.list(directory)).length === 0) throw logError('LS_LOG_MISSING', `There is no log at ${directory}.`, { directory });
   return shareLogStore((before, signal) => openSession(options, before, signal));
 }
 
