@@ -1,5 +1,6 @@
 // A live clustering within a program of your own: eps chosen, vectors in and out, what changed by each, questions, and a snapshot that another process goes on
-// from. `node clustering.ts SNAPSHOT` prints what it does and, last, a line of JSON. In a program of your own, import from 'labelstream/clustering'.
+// from. `node clustering.ts SNAPSHOT` prints what it does and, last, a line of JSON. In a program of your own, or in a copy of this one,
+// the import is from 'labelstream/clustering'.
 import { createReadStream, createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import {

@@ -1,5 +1,6 @@
 // An indexer: keeps the table item -> cluster in a file, by following `labels` and `cluster-events`. Each run reads on from where the last one stopped, up
-// to the end as it is then: `node indexer.ts CONFIGURATION TABLE`. In a program of your own, import from 'labelstream'.
+// to the end as it is then: `node indexer.ts CONFIGURATION TABLE`. In a program of your own, or in a copy of this one, the
+// import is from 'labelstream'.
 import { spawn } from 'node:child_process';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
