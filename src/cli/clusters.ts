@@ -146,5 +146,5 @@ function noCluster(id: string): Error {
 }
 
 function notFound(id: string): Error {
-  return cliError('LS_CLI_NOT_FOUND', `"${id}" is neither a living cluster nor an item that a collection holds; an item that was deleted, forgotten or not processed yet is in none`, { id });
+  return cliError('LS_CLI_NOT_FOUND', `"${id}" is neither a living cluster nor an item that a collection holds; an item that was deleted or forgotten, that left by its window, or that is not processed yet is in none`, { id });
 }

@@ -52,7 +52,7 @@ test('list, show, label, a merge, and forget', async () => {
     expect([unknown.code, unknown.stdout]).toEqual([1, '']);
     expect(unknown.stderr).toContain('"ffffffffffffffff" is no living cluster; `clusters list` has those that there are [LS_CLI_NOT_FOUND]');
     const nobody = await runProgram('clusters', 'show', 'ffffffffffffffff', '-c', file);
-    expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('"ffffffffffffffff" is neither a living cluster nor an item that a collection holds; an item that was deleted, forgotten or not processed yet is in none [LS_CLI_NOT_FOUND]')]);
+    expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('"ffffffffffffffff" is neither a living cluster nor an item that a collection holds; an item that was deleted or forgotten, that left by its window, or that is not processed yet is in none [LS_CLI_NOT_FOUND]')]);
     const nameless = await runProgram('clusters', 'label', river, '-c', file);
     expect([nameless.code, nameless.stderr]).toEqual([2, expect.stringContaining('no name is given; --remove takes the name of the cluster away')]);
     expect(await objects('clusters', 'list', '-c', file)).toMatchObject([{ name: 'The rivers' }, {}]);
