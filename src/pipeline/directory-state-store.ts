@@ -6,6 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import { LabelstreamError } from '../core/errors/error.ts';
 import type { FileSystem } from './file-system.ts';
 import { corrupt, readSnapshotFile, writeSnapshotFile, type SnapshotCheck } from './snapshot-file.ts';
 import type { SnapshotHeader, SnapshotKey, StateStore, StoredSnapshot } from './state-store.ts';
@@ -155,6 +156,8 @@ async function checked(fileSystem: FileSystem, path: string, key: SnapshotKey, s
     const header = await verifiedHeader(framesOf(fileSystem, path, 'whole'), path, key, sequence);
     return { header, chunks: () => withoutHeader(framesOf(fileSystem, path, 'none')) };
   } catch (cause) {
+    // What reads the file says already that, and why, it is passed over.
+    if (cause instanceof LabelstreamError && cause.code === 'LS_STATE_SNAPSHOT_CORRUPT') return cause;
     return corrupt(path, messageOf(cause), cause);
   }
 }

@@ -151,6 +151,7 @@ function testDamage(harness: () => StateStoreHarness, damagedEvery: number): voi
         await replace(snapshotName(9), damaged);
         const before = corrupted.length;
         expect((await restored(store, 9n))?.header.sequence, `offset ${offset}`).toBe(5n);
+        expect(corrupted.slice(before).map(({ message }) => message.split('is passed over').length - 1), 'said once').toEqual([1]);
         expect(corrupted.slice(before)).toEqual([expect.objectContaining({ code: 'LS_STATE_SNAPSHOT_CORRUPT', details: expect.objectContaining({ path: pathOf(snapshotName(9)) }) as unknown })]);
       }
     }
