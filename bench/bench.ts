@@ -18,7 +18,7 @@ export type BenchOptions = {
   readonly scale: number;
   /** Of each comparison. */
   readonly pairCount: number;
-  /** Where a plot goes. */
+  /** Where a plot goes; undefined: none is made. */
   readonly plot: string | undefined;
 };
 

@@ -1,5 +1,5 @@
 // `npm run bench -- NAME [--json]`: progress goes to standard error; with --json one object, rounded to 4 digits, is the last line of standard output.
-// A bench of many cases (dbscan) takes --only CASE[,CASE ...], --scale 0.01 for small sizes, --pairs N and --plot FILE.
+// A bench of many cases (dbscan) takes --only CASE[,CASE ...], --scale 0.01 for small sizes, --pairs N and --plot FILE (of growth; without it no plot is made).
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { UnknownCase, type Bench } from './bench.ts';

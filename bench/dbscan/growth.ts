@@ -1,7 +1,5 @@
 /** What an insert costs at several sizes of one density, and what one alone does: through the log, with a durable commit of its own. */
 import { writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { BenchCase } from './bench-case.ts';
 import { growthPage, growthTable, type GrowthPoint } from './growth-plot.ts';
 import type { Spread } from './statistics.ts';
@@ -32,10 +30,10 @@ export const growth: readonly BenchCase[] = [
         points.push({ points: held, meanDegree: Number(figures['meanDegree']), engineMs: 1000 / result.right.itemsPerSecondMedian, kernelMs: 1000 / result.left.itemsPerSecondMedian });
         if (wantsSingles) singles[`at ${held}`] = spread;
       }
-      const path = context.options.plot ?? join(tmpdir(), 'labelstream-bench-growth.html');
-      await writeFile(path, growthPage(points, `Cost of an insert with n, ${dimensions} dimensions, clustered`));
-      context.report(`${growthTable(points)}\nplot: ${path}`);
-      return { ratios: {}, sides: [], figures: { growth: points, growthPlot: path, singleInserts: singles } };
+      context.report(growthTable(points));
+      const { plot } = context.options;
+      if (plot !== undefined) await writeFile(plot, growthPage(points, `Cost of an insert with n, ${dimensions} dimensions, clustered`));
+      return { ratios: {}, sides: [], figures: { growth: points, ...(plot === undefined ? {} : { growthPlot: plot }), singleInserts: singles } };
     },
   },
 ];

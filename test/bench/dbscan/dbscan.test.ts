@@ -34,8 +34,15 @@ test('memory, restore and growth are told, and the plot is there', { timeout }, 
   expect(figures['memory.clustered64']).toMatchObject({ points: 576, dimensions: 64, restore: { all: [{}, {}, {}] } });
   // Three of the sizes are too small to be told apart here.
   expect(figures['growth']).toMatchObject([{ points: 256 }, { points: 300 }]);
+  expect(figures['growthPlot']).toBe(plot);
   expect(await readFile(plot, 'utf8')).toMatch('<svg');
   await rm(directory, { recursive: true });
+});
+
+test('a plot that nobody asked for is not made', { timeout }, async () => {
+  const { figures } = await run(['growth']);
+  expect(figures['growth']).toHaveLength(2);
+  expect(figures).not.toHaveProperty('growthPlot');
 });
 
 test('peers are compared where there are any, and missed loudly where not', { timeout }, async () => {
