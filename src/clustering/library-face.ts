@@ -309,7 +309,7 @@ function requireOptionalNumber(name: string, value: unknown): void {
 
 function requirePrepared({ prepared: unused, search }: Face, { itemId, vector }: Extract<Mutation, { kind: 'insert' }>, prepared: PreparedVector): void {
   if (!isObject(prepared) || unused.get(prepared.point) !== prepared) throw preparedOnce(itemId, prepared);
-  if (!areSame(search()?.vector(prepared.point), vector)) throw wrong(`what is prepared for ${itemId} is of its vector`, prepared, ' of another one');
+  if (!areSame(search()?.vector(prepared.point), vector)) throw clusteringError('LS_CLUSTERING_ARGUMENT_INVALID', `what is prepared for ${itemId} is of its vector; given was that of another one`);
 }
 
 function requireEachOnce(mutations: readonly Mutation[]): void {
@@ -354,6 +354,7 @@ function requireParameters(parameters: ClusteringParameters): void {
   // What is no text or number may not even be told as one.
   for (const [name, value] of Object.entries({ metric, eps, minPoints })) {
     if (typeof value === 'symbol' || isObject(value)) throw clusteringError('LS_CLUSTERING_PARAMETERS_INVALID', `${name} is ${shown(value)}`);
+    if (name !== 'metric' && typeof value === 'string') throw clusteringError('LS_CLUSTERING_PARAMETERS_INVALID', `${name} is the text ${shown(value)}, not a number`);
   }
   checkParameters(parameters);
   if (metric === 'cosine' && eps > 2) throw clusteringError('LS_CLUSTERING_PARAMETERS_INVALID', `eps is ${eps}, and no cosine distance is above 2`, { eps });
@@ -388,5 +389,7 @@ function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
   if (typeof value === 'function') return 'a function';
   if (!isObject(value)) return String(value).slice(0, 40);
-  return typeof value['kind'] === 'string' ? `kind ${JSON.stringify(value['kind'].slice(0, 40))}` : Object.prototype.toString.call(value);
+  if (typeof value['kind'] === 'string') return `kind ${JSON.stringify(value['kind'].slice(0, 40))}`;
+  const type = Object.prototype.toString.call(value).slice('[object '.length, -1);
+  return type === 'Object' ? `an object with ${Object.keys(value).slice(0, 5).join(', ').slice(0, 40) || 'nothing in it'}` : `a value of type ${type}`;
 }

@@ -101,7 +101,16 @@ function mistakesOf(issue: z.core.$ZodIssue, path: SettingPath, tree: unknown): 
     const expected = lowerFirst(issue.message).replace(/^invalid (input|option): /, '').replace(/, received undefined$/, '');
     return [mistake('LS_CONFIG_VALUE', path, `${pathText(path)} is missing: ${expected}`)];
   }
-  return [mistake('LS_CONFIG_VALUE', path, `${pathText(path) || 'the configuration'}: ${lowerFirst(issue.message)}`)];
+  const refused = mistake('LS_CONFIG_VALUE', path, `${pathText(path) || 'the configuration'}: ${lowerFirst(issue.message)}`);
+  const remedy = remedyOfRange(issue);
+  return [remedy === undefined ? refused : { ...refused, remedy }];
+}
+
+/** Of a number that is out of its range. */
+function remedyOfRange(issue: z.core.$ZodIssue): string | undefined {
+  if ((issue.code !== 'too_small' && issue.code !== 'too_big') || (issue.origin !== 'number' && issue.origin !== 'int')) return undefined;
+  if (issue.code === 'too_small') return issue.inclusive === false ? `Give a number above ${issue.minimum}.` : `Give a number from ${issue.minimum} up.`;
+  return issue.inclusive === false ? `Give a number below ${issue.maximum}.` : `Give a number up to ${issue.maximum}.`;
 }
 
 /** Of `{sasToken:abc}` YAML makes one key, which holds the value: only the name that it begins with is repeated. */

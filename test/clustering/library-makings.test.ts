@@ -47,3 +47,14 @@ test('room for one pair of many is enough for an answer', () => {
   const vectors = [Float32Array.of(1, 0), Float32Array.of(1, 0.1), Float32Array.of(0, 1)];
   expect(atOnce(chooseEps(vectors, { metric: 'euclidean', minPoints: 2, pairsMax: 1 })).tableEnd).toBeGreaterThan(0);
 });
+
+test('what is given in place of a number, or for another vector, is told as what it is', async () => {
+  expect(() => createClustering({ ...parameters, eps: untyped('0.2') }, identity)).toThrow('eps is the text "0.2", not a number');
+  expect(() => createClustering({ ...parameters, minPoints: untyped('5') }, identity)).toThrow('minPoints is the text "5", not a number');
+  const clustering = createClustering(parameters, identity);
+  const [prepared] = await clustering.prepare([one]);
+  const other = one.map((value) => value + 1);
+  expect(() => clustering.apply([{ kind: 'insert', itemId: 'a', vector: other, prepared: prepared! }], 1n)).toThrow('what is prepared for a is of its vector; given was that of another one');
+  expect(() => clustering.apply([{ kind: 'insert', itemId: 'a', vector: one, prepared: untyped({ point: 0 }) }], 1n)).toThrow('is used once; given was an object with point');
+  await clustering.close();
+});

@@ -139,6 +139,14 @@ describe('every mistake is told at once, with its line', () => {
     }
   });
 
+  test.each([
+    ['eps: 0.3', 'eps: -1', 'Give a number above 0.'],
+    ['minPoints: 5', 'minPoints: 0', 'Give a number above 0.'],
+    ['minPoints: 5', 'minPoints: 3000000000', 'Give a number up to 2147483647.'],
+  ])('of a number out of its range what is in it: %s, %s', (from, to, remedy) => {
+    expect(parse(valid.replace(from, to)).mistakes).toMatchObject([{ code: 'LS_CONFIG_VALUE', remedy }]);
+  });
+
   test('of values and of combinations together', () => {
     const text = valid.replace('model: topics', 'model: nobody').replace('eps: 0.3', 'eps: small').replace('minPoints: 5', 'minPoint: 5');
     expect(mistakes(`delivery: twice\n${text}`)).toEqual([

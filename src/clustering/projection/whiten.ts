@@ -7,6 +7,7 @@
  * whitening gives the directions equal weight. Distances of the result are cosine distances, or euclidean ones of points on a sphere.
  */
 import { types } from 'node:util';
+import { counted } from '../../core/counted.ts';
 import { projectionError } from '../../core/errors/projection.ts';
 import type { SlicedWork } from '../sliced-work.ts';
 import type { FittedProjection, ProjectionArtefact, ProjectionKind } from './projection.ts';
@@ -66,7 +67,7 @@ function checkSample(sample: readonly Float32Array[], outputDimensions: number):
 }
 
 function deficient(rank: number, outputDimensions: number, sampleSize: number) {
-  const message = `the ${sampleSize} vectors of the sample vary in ${rank} directions, and ${outputDimensions} dimensions are asked for`;
+  const message = `the ${sampleSize} vectors of the sample vary in ${counted(rank, 'direction')}, and ${counted(outputDimensions, 'dimension')} are asked for`;
   return projectionError('LS_PROJECTION_RANK_DEFICIENT', message, { rank, outputDimensions, sampleSize });
 }
 

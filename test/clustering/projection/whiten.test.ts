@@ -134,6 +134,8 @@ test('what cannot be fitted is refused', () => {
   const flat = sample.map(([one = 0, other = 0]) => Float32Array.of(one, other, one + other, one - other, 3 * one));
   expect(() => fit(flat, 3)).toThrow(/the 30 vectors of the sample vary in 2 directions, and 3 dimensions are asked for/);
   expect(fit(flat, 2).outputDimensions).toBe(2);
+  const line = sample.map(([one = 0]) => Float32Array.of(one, 2 * one, 3 * one));
+  expect(() => fit(line, 2)).toThrow(/vary in 1 direction, and 2 dimensions are asked for/);
   // Four distinct vectors, many times each.
   const repeated = Array.from({ length: 40 }, (_, index) => sample[index % 4]!);
   expect(() => fit(repeated, 4)).toThrow(deficient);
