@@ -42,9 +42,19 @@ export function createLogObserver(logger: Logger, stage: string, clock: Pick<Clo
   };
 }
 
+type GenerationChange = {
+  readonly family: string;
+  readonly standing: 'asked for' | 'being built' | 'in force';
+  readonly generation: string;
+  readonly eps: number;
+  readonly minPoints: number;
+  readonly projectionSha256: string | null;
+};
+
 /** Of CLUSTER. */
 export function createGenerationObserver(logger: Logger) {
   return {
+    generationChanged: ({ standing, ...change }: GenerationChange): void => logger.info(change, `a generation of collections is ${standing}`),
     generationFailed: (family: string, error: unknown, againMs: number | undefined): void =>
       logger.error({ family, againMs, ...errorFields(error) }, 'the next generation of the collections cannot be built; the one in force goes on, and it is tried again'),
     notCarried: (error: LabelstreamError): void => logger.warn(errorFields(error), 'items cannot be in the new generation of their collection, and have left it'),

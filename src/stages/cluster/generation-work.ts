@@ -8,11 +8,14 @@ import type { Clock } from '../../core/clock.ts';
 import type { ControlEvent } from '../../core/events.generated.ts';
 import { unlessAborted } from '../../pipeline/abort.ts';
 import { buildGeneration } from './background-build.ts';
+import { watchGenerations, type GenerationNews } from './generation-news.ts';
 import { isPending, namesItsArtefact } from './generations.ts';
 import { isOutdated } from './owner-terms.ts';
 import { sortedByKey, type FamilyState, type GenerationBuild, type PartitionState, type PendingGeneration } from './state.ts';
 
 export type GenerationObserver = {
+  /** A record has asked for a generation, has begun to build it, or has put it in force. */
+  readonly generationChanged?: (news: GenerationNews) => void;
   /** The owner cannot build what is pending, and goes on without. @param againMs after which it tries again; undefined: when it is opened anew. */
   readonly generationFailed?: (family: string, error: unknown, againMs: number | undefined) => void;
   /** No item of the family can be in what is pending, this one for example: it is not swapped in until one can. */
@@ -51,6 +54,7 @@ type GenerationWorkOptions = {
 
 export function createGenerationWork(state: PartitionState, { observer, clock, collectionBytesMax = Infinity }: GenerationWorkOptions): GenerationWork {
   const { generationFailed, generationHeldUp } = observer;
+  const news = watchGenerations(state, (change) => observer.generationChanged?.(change));
   /** Of which this process has appended a refit, or is about to. */
   const announced = new Set<string>();
   let listener = (): void => undefined;
@@ -81,11 +85,14 @@ export function createGenerationWork(state: PartitionState, { observer, clock, c
   };
   return {
     beforeRecord: async (event, stopping) => {
+      news.before();
       if (!(await loadProjections(state, stopping))) return false;
       const family = familySwappedBy(state, event);
       return family === undefined || (await build(family, family.pending).complete(stopping)) === 'complete';
     },
     afterRecord: (event) => {
+      // Features change none; of what is not known yet it is not told apart.
+      if (event === undefined || event.schema === 'ControlEvent') news.after();
       if (announced.size === 0 || event?.schema !== 'ControlEvent' || !('labelstream.v1.Refit' in event.event.action)) return;
       const refit = event.event.action['labelstream.v1.Refit'];
       const family = state.families.get(event.event.family ?? '');

@@ -66,6 +66,23 @@ describe('what a definition or parameters ask for', () => {
     expect(assignmentsIn(await harness.insert({ item: 'f', at: [6, 0], origin: 5 }))).toEqual([`test/f border ${cluster}`]);
   });
 
+  it('is told when it is asked for, when it is being built, and when it is in force; features and repeats tell nothing', async () => {
+    const told: string[] = [];
+    const harness = await openWithItems(line, {}, {
+      observer: { generationChanged: ({ family: name, standing, eps, minPoints, projectionSha256 }) => told.push(`${name} ${standing}: ${eps} ${minPoints} ${projectionSha256}`) },
+    });
+    expect(told).toEqual([`${family} in force: 1 3 null`]);
+    await harness.fold(setParameters(2));
+    await harness.fold(setParameters(2));
+    await harness.insert({ item: 'e', at: [4, 0], origin: 4 });
+    expect(told.slice(1)).toEqual([`${family} asked for: 2 3 null`]);
+    await harness.fold(await urgentRecord(harness));
+    expect(told.slice(2)).toEqual([`${family} being built: 2 3 null`]);
+    await harness.fold(await urgentRecord(harness));
+    await harness.fold(setParameters(2));
+    expect(told.slice(3)).toEqual([`${family} in force: 2 3 null`]);
+  });
+
   it('is in force at once without items, and windows are in force at once with them', async () => {
     const harness = openFold();
     await harness.fold(define());
