@@ -77,17 +77,20 @@ function list(view: ClusterView, { collection }: ListOptions, output: Output): v
   }
   const { value, heldAt } = view.clusters(collection === undefined ? {} : { collection });
   if (output.json) {
-    for (const { clusterId, ...cluster } of value) output.object({ id: clusterId, ...cluster, heldAt });
+    for (const { clusterId, ...cluster } of value) {
+      const held = collections.find(({ family, collection: name }) => family === cluster.family && name === cluster.collection);
+      output.object({ id: clusterId, ...cluster, eps: held?.eps ?? null, minPoints: held?.minPoints ?? null, heldAt });
+    }
     return;
   }
   const rows = value.map(({ clusterId, collection: name, name: title, size, samples }) => [
     name, clusterId, size, title ?? '', samples.slice(0, 2).map(({ itemId, preview }) => clipped(preview ?? itemId, sampleLength)).join(' | '),
   ]);
   output.lines(tableText(['COLLECTION', 'ID', 'SIZE', 'NAME', 'SAMPLES'], rows, output.columns));
-  for (const { collection: name, itemCount, clusterCount, noiseCount, isFrozen, pending } of collections) {
+  for (const { collection: name, itemCount, clusterCount, noiseCount, eps, minPoints, isFrozen, pending } of collections) {
     if (collection !== undefined && collection !== name) continue;
-    const going = pending === null ? '' : `; eps ${pending.eps}, minPoints ${pending.minPoints} ${pending.builtSinceMs === null ? 'asked for' : 'being built'}`;
-    output.line(`${name}: ${counted(itemCount, 'item')}, ${counted(clusterCount, 'cluster')}, ${noiseCount} noise${isFrozen ? '; frozen at its memory budget' : ''}${going}`);
+    const going = pending === null ? '' : `; next: eps ${pending.eps}, minPoints ${pending.minPoints} ${pending.builtSinceMs === null ? 'asked for' : 'being built'}`;
+    output.line(`${name}: ${counted(itemCount, 'item')}, ${counted(clusterCount, 'cluster')}, ${noiseCount} noise; eps ${eps}, minPoints ${minPoints}${isFrozen ? '; frozen at its memory budget' : ''}${going}`);
   }
 }
 

@@ -17,7 +17,7 @@ export function placesOf(view: Pick<ClusterView, 'collections'>, { configuration
   const names = [...new Set(known.map(({ collection }) => collection))].join(', ') || 'none';
   const isConfigured = configuration.collections.some(({ name }) => name === wanted);
   const message = isConfigured
-    ? `the collection "${wanted}" holds no items, so there is nothing to ${purpose}; with items there are: ${names}`
+    ? `the collection "${wanted}" holds no items, so there is nothing to ${purpose}; with items there are: ${names}. What is not processed yet is in none: \`labelstream lag\` tells`
     : `there is no collection "${wanted}" with items in it; there are: ${names}`;
   throw cliError('LS_CLI_NOT_FOUND', message, { collection: wanted });
 }

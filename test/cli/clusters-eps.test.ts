@@ -40,7 +40,7 @@ test('from nothing to several clusters', async () => {
       return stderr;
     };
     await makeLog(file);
-    expect(await refused(...eps)).toContain('the collection "texts" holds no items, so there is nothing to choose eps by; with items there are: none [LS_CLI_NOT_FOUND]');
+    expect(await refused(...eps)).toContain('the collection "texts" holds no items, so there is nothing to choose eps by; with items there are: none. What is not processed yet is in none: `labelstream lag` tells [LS_CLI_NOT_FOUND]');
 
     await add({ r1: 'river' });
     expect(await objects(...eps)).toMatchObject([{ collection: 'texts', itemCount: 1, sampleSize: 1, suggestion: null, knee: null, table: [{ eps: 0.05, clusterCount: 0, noiseShare: 1 }], curve: [] }]);

@@ -40,14 +40,14 @@ test('list, show, label, a merge, and forget', async () => {
 
     const listed = await objects('clusters', 'list', '-c', file);
     expect(listed).toMatchObject([
-      { id: expect.any(String) as string, size: 4, name: null, collection: 'texts', samples: expect.arrayContaining([{ itemId: 's/r1', role: 'core', preview: 'river' }]) as object },
+      { id: expect.any(String) as string, size: 4, name: null, collection: 'texts', eps: 0.05, minPoints: 3, samples: expect.arrayContaining([{ itemId: 's/r1', role: 'core', preview: 'river' }]) as object },
       { id: expect.any(String) as string, size: 3, name: null },
     ]);
     const [river, mountain] = listed.map(({ id }) => id as string) as [string, string];
     expect((await succeed('clusters', 'label', river, 'The', 'rivers', '-c', file)).stdout).toBe(`${river} is called "The rivers"\n`);
     const table = await succeed('clusters', 'list', '-c', file);
     expect(table.stdout).toMatch(new RegExp(`^COLLECTION +ID +SIZE +NAME +SAMPLES\\ntexts +${river} +4 +The rivers +river \\| river.*\\ntexts +${mountain} +3 +mountain`));
-    expect(table.stdout).toContain('\ntexts: 8 items, 2 clusters, 1 noise');
+    expect(table.stdout).toContain('\ntexts: 8 items, 2 clusters, 1 noise; eps 0.05, minPoints 3\n');
     const unknown = await runProgram('clusters', 'label', 'ffffffffffffffff', 'x', '-c', file);
     expect([unknown.code, unknown.stdout]).toEqual([1, '']);
     expect(unknown.stderr).toContain('"ffffffffffffffff" is no living cluster; `clusters list` has those that there are [LS_CLI_NOT_FOUND]');

@@ -5,7 +5,7 @@ import { placesOf, sharesOf, type CollectionPlace } from '../../src/cli/collecti
 type Configuration = Parameters<typeof placesOf>[1]['configuration'];
 
 const place = (family: string, collection: string, itemCount = 1): CollectionPlace => ({
-  family, collection, generation: 'g', itemCount, clusterCount: 0, noiseCount: 0, meanDegree: 0, isFrozen: false, pending: null,
+  family, collection, generation: 'g', eps: 0.1, minPoints: 5, itemCount, clusterCount: 0, noiseCount: 0, meanDegree: 0, isFrozen: false, pending: null,
 }) as CollectionPlace;
 const configuration = { collections: [{ name: 'news-${language}' }, { name: 'empty' }] } as Configuration;
 const known = [place('news-${language}', 'news-de', 3), place('news-${language}', 'news-en', 5), place('other-${language}', 'news-en', 1)];
@@ -20,7 +20,7 @@ describe('the collections that are meant', () => {
   });
 
   it('are there', () => {
-    expect(() => named('empty')).toThrow('the collection "empty" holds no items, so there is nothing to do; with items there are: news-de, news-en');
+    expect(() => named('empty')).toThrow('the collection "empty" holds no items, so there is nothing to do; with items there are: news-de, news-en. What is not processed yet is in none: `labelstream lag` tells');
     expect(() => named('x')).toThrow('there is no collection "x" with items in it; there are: news-de, news-en');
     const nothing = { collections: () => ({ value: [], heldAt: [] }) };
     expect(() => placesOf(nothing, { configuration }, 'x', 'do')).toThrow('there are: none');

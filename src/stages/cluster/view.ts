@@ -15,6 +15,9 @@ type CollectionDescription = {
   readonly family: string;
   readonly collection: string;
   readonly generation: string;
+  /** In force. */
+  readonly eps: number;
+  readonly minPoints: number;
   readonly itemCount: number;
   readonly clusterCount: number;
   readonly noiseCount: number;
@@ -92,6 +95,8 @@ export function createPartitionView(state: PartitionState): PartitionView {
         family: family.name,
         collection: collection.name,
         generation: family.generation,
+        eps: family.parameters.eps,
+        minPoints: family.parameters.minPoints,
         itemCount: collection.items.size,
         clusterCount: collection.clustering.clusterIds().length,
         noiseCount: collection.clustering.noiseCount(),
