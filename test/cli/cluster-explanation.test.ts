@@ -12,7 +12,7 @@ import { topics } from '../../src/core/topics.ts';
 import { root } from '../repository/documents.ts';
 
 const explained = {
-  itemId: 's/1', family: 'f', collection: 'c', clusterName: null, metric: 'euclidean', eps: 0.5, role: 'border', clusterId: 'x', density: 9, minPoints: 10,
+  itemId: 's/1', family: 'f', collection: 'c', clusterName: null, metric: 'euclidean', eps: 0.5, projectionSha256: null, nearest: null, role: 'border', clusterId: 'x', density: 9, minPoints: 10,
   nearestCore: { itemId: 's/2', distance: 0.123456 }, neighbours: [{ itemId: 's/3', distance: 1e-9 }, { itemId: 's/2', distance: 0.123456 }],
   changedAt: -4n, partition: 3, changedBy: null,
 } as const;
@@ -24,6 +24,16 @@ test('a border item, more neighbours than are shown, and a record that is gone',
     '  near it: s/3 (1e-9), s/2 (0.1235) and 6 others',
     '  assigned by record -4 of partition 3 of features: not kept any more',
   ]);
+});
+
+test('noise: how far the next item and the next core are, and of which vectors', () => {
+  const noise = { ...explained, role: 'noise', clusterId: null, density: 1, nearestCore: null, neighbours: [], projectionSha256: 'a'.repeat(64) } as const;
+  expect(explanationLines({ ...noise, nearest: { item: { itemId: 's/4', distance: 0.75 }, core: { itemId: 's/5', distance: 1.5 } } })).toEqual([
+    's/1 is noise in c: 1 item within eps 0.5 (euclidean, between projected vectors), itself counted, fewer than 10 (minPoints), and no core is among them',
+    '  nearest of all, within eps or not: s/4 (0.75); nearest core: s/5 (1.5)',
+    '  assigned by record -4 of partition 3 of features: not kept any more',
+  ]);
+  expect(explanationLines({ ...noise, nearest: { item: null, core: null } })).toContain('  nearest of all, within eps or not: no other item; nearest core: there is none');
 });
 
 /** A log of three records from 5 on, of which the last but one is a gap. */
