@@ -19,7 +19,8 @@ import { topics } from '../src/core/topics.ts';
 import { defaultWorkerCount } from '../src/models/cpu-limit.ts';
 import type { ModelInput } from '../src/models/model-port.ts';
 import type { ModelServer } from '../src/models/model-server.ts';
-import { loadArtefacts, type ModelArtefacts } from '../src/models/repository.ts';
+import type { GraphArtefacts } from '../src/models/repository.ts';
+import { loadGraph, rowOf } from '../test/models/graph-models.ts';
 import { startInferenceWorker, type InferenceWorker } from '../src/models/worker-handle.ts';
 import { unpackOutcomes } from '../src/models/worker-protocol.ts';
 import { startStallMonitor } from '../src/observation/main-loop-stall.ts';
@@ -37,7 +38,7 @@ type Scores = readonly (readonly number[])[];
 
 export const images: Bench = async (report) => {
   const directory = resolve(repository, process.env['LABELSTREAM_BENCH_MODEL'] ?? 'models/drawing-classifier');
-  const artefacts = await loadArtefacts(directory);
+  const artefacts = await loadGraph(directory);
   const workerCount = await defaultWorkerCount();
   const pictures = await Promise.all(Array.from({ length: imageCount }, (_, index) => picture(index)));
   return withStream(directory, workerCount, (stream) =>
@@ -182,7 +183,7 @@ async function collect(
   }
 }
 
-async function withWorkers<Result>(artefacts: ModelArtefacts, workerCount: number, use: (workers: readonly InferenceWorker[]) => Promise<Result>): Promise<Result> {
+async function withWorkers<Result>(artefacts: GraphArtefacts, workerCount: number, use: (workers: readonly InferenceWorker[]) => Promise<Result>): Promise<Result> {
   const setup = { models: [{ name: 'model', artefacts }], testKnownAnswers: false };
   const workers = await Promise.all(Array.from({ length: workerCount }, () => startInferenceWorker(setup)));
   try {
@@ -203,7 +204,7 @@ async function bare(workers: readonly InferenceWorker[], pictures: readonly Buff
       const inputs = pictures.slice(start, start + batchSize).map((bytes): ModelInput => ({ kind: 'image', bytes, contentType: 'image/jpeg' }));
       for (const [offset, outcome] of unpackOutcomes(await worker.run({ model: 'model', inputs })).entries()) {
         if ('failure' in outcome) throw new Error(`${outcome.failure.code}: ${outcome.failure.message}`);
-        scores[start + offset] = [...outcome.output];
+        scores[start + offset] = [...rowOf(outcome)];
       }
     }
   };

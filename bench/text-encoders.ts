@@ -7,7 +7,8 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { samples, csvRows } from '../examples/example.ts';
 import { seededRandom, shuffled } from '../src/core/seeded-random.ts';
-import { loadArtefacts, type ModelArtefacts } from '../src/models/repository.ts';
+import type { GraphArtefacts } from '../src/models/repository.ts';
+import { loadGraph, rowOf } from '../test/models/graph-models.ts';
 import { startInferenceWorker, type InferenceWorker } from '../src/models/worker-handle.ts';
 import { unpackOutcomes } from '../src/models/worker-protocol.ts';
 import type { Bench } from './bench.ts';
@@ -22,7 +23,7 @@ const similarityPairs = 20_000;
 const requestItems = 128;
 
 export const textEncoders: Bench = async (report) => {
-  const encoder = await loadArtefacts(join(repository, 'models/static-text-encoder'));
+  const encoder = await loadGraph(join(repository, 'models/static-text-encoder'));
   const news = (await csvRows(join(samples, 'text/ag_news_test.csv'), false)).map(({ fields }) => `${fields['1'] ?? ''} ${fields['2'] ?? ''}`);
   const banking = await heldOutBanking(encoder);
   return withTransformerModel((teacher) =>
@@ -58,7 +59,7 @@ export const textEncoders: Bench = async (report) => {
 type HeldOut = { readonly intents: readonly string[]; readonly sha256FirstByteBelow: number };
 
 /** The rows of banking77 that the encoder's script kept back: whole intents, and of the others those whose hash is small. */
-async function heldOutBanking({ manifest }: ModelArtefacts): Promise<string[]> {
+async function heldOutBanking({ manifest }: GraphArtefacts): Promise<string[]> {
   const { intents, sha256FirstByteBelow } = manifest.quality['heldOutOfBanking77'] as HeldOut;
   const firstByte = (text: string): number => createHash('sha256').update(text).digest()[0] ?? 0;
   const rows = await csvRows(join(samples, 'text/banking77_train.csv'), true);
@@ -66,10 +67,10 @@ async function heldOutBanking({ manifest }: ModelArtefacts): Promise<string[]> {
 }
 
 async function withWorkers<Result>(
-  [left, right]: readonly [ModelArtefacts, ModelArtefacts],
+  [left, right]: readonly [GraphArtefacts, GraphArtefacts],
   use: (workers: readonly [InferenceWorker, InferenceWorker]) => Promise<Result>,
 ): Promise<Result> {
-  const start = (artefacts: ModelArtefacts): Promise<InferenceWorker> =>
+  const start = (artefacts: GraphArtefacts): Promise<InferenceWorker> =>
     startInferenceWorker({ models: [{ name: 'model', artefacts }], testKnownAnswers: false });
   const workers = [await start(left), await start(right)] as const;
   try {
@@ -86,7 +87,7 @@ async function embed(worker: InferenceWorker, texts: readonly string[]): Promise
     const inputs = texts.slice(start, start + requestItems).map((text) => ({ kind: 'text', text }) as const);
     return unpackOutcomes(await worker.run({ model: 'model', inputs })).map((outcome) => {
       if ('failure' in outcome) throw new Error(`${outcome.failure.code}: ${outcome.failure.message}`);
-      return outcome.output;
+      return rowOf(outcome);
     });
   };
   let waiting = request(0);

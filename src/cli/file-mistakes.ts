@@ -12,7 +12,7 @@ import { stepsOf } from '../core/templates.ts';
 import { modelBindings } from '../model-bindings.ts';
 import { defaultWorkerCount } from '../models/cpu-limit.ts';
 import { requireProviders } from '../models/execution-providers.ts';
-import type { Manifest } from '../models/manifest.ts';
+import { tasksOf, type Manifest } from '../models/manifest.ts';
 import { estimatedMemoryBytes, requireFit } from '../models/model-memory.ts';
 import { loadArtefacts, readManifest } from '../models/repository.ts';
 import { readAuthorities, readContentCredentials } from '../open-content-fetcher.ts';
@@ -80,12 +80,14 @@ function taskMistakes({ routes }: Configuration, manifests: ReadonlyMap<string, 
   return routes.flatMap((route, routeIndex) =>
     route.steps.flatMap((step) => {
       const made = manifests.get(step.model);
-      if (made === undefined || made.task === step.task) return [];
+      if (made === undefined) return [];
+      const tasks = tasksOf(made);
+      if (tasks.includes(step.task)) return [];
       return {
         code: 'LS_CONFIG_COMBINATION',
         path: ['routes', routeIndex, 'steps'],
-        message: `the step ${step.name} of route ${route.name} asks for ${step.task}, but its model ${made.name} is made for ${made.task}`,
-        remedy: `Give the step a model that is made for ${step.task}, or the task ${made.task}.`,
+        message: `the step ${step.name} of route ${route.name} asks for ${step.task}, but its model ${made.name} is made for ${tasks.join(', ')}`,
+        remedy: `Give the step a model that is made for ${step.task}, or the task ${tasks[0]}.`,
       };
     }),
   );

@@ -4,12 +4,13 @@ import { compileTemplate, foldName, stepsOf, type Template } from '../core/templ
 import { checkContainer } from './container-settings.ts';
 import { checkMedia } from './media-checks.ts';
 import type { SettingPath, UnlocatedMistake } from './mistakes.ts';
+import { checkParameters, type ParameterisedTask } from './parameter-checks.ts';
 import { checkRegistry } from './registry-checks.ts';
 import type { Settings } from './settings.ts';
 import { checkTransport } from './transport-checks.ts';
 
 /** The kinds of task, as the configuration needs to know them. */
-export type KnownTask = { readonly name: string; readonly accepts: readonly string[]; readonly produces: 'features' | 'label' };
+export type KnownTask = ParameterisedTask & { readonly accepts: readonly string[]; readonly produces: 'features' | 'label' };
 
 type Report = (path: SettingPath, message: string, remedy: string) => void;
 
@@ -50,7 +51,8 @@ function checkRoute(
     if (configuration.models[step.model] === undefined) {
       report([...at, 'model'], `no model is named "${step.model}"`, `Declare it under models, or use one of: ${list(Object.keys(configuration.models))}.`);
     }
-    return { name: step.name, task: step.task, model: step.model, collection: checkTemplate(step, route, at, tasks, configuration, report) };
+    const parameters = checkParameters(step, at, tasks, report);
+    return { name: step.name, task: step.task, model: step.model, collection: checkTemplate(step, route, at, tasks, configuration, report), ...(parameters === undefined ? {} : { parameters }) };
   });
   for (const [index, step] of route.steps.entries()) {
     const twin = route.steps.findIndex(({ collection }) => collection !== undefined && collection === step.collection);

@@ -4,6 +4,7 @@
  * Schema's word for what is never shown: plain ones are warned of (secrets.ts).
  */
 import { z } from 'zod';
+import { shortTextLengthMax } from '../core/task-config.ts';
 import { topics } from '../core/topics.ts';
 import { containerAccess } from './container-settings.ts';
 import { media } from './media-settings.ts';
@@ -136,12 +137,25 @@ const model = z.strictObject({
 
 const step = z.strictObject({
   name: name.describe('The name of the step, unique within its route.'),
-  task: z.string().min(1).describe('What is done: text-features, text-classification, image-features, image-classification, record-prediction.'),
+  task: z.string().min(1).describe('What is done: text-features, text-classification, image-features, image-classification, image-captioning, conditional-image-captioning, zero-shot-image-classification, object-detection, automated-speech-recognition, record-prediction.'),
   model: z.string().min(1).describe('The name of one of `models`.'),
   collection: z
     .string()
     .optional()
     .describe('For features: the collection they go to. A template: ${collection}, ${source}, ${language}, ${attributes.NAME}, ${labels.STEP|default}.'),
+  text: z
+    .string()
+    .min(1)
+    .max(shortTextLengthMax)
+    .optional()
+    .describe('For conditional-image-captioning: what the caption begins with. A template: ${source}, ${attributes.NAME|default}.'),
+  classes: z
+    .array(z.string().min(1).max(shortTextLengthMax))
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('For zero-shot-image-classification, and for object-detection by a model without classes of its own: what is to be told apart, or found.'),
+  config: z.record(z.string(), z.unknown()).optional().describe('How the task is done: docs/tasks.md tells what each takes. What is not said here is the manifest of the model to say.'),
 });
 
 const route = z.strictObject({

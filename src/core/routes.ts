@@ -2,9 +2,18 @@
  * Routes: which steps an event goes through (SEMANTICS.md, rule 7). The steps of a route are an acyclic graph: an edge from a step to each
  * step whose top label its collection template reads.
  */
+import type { TaskConfig } from './task-config.ts';
 import { stepsOf, type Template } from './templates.ts';
 
 export type EventKind = 'media' | 'text' | 'record';
+
+/** What a step says to its task, beside the event. */
+export type StepParameters = {
+  /** What an answer begins with; it reads fields and attributes of the event, and no labels. */
+  readonly text?: Template;
+  readonly classes?: readonly string[];
+  readonly config?: TaskConfig;
+};
 
 export type RouteStep = {
   readonly name: string;
@@ -12,6 +21,7 @@ export type RouteStep = {
   readonly model: string;
   /** Where the features of a features step go; undefined for a step that produces a label. */
   readonly collection: Template | undefined;
+  readonly parameters?: StepParameters;
 };
 
 export type Route = {

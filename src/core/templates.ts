@@ -1,5 +1,5 @@
 /**
- * Collection names as templates over an event and over earlier results (SEMANTICS.md, rule 7): `pets-${labels.classify|other}`.
+ * Collection names, and texts that answers begin with, as templates over an event and over earlier results (SEMANTICS.md, rule 7): `pets-${labels.classify|other}`.
  *
  * The text between `|` and `}` is the default; it serves only a value that is empty, never one that is missing because its step failed.
  */
@@ -70,17 +70,23 @@ export type TemplateValues = {
 
 /** The collection's name, folded; undefined where a value is empty and has no default, or nothing is left after folding. */
 export function renderTemplate(template: Template, values: TemplateValues): string | undefined {
-  let name = '';
+  const name = fillTemplate(template, values);
+  return name === undefined ? undefined : foldName(name);
+}
+
+/** The text as it is; undefined where a value is empty and has no default. */
+export function fillTemplate(template: Template, values: TemplateValues): string | undefined {
+  let filled = '';
   for (const part of template.parts) {
     if (part.kind === 'literal') {
-      name += part.text;
+      filled += part.text;
       continue;
     }
     const value = valueOf(part.path, values) || part.fallback;
     if (value === undefined) return undefined;
-    name += value;
+    filled += value;
   }
-  return foldName(name);
+  return filled;
 }
 
 function valueOf(path: TemplatePath, values: TemplateValues): string | undefined {

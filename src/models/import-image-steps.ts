@@ -1,9 +1,9 @@
 /** How the images of an imported model become its tensor: from the shape of its input, a preset that says how it was trained, and single options. */
 import { modelError } from '../core/errors/model.ts';
-import type { Manifest } from './manifest.ts';
+import type { GraphManifest } from './manifest.ts';
 import type { OnnxPort } from './onnx-graph.ts';
 
-export type ImageSteps = Extract<Manifest['preprocessing'], { kind: 'image' }>;
+export type ImageSteps = Extract<GraphManifest['preprocessing'], { kind: 'image' }>;
 
 type Three = [number, number, number];
 

@@ -9,7 +9,7 @@ import { imageSteps, isFixed, shapeText, type ImageStepOptions, type ImageSteps 
 import { groupMembers, readLabels, type LabelGroup } from './import-labels.ts';
 import { knownImages } from './known-images.ts';
 import { writeModelDirectory, type DraftFile, type ModelDraft, type WriteOptions, type WrittenModel } from './manifest-writer.ts';
-import { vectorDimensionsMax, type Manifest } from './manifest.ts';
+import { vectorDimensionsMax, type GraphManifest } from './manifest.ts';
 import { exposed, onnxGraph, type ExposedType, type OnnxGraph, type OnnxPort } from './onnx-graph.ts';
 import { openProbe, type OnnxSource } from './onnx-probe.ts';
 import { onnxStructure } from './onnx-structure.ts';
@@ -189,7 +189,7 @@ function outputOf({ outputs, tensors }: OnnxGraph, { expose, output }: OnnxImpor
   throw importError(file, `it has no output ${JSON.stringify(output)}, but ${names.join(', ')}${inner}`);
 }
 
-type Results = Pick<Manifest, 'task' | 'postprocessing' | 'labels'>;
+type Results = Pick<GraphManifest, 'task' | 'postprocessing' | 'labels'>;
 
 async function resultsOf(options: OnnxImport, output: string, width: number, file: string): Promise<Results> {
   const { groups = [], labels: labelsFile, activation, normalisation } = options;
@@ -218,14 +218,14 @@ function toleranceShareOf({ operators }: OnnxGraph, inputType: string): number {
   return inputType === 'float16' ? 0.01 : 0.001;
 }
 
-function scoreNotes({ postprocessing, knownAnswers }: Manifest): string[] {
+function scoreNotes({ postprocessing, knownAnswers }: GraphManifest): string[] {
   if (postprocessing.kind !== 'scores' || postprocessing.activation !== 'none') return [];
   const isProbable = knownAnswers.every(({ output }) => isNowhereNegative(output) && sumOf(output) < 1.05);
   return isProbable ? [] : ['its scores are no probabilities: consider --activation softmax'];
 }
 
 /** What nobody called a classification may look like one: numbers that add up to 1 for every image. */
-function taskNotes({ task, knownAnswers }: Manifest): string[] {
+function taskNotes({ task, knownAnswers }: GraphManifest): string[] {
   const addsUp = knownAnswers.every(({ output }) => output.length > 1 && isNowhereNegative(output) && Math.abs(sumOf(output) - 1) < 0.01);
   if (task !== 'image-features' || !addsUp) return [];
   return ['its numbers look like the probabilities of classes: for image-classification say with --labels or --group what they are called; --task image-features says that it is none'];

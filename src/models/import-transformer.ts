@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { Manifest } from './manifest.ts';
+import type { GraphManifest } from './manifest.ts';
 import { writeModelDirectory, type ModelDraft, type WriteOptions, type WrittenModel } from './manifest-writer.ts';
 import type { OnnxGraph, OnnxPort } from './onnx-graph.ts';
 import { createTokenIds, tokenizerConfigName } from './preprocessing/tokenizer.ts';
@@ -64,7 +64,7 @@ async function refuseTokenizer({ directory, files }: TransformerSource, { manife
   createTokenIds({ directory, files: read }, preprocessing.file, preprocessing.maxTokens);
 }
 
-type Ports = Extract<Manifest['preprocessing'], { kind: 'tokenizer' }>['inputs'];
+type Ports = Extract<GraphManifest['preprocessing'], { kind: 'tokenizer' }>['inputs'];
 
 const portNames = { ids: 'input_ids', mask: 'attention_mask', types: 'token_type_ids' } as const;
 

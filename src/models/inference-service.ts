@@ -2,13 +2,12 @@
 import type { MessagePort } from 'node:worker_threads';
 import { modelError } from '../core/errors/model.ts';
 import { createFailureBlame, type FailureBlame } from './failure-blame.ts';
-import { failureOf, openInference, type Inference, type ItemOutcome } from './inference.ts';
-import { knownAnswerMistakes } from './known-answers.ts';
+import { failureOf } from './inference.ts';
+import { openModel, type OpenedModel } from './open-model.ts';
 import { createPreprocessorResources, type PreprocessorResources } from './preprocessing/preprocessors.ts';
-import { warmUp } from './warm-up.ts';
 import { packOutcomes, type HoldRequest, type RunRequest, type WorkerModel, type WorkerReply, type WorkerRequest, type WorkerSetup } from './worker-protocol.ts';
 
-type ServedModel = { readonly inference: Inference; readonly blame: FailureBlame };
+type ServedModel = { readonly opened: OpenedModel; readonly blame: FailureBlame };
 
 type Reply = (message: WorkerReply, transfer?: ArrayBuffer[]) => void;
 
@@ -25,7 +24,7 @@ export async function serveInference(setup: WorkerSetup, port: MessagePort): Pro
   const models = new Map<string, ServedModel>();
   const held: Held = { models, resources: createPreprocessorResources(setup.preprocessing), testKnownAnswers: setup.testKnownAnswers, reply };
   const close = async (): Promise<void> => {
-    for (const { inference } of models.values()) await inference.release();
+    for (const { opened } of models.values()) await opened.release();
     port.close();
   };
   try {
@@ -50,26 +49,25 @@ export async function serveInference(setup: WorkerSetup, port: MessagePort): Pro
       return;
     }
     // Images are decoded beside the batch that is executed now; what is prepared in this thread waits, or it might kill it meanwhile.
-    const prepared = request.inputs.some(({ kind }) => kind === 'image') ? models.get(request.model)?.inference.prepare(request.inputs) : undefined;
-    last = last.then(() => (closing ? undefined : answer(models.get(request.model), request, prepared, reply)));
+    const begun = request.inputs.some(({ kind }) => kind === 'image') ? models.get(request.model)?.opened.begin(request.inputs, request.batchSizes) : undefined;
+    last = last.then(() => (closing ? undefined : answer(models.get(request.model), request, begun, reply)));
   });
   reply({ kind: 'ready' });
 }
 
 /** Leaves nothing open where it rejects. */
 async function hold({ models, resources, testKnownAnswers, reply }: Held, { name, artefacts, executionProviders }: WorkerModel): Promise<void> {
-  const inference = await openInference(artefacts, resources, { executionProviders, executed: () => reply({ kind: 'progress' }) });
-  const mistakes = (): Promise<string[]> => knownAnswerMistakes(artefacts, (inputs, batchSize) => inference.run(inputs, [batchSize]));
+  const opened = await openModel(artefacts, resources, { executionProviders, executed: () => reply({ kind: 'progress' }) });
   try {
     if (testKnownAnswers) {
-      refuseMistakes(await mistakes(), artefacts.directory);
-      await warmUp(inference, artefacts);
+      refuseMistakes(await opened.mistakes(), artefacts.directory);
+      await opened.warmUp();
     }
   } catch (error) {
-    await inference.release();
+    await opened.release();
     throw error;
   }
-  models.set(name, { inference, blame: createFailureBlame(mistakes, () => performance.now()) });
+  models.set(name, { opened, blame: createFailureBlame(opened.mistakes, () => performance.now()) });
 }
 
 async function change(held: Held, request: HoldRequest): Promise<void> {
@@ -78,7 +76,7 @@ async function change(held: Held, request: HoldRequest): Promise<void> {
     else {
       const model = held.models.get(request.name);
       held.models.delete(request.name);
-      await model?.inference.release();
+      await model?.opened.release();
     }
     held.reply({ kind: 'held' });
   } catch (error) {
@@ -92,13 +90,9 @@ function refuseMistakes(mistakes: readonly string[], directory: string): void {
   throw modelError('LS_MODEL_KNOWN_ANSWER', message, { directory, mistakes: mistakes.length });
 }
 
-async function answer(model: ServedModel | undefined, request: RunRequest, prepared: ReturnType<Inference['prepare']> | undefined, reply: Reply): Promise<void> {
+async function answer(model: ServedModel | undefined, request: RunRequest, begun: ReturnType<OpenedModel['begin']> | undefined, reply: Reply): Promise<void> {
   const startMs = performance.now();
-  const outcomes = model === undefined ? [] : await model.blame(await outcomesOf(model.inference, request, prepared));
+  const outcomes = model === undefined ? [] : await model.blame(await (begun ?? model.opened.begin(request.inputs, request.batchSizes))());
   const result = packOutcomes(outcomes, performance.now() - startMs);
   reply(result, [result.outputs.buffer]);
-}
-
-async function outcomesOf(inference: Inference, { inputs, batchSizes }: RunRequest, prepared: ReturnType<Inference['prepare']> | undefined): Promise<ItemOutcome[]> {
-  return prepared === undefined ? inference.run(inputs, batchSizes) : inference.execute(await prepared, batchSizes);
 }

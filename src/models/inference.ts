@@ -2,21 +2,21 @@
  * One model in one thread: an onnxruntime session and what is done before and after it. Called inside a worker, because a run blocks the
  * thread. Every item has its own outcome; whatever is wrong with one never touches its neighbours.
  */
-import './onnxruntime-telemetry.ts';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Tensor, type InferenceSession } from 'onnxruntime-node';
 import { isErrorCode, type ErrorCode } from '../core/errors/catalogue.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
 import { packBatch, planBatches, type ExecutedBatch, type TensorValue } from './executed-batch.ts';
-import { defaultExecutionProviders, providerNames, type ExecutionProvider } from './execution-providers.ts';
+import { defaultExecutionProviders, type ExecutionProvider } from './execution-providers.ts';
 import { float16Bits, float16Value } from './float16.ts';
 import { halfTensor } from './half-tensor.ts';
-import type { Manifest } from './manifest.ts';
-import type { ModelInput } from './model-port.ts';
+import type { GraphManifest } from './manifest.ts';
+import type { ModelAnswer, ModelInput } from './model-port.ts';
+import { createSession } from './onnx-session.ts';
 import { postprocess, rawWidth } from './postprocessing.ts';
 import { createPreprocessor, type PreprocessorResources } from './preprocessing/preprocessors.ts';
 import type { InputPort, PreparedInput, Preprocessor } from './preprocessing/preprocessor.ts';
-import type { ModelArtefacts } from './repository.ts';
+import type { GraphArtefacts } from './repository.ts';
 
 export type ItemFailure = {
   readonly code: ErrorCode;
@@ -24,8 +24,8 @@ export type ItemFailure = {
   readonly details: Readonly<Record<string, string | number | bigint | boolean>>;
 };
 
-/** `output` where there is no failure. */
-export type ItemOutcome = { readonly output: Float32Array } | { readonly failure: ItemFailure };
+/** Where there is no failure: a row of numbers from a graph, an answer from a transformer. */
+export type ItemOutcome = { readonly output: Float32Array } | { readonly answer: ModelAnswer } | { readonly failure: ItemFailure };
 
 /** The numbers of each item, or why it has none. */
 type PreparedItem = { readonly prepared: PreparedInput } | { readonly failure: ItemFailure };
@@ -44,14 +44,14 @@ export type Inference = {
 /** What a run needs of an opened model. */
 type OpenModel = {
   readonly session: InferenceSession;
-  readonly artefacts: ModelArtefacts;
+  readonly artefacts: GraphArtefacts;
   readonly preprocessor: Preprocessor;
   /** Ports of the graph that read float16. */
   readonly halfPorts: ReadonlySet<string>;
   readonly executed: () => void;
 };
 
-type InferenceOptions = {
+export type InferenceOptions = {
   readonly executionProviders?: readonly ExecutionProvider[] | undefined;
   /** Called after every batch. */
   readonly executed?: () => void;
@@ -59,12 +59,13 @@ type InferenceOptions = {
 
 /** Rejects with LS_MODEL_LOAD, or LS_MODEL_PROVIDER where another provider than the CPU was asked for. */
 export async function openInference(
-  artefacts: ModelArtefacts,
+  artefacts: GraphArtefacts,
   resources?: PreprocessorResources,
   { executionProviders = defaultExecutionProviders, executed = () => undefined }: InferenceOptions = {},
 ): Promise<Inference> {
   const preprocessor = createPreprocessor(artefacts, resources);
-  const session = await createSession(artefacts, executionProviders);
+  const { directory, manifest, graph } = artefacts;
+  const session = await createSession(graph, { directory, executionProviders, dequantise: manifest.dequantise });
   checkPorts(session, artefacts, preprocessor.ports);
   const halfPorts = new Set(session.inputMetadata.flatMap((port) => (port.isTensor && port.type === 'float16' ? [port.name] : [])));
   const model = { session, artefacts, preprocessor, halfPorts, executed };
@@ -79,32 +80,10 @@ export async function openInference(
   };
 }
 
-async function createSession({ directory, manifest, modelBytes, externalData }: ModelArtefacts, executionProviders: readonly ExecutionProvider[]): Promise<InferenceSession> {
-  try {
-    // onnxruntime takes no shared memory, so each session is made from a copy of its own, which is garbage afterwards.
-    return await InferenceSession.create(Uint8Array.from(modelBytes), {
-      executionProviders: executionProviders.map((provider) => ({ ...provider })),
-      // One thread per session: sums then have one order, and the workers together use the cores.
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      logSeverityLevel: 4,
-      ...(manifest.dequantise ? { extra: { session: { disable_quant_qdq: '1' } } } : {}),
-      externalData: externalData.map(({ path, bytes }) => ({ path, data: Uint8Array.from(bytes) })),
-    });
-  } catch (error) {
-    const message = `onnxruntime cannot load ${manifest.model} in ${directory}: ${messageOf(error)}`;
-    if (executionProviders.some(({ name }) => name !== 'cpu')) {
-      throw modelError('LS_MODEL_PROVIDER', `${message} (execution providers: ${providerNames(executionProviders)})`, { directory, file: manifest.model }, { cause: error });
-    }
-    throw modelError('LS_MODEL_LOAD', message, { directory, file: manifest.model }, { cause: error });
-  }
-}
-
 type Refuse = (message: string) => never;
 
 /** Refuses a model whose ports are not those of its manifest, before the first item finds out. */
-function checkPorts(session: InferenceSession, { directory, manifest }: ModelArtefacts, ports: readonly InputPort[]): void {
+function checkPorts(session: InferenceSession, { directory, manifest }: GraphArtefacts, ports: readonly InputPort[]): void {
   const refuse: Refuse = (message) => {
     throw modelError('LS_MODEL_LOAD', `${manifest.model} in ${directory}: ${message}`, { directory, file: manifest.model });
   };
@@ -148,7 +127,7 @@ function checkBatch(port: string, batch: number | string | undefined, batchSizes
 }
 
 /** What is not fixed in the graph is seen when it runs. */
-function checkOutputWidth(port: string, shape: TensorPort['shape'], manifest: Manifest, refuse: Refuse): void {
+function checkOutputWidth(port: string, shape: TensorPort['shape'], manifest: GraphManifest, refuse: Refuse): void {
   const dimensions = shape.slice(1);
   const after = manifest.postprocessing;
   const perToken = after.kind === 'vector' && after.pooling !== 'none';
@@ -210,7 +189,7 @@ function float32Of(result: Tensor | undefined): Float32Array | undefined {
   return undefined;
 }
 
-function splitRows(result: Tensor | undefined, items: readonly PreparedInput[], { batchSize, length }: ExecutedBatch, { manifest }: ModelArtefacts): ItemOutcome[] {
+function splitRows(result: Tensor | undefined, items: readonly PreparedInput[], { batchSize, length }: ExecutedBatch, { manifest }: GraphArtefacts): ItemOutcome[] {
   const width = rawWidth(manifest, length);
   const data = float32Of(result);
   if (data?.length !== batchSize * width) {

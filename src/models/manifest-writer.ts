@@ -11,20 +11,20 @@ import { basename, dirname, join, posix, resolve } from 'node:path';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
 import { knownInputs } from './known-answers.ts';
-import { outputWidth, parseManifest, type Manifest } from './manifest.ts';
+import { outputWidth, parseManifest, type GraphManifest } from './manifest.ts';
 import { loadArtefacts, manifestName } from './repository.ts';
 import { verifyModel, type VerifyReport } from './verify.ts';
 import { inferenceWorkerEntry, startInferenceWorker } from './worker-handle.ts';
 import { unpackOutcomes } from './worker-protocol.ts';
 
-export type KnownInput = Manifest['knownAnswers'][number]['input'];
+export type KnownInput = GraphManifest['knownAnswers'][number]['input'];
 
 /** Paths are those of the manifest: relative, with forward slashes. */
 export type DraftFile = { readonly path: string; readonly content: { readonly bytes: Uint8Array } | { readonly copyOf: string } };
 
 export type ModelDraft = {
   /** All that is decided before the model runs. */
-  readonly manifest: Omit<Manifest, 'files' | 'knownAnswers' | 'reproducible'>;
+  readonly manifest: Omit<GraphManifest, 'kind' | 'files' | 'knownAnswers' | 'reproducible'>;
   readonly files: readonly DraftFile[];
   readonly knownInputs: readonly KnownInput[];
   /** Of a known answer: this share of its largest magnitude. */
@@ -41,7 +41,7 @@ export type WriteOptions = {
 
 export type WrittenModel = {
   readonly directory: string;
-  readonly manifest: Manifest;
+  readonly manifest: GraphManifest;
   readonly report: VerifyReport;
   /** What was decided otherwise than drafted, in sentences. */
   readonly notes: readonly string[];
@@ -123,7 +123,7 @@ async function refuseUnlessFree(target: string, force: boolean): Promise<void> {
   }
 }
 
-async function placed(directory: string, { path, content }: DraftFile): Promise<Manifest['files'][number]> {
+async function placed(directory: string, { path, content }: DraftFile): Promise<GraphManifest['files'][number]> {
   const target = join(directory, path);
   await mkdir(dirname(target), { recursive: true });
   if ('bytes' in content) await writeFile(target, content.bytes);
@@ -136,7 +136,7 @@ async function placed(directory: string, { path, content }: DraftFile): Promise<
 type Proved = Pick<WrittenModel, 'manifest' | 'report' | 'notes'>;
 
 /** The strongest claim that the model can prove: all sizes and reproducible, one size and reproducible, not reproducible. */
-async function prove(directory: string, draft: ModelDraft, files: Manifest['files'], signal: AbortSignal | undefined): Promise<Proved> {
+async function prove(directory: string, draft: ModelDraft, files: GraphManifest['files'], signal: AbortSignal | undefined): Promise<Proved> {
   const { batchSizes } = draft.manifest.executedShapes;
   const smallest = batchSizes.slice(0, 1);
   const claims = [
@@ -162,7 +162,7 @@ async function prove(directory: string, draft: ModelDraft, files: Manifest['file
 
 type Claim = { readonly batchSizes: readonly number[]; readonly reproducible: boolean };
 
-async function tried(directory: string, draft: ModelDraft, files: Manifest['files'], claim: Claim, signal: AbortSignal | undefined): Promise<Pick<Proved, 'manifest' | 'report'> | { readonly error: unknown }> {
+async function tried(directory: string, draft: ModelDraft, files: GraphManifest['files'], claim: Claim, signal: AbortSignal | undefined): Promise<Pick<Proved, 'manifest' | 'report'> | { readonly error: unknown }> {
   try {
     const manifest = await withAnswers(directory, draft, files, claim, signal);
     return { manifest, report: await verifyModel(directory, { signal }) };
@@ -175,10 +175,11 @@ async function tried(directory: string, draft: ModelDraft, files: Manifest['file
 }
 
 /** Writes the manifest with zeros for answers, asks the model, and writes the manifest with what it gave. */
-async function withAnswers(directory: string, draft: ModelDraft, files: Manifest['files'], { batchSizes, reproducible }: Claim, signal: AbortSignal | undefined): Promise<Manifest> {
+async function withAnswers(directory: string, draft: ModelDraft, files: GraphManifest['files'], { batchSizes, reproducible }: Claim, signal: AbortSignal | undefined): Promise<GraphManifest> {
   const width = outputWidth(draft.manifest);
-  const write = (outputs: readonly (readonly number[])[]): Promise<Manifest> =>
+  const write = (outputs: readonly (readonly number[])[]): Promise<GraphManifest> =>
     writeManifest(directory, {
+      kind: 'graph',
       ...draft.manifest,
       files,
       executedShapes: { ...draft.manifest.executedShapes, batchSizes: [...batchSizes] },
@@ -192,12 +193,12 @@ async function withAnswers(directory: string, draft: ModelDraft, files: Manifest
   return write(await answersOf(directory, batchSizes, signal));
 }
 
-async function writeManifest(directory: string, manifest: Manifest): Promise<Manifest> {
+async function writeManifest(directory: string, manifest: GraphManifest): Promise<GraphManifest> {
   const path = join(directory, manifestName);
   const text = `${JSON.stringify(manifest, undefined, 2)}\n`;
-  const parsed = parseManifest(text, manifestName);
+  parseManifest(text, manifestName);
   await writeFile(path, text);
-  return parsed;
+  return manifest;
 }
 
 /** What the model gives for each known input, alone in a batch of the first size. */
@@ -213,7 +214,7 @@ async function answersOf(directory: string, [batchSize = 1]: readonly number[], 
         const seen = outcome === undefined ? 'no result' : `${outcome.failure.code}: ${outcome.failure.message}`;
         throw modelError('LS_MODEL_IMPORT', `the model ${model} gives no answer to known input ${answers.length}: ${seen}`, { model });
       }
-      answers.push(Array.from(outcome.output, shortest));
+      answers.push('output' in outcome ? Array.from(outcome.output, shortest) : []);
     }
     return answers;
   } finally {

@@ -4,29 +4,15 @@
  */
 import { z } from 'zod';
 import { modelError } from '../core/errors/model.ts';
-
-/** Relative, forward slashes, no step out of the directory; symbolic links are followed and checked where files are opened. */
-function isConfined(path: string): boolean {
-  return !path.startsWith('/') && !/[\\:\0]/.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
-}
-
-const confinedPath = z
-  .string()
-  .refine(isConfined, 'must be a path inside the directory of the model: relative, with forward slashes, without . and ..');
+import { commonParts, confinedPath, unique, type Contradiction } from './manifest-parts.ts';
+import { architectures } from './transformers/architectures.ts';
+import { transformerContradictions, transformerManifestParts } from './transformers/transformer-manifest.ts';
 
 const ascendingIntegers = (max: number) =>
   z
     .array(z.int().min(1).max(max))
     .min(1)
     .refine((sizes) => sizes.every((size, index) => index === 0 || size > (sizes[index - 1] ?? size)), 'must rise, without repeats');
-
-const unique = (values: readonly string[]): boolean => new Set(values).size === values.length;
-
-const file = z.strictObject({
-  path: confinedPath,
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in 64 lower-case hexadecimal digits'),
-  sizeBytes: z.int().min(0).max(2 ** 32),
-});
 
 const positive = z.int().min(1).max(2 ** 31 - 1);
 
@@ -117,16 +103,12 @@ const knownAnswer = z.strictObject({
   tolerance: z.number().min(0),
 });
 
-const manifestParts = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'must be 1 to 100 of a-z 0-9 . _ -'),
-  version: z.string().regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/, 'must be a version like 1.0.0'),
+/** A graph that is run once for a batch of items, between what is done before and after it. */
+const graphManifestParts = z.strictObject({
+  // Optional, too: only so does the union below recognise it where it is left out.
+  kind: z.literal('graph').optional().default('graph'),
+  ...commonParts,
   task: z.string().min(1),
-  licence: z.string().min(1),
-  source: z.string().min(1),
-  files: z
-    .array(file)
-    .min(1)
-    .refine((files) => unique(files.map(({ path }) => path)), 'must not list a file twice'),
   model: confinedPath,
   opset: z.int().min(1),
   /** Weights that are stored as integers are turned to float32 at load, and pairs of quantising operators are left out. */
@@ -135,34 +117,45 @@ const manifestParts = z.strictObject({
   postprocessing,
   labels: z.array(z.string().min(1)).refine(unique, 'must not name a label twice').default([]),
   executedShapes: z.strictObject({ batchSizes: ascendingIntegers(1024), lengths: ascendingIntegers(65_536).optional() }),
-  /** The bytes of an item's result depend on the item alone; proved by `labelstream models verify` and, in small, at every load. */
-  reproducible: z.boolean(),
   knownAnswers: z.array(knownAnswer).min(1),
-  quality: z.record(z.string(), z.unknown()).default({}),
-  card: confinedPath.optional(),
 });
 
-export type Manifest = z.infer<typeof manifestParts>;
+export type GraphManifest = z.infer<typeof graphManifestParts>;
 
-const manifestSchema = manifestParts.superRefine((manifest, context) => {
-  for (const { path, message } of contradictions(manifest)) context.addIssue({ code: 'custom', path, message });
-});
+const manifestSchema = z.discriminatedUnion('kind', [
+  graphManifestParts.superRefine((manifest, context) => {
+    for (const { path, message } of contradictions(manifest)) context.addIssue({ code: 'custom', path, message });
+  }),
+  transformerManifestParts.superRefine((manifest, context) => {
+    for (const { path, message } of transformerContradictions(manifest)) context.addIssue({ code: 'custom', path, message });
+  }),
+]);
 
-type Contradiction = { readonly path: (string | number)[]; readonly message: string };
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** The tasks that a model is made for; the first one is the one that it is known by. */
+export function tasksOf(manifest: Manifest): readonly [string, ...string[]] {
+  return manifest.kind === 'graph' ? [manifest.task] : architectures[manifest.architecture].tasks;
+}
+
+/** The sizes of the batches in which it is executed. A transformer takes its items one by one. */
+export function batchSizesOf(manifest: Manifest): readonly number[] {
+  return manifest.kind === 'graph' ? manifest.executedShapes.batchSizes : [1];
+}
 
 const inputKinds = { 'hashed-subwords': 'text', tokenizer: 'text', values: 'values', image: 'image' } as const;
 
 /** The kind of items that a model reads. */
-export function inputKindOf({ preprocessing }: Pick<Manifest, 'preprocessing'>): 'text' | 'values' | 'image' {
-  return inputKinds[preprocessing.kind];
+export function inputKindOf(manifest: Manifest): 'text' | 'values' | 'image' | 'audio' {
+  return manifest.kind === 'graph' ? inputKinds[manifest.preprocessing.kind] : architectures[manifest.architecture].input;
 }
 
 /** What each part allows and the parts together do not. */
-function contradictions(manifest: Manifest): Contradiction[] {
+function contradictions(manifest: GraphManifest): Contradiction[] {
   return [...lengthContradictions(manifest), ...imageContradictions(manifest), ...outputContradictions(manifest), ...answerContradictions(manifest)];
 }
 
-function lengthContradictions({ preprocessing: before, executedShapes }: Manifest): Contradiction[] {
+function lengthContradictions({ preprocessing: before, executedShapes }: GraphManifest): Contradiction[] {
   const path = ['executedShapes', 'lengths'];
   const { lengths } = executedShapes;
   if (before.kind !== 'hashed-subwords' && before.kind !== 'tokenizer') {
@@ -173,7 +166,7 @@ function lengthContradictions({ preprocessing: before, executedShapes }: Manifes
   return [{ path: ['preprocessing', 'maxTokens'], message: 'must not exceed the longest of executedShapes.lengths' }];
 }
 
-function imageContradictions({ preprocessing: before }: Manifest): Contradiction[] {
+function imageContradictions({ preprocessing: before }: GraphManifest): Contradiction[] {
   if (before.kind !== 'image' || before.resize.shorterSide === undefined) return [];
   const { rule, shorterSide } = before.resize;
   const path = ['preprocessing', 'resize', 'shorterSide'];
@@ -181,7 +174,7 @@ function imageContradictions({ preprocessing: before }: Manifest): Contradiction
   return shorterSide >= Math.max(before.width, before.height) ? [] : [{ path, message: 'must not be less than the width and the height that are cut out' }];
 }
 
-function outputContradictions({ preprocessing: before, postprocessing: after, labels, files }: Manifest): Contradiction[] {
+function outputContradictions({ preprocessing: before, postprocessing: after, labels, files }: GraphManifest): Contradiction[] {
   const found: Contradiction[] = [];
   if (before.kind === 'tokenizer' && !files.some(({ path }) => path === before.file)) {
     found.push({ path: ['preprocessing', 'file'], message: 'is not among the files' });
@@ -202,7 +195,7 @@ function outputContradictions({ preprocessing: before, postprocessing: after, la
   return found;
 }
 
-function answerContradictions(manifest: Manifest): Contradiction[] {
+function answerContradictions(manifest: GraphManifest): Contradiction[] {
   const found: Contradiction[] = [];
   const width = outputWidth(manifest);
   const inputKind = inputKindOf(manifest);
@@ -218,7 +211,7 @@ function answerContradictions(manifest: Manifest): Contradiction[] {
 }
 
 /** How many numbers the model gives for one item. */
-export function outputWidth({ postprocessing: after, labels }: Pick<Manifest, 'postprocessing' | 'labels'>): number {
+export function outputWidth({ postprocessing: after, labels }: Pick<GraphManifest, 'postprocessing' | 'labels'>): number {
   return after.kind === 'vector' ? after.dimensions : labels.length;
 }
 

@@ -9,22 +9,35 @@
  *              + 12 x the inputs of the largest executed shape, for what is computed on the way
  */
 import { modelError } from '../core/errors/model.ts';
-import type { Manifest } from './manifest.ts';
-import type { ModelArtefacts } from './repository.ts';
+import type { GraphManifest } from './manifest.ts';
+import type { GraphArtefacts, GraphFile, ModelArtefacts, TransformerArtefacts } from './repository.ts';
 
 const weightCopies = 2;
 const dequantisedGrowth = 4;
 const inputCopies = 12;
 
-export function estimatedMemoryBytes({ manifest, files, modelBytes, externalData }: ModelArtefacts, workerCount: number): number {
-  const shared = [...files.values()].reduce((total, { length }) => total + length, 0);
-  const stored = externalData.reduce((total, { bytes }) => total + bytes.length, modelBytes.length);
+export function estimatedMemoryBytes(artefacts: ModelArtefacts, workerCount: number): number {
+  const shared = [...artefacts.files.values()].reduce((total, { length }) => total + length, 0);
+  return shared + workerCount * (artefacts.kind === 'graph' ? graphBytes(artefacts) : transformerBytes(artefacts));
+}
+
+function graphBytes({ manifest, graph }: GraphArtefacts): number {
+  const stored = storedBytes(graph);
   const weights = stored * (manifest.dequantise ? dequantisedGrowth : 1);
-  return shared + workerCount * (stored + weightCopies * weights + inputCopies * largestInputBytes(manifest));
+  return stored + weightCopies * weights + inputCopies * largestInputBytes(manifest);
+}
+
+/** Its items come alone, and are small beside its weights. */
+function transformerBytes({ graphs }: TransformerArtefacts): number {
+  return (1 + weightCopies) * [...graphs.values()].reduce((total, graph) => total + storedBytes(graph), 0);
+}
+
+function storedBytes({ bytes, externalData }: GraphFile): number {
+  return externalData.reduce((total, data) => total + data.bytes.length, bytes.length);
 }
 
 /** Of one batch. */
-function largestInputBytes({ preprocessing, executedShapes }: Manifest): number {
+function largestInputBytes({ preprocessing, executedShapes }: GraphManifest): number {
   const items = executedShapes.batchSizes.at(-1) ?? 1;
   const length = executedShapes.lengths?.at(-1) ?? 1;
   switch (preprocessing.kind) {

@@ -66,12 +66,14 @@ function askForLoad(model: ServedModel, lifecycle: Server['lifecycle']): void {
 function outputOf({ binding: { name }, traits }: ServedModel, outcome: ItemOutcome | { readonly error: Error }): ModelOutput {
   if ('error' in outcome) throw outcome.error;
   if ('failure' in outcome) throw catalogueError(outcome.failure.code, `${name}: ${outcome.failure.message}`, { model: name, ...outcome.failure.details });
+  if ('answer' in outcome) return outcome.answer;
   return traits.description.dimensions > 0 ? { kind: 'vector', vector: outcome.output } : { kind: 'scores', scores: outcome.output };
 }
 
-/** About what the item occupies: encoded pixels, UTF-16 units, or names and doubles. */
+/** About what the item occupies: encoded pixels or sound, UTF-16 units, or names and doubles. */
 function inputBytes(input: ModelInput): number {
-  if (input.kind === 'image') return input.bytes.length;
+  if (input.kind === 'audio') return input.bytes.length;
+  if (input.kind === 'image') return input.bytes.length + 2 * [input.text ?? '', ...(input.classes ?? [])].reduce((total, { length }) => total + length, 0);
   if (input.kind === 'text') return 2 * input.text.length;
   let bytes = 0;
   for (const field of Object.keys(input.values)) bytes += 2 * field.length + 8;

@@ -1,10 +1,10 @@
 /** From the output of a model for one item to the vector or the scores that it stands for, as the manifest says. */
-import type { Manifest } from './manifest.ts';
+import type { GraphManifest } from './manifest.ts';
 
-type Postprocessing = Manifest['postprocessing'];
+type Postprocessing = GraphManifest['postprocessing'];
 
 /** How many numbers one item has in the output of the graph, of a length bucket. */
-export function rawWidth({ postprocessing: after, labels }: Manifest, length: number): number {
+export function rawWidth({ postprocessing: after, labels }: GraphManifest, length: number): number {
   if (after.kind === 'vector') return after.pooling === 'none' ? after.dimensions : length * after.dimensions;
   return after.groups === undefined ? labels.length : after.groups.classes;
 }

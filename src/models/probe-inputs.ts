@@ -1,7 +1,7 @@
 /** Items with which a model is probed: its known answers, and made-up ones of every length or size that it may meet. */
 import type { Random } from '../core/clock.ts';
 import { knownInputs } from './known-answers.ts';
-import type { Manifest } from './manifest.ts';
+import type { GraphManifest } from './manifest.ts';
 import type { ModelInput } from './model-port.ts';
 import { probeImages } from './probe-images.ts';
 import type { ModelArtefacts } from './repository.ts';
@@ -12,6 +12,7 @@ const valuesItems = 48;
 export async function probeInputs(artefacts: ModelArtefacts, random: Random): Promise<ModelInput[]> {
   const { manifest } = artefacts;
   const known = knownInputs(artefacts);
+  if (manifest.kind === 'transformers') return known;
   const { preprocessing, executedShapes } = manifest;
   if (preprocessing.kind === 'values') return [...known, ...Array.from({ length: valuesItems }, () => madeUpValues(manifest, preprocessing.fields, random))];
   if (preprocessing.kind === 'image') return [...known, ...(await probeImages(random))];
@@ -30,7 +31,7 @@ function madeUpText(words: number, random: Random): ModelInput {
 }
 
 /** Around the known answers, and now and then ten times as far out: that is what shifts a scale that is shared by a batch. */
-function madeUpValues({ knownAnswers }: Manifest, fields: readonly string[], random: Random): ModelInput {
+function madeUpValues({ knownAnswers }: GraphManifest, fields: readonly string[], random: Random): ModelInput {
   const spread = random() < 0.25 ? 10 : 1;
   const values = fields.map((field): [string, number] => {
     const known = knownAnswers.flatMap(({ input }) => (input.kind === 'values' ? (input.values[field] ?? []) : []));

@@ -7,21 +7,38 @@ import { open, readFile, realpath } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
 import { modelError } from '../core/errors/model.ts';
 import type { ExecutionProvider } from './execution-providers.ts';
-import { parseManifest, type Manifest } from './manifest.ts';
+import { parseManifest, type GraphManifest, type Manifest } from './manifest.ts';
 import { onnxStructure } from './onnx-structure.ts';
+import type { TransformerManifest } from './transformers/transformer-manifest.ts';
 
 /** Shared memory: every worker reads the same copy. */
 type SharedBytes = Uint8Array<SharedArrayBuffer>;
 
-export type ModelArtefacts = {
-  readonly directory: string;
-  readonly manifest: Manifest;
-  /** Every file of the manifest by its path. */
-  readonly files: ReadonlyMap<string, SharedBytes>;
-  readonly modelBytes: SharedBytes;
-  /** Weights outside of the model file, under the names that the model uses. */
+/** An ONNX file of a model. */
+export type GraphFile = {
+  /** In the directory of the model. */
+  readonly path: string;
+  readonly bytes: SharedBytes;
+  /** Weights outside of the file, under the names that it uses. */
   readonly externalData: readonly { readonly path: string; readonly bytes: SharedBytes }[];
 };
+
+type CommonArtefacts = {
+  readonly directory: string;
+  /** Every file of the manifest by its path. */
+  readonly files: ReadonlyMap<string, SharedBytes>;
+};
+
+export type GraphArtefacts = CommonArtefacts & { readonly kind: 'graph'; readonly manifest: GraphManifest; readonly graph: GraphFile };
+
+/** The graphs by the roles that they play. */
+export type TransformerArtefacts = CommonArtefacts & {
+  readonly kind: 'transformers';
+  readonly manifest: TransformerManifest;
+  readonly graphs: ReadonlyMap<string, GraphFile>;
+};
+
+export type ModelArtefacts = GraphArtefacts | TransformerArtefacts;
 
 export type ModelBinding = {
   readonly name: string;
@@ -66,23 +83,31 @@ export async function loadArtefacts(directory: string): Promise<ModelArtefacts> 
   const manifest = await readManifest(directory);
   const read = new Map<string, SharedBytes>();
   for (const file of manifest.files) read.set(file.path, await readChecked(directory, file));
-  const modelBytes = read.get(manifest.model);
-  if (modelBytes === undefined) {
-    const message = `${directory}: the model ${manifest.model} is not among the files of the manifest`;
-    throw modelError('LS_MODEL_FILE_MISSING', message, { directory, file: manifest.model });
+  if (manifest.kind === 'transformers') {
+    const graphs = new Map(Object.entries(manifest.graphs).map(([role, path]) => [role, graphFile(directory, path, read).file]));
+    return { kind: 'transformers', directory, manifest, files: read, graphs };
   }
-  const { externalLocations, opset } = structureOf(modelBytes, directory, manifest.model);
-  const externalData = externalLocations.map((location) => {
-    const bytes = read.get(posix.join(posix.dirname(manifest.model), location));
-    if (bytes !== undefined) return { path: location, bytes };
-    const message = `${directory}: ${manifest.model} keeps weights in ${JSON.stringify(location)}, which the manifest does not list`;
-    throw modelError('LS_MODEL_EXTERNAL_DATA', message, { directory, file: location });
-  });
+  const { file, opset } = graphFile(directory, manifest.model, read);
   if (opset !== manifest.opset) {
     const message = `${join(directory, manifestName)}: opset is ${manifest.opset}, that of ${manifest.model} is ${opset}`;
     throw modelError('LS_MODEL_MANIFEST', message, { directory, opset });
   }
-  return { directory, manifest, files: read, modelBytes, externalData };
+  return { kind: 'graph', directory, manifest, files: read, graph: file };
+}
+
+function graphFile(directory: string, path: string, read: ReadonlyMap<string, SharedBytes>): { readonly file: GraphFile; readonly opset: number } {
+  const bytes = read.get(path);
+  if (bytes === undefined) {
+    throw modelError('LS_MODEL_FILE_MISSING', `${directory}: the model ${path} is not among the files of the manifest`, { directory, file: path });
+  }
+  const { externalLocations, opset } = structureOf(bytes, directory, path);
+  const externalData = externalLocations.map((location) => {
+    const data = read.get(posix.join(posix.dirname(path), location));
+    if (data !== undefined) return { path: location, bytes: data };
+    const message = `${directory}: ${path} keeps weights in ${JSON.stringify(location)}, which the manifest does not list`;
+    throw modelError('LS_MODEL_EXTERNAL_DATA', message, { directory, file: location });
+  });
+  return { file: { path, bytes, externalData }, opset };
 }
 
 function structureOf(bytes: SharedBytes, directory: string, file: string): ReturnType<typeof onnxStructure> {

@@ -2,7 +2,7 @@
 import { modelError } from '../core/errors/model.ts';
 import { createBatchScheduler, type BatchLimits, type BatchScheduler, type Queued } from './batch-scheduler.ts';
 import type { ItemOutcome } from './inference.ts';
-import { inputKindOf, type Manifest } from './manifest.ts';
+import { batchSizesOf, inputKindOf, tasksOf, type Manifest } from './manifest.ts';
 import { priorities, type ModelDescription, type ModelInput, type Priority } from './model-port.ts';
 import { lengthEstimator } from './preprocessing/preprocessors.ts';
 import type { ModelBinding } from './repository.ts';
@@ -29,7 +29,7 @@ const imageLimitsDefault = {
 
 export type LimitOptions = {
   readonly limits?: Partial<QueueLimits> | undefined;
-  /** Instead of itemBytesMax, for models that read images. */
+  /** Instead of itemBytesMax, for models that read images or sound. */
   readonly imageBytesMax?: number | undefined;
 };
 
@@ -91,26 +91,26 @@ export function createQueues(limits: BatchLimits): ModelQueues {
 }
 
 export function traitsOf(name: string, manifest: Manifest, options: LimitOptions): Traits {
-  const { executedShapes, postprocessing } = manifest;
   const { itemBytesMax, ...limits } = limitsFor(manifest, options);
   return {
     description: Object.freeze({
       name,
       model: manifest.name,
-      task: manifest.task,
+      task: tasksOf(manifest)[0],
       version: manifest.version,
-      labels: Object.freeze([...manifest.labels]),
-      dimensions: postprocessing.kind === 'vector' ? postprocessing.dimensions : 0,
+      labels: Object.freeze(manifest.kind === 'graph' ? [...manifest.labels] : []),
+      dimensions: manifest.kind === 'graph' && manifest.postprocessing.kind === 'vector' ? manifest.postprocessing.dimensions : 0,
       reproducible: manifest.reproducible,
     }),
-    limits: { ...limits, batchItemsMax: executedShapes.batchSizes.at(-1) ?? 1 },
+    limits: { ...limits, batchItemsMax: batchSizesOf(manifest).at(-1) ?? 1 },
     itemBytesMax,
-    estimateLength: lengthEstimator(manifest),
+    estimateLength: manifest.kind === 'graph' ? lengthEstimator(manifest) : () => 0,
   };
 }
 
 function limitsFor(manifest: Manifest, { limits, imageBytesMax }: LimitOptions): QueueLimits {
-  if (inputKindOf(manifest) !== 'image') return { ...queueLimitsDefault, ...limits };
+  const inputKind = inputKindOf(manifest);
+  if (inputKind !== 'image' && inputKind !== 'audio') return { ...queueLimitsDefault, ...limits };
   const image = imageBytesMax === undefined ? imageLimitsDefault : { ...imageLimitsDefault, itemBytesMax: imageBytesMax };
   return { ...queueLimitsDefault, ...image, ...limits };
 }

@@ -8,7 +8,7 @@ import { LabelstreamError } from '../core/errors/error.ts';
 import type { Random } from '../core/clock.ts';
 import type { ItemOutcome } from './inference.ts';
 import { knownAnswerMistakes, sameOutcome } from './known-answers.ts';
-import type { Manifest } from './manifest.ts';
+import { batchSizesOf, tasksOf, type Manifest } from './manifest.ts';
 import type { ModelInput } from './model-port.ts';
 import { probeInputs } from './probe-inputs.ts';
 import { loadArtefacts, readManifest, type ModelArtefacts } from './repository.ts';
@@ -63,7 +63,7 @@ export async function verifyModel(directory: string, { seed = 1, rounds = 4, sig
   };
   const isReadable = await check('manifest', async () => {
     manifest = await readManifest(directory);
-    return { ok: true, detail: `${manifest.name} ${manifest.version}, ${manifest.task}, licence: ${manifest.licence}` };
+    return { ok: true, detail: `${manifest.name} ${manifest.version}, ${tasksOf(manifest).join(', ')}, licence: ${manifest.licence}` };
   });
   if (isReadable) await verifyBehind(directory, check, seededRandom(seed), { seed, rounds, signal });
   const isExcused = ({ name }: VerifyCheck): boolean => name === 'batch-invariance' && manifest?.reproducible === false;
@@ -92,7 +92,7 @@ async function verifyBehind(directory: string, check: Check, random: Random, opt
   const loaded = artefacts;
   await check('load', async () => {
     worker = await startInferenceWorker({ models: [{ name: model, artefacts: loaded }], testKnownAnswers: false }, inferenceWorkerEntry, options.signal);
-    return { ok: true, detail: `loaded, opset ${loaded.manifest.opset}` };
+    return { ok: true, detail: loaded.kind === 'graph' ? `loaded, opset ${loaded.manifest.opset}` : `loaded, ${loaded.graphs.size} graphs of the architecture ${loaded.manifest.architecture}` };
   });
   if (worker === undefined) return;
   const run = runnerOf(worker);
@@ -112,8 +112,8 @@ function runnerOf(worker: InferenceWorker): Run {
 
 async function proveKnownAnswers(artefacts: ModelArtefacts, run: Run): Promise<{ ok: boolean; detail: string }> {
   const mistakes = await knownAnswerMistakes(artefacts, run);
-  const { knownAnswers, executedShapes } = artefacts.manifest;
-  const seen = `${knownAnswers.length} known answers in batches of ${executedShapes.batchSizes.join(', ')}`;
+  const { manifest } = artefacts;
+  const seen = `${manifest.knownAnswers.length} known answers in batches of ${batchSizesOf(manifest).join(', ')}`;
   return { ok: mistakes.length === 0, detail: mistakes.length === 0 ? seen : mistakes.join('; ') };
 }
 
@@ -125,7 +125,7 @@ async function proveBatchInvariance(
   random: Random,
   { seed, rounds }: Pick<Required<VerifyOptions>, 'seed' | 'rounds'>,
 ): Promise<{ ok: boolean; detail: string }> {
-  const { batchSizes } = artefacts.manifest.executedShapes;
+  const batchSizes = batchSizesOf(artefacts.manifest);
   const inputs = await probeInputs(artefacts, random);
   const alone: ItemOutcome[] = [];
   for (const input of inputs) alone.push(...(await run([input], batchSizes[0] ?? 1)));
@@ -158,7 +158,7 @@ async function proveBatchInvariance(
 function longestOf(inputs: readonly ModelInput[]): number[] {
   const extent = (input: ModelInput | undefined): number => {
     if (input === undefined) return 0;
-    if (input.kind === 'image') return input.bytes.length;
+    if (input.kind === 'image' || input.kind === 'audio') return input.bytes.length;
     return input.kind === 'text' ? input.text.length : Math.max(0, ...Object.values(input.values).map(Math.abs));
   };
   const order = [...inputs.keys()].sort((left, right) => extent(inputs[right]) - extent(inputs[left]));

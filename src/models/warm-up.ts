@@ -6,13 +6,13 @@ import { modelError } from '../core/errors/model.ts';
 import type { Inference } from './inference.ts';
 import { knownInputs } from './known-answers.ts';
 import type { PreparedInput } from './preprocessing/preprocessor.ts';
-import type { ModelArtefacts } from './repository.ts';
+import type { GraphArtefacts } from './repository.ts';
 
 /** What a shape that cannot be executed fails with. NaN, say, is the known answers' to judge. */
 const shapeFailures: ReadonlySet<string> = new Set(['LS_MODEL_RUN', 'LS_MODEL_OUTPUT']);
 
 /** Rejects with LS_MODEL_LOAD, which names the shape. */
-export async function warmUp(inference: Inference, artefacts: ModelArtefacts): Promise<void> {
+export async function warmUp(inference: Inference, artefacts: GraphArtefacts): Promise<void> {
   const { batchSizes, lengths = [0] } = artefacts.manifest.executedShapes;
   const items = (await inference.prepare(knownInputs(artefacts))).flatMap((item) => ('prepared' in item ? [item.prepared] : []));
   for (const length of lengths) {

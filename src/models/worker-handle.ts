@@ -5,6 +5,7 @@ import { Worker, type ResourceLimits } from 'node:worker_threads';
 import { catalogueError } from '../core/errors/catalogue.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
+import { inputKindOf } from './manifest.ts';
 import { watchProgress } from './progress-watch.ts';
 import { packRequest, type HoldReply, type HoldRequest, type RunReply, type RunRequest, type WorkerModel, type WorkerReply, type WorkerSetup } from './worker-protocol.ts';
 
@@ -50,7 +51,7 @@ type Waiting = { readonly resolve: (reply: RunReply | HoldReply) => void; readon
  * held: what comes before and after has other turns.
  */
 async function confineDecoders(models: readonly WorkerModel[]): Promise<void> {
-  if (!models.some(({ artefacts }) => artefacts.manifest.preprocessing.kind === 'image')) return;
+  if (!models.some(({ artefacts }) => inputKindOf(artefacts.manifest) === 'image')) return;
   await nextTurn();
   await import('./preprocessing/image/image-decoder.ts');
   await nextTurn();

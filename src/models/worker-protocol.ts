@@ -1,7 +1,7 @@
 /** What the main thread and an inference worker say to each other. Requests are answered in the order in which they were made. */
 import type { ExecutionProvider } from './execution-providers.ts';
 import type { ItemFailure, ItemOutcome } from './inference.ts';
-import type { ModelInput } from './model-port.ts';
+import type { ModelAnswer, ModelInput } from './model-port.ts';
 import type { PreprocessorSettings } from './preprocessing/preprocessors.ts';
 import type { ModelArtefacts } from './repository.ts';
 
@@ -38,6 +38,8 @@ export type RunReply = {
   readonly kind: 'result';
   /** The outputs of the items that did not fail, one after the other. */
   readonly outputs: Float32Array<ArrayBuffer>;
+  /** Element i: the answer to input i, where it is no row of numbers, or null. Absent where there is none at all. */
+  readonly answers?: readonly (ModelAnswer | null)[];
   /** Element i: the failure of input i, or null. */
   readonly failures: readonly (ItemFailure | null)[];
   /** Spent in preprocessing, onnxruntime and postprocessing. */
@@ -45,13 +47,13 @@ export type RunReply = {
 };
 
 /**
- * A request as it is sent: the bytes of images are copied once, out of the buffer of many records that they may lie in, and the copy is handed
+ * A request as it is sent: the bytes of images and sounds are copied once, out of the buffer of many records that they may lie in, and the copy is handed
  * over. Sent as they are, the whole buffer would be copied for each of them.
  */
 export function packRequest(request: Omit<RunRequest, 'kind'>): { readonly message: RunRequest; readonly transfer: ArrayBuffer[] } {
   const transfer: ArrayBuffer[] = [];
   const inputs = request.inputs.map((input) => {
-    if (input.kind !== 'image') return input;
+    if (input.kind !== 'image' && input.kind !== 'audio') return input;
     const bytes = Uint8Array.from(input.bytes);
     transfer.push(bytes.buffer);
     return { ...input, bytes };
@@ -73,16 +75,20 @@ export function packOutcomes(outcomes: readonly ItemOutcome[], durationMs: numbe
     packed.set(output, offset);
     offset += output.length;
   }
-  return { kind: 'result', outputs: packed, failures: outcomes.map((outcome) => ('failure' in outcome ? outcome.failure : null)), durationMs };
+  const answers = outcomes.map((outcome) => ('answer' in outcome ? outcome.answer : null));
+  const structured = answers.some((answer) => answer !== null) ? { answers } : {};
+  return { kind: 'result', outputs: packed, ...structured, failures: outcomes.map((outcome) => ('failure' in outcome ? outcome.failure : null)), durationMs };
 }
 
 /** Each output owns its memory: a result that is kept does not keep its whole batch. */
-export function unpackOutcomes({ outputs, failures }: RunReply): ItemOutcome[] {
-  const succeeded = failures.filter((failure) => failure === null).length;
+export function unpackOutcomes({ outputs, answers = [], failures }: RunReply): ItemOutcome[] {
+  const succeeded = failures.filter((failure, index) => failure === null && (answers[index] ?? null) === null).length;
   const width = succeeded === 0 ? 0 : outputs.length / succeeded;
   let offset = 0;
-  return failures.map((failure) => {
+  return failures.map((failure, index) => {
     if (failure !== null) return { failure };
+    const answer = answers[index] ?? null;
+    if (answer !== null) return { answer };
     offset += width;
     return { output: outputs.slice(offset - width, offset) };
   });

@@ -7,7 +7,7 @@ import type { ModelInput } from '../models/model-port.ts';
 import type { TaskEvent } from './task.ts';
 
 /** Throws LS_TASK_INPUT. */
-export function imageInput(task: string, event: TaskEvent): ModelInput {
+export function imageInput(task: string, event: TaskEvent): Extract<ModelInput, { kind: 'image' }> {
   if (event.kind !== 'media') throw taskError('LS_TASK_INPUT', `${task} takes media events, not ${event.kind} events`, { task, field: 'content' });
   return { kind: 'image', bytes: event.content, contentType: event.event.contentType };
 }

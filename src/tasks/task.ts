@@ -5,6 +5,7 @@
  */
 import { taskError } from '../core/errors/task.ts';
 import type { LabelEvent, MediaEvent, RecordEvent, TextEvent } from '../core/events.generated.ts';
+import type { StepParameters } from '../core/routes.ts';
 import type { ModelDescription, ModelInput, ModelOutput } from '../models/model-port.ts';
 
 /** An event with everything that a task may look at. */
@@ -20,6 +21,9 @@ export type TaskResult =
   | { readonly kind: 'features'; readonly vector: Float32Array }
   | { readonly kind: 'label'; readonly result: LabelEvent['result'] };
 
+/** What a step says beside its task. */
+export type TaskParameters = StepParameters;
+
 /** What a task takes of an event; throws LS_TASK_INPUT. */
 export type TaskInput = (task: string, event: TaskEvent) => ModelInput;
 
@@ -28,8 +32,11 @@ export type Task = {
   readonly name: string;
   readonly accepts: readonly TaskEventKind[];
   readonly produces: 'features' | 'label';
+  /** Whether its steps name a text to begin with, or classes; without a word: they must not. */
+  readonly text?: 'needed' | 'none';
+  readonly classes?: 'needed' | 'optional' | 'none';
   /** Throws LS_TASK_INPUT, which names the field. */
-  readonly input: (event: TaskEvent) => ModelInput;
+  readonly input: (event: TaskEvent, parameters?: TaskParameters) => ModelInput;
   /** Throws LS_TASK_OUTPUT: the model is not one for this task. */
   readonly output: (output: ModelOutput, model: ModelDescription) => TaskResult;
 };

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { loadConfiguration, parseConfiguration, type LoadedConfiguration } from '../../src/config/load.ts';
 import { misspeltVariables } from '../../src/config/overrides.ts';
+import { parseTaskConfig } from '../../src/core/task-config.ts';
 import { tasks } from '../../src/tasks/registry.ts';
 
 const valid = `
@@ -236,6 +237,47 @@ describe('every mistake is told at once, with its line', () => {
   test('features of several models in one collection are refused', () => {
     const text = valid.replace('- { name: topic,', '- { name: again, task: text-features, model: topics, collection: "news-${labels.topic|other}" }\n      - { name: topic,');
     expect(mistakes(text).join('\n')).toContain('gets features of several models: encoder, topics');
+  });
+});
+
+describe('what a step says to its task', () => {
+  const route = (step: string): string => `
+models: { m: { directory: m } }
+routes:
+  - { name: images, from: media, steps: [{ name: s, model: m, ${step} }] }
+`;
+
+  test('is passed through', () => {
+    const text = "task: conditional-image-captioning, text: '\${attributes.question|a photo of}', config: { num_beams: 3, max_new_tokens: 20 }";
+    expect(parse(route(text)).configuration?.routes[0]?.steps[0]?.parameters).toMatchObject({ text: { text: '${attributes.question|a photo of}' }, config: { num_beams: 3, max_new_tokens: 20 } });
+    expect(parse(route('task: zero-shot-image-classification, classes: [cat, dog]')).configuration?.routes[0]?.steps[0]?.parameters).toEqual({ classes: ['cat', 'dog'] });
+    expect(parse(route('task: image-captioning')).configuration?.routes[0]?.steps[0]?.parameters).toBeUndefined();
+    const thousand = Array.from({ length: 1_000 }, (_, index) => `c${index}`);
+    expect(parse(route(`task: object-detection, classes: [${thousand.join(', ')}]`)).mistakes).toEqual([]);
+    expect(mistakes(route(`task: object-detection, classes: [${thousand.join(', ')}, more]`)).join()).toContain('classes');
+  });
+
+  test.each([
+    ['task: image-captioning, config: { temperature: 1 }', 'temperature'],
+    ['task: image-captioning, config: { num_beams: 17 }', 'config.num_beams'],
+    ['task: image-captioning, config: { max_new_tokens: many }', 'config.max_new_tokens'],
+    ['task: image-captioning, text: a photo of', 'takes no text'],
+    ['task: image-captioning, classes: [a]', 'takes no classes'],
+    ['task: conditional-image-captioning', 'needs a text'],
+    ["task: conditional-image-captioning, text: '\${labels.other}'", 'cannot read the labels'],
+    ["task: conditional-image-captioning, text: '\${nothing}'", 'nothing'],
+    ['task: zero-shot-image-classification', 'needs classes'],
+    ['task: zero-shot-image-classification, classes: [a], config: { hypothesis_template: a photo }', 'must hold {}'],
+    ['task: object-detection, config: { threshold: 2 }', 'config.threshold'],
+    ['task: automated-speech-recognition, config: { task: sing }', 'config.task'],
+    ['task: image-classification, config: { threshold: 0.5 }', 'threshold'],
+  ])('is refused: %s', (step, expected) => {
+    expect(mistakes(route(step)).join()).toContain(expected);
+  });
+
+  test('is refused in a request with one code', () => {
+    expect(() => parseTaskConfig('image-captioning', { num_beams: 0, heat: 1 })).toThrow(expect.objectContaining({ code: 'LS_TASK_CONFIG', message: expect.stringContaining('num_beams') as string }));
+    expect(parseTaskConfig('image-captioning', { num_beams: 4 })).toEqual({ num_beams: 4 });
   });
 });
 

@@ -10,6 +10,7 @@ import { csvRows, samples } from '../../examples/example.ts';
 import { startInferenceWorker, type InferenceWorker } from '../../src/models/worker-handle.ts';
 import { unpackOutcomes } from '../../src/models/worker-protocol.ts';
 import { fetched } from '../fetched.ts';
+import { rowOf } from '../models/graph-models.ts';
 
 export const bankingFile = join(samples, 'text/banking77_train.csv');
 
@@ -53,7 +54,7 @@ async function embed(worker: InferenceWorker, texts: readonly string[]): Promise
     const inputs = texts.slice(start, start + requestItems).map((text) => ({ kind: 'text', text }) as const);
     for (const outcome of unpackOutcomes(await worker.run({ model: 'model', inputs }))) {
       if ('failure' in outcome) throw new Error(`${outcome.failure.code}: ${outcome.failure.message}`);
-      vectors.push(outcome.output);
+      vectors.push(rowOf(outcome));
     }
   }
   return vectors;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { openInference } from '../../src/models/inference.ts';
-import { loadArtefacts } from '../../src/models/repository.ts';
+import { loadGraph, rowOf } from '../models/graph-models.ts';
 
 export type Golden = {
   readonly maxTokens: number;
@@ -17,7 +17,7 @@ export const readGolden = async (): Promise<Golden> => JSON.parse(await readFile
 /** @param directory of the imported model. */
 export async function expectGoldenVectors(directory: string): Promise<void> {
   const golden = await readGolden();
-  const artefacts = await loadArtefacts(directory);
+  const artefacts = await loadGraph(directory);
   expect(artefacts.manifest).toMatchObject({ name: 'all-minilm-l6-v2', opset: 17, dequantise: true, reproducible: true, preprocessing: { maxTokens: 128 } });
   const inference = await openInference(artefacts);
   const outcomes = await inference.run(golden.vectors.map(({ text }) => ({ kind: 'text', text })));
@@ -25,7 +25,7 @@ export async function expectGoldenVectors(directory: string): Promise<void> {
   const cosines = golden.vectors.map(({ vector }, index) => {
     const outcome = outcomes[index];
     if (outcome === undefined || 'failure' in outcome) return Number.NaN;
-    const found = [...outcome.output];
+    const found = [...rowOf(outcome)];
     const norm = (numbers: readonly number[]): number => Math.hypot(...numbers);
     return found.reduce((total, value, position) => total + value * (vector[position] ?? 0), 0) / (norm(found) * norm(vector));
   });

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { sampleModels, samples } from '../../examples/example.ts';
 import { openInference } from '../../src/models/inference.ts';
 import { knownInputs } from '../../src/models/known-answers.ts';
-import { loadArtefacts } from '../../src/models/repository.ts';
+import { loadGraph } from '../models/graph-models.ts';
 import { temporaryDirectory, writeModel } from '../models/model-directory.ts';
 import { fileThere, testWith } from '../requirements.ts';
 
@@ -34,7 +34,7 @@ testWith({ [model]: fileThere(model), [picture]: fileThere(picture), [answer]: f
     postprocessing: { kind: 'scores', output: 'softmaxout_1' }, labels: output.map((_, index) => `class ${index}`), executedShapes: { batchSizes: [1] }, knownAnswers: [known],
   };
   const directory = await writeModel(await temporaryDirectory(), parts, { 'model.onnx': await readFile(model), 'fish.png': await readFile(picture) });
-  const artefacts = await loadArtefacts(directory);
+  const artefacts = await loadGraph(directory);
   const inference = await openInference(artefacts);
   const [outcome] = await inference.run(knownInputs(artefacts));
   await inference.release();

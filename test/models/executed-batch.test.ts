@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { packBatch, planBatches } from '../../src/models/executed-batch.ts';
 import { createPreprocessor, lengthEstimator } from '../../src/models/preprocessing/preprocessors.ts';
 import { lengthBucket, type InputPort, type PreparedInput } from '../../src/models/preprocessing/preprocessor.ts';
-import { parseManifest } from '../../src/models/manifest.ts';
+import { parseGraphManifest } from './graph-models.ts';
 import { encoderManifest } from './model-directory.ts';
 
 const subwords = (length: number): PreparedInput => ({ values: { ids: BigInt64Array.of(7n, 8n), weights: Float32Array.of(1, 0.5) }, length, tokens: 2 });
@@ -38,13 +38,12 @@ test('packBatch fills up with zeros', () => {
 });
 
 describe('the length bucket', () => {
-  const manifest = parseManifest(
+  const manifest = parseGraphManifest(
     JSON.stringify({
       ...encoderManifest,
       files: [{ path: 'model.onnx', sha256: '0'.repeat(64), sizeBytes: 1 }],
       knownAnswers: [{ input: { kind: 'text', text: 'twelve words' }, output: [0, 0, 0, 0, 0, 0, 0, 0], tolerance: 1 }],
     }),
-    'm',
   );
 
   test('is the shortest that holds the item', () => {
@@ -52,7 +51,7 @@ describe('the length bucket', () => {
   });
 
   test('depends on the item alone, up to the longest text there is', async () => {
-    const { prepare } = createPreprocessor({ manifest, directory: '', files: new Map(), modelBytes: new Uint8Array(new SharedArrayBuffer(0)), externalData: [] });
+    const { prepare } = createPreprocessor({ kind: 'graph', manifest, directory: '', files: new Map(), graph: { path: 'model.onnx', bytes: new Uint8Array(new SharedArrayBuffer(0)), externalData: [] } });
     expect((await prepare({ kind: 'text', text: 'one' })).length).toBe(16);
     const longest = await prepare({ kind: 'text', text: 'word '.repeat(5_000) });
     expect(longest.length).toBe(128);

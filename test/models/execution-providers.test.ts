@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { requireProviders, type ExecutionProvider } from '../../src/models/execution-providers.ts';
 import { openInference } from '../../src/models/inference.ts';
 import { startModelServer } from '../../src/models/model-server.ts';
-import { loadArtefacts } from '../../src/models/repository.ts';
 import { classifierDirectory, rejectedMessage, testClock } from './model-directory.ts';
+import { loadGraph } from './graph-models.ts';
 
 const start = async (executionProviders: readonly ExecutionProvider[]) =>
   startModelServer({ clock: testClock, workerCount: 1, models: [{ name: 'rows', directory: await classifierDirectory(), executionProviders }] });
@@ -22,7 +22,7 @@ describe('an execution provider', () => {
   });
 
   test('whose libraries are not there is refused by what onnxruntime says of it', async () => {
-    const artefacts = await loadArtefacts(await classifierDirectory());
+    const artefacts = await loadGraph(await classifierDirectory());
     const opened = openInference(artefacts, undefined, { executionProviders: [{ name: 'cuda', deviceId: 0 }] });
     expect(await rejectedMessage(opened, 'LS_MODEL_PROVIDER')).toMatch(/cannot load model\.onnx.*\(execution providers: cuda\)$/);
   });

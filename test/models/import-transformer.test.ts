@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { importTransformer } from '../../src/models/import-transformer.ts';
 import { openInference } from '../../src/models/inference.ts';
-import { loadArtefacts } from '../../src/models/repository.ts';
 import { verifyModel } from '../../src/models/verify.ts';
 import { rejectedMessage, temporaryDirectory } from './model-directory.ts';
 import { valuesClassifier } from './onnx-fixtures.ts';
 import { toyDimensions, toySource, toyTokenizer, toyTransformer, type ToyFiles } from './toy-transformer.ts';
+import { loadGraph } from './graph-models.ts';
 
 const target = async (): Promise<string> => join(await temporaryDirectory(), 'imported');
 const licence = 'MIT';
@@ -29,7 +29,7 @@ describe('importTransformer', () => {
     });
     expect((await readdir(directory)).sort()).toEqual(['config.json', 'manifest.json', 'onnx', 'tokenizer.json', 'tokenizer_config.json']);
     expect((await verifyModel(directory)).ok).toBe(true);
-    const inference = await openInference(await loadArtefacts(directory));
+    const inference = await openInference(await loadGraph(directory));
     const [empty, cat, cats] = await inference.run([{ kind: 'text', text: ' ' }, { kind: 'text', text: 'the cat sat' }, { kind: 'text', text: 'THE CAT  SAT' }]);
     await inference.release();
     expect(empty).toMatchObject({ failure: { code: 'LS_MODEL_INPUT', details: { field: 'text' } } });

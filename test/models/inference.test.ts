@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { openInference, type Inference, type ItemOutcome } from '../../src/models/inference.ts';
 import type { ModelInput } from '../../src/models/model-port.ts';
-import { loadArtefacts } from '../../src/models/repository.ts';
 import { packOutcomes, unpackOutcomes } from '../../src/models/worker-protocol.ts';
 import { classifierDirectory, encoderDirectory, rejectedMessage } from './model-directory.ts';
 import { logarithm, lookup } from './onnx-fixtures.ts';
 import { node, onnxModel } from './onnx-writer.ts';
+import { loadGraph } from './graph-models.ts';
 
-const open = async (directory: string): Promise<Inference> => openInference(await loadArtefacts(directory));
+const open = async (directory: string): Promise<Inference> => openInference(await loadGraph(directory));
 const text = (value: string): ModelInput => ({ kind: 'text', text: value });
 const values = (a: number, b = 1, c = 1, d = 1): ModelInput => ({ kind: 'values', values: { a, b, c, d } });
 const codes = (outcomes: readonly ItemOutcome[]): string[] => outcomes.map((outcome) => ('failure' in outcome ? outcome.failure.code : 'ok'));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LabelstreamError } from '../../src/core/errors/error.ts';
-import { outputWidth, parseManifest } from '../../src/models/manifest.ts';
+import { outputWidth, parseManifest, tasksOf } from '../../src/models/manifest.ts';
+import { parseGraphManifest } from './graph-models.ts';
 import { classifierManifest, encoderManifest } from './model-directory.ts';
 
 const files = [{ path: 'model.onnx', sha256: 'a'.repeat(64), sizeBytes: 3 }];
@@ -51,6 +52,38 @@ function mistakes(manifest: unknown): string {
   throw new Error('the manifest was accepted');
 }
 
+describe('the manifest of a transformer', () => {
+  const names = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json', 'encoder.onnx', 'decoder.onnx', 'known.png'];
+  const captioner = {
+    kind: 'transformers', name: 'captioner', version: '1.0.0', licence: 'MIT', source: 'written by the tests', reproducible: true, architecture: 'vit-gpt2',
+    files: names.map((path) => ({ path, sha256: 'a'.repeat(64), sizeBytes: 3 })),
+    graphs: { encoder: 'encoder.onnx', decoder: 'decoder.onnx' },
+    knownAnswers: [{ input: picture, output: { kind: 'caption', text: 'a cat' }, tolerance: 0 }],
+  };
+  const known = captioner.knownAnswers[0]!;
+
+  test('is accepted, with the tasks of its architecture', () => {
+    const manifest = parseManifest(JSON.stringify(captioner), 'm');
+    expect(tasksOf(manifest)).toEqual(['image-captioning', 'conditional-image-captioning']);
+  });
+
+  test.each([
+    ['a published file is not listed', { files: captioner.files.filter(({ path }) => path !== 'tokenizer.json') }, 'lacks tokenizer.json'],
+    ['a role is missing', { graphs: { encoder: 'encoder.onnx' } }, 'lacks decoder'],
+    ['a role is unknown', { graphs: { ...captioner.graphs, vision: 'encoder.onnx' } }, 'graphs.vision'],
+    ['the file of a role is not listed', { graphs: { ...captioner.graphs, decoder: 'other.onnx' } }, 'graphs.decoder'],
+    ['a default is unknown', { defaults: { temperature: 1 } }, 'defaults'],
+    ['a default is out of its range', { defaults: { num_beams: 0 } }, 'config.num_beams'],
+    ['it has a scale that it has no use for', { similarity: { scale: 100 } }, 'similarity'],
+    ['an answer is of another task', { knownAnswers: [{ ...known, output: { kind: 'zero-shot', probabilities: [1] } }] }, 'must be of the kind caption'],
+    ['an answer asks for what the task does not know', { knownAnswers: [{ ...known, input: { ...picture, config: { threshold: 1 } } }] }, 'knownAnswers.0.input'],
+    ['an input is not listed', { knownAnswers: [{ ...known, input: { ...picture, file: 'other.png' } }] }, 'knownAnswers.0.input'],
+    ['the architecture is unknown', { architecture: 'bert' }, 'architecture'],
+  ])('is refused where %s', (_, change, expected) => {
+    expect(mistakes({ ...captioner, ...change })).toContain(expected);
+  });
+});
+
 describe('parseManifest', () => {
   test.each([
     ['values', classifier, 3],
@@ -58,7 +91,7 @@ describe('parseManifest', () => {
     ['tokens', transformer, 8],
     ['images', imageClassifier, 3],
   ])('accepts a model that reads %s', (_, manifest, width) => {
-    expect(outputWidth(parseManifest(JSON.stringify(manifest), 'm'))).toBe(width);
+    expect(outputWidth(parseGraphManifest(JSON.stringify(manifest)))).toBe(width);
   });
 
   test.each([

@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Clock } from '../../src/core/clock.ts';
-import type { ModelArtefacts } from '../../src/models/repository.ts';
-import { loadArtefacts } from '../../src/models/repository.ts';
 import { openInference } from '../../src/models/inference.ts';
 import { knownInputs } from '../../src/models/known-answers.ts';
+import { loadGraph } from './graph-models.ts';
 import { encoderDimensions, textEncoder, valuesClassifier } from './onnx-fixtures.ts';
 
 export const testClock: Clock = {
@@ -122,7 +121,7 @@ export async function writeModelWithAnswers(directory: string, manifest: Json, f
   const answers = manifest['knownAnswers'] as { input: unknown; output: number[]; tolerance: number }[];
   const zeros = answers.map((answer) => ({ ...answer, output: Array.from({ length: width }, () => 0) }));
   await writeModel(directory, { ...manifest, knownAnswers: zeros }, files);
-  const artefacts: ModelArtefacts = await loadArtefacts(directory);
+  const artefacts = await loadGraph(directory);
   const inference = await openInference(artefacts);
   const [first] = artefacts.manifest.executedShapes.batchSizes;
   const inputs = knownInputs(artefacts);

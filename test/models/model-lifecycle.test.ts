@@ -3,17 +3,17 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { seededRandom } from '../../src/core/seeded-random.ts';
-import type { ModelInput, ModelOutput } from '../../src/models/model-port.ts';
+import type { ModelInput } from '../../src/models/model-port.ts';
 import { startModelServer, type ModelServer, type ModelServerObserver, type ModelServerOptions } from '../../src/models/model-server.ts';
 import { classifierDirectory, classifierManifest, encoderDirectory, encoderManifest, rejectedMessage, temporaryDirectory, testClock, writeModel, writeModelWithAnswers } from './model-directory.ts';
 import { encoderDimensions, logarithm, textEncoder, valuesClassifier, weights } from './onnx-fixtures.ts';
 import { node, onnxModel, tensor } from './onnx-writer.ts';
+import { numbersIn } from './graph-models.ts';
 
 const text = (value: string): ModelInput => ({ kind: 'text', text: value });
 const values = (a: number): ModelInput => ({ kind: 'values', values: { a, b: 1, c: 1, d: 1 } });
 const never = { signal: new AbortController().signal };
 const faultyWorker = new URL('./faulty-worker.ts', import.meta.url);
-const numbers = (output: ModelOutput): number[] => [...(output.kind === 'vector' ? output.vector : output.scores)];
 const codeOf = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'ok', (error: unknown) => String((error as { code?: unknown }).code));
 
 async function start(options: Partial<ModelServerOptions> & Pick<ModelServerOptions, 'models'>): Promise<ModelServer> {
@@ -150,7 +150,7 @@ describe('reload', () => {
     const directory = await classifierDirectory();
     const { told, observer } = recorder();
     const server = await start({ models: [{ name: 'rows', directory, isPinned: true }, { name: 'texts', directory: await encoderDirectory() }], observer, ...options });
-    const answer = async () => numbers(await server.run('rows', values(2), never));
+    const answer = async () => numbersIn(await server.run('rows', values(2), never));
     return { directory, server, told, answer, old: await answer() };
   };
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startModelServer, type ModelServer, type ModelServerOptions } from '../../src/models/model-server.ts';
-import type { ModelInput, ModelOutput } from '../../src/models/model-port.ts';
+import type { ModelInput } from '../../src/models/model-port.ts';
 import { seededRandom, shuffled } from '../../src/core/seeded-random.ts';
 import {
   classifierDirectory,
@@ -19,6 +19,7 @@ import {
 } from './model-directory.ts';
 import { dynamicallyQuantised, logarithm, lookup, valuesClassifier } from './onnx-fixtures.ts';
 import { node, onnxModel } from './onnx-writer.ts';
+import { numbersIn } from './graph-models.ts';
 
 const text = (value: string): ModelInput => ({ kind: 'text', text: value });
 const values = (a: number, b = 1, c = 1, d = 1): ModelInput => ({ kind: 'values', values: { a, b, c, d } });
@@ -35,7 +36,6 @@ async function start(options: Partial<ModelServerOptions> = {}): Promise<ModelSe
 }
 
 const faultyWorker = new URL('./faulty-worker.ts', import.meta.url);
-const numbers = (output: ModelOutput): number[] => [...(output.kind === 'vector' ? output.vector : output.scores)];
 
 /** Threads of this process that are workers. Counted as they come and go: a diagnostic report would interrupt them at any point of their lives. */
 let aliveThreads = 0;
@@ -66,10 +66,10 @@ describe('the model port', () => {
     expect(server.describe('rows').labels).toEqual(['red', 'green', 'blue']);
     const vector = await server.run('texts', text('seven brown foxes'), never);
     expect(vector).toMatchObject({ kind: 'vector' });
-    expect(numbers(vector)).toHaveLength(8);
+    expect(numbersIn(vector)).toHaveLength(8);
     const scores = await server.run('rows', values(1, 2, 3, 4), never);
     expect(scores).toMatchObject({ kind: 'scores' });
-    expect(numbers(scores).reduce((total, score) => total + score)).toBeCloseTo(1, 6);
+    expect(numbersIn(scores).reduce((total, score) => total + score)).toBeCloseTo(1, 6);
     // Its own memory: a kept result must not keep, or show, its batch.
     expect(vector.kind === 'vector' && vector.vector.buffer.byteLength).toBe(32);
   });
@@ -105,13 +105,13 @@ test('batch invariance: 240 items in 12 random orders, alone or crowded, on two 
       : ['rows', values(random() * 10, random(), random() * 5, random())],
   );
   const alone = new Map<number, number[]>();
-  for (const [index, [model, input]] of items.entries()) alone.set(index, numbers(await server.run(model, input, never)));
+  for (const [index, [model, input]] of items.entries()) alone.set(index, numbersIn(await server.run(model, input, never)));
   for (let round = 0; round < 12; round += 1) {
     const order = shuffled([...items.keys()], random);
     await Promise.all(
       order.map(async (index) => {
         const [model, input] = items[index] ?? ['', text('')];
-        expect(numbers(await server.run(model, input, never)), `seed ${seed}, item ${index}`).toEqual(alone.get(index));
+        expect(numbersIn(await server.run(model, input, never)), `seed ${seed}, item ${index}`).toEqual(alone.get(index));
       }),
     );
   }

@@ -2,6 +2,7 @@ import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadArtefacts, openModelRepository } from '../../src/models/repository.ts';
+import { graphOf, loadGraph } from './graph-models.ts';
 import { openInference } from '../../src/models/inference.ts';
 import {
   classifierDirectory,
@@ -27,7 +28,7 @@ describe('openModelRepository', () => {
       { name: 'rows', directory: await classifierDirectory() },
     ]);
     expect([...repository.keys()]).toEqual(['texts', 'rows']);
-    expect(Buffer.from(repository.get('rows')!.modelBytes).equals(valuesClassifier())).toBe(true);
+    expect(Buffer.from(graphOf(repository.get('rows')!).graph.bytes).equals(valuesClassifier())).toBe(true);
   });
 
   test('refuses a name that is bound twice', async () => {
@@ -137,8 +138,8 @@ describe('external data', () => {
   test('is loaded from the hashed bytes where it is listed, beside the model wherever that is', async () => {
     const files = { 'onnx/model.onnx': classifierWithExternalData('matrix.bin'), 'onnx/matrix.bin': bytes };
     const directory = await writeModelWithAnswers(await temporaryDirectory(), { ...classifierManifest, model: 'onnx/model.onnx' }, files, 3);
-    const outside = await openInference(await loadArtefacts(directory));
-    const inside = await openInference(await loadArtefacts(await classifierDirectory()));
+    const outside = await openInference(await loadGraph(directory));
+    const inside = await openInference(await loadGraph(await classifierDirectory()));
     const input = { kind: 'values', values: { a: 0.1, b: 0.2, c: 0.3, d: 0.4 } } as const;
     expect(await outside.run([input])).toEqual(await inside.run([input]));
     await outside.release();

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { createClustering } from '../../src/clustering/incremental-dbscan.ts';
 import { openInference } from '../../src/models/inference.ts';
 import type { ModelInput } from '../../src/models/model-port.ts';
-import { loadArtefacts, readManifest } from '../../src/models/repository.ts';
+import { loadGraph, rowOf } from './graph-models.ts';
 
 const root = join(import.meta.dirname, '../..');
 const samples = join(root, 'examples/images');
@@ -21,13 +21,13 @@ async function sampleFiles(): Promise<string[]> {
 }
 
 async function outputs(model: string, files: readonly string[]): Promise<Float32Array[]> {
-  const inference = await openInference(await loadArtefacts(join(root, 'models', model)));
+  const inference = await openInference(await loadGraph(join(root, 'models', model)));
   const inputs = await Promise.all(files.map(async (file): Promise<ModelInput> => ({ kind: 'image', bytes: await readFile(join(samples, file)), contentType: file.endsWith('.png') ? 'image/png' : 'image/jpeg' })));
   const outcomes = await inference.run(inputs);
   await inference.release();
   return outcomes.map((outcome, index) => {
     if ('failure' in outcome) throw new Error(`${files[index] ?? ''}: ${outcome.failure.message}`);
-    return Float32Array.from(outcome.output);
+    return Float32Array.from(rowOf(outcome));
   });
 }
 
@@ -52,7 +52,7 @@ describe('visual-encoder', () => {
 
 test('drawing-classifier names every one of the five things', async () => {
   const files = (await sampleFiles()).filter((file) => subjectOf(file) !== 'odd');
-  const { labels } = await readManifest(join(root, 'models/drawing-classifier'));
+  const { labels } = (await loadGraph(join(root, 'models/drawing-classifier'))).manifest;
   const named = (await outputs('drawing-classifier', files)).map((scores) => labels[scores.indexOf(Math.max(...scores))]);
   expect(named).toEqual(files.map(subjectOf));
 });

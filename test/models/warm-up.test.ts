@@ -1,11 +1,11 @@
 import { expect, test, vi } from 'vitest';
 import { openInference } from '../../src/models/inference.ts';
-import { loadArtefacts } from '../../src/models/repository.ts';
 import { warmUp } from '../../src/models/warm-up.ts';
 import { classifierDirectory, encoderDirectory } from './model-directory.ts';
+import { loadGraph } from './graph-models.ts';
 
 async function executedShapes(directory: string): Promise<string[]> {
-  const artefacts = await loadArtefacts(directory);
+  const artefacts = await loadGraph(directory);
   const inference = await openInference(artefacts);
   const executeShape = vi.fn(inference.executeShape);
   await warmUp({ ...inference, executeShape }, artefacts);

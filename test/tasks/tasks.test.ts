@@ -47,7 +47,10 @@ function thrown(action: () => unknown): LabelstreamError {
 
 describe('registry', () => {
   test('has each task under its own name', () => {
-    expect([...tasks.keys()]).toEqual(['text-features', 'text-classification', 'image-features', 'image-classification', 'record-prediction']);
+    expect([...tasks.keys()]).toEqual([
+      'text-features', 'text-classification', 'image-features', 'image-classification', 'image-captioning', 'conditional-image-captioning',
+      'zero-shot-image-classification', 'object-detection', 'automated-speech-recognition', 'record-prediction',
+    ]);
     for (const [name, task] of tasks) {
       expect(task.name).toBe(name);
       expect(taskNamed(name)).toBe(task);
@@ -59,7 +62,7 @@ describe('registry', () => {
     const error = thrown(() => taskNamed('text-feature'));
     expect(error.code).toBe('LS_TASK_UNKNOWN');
     expect(error.description.cause).toBe('configuration');
-    expect(error.message).toContain('text-features, text-classification, image-features, image-classification, record-prediction');
+    expect(error.message).toContain([...tasks.keys()].join(', '));
   });
 });
 

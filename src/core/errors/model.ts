@@ -79,6 +79,12 @@ export const modelErrors = {
     summary: 'A model cannot take this item: a field is missing or is no finite float32, or the text is empty or too long for it.',
     remedy: 'Correct the event at its producer; the message names the field.',
   },
+  LS_MODEL_REQUEST: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A model is asked for what it does not do: given classes where it has its own or none where it needs some, given a prefix, or told a language that it does not know.',
+    remedy: 'Correct `classes`, `text` or `config` of the step, or give it another model.',
+  },
   LS_MODEL_OUTPUT: {
     cause: 'environment',
     retryable: false,

@@ -13,6 +13,12 @@ export const taskErrors = {
     summary: 'An event holds nothing that the task can work on: an empty or too long text, a value that is no finite number, another kind of event.',
     remedy: 'Correct the event at its producer; the message names the field.',
   },
+  LS_TASK_CONFIG: {
+    cause: 'input',
+    retryable: false,
+    summary: 'The config of a task says what the task does not know, or a value that is out of its range.',
+    remedy: 'Correct the config as the message says; the reference of the tasks lists what each takes.',
+  },
   LS_TASK_OUTPUT: {
     cause: 'configuration',
     retryable: false,

@@ -3,5 +3,7 @@ declare module '@huggingface/tokenizers' {
   export class Tokenizer {
     constructor(tokenizer: object, config: object);
     encode(text: string, options?: { readonly add_special_tokens?: boolean }): { readonly ids: number[] };
+    decode(ids: readonly number[], options?: { readonly skip_special_tokens?: boolean }): string;
+    token_to_id(token: string): number | undefined;
   }
 }

@@ -4,48 +4,55 @@
  * together decode as many images side by side as have the permitted number of pixels, which bounds the memory of the worker.
  */
 import { modelError } from '../../core/errors/model.ts';
-import type { Manifest } from '../manifest.ts';
+import type { GraphManifest } from '../manifest.ts';
 import type { ModelInput } from '../model-port.ts';
 import { decodeInTurn, type ImageDecoding } from './image/decode-in-turn.ts';
-import type { PixelPlan } from './image/image-decoder.ts';
+import type * as decoder from './image/image-decoder.ts';
 import { imageFailure } from './image/image-failure.ts';
-import type { ImageLimits } from './image/image-structure.ts';
 import { inspectImage } from './image/inspect-image.ts';
 import type { Preprocessor } from './preprocessor.ts';
 
-type ImagePreprocessing = Extract<Manifest['preprocessing'], { kind: 'image' }>;
+type ImagePreprocessing = Extract<GraphManifest['preprocessing'], { kind: 'image' }>;
 
 /** Portraits with a depth map in their XMP have some megabytes of metadata. */
 const metadataBytesMax = 8 * 1024 * 1024;
 
+/** From the encoded image to what `decode` makes of it: inspected first, in its turn. Rejects with LS_IMAGE_*. */
+export async function decodedImage<Decoded>(
+  { bytes, contentType }: { readonly bytes: Uint8Array; readonly contentType: string },
+  decode: (decoder: ImageDecoder, bytes: Buffer) => Promise<Decoded>,
+  decoding: ImageDecoding,
+): Promise<Decoded> {
+  try {
+    const loaded = await loadDecoder();
+    const image = await inspectImage(bytes, contentType, { imagePixelsMax: decoding.imagePixelsMax, metadataBytesMax });
+    return await decodeInTurn(image, (whole) => decode(loaded, whole), decoding);
+  } catch (error) {
+    throw imageFailure(error);
+  }
+}
+
 export function createImagePreprocessor(parameters: ImagePreprocessing, decoding: ImageDecoding): Preprocessor {
   const { imagePixelsMax } = decoding;
   const { input: port, width, height, resize, background, layout } = parameters;
-  const limits: ImageLimits = { imagePixelsMax, metadataBytesMax };
   const plan = { width, height, resize, background, imagePixelsMax };
   const numbers = channelTables(parameters);
   return {
     ports: [{ name: port, type: 'float32', itemDimensions: layout === 'NCHW' ? [3, height, width] : [height, width, 3] }],
     prepare: async (input: ModelInput) => {
       if (input.kind !== 'image') throw modelError('LS_MODEL_INPUT', `this model reads images, not ${input.kind}`);
-      try {
-        const decodePixels = await loadDecoder();
-        const image = await inspectImage(input.bytes, input.contentType, limits);
-        const pixels = await decodeInTurn(image, (bytes) => decodePixels(bytes, plan), decoding);
-        return { values: { [port]: tensorValues(pixels, numbers, parameters) }, length: 0, tokens: 0 };
-      } catch (error) {
-        throw imageFailure(error);
-      }
+      const pixels = await decodedImage(input, ({ decodePixels }, bytes) => decodePixels(bytes, plan), decoding);
+      return { values: { [port]: tensorValues(pixels, numbers, parameters) }, length: 0, tokens: 0 };
     },
   };
 }
 
-type DecodePixels = (bytes: Buffer, plan: PixelPlan) => Promise<Uint8Array>;
+type ImageDecoder = Pick<typeof decoder, 'decodePixels' | 'decodeWhole'>;
 
 /** Only where images are read: a program for texts works without sharp, and starts faster. */
-async function loadDecoder(): Promise<DecodePixels> {
+async function loadDecoder(): Promise<ImageDecoder> {
   try {
-    return (await import('./image/image-decoder.ts')).decodePixels;
+    return await import('./image/image-decoder.ts');
   } catch (error) {
     throw modelError('LS_MODEL_LOAD', `the decoder of images (sharp) cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, {}, { cause: error });
   }

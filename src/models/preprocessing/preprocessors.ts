@@ -1,8 +1,8 @@
 /** Every kind of preprocessing by its name. */
 import { createBudget } from '../../core/budget.ts';
 import type { ModelInput } from '../model-port.ts';
-import type { ModelArtefacts } from '../repository.ts';
-import type { Manifest } from '../manifest.ts';
+import type { GraphArtefacts } from '../repository.ts';
+import type { GraphManifest } from '../manifest.ts';
 import { hashedSubwords } from './hashed-subwords.ts';
 import { createImagePreprocessor } from './image.ts';
 import type { ImageDecoding } from './image/decode-in-turn.ts';
@@ -28,7 +28,7 @@ export function createPreprocessorResources({ imagePixelsMax = imagePixelsMaxDef
 }
 
 /** Throws LS_MODEL_LOAD where a file that the preprocessing needs is not what it should be. */
-export function createPreprocessor(artefacts: ModelArtefacts, { imageDecoding } = createPreprocessorResources()): Preprocessor {
+export function createPreprocessor(artefacts: GraphArtefacts, { imageDecoding } = createPreprocessorResources()): Preprocessor {
   const { preprocessing, executedShapes } = artefacts.manifest;
   switch (preprocessing.kind) {
     case 'hashed-subwords':
@@ -46,7 +46,7 @@ export function createPreprocessor(artefacts: ModelArtefacts, { imageDecoding } 
  * Guesses the bucket of an item without splitting it, so that the queue can put likely neighbours together; the worker decides the real
  * one. The ratio is measured on the texts of the known answers.
  */
-export function lengthEstimator(manifest: Manifest): (input: ModelInput) => number {
+export function lengthEstimator(manifest: GraphManifest): (input: ModelInput) => number {
   const { preprocessing, executedShapes, knownAnswers } = manifest;
   if (preprocessing.kind === 'tokenizer') {
     return (input) => (input.kind === 'text' ? lengthBucket(estimatedTokens(input.text), executedShapes.lengths ?? []) : 0);

@@ -1,10 +1,10 @@
 /** A text becomes the ids and weights of its hashed subwords. */
 import { modelError } from '../../core/errors/model.ts';
-import type { Manifest } from '../manifest.ts';
+import type { GraphManifest } from '../manifest.ts';
 import { hashedSubwords } from './hashed-subwords.ts';
 import { lengthBucket, type Preprocessor } from './preprocessor.ts';
 
-export type SubwordsPreprocessing = Extract<Manifest['preprocessing'], { kind: 'hashed-subwords' }>;
+export type SubwordsPreprocessing = Extract<GraphManifest['preprocessing'], { kind: 'hashed-subwords' }>;
 
 export function createSubwordsPreprocessor(parameters: SubwordsPreprocessing, lengths: readonly number[]): Preprocessor {
   return {

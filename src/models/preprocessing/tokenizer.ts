@@ -10,12 +10,12 @@ import { posix } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { modelError } from '../../core/errors/model.ts';
-import type { Manifest } from '../manifest.ts';
-import type { ModelArtefacts } from '../repository.ts';
+import type { GraphManifest } from '../manifest.ts';
+import type { GraphArtefacts } from '../repository.ts';
 import { isLinearPattern, patternSources } from './linear-pattern.ts';
 import { lengthBucket, type Preprocessor } from './preprocessor.ts';
 
-export type TokenizerPreprocessing = Extract<Manifest['preprocessing'], { kind: 'tokenizer' }>;
+export type TokenizerPreprocessing = Extract<GraphManifest['preprocessing'], { kind: 'tokenizer' }>;
 
 export const tokenizerConfigName = 'tokenizer_config.json';
 
@@ -88,7 +88,7 @@ export function createTokenIds({ directory, files }: ModelFiles, file: string, m
   };
 }
 
-export function createTokenizerPreprocessor(parameters: TokenizerPreprocessing, lengths: readonly number[], artefacts: ModelArtefacts): Preprocessor {
+export function createTokenizerPreprocessor(parameters: TokenizerPreprocessing, lengths: readonly number[], artefacts: GraphArtefacts): Preprocessor {
   const { ids: idsPort, mask: maskPort, types: typesPort } = parameters.inputs;
   const tokenIds = createTokenIds(artefacts, parameters.file, parameters.maxTokens);
   const ports = [idsPort, maskPort, typesPort].flatMap((name) => (name === undefined ? [] : [{ name, type: 'int64', itemDimensions: ['length'] } as const]));

@@ -1,9 +1,9 @@
 /** Named numbers become a row in the order of the manifest's fields. */
 import { modelError } from '../../core/errors/model.ts';
-import type { Manifest } from '../manifest.ts';
+import type { GraphManifest } from '../manifest.ts';
 import type { Preprocessor } from './preprocessor.ts';
 
-export type ValuesPreprocessing = Extract<Manifest['preprocessing'], { kind: 'values' }>;
+export type ValuesPreprocessing = Extract<GraphManifest['preprocessing'], { kind: 'values' }>;
 
 export function createValuesPreprocessor({ input: port, fields }: ValuesPreprocessing): Preprocessor {
   return {

@@ -160,7 +160,7 @@ async function runStep(
     const task = options.tasks.get(step.task);
     if (task === undefined) throw extractError('LS_EXTRACT_STEP_FAILED', `there is no task ${step.task}`, { task: step.task });
     const collection = collectionOf(step, labels, input, options);
-    const asked = task.input(input);
+    const asked = task.input(input, step.parameters);
     const answer = await context.retry((count) => {
       attempt = count;
       return options.models.run(step.model, asked, { signal: context.signal });
@@ -191,7 +191,16 @@ function topLabelOf(result: TaskResult): string | undefined {
   if (result.kind !== 'label') return undefined;
   if ('labelstream.v1.Classification' in result.result) return result.result['labelstream.v1.Classification'].labels[0]?.label;
   if ('labelstream.v1.Prediction' in result.result) return result.result['labelstream.v1.Prediction'].label ?? undefined;
+  // The surest box is the first one.
+  if ('labelstream.v1.Detection' in result.result) return result.result['labelstream.v1.Detection'].labels[0];
+  if ('labelstream.v1.ZeroShot' in result.result) return likeliest(result.result['labelstream.v1.ZeroShot']);
   return undefined;
+}
+
+/** The first of several that are equally likely. */
+function likeliest({ classes, probabilities }: { readonly classes: readonly string[]; readonly probabilities: readonly number[] }): string | undefined {
+  const largest = probabilities.reduce((found, value) => Math.max(found, value), Number.NEGATIVE_INFINITY);
+  return classes[probabilities.indexOf(largest)];
 }
 
 function systemFailure(error: unknown): readonly string[] {

@@ -1,9 +1,9 @@
 /** What the tests of images share: the preprocessor with plain parameters, and images made of nothing. */
-import type { Manifest } from '../../../src/models/manifest.ts';
+import type { GraphManifest } from '../../../src/models/manifest.ts';
 import { createImagePreprocessor } from '../../../src/models/preprocessing/image.ts';
 import { createPreprocessorResources } from '../../../src/models/preprocessing/preprocessors.ts';
 
-export type ImageParameters = Omit<Extract<Manifest['preprocessing'], { kind: 'image' }>, 'kind' | 'input'>;
+export type ImageParameters = Omit<Extract<GraphManifest['preprocessing'], { kind: 'image' }>, 'kind' | 'input'>;
 
 const plainParameters: ImageParameters = {
   width: 16,

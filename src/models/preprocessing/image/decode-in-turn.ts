@@ -17,9 +17,9 @@ export type ImageDecoding = {
 const decodedPixelBytesMax = 13;
 
 /** Waits for its turn. Where that takes too long it may be its neighbours' doing, so it is tried once more with none. */
-export async function decodeInTurn(image: ImageStructure, decode: (bytes: Buffer) => Promise<Uint8Array>, { imagePixelsMax, budget }: ImageDecoding): Promise<Uint8Array> {
+export async function decodeInTurn<Decoded>(image: ImageStructure, decode: (bytes: Buffer) => Promise<Decoded>, { imagePixelsMax, budget }: ImageDecoding): Promise<Decoded> {
   const bytes = image.parts.reduce((total, part) => total + part.length, 0);
-  const attempt = async (pixels: number): Promise<Uint8Array> => {
+  const attempt = async (pixels: number): Promise<Decoded> => {
     const giveBack = await budget.take(pixels);
     try {
       return await decode(joined(image.parts, bytes));

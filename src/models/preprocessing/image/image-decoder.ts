@@ -3,13 +3,13 @@
  * memory are blocked, nothing is kept between images, and one image uses one thread (images are decoded side by side instead).
  *
  * The steps, pinned: orientation by EXIF, colours to sRGB by the profile in the image, 16 bits to 8 by leaving the lower ones out, transparency
- * onto the background (in integers, rounded down), resizing of all pixels, then cut or pad. libvips makes images smaller; see enlarge.ts for
+ * onto the background (in integers, rounded down), resizing of all pixels, then cut or pad. libvips makes images smaller; see resample.ts for
  * the other way.
  */
 import { isMainThread } from 'node:worker_threads';
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { imageError } from '../../../core/errors/image.ts';
-import { enlarge, type Kernel } from './enlarge.ts';
+import { resample, type Kernel } from './resample.ts';
 import { resizePlan, type Area, type ImageSize, type ResizePlan, type ResizeRule } from './image-geometry.ts';
 import { imageFailure } from './image-failure.ts';
 import { corrupt } from './image-structure.ts';
@@ -39,9 +39,23 @@ export async function decodePixels(bytes: Buffer, plan: PixelPlan): Promise<Uint
     const steps = resizePlan(size, plan, plan.resize);
     checkResized(size, steps.resized, plan.imagePixelsMax);
     // Grey becomes colour before it is flattened: the background has a colour. Nothing is scaled down by the decoder, whose pixels would differ.
-    const image = sharp(bytes, options).timeout({ seconds: decodeSecondsMax }).autoOrient().pipelineColourspace('srgb').flatten({ background: colourOf(plan) });
-    if (isEnlarged(size, steps.resized)) return padded(enlarge(await rawPixels(image, size), size, steps.resized, enlargedArea(steps), plan.resize.kernel), steps, plan);
+    const image = sharp(bytes, options).timeout({ seconds: decodeSecondsMax }).autoOrient().pipelineColourspace('srgb').flatten({ background: colourOf(plan.background) });
+    if (isEnlarged(size, steps.resized)) return padded(resample(await rawPixels(image, size), size, steps.resized, enlargedArea(steps), plan.resize.kernel), steps, plan);
     return await rawPixels(placed(image.resize(steps.resized.width, steps.resized.height, { fit: 'fill', kernel: plan.resize.kernel }), steps, plan), plan);
+  } catch (error) {
+    throw decodeError(error);
+  }
+}
+
+export type DecodedImage = ImageSize & { readonly pixels: Uint8Array };
+
+/** All pixels of the upright image, as decodePixels gives them, but not resized. Rejects with LS_IMAGE_*. */
+export async function decodeWhole(bytes: Buffer, { background, imagePixelsMax }: Pick<PixelPlan, 'background' | 'imagePixelsMax'>): Promise<DecodedImage> {
+  const options: SharpOptions = { failOn: 'warning', limitInputPixels: imagePixelsMax, sequentialRead: true };
+  try {
+    const { autoOrient: size } = await sharp(bytes, options).metadata();
+    const image = sharp(bytes, options).timeout({ seconds: decodeSecondsMax }).autoOrient().pipelineColourspace('srgb').flatten({ background: colourOf(background) });
+    return { ...size, pixels: await rawPixels(image, size) };
   } catch (error) {
     throw decodeError(error);
   }
@@ -59,7 +73,7 @@ function checkResized(size: ImageSize, resized: ImageSize, imagePixelsMax: numbe
   throw imageError('LS_IMAGE_TOO_LARGE', message, { width: size.width, height: size.height });
 }
 
-function colourOf({ background: [r, g, b] }: PixelPlan): { r: number; g: number; b: number } {
+function colourOf([r, g, b]: PixelPlan['background']): { r: number; g: number; b: number } {
   return { r, g, b };
 }
 
@@ -72,7 +86,7 @@ function placed(image: Sharp, { area, isPadded }: ResizePlan, plan: PixelPlan): 
   if (!isPadded) return image.extract(area);
   const right = plan.width - area.left - area.width;
   const bottom = plan.height - area.top - area.height;
-  return image.extend({ left: area.left, top: area.top, right, bottom, background: colourOf(plan) });
+  return image.extend({ left: area.left, top: area.top, right, bottom, background: colourOf(plan.background) });
 }
 
 function enlargedArea({ resized, area, isPadded }: ResizePlan): Area {

@@ -1,7 +1,6 @@
 /**
- * Enlarging as Pillow does it, to the last bit: separable, first along the rows, with weights in 22-bit fixed point and 8 bits between the two
- * passes. libvips would move an enlarged image by half of a pixel. Only the part that is wanted is computed, so the work is bounded by the
- * size of the model's input.
+ * Resizing as Pillow does it, to the last bit: separable, first along the rows, with weights in 22-bit fixed point and 8 bits between the two
+ * passes. What is made smaller is made of all pixels below a weight that is as much wider. Only the part that is wanted is computed.
  */
 import type { Area, ImageSize } from './image-geometry.ts';
 
@@ -39,8 +38,8 @@ const filters: Readonly<Record<Exclude<Kernel, 'nearest'>, Filter>> = {
 /** Which pixels of a row or column one pixel of the result is made of. */
 type Taps = { readonly first: number; readonly weights: Int32Array };
 
-/** @param area of the image enlarged to `resized`. Gives 3 x area.width x area.height bytes. */
-export function enlarge(pixels: Uint8Array, size: ImageSize, resized: ImageSize, area: Area, kernel: Kernel): Uint8Array {
+/** @param area of the image resized to `resized`. Gives 3 x area.width x area.height bytes. */
+export function resample(pixels: Uint8Array, size: ImageSize, resized: ImageSize, area: Area, kernel: Kernel): Uint8Array {
   const columns = tapsOf(size.width, resized.width, area.left, area.width, kernel);
   const rows = tapsOf(size.height, resized.height, area.top, area.height, kernel);
   const wide = new Uint8Array(channels * area.width * size.height);
@@ -67,13 +66,14 @@ function weigh(from: Uint8Array, start: number, step: number, taps: Taps | undef
 
 function tapsOf(size: number, resized: number, from: number, count: number, kernel: Kernel): readonly Taps[] {
   const scale = size / resized;
+  const width = Math.max(1, scale);
   return Array.from({ length: count }, (_, index): Taps => {
     const centre = (from + index + 0.5) * scale;
     if (kernel === 'nearest') return { first: Math.min(size - 1, Math.floor(centre)), weights: Int32Array.of(1 << precisionBits) };
     const { support, weight } = filters[kernel];
-    const first = Math.max(0, Math.trunc(centre - support + 0.5));
-    const end = Math.min(size, Math.trunc(centre + support + 0.5));
-    const weights = Array.from({ length: end - first }, (_tap, tap) => weight(first + tap - centre + 0.5));
+    const first = Math.max(0, Math.trunc(centre - support * width + 0.5));
+    const end = Math.min(size, Math.trunc(centre + support * width + 0.5));
+    const weights = Array.from({ length: end - first }, (_tap, tap) => weight((first + tap - centre + 0.5) * (1 / width)));
     const sum = weights.reduce((total, value) => total + value, 0);
     return { first, weights: Int32Array.from(weights, (value) => Math.sign(value) * Math.floor(Math.abs((value / sum) * 2 ** precisionBits) + 0.5)) };
   });

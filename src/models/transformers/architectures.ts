@@ -1,0 +1,23 @@
+/**
+ * The architectures of Hugging Face that are run by own code around their ONNX exports. Each has graphs under fixed roles, as optimum and
+ * transformers.js name the files (`onnx/encoder_model.onnx`, ...), and the JSON files of its published directory.
+ */
+
+type ArchitectureTraits = {
+  readonly tasks: readonly [string, ...string[]];
+  readonly input: 'image' | 'audio';
+  readonly graphs: readonly string[];
+  readonly files: readonly string[];
+};
+
+const captioningTasks = ['image-captioning', 'conditional-image-captioning'] as const;
+const imageFiles = ['config.json', 'preprocessor_config.json'] as const;
+const imageAndTextFiles = [...imageFiles, 'tokenizer.json', 'tokenizer_config.json'] as const;
+
+export const architectureNames = ['vit-gpt2'] as const;
+
+export type Architecture = (typeof architectureNames)[number];
+
+export const architectures: Readonly<Record<Architecture, ArchitectureTraits>> = {
+  'vit-gpt2': { tasks: captioningTasks, input: 'image', graphs: ['encoder', 'decoder'], files: imageAndTextFiles },
+};
