@@ -1,3 +1,4 @@
+import { audioErrors } from './audio.ts';
 import { cliErrors } from './cli.ts';
 import { clusterErrors } from './cluster.ts';
 import { codecErrors } from './codec.ts';
@@ -20,6 +21,7 @@ import { stateErrors } from './state.ts';
 
 /** Every stable code of the program. docs/errors.md is generated from it; a test holds both against the source. */
 export const errorCatalogue = {
+  ...audioErrors,
   ...cliErrors,
   ...clusterErrors,
   ...codecErrors,

@@ -14,10 +14,22 @@ const captioningTasks = ['image-captioning', 'conditional-image-captioning'] as 
 const imageFiles = ['config.json', 'preprocessor_config.json'] as const;
 const imageAndTextFiles = [...imageFiles, 'tokenizer.json', 'tokenizer_config.json'] as const;
 
-export const architectureNames = ['vit-gpt2'] as const;
+export const architectureNames = ['vit-gpt2', 'blip', 'blip2', 'whisper', 'clip', 'siglip', 'owlvit', 'detr'] as const;
 
 export type Architecture = (typeof architectureNames)[number];
 
 export const architectures: Readonly<Record<Architecture, ArchitectureTraits>> = {
   'vit-gpt2': { tasks: captioningTasks, input: 'image', graphs: ['encoder', 'decoder'], files: imageAndTextFiles },
+  blip: { tasks: captioningTasks, input: 'image', graphs: ['encoder', 'decoder'], files: imageAndTextFiles },
+  blip2: { tasks: captioningTasks, input: 'image', graphs: ['vision', 'embedding', 'decoder'], files: imageAndTextFiles },
+  whisper: {
+    tasks: ['automated-speech-recognition'],
+    input: 'audio',
+    graphs: ['encoder', 'decoder'],
+    files: [...imageAndTextFiles, 'generation_config.json'],
+  },
+  clip: { tasks: ['zero-shot-image-classification'], input: 'image', graphs: ['vision', 'text'], files: imageAndTextFiles },
+  siglip: { tasks: ['zero-shot-image-classification'], input: 'image', graphs: ['vision', 'text'], files: imageAndTextFiles },
+  owlvit: { tasks: ['object-detection'], input: 'image', graphs: ['model'], files: imageAndTextFiles },
+  detr: { tasks: ['object-detection'], input: 'image', graphs: ['model'], files: imageFiles },
 };

@@ -80,7 +80,7 @@ export function numbersOf(outputs: Feeds, name: string): { readonly data: Float3
   return { data, dims: tensor.dims };
 }
 
-export function requireFinite(data: Float32Array, name: string): void {
+function requireFinite(data: Float32Array, name: string): void {
   for (let index = 0; index < data.length; index += 1) {
     if (Number.isFinite(data[index])) continue;
     throw modelError('LS_MODEL_OUTPUT_NOT_FINITE', `number ${index} of ${name} is ${data[index] ?? ''}`, { index });

@@ -9,11 +9,24 @@ import { createPreprocessorResources, type PreprocessorResources } from '../prep
 import type { TransformerArtefacts } from '../repository.ts';
 import type { Architecture } from './architectures.ts';
 import type { OpenArchitecture } from './architecture-port.ts';
+import { openBlip } from './blip.ts';
+import { openBlip2 } from './blip2.ts';
+import { openClip, openSiglip } from './contrastive.ts';
+import { openDetr } from './detr.ts';
 import { openGraph, type Graph } from './graph.ts';
+import { openOwlVit } from './owlvit.ts';
 import { openVitGpt2 } from './vit-gpt2.ts';
+import { openWhisper } from './whisper.ts';
 
 const architectures: Readonly<Record<Architecture, OpenArchitecture>> = {
   'vit-gpt2': openVitGpt2,
+  blip: openBlip,
+  blip2: openBlip2,
+  whisper: openWhisper,
+  clip: openClip,
+  siglip: openSiglip,
+  owlvit: openOwlVit,
+  detr: openDetr,
 };
 
 export type Transformer = {

@@ -16,7 +16,7 @@ export function optionalFile<Schema extends z.ZodType>(artefacts: TransformerArt
   return artefacts.files.has(path) ? publishedFile(artefacts, path, schema) : undefined;
 }
 
-export function publishedJson(artefacts: TransformerArtefacts, path: string): unknown {
+function publishedJson(artefacts: TransformerArtefacts, path: string): unknown {
   const bytes = artefacts.files.get(path);
   if (bytes === undefined) return refuseFile(artefacts, path, 'is not among the files of the manifest');
   try {

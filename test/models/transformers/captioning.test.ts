@@ -8,7 +8,7 @@ import { withNanRow } from './nan-weights.ts';
 
 type ImageInput = Extract<ModelInput, { kind: 'image' }>;
 
-const captioners: readonly TinyName[] = ['vit-gpt2'];
+const captioners: readonly TinyName[] = ['vit-gpt2', 'blip', 'blip2'];
 
 describe.each(captioners)('%s', async (name) => {
   const { images, cases } = await golden<CaptionGolden>(name);

@@ -17,8 +17,19 @@ type Recipe = Pick<TransformerManifest, 'graphs'> & Partial<Pick<TransformerMani
 
 const encoderAndDecoder = { graphs: { encoder: 'onnx/encoder_model.onnx', decoder: 'onnx/decoder_model_merged.onnx' } };
 
+const imageAndText = { graphs: { vision: 'onnx/vision_model.onnx', text: 'onnx/text_model.onnx' } };
+
 const recipes: Readonly<Record<TinyName, Recipe>> = {
   'vit-gpt2': encoderAndDecoder,
+  blip: encoderAndDecoder,
+  blip2: { graphs: { vision: 'onnx/vision_encoder.onnx', embedding: 'onnx/embed_tokens.onnx', decoder: 'onnx/decoder_model_merged.onnx' } },
+  whisper: encoderAndDecoder,
+  // The exponential of config.json's logit_scale_init_value, as which the script leaves it.
+  clip: { ...imageAndText, similarity: { scale: Math.exp(2.6592), bias: 0 } },
+  // As the script sets them.
+  siglip: { ...imageAndText, similarity: { scale: Math.exp(2), bias: -1 } },
+  owlvit: { graphs: { model: 'onnx/model.onnx' } },
+  detr: { graphs: { model: 'onnx/model.onnx' } },
 };
 
 export async function golden<Golden>(name: TinyName): Promise<Golden> {
@@ -63,17 +74,76 @@ export async function tinyDirectory(name: TinyName, { knownAnswers, directory, o
   return writeModel(directory ?? (await temporaryDirectory()), manifest, content);
 }
 
-/** One that Python gave. */
+/** One that Python gave, of an image that is not resized. */
 async function firstAnswer(name: TinyName): Promise<KnownTransformerAnswer> {
   switch (name) {
-    case 'vit-gpt2': {
-      const { images, cases } = await golden<CaptionGolden>(name);
-      const [first] = cases;
-      const input = { kind: 'image', file: `known/${images[0]!}`, contentType: 'image/png', config: configOf(first!) } as const;
-      return { input, output: { kind: 'caption', text: first!.texts[0]!.trim() }, tolerance: 0 };
+    case 'clip':
+    case 'siglip': {
+      const { classes, probabilities } = await golden<ZeroShotGolden>(name);
+      return { input: { ...knownImage, classes: [...classes] }, output: { kind: 'zero-shot', probabilities: [...probabilities[0]!] }, tolerance: 1e-4 };
+    }
+    case 'owlvit':
+    case 'detr': {
+      const { classes, threshold, detections } = await golden<DetectionGolden>(name);
+      const input = { ...knownImage, config: { threshold }, ...(classes === undefined ? {} : { classes: [...classes] }) };
+      return { input, output: detectionsIn(detections[0]!), tolerance: 1e-4 };
+    }
+    case 'whisper': {
+      const { clips, cases } = await golden<SpeechGolden>(name);
+      const { parameters, texts } = cases[0]!;
+      const input = { kind: 'audio', file: `known/${clips[0]!}`, contentType: 'audio/wav', config: { ...parameters } } as const;
+      return { input, output: { kind: 'transcript', text: texts[0]!.trim(), segments: [] }, tolerance: 0 };
+    }
+    default: {
+      const { cases } = await golden<CaptionGolden>(name);
+      return { input: { ...knownImage, config: configOf(cases[0]!) }, output: { kind: 'caption', text: cases[0]!.texts[0]!.trim() }, tolerance: 0 };
     }
   }
 }
+
+const knownImage = { kind: 'image', file: 'known/circles.png', contentType: 'image/png', config: {} } as const;
+
+export type ZeroShotGolden = { readonly images: readonly string[]; readonly classes: readonly string[]; readonly hypothesisTemplate: string; readonly probabilities: readonly (readonly number[])[] };
+
+type GoldenBoxes = {
+  readonly image: string;
+  readonly boxes: readonly { readonly score: number; readonly label: string; readonly box: { readonly xmin: number; readonly ymin: number; readonly xmax: number; readonly ymax: number } }[];
+};
+
+export type DetectionGolden = {
+  readonly classes?: readonly string[];
+  readonly threshold: number;
+  readonly lowThreshold?: number;
+  readonly detections: readonly GoldenBoxes[];
+  readonly detectionsAtLowThreshold?: readonly GoldenBoxes[];
+};
+
+/** The surest first, as the program tells them; Python leaves those of DETR in the order of its queries. */
+export function detectionsIn({ boxes }: GoldenBoxes): Extract<KnownTransformerAnswer['output'], { kind: 'detections' }> {
+  const sorted = [...boxes].sort((left, right) => right.score - left.score);
+  return {
+    kind: 'detections',
+    boxes: sorted.map(({ box: { xmin, ymin, xmax, ymax } }) => [xmin, ymin, xmax, ymax]),
+    labels: sorted.map(({ label }) => label),
+    scores: sorted.map(({ score }) => score),
+  };
+}
+
+export type SpeechGolden = {
+  readonly clips: readonly string[];
+  readonly logMel: readonly { readonly clip: string; readonly mean: number; readonly every4thBinOfEvery100thFrame: readonly (readonly number[])[] }[];
+  readonly detectedLanguages: readonly string[];
+  readonly cases: readonly { readonly parameters: Readonly<Record<string, string | number | boolean>>; readonly texts: readonly string[] }[];
+  readonly long: {
+    readonly joined: readonly string[];
+    readonly sequential: {
+      readonly frames: number;
+      readonly parameters: Readonly<Record<string, string | number | boolean>>;
+      readonly segments: readonly { readonly start: number; readonly end: number; readonly tokens: readonly number[] }[];
+      readonly text: string;
+    };
+  };
+};
 
 export type CaptionCase = {
   readonly name: string;
@@ -93,7 +163,7 @@ export function configOf({ parameters: { num_beams, max_new_tokens, early_stoppi
 }
 
 /** The directory is gone again: what was read is in memory. */
-async function tinyArtefacts(name: TinyName, options?: TinyOptions): Promise<TransformerArtefacts> {
+export async function tinyArtefacts(name: TinyName, options?: TinyOptions): Promise<TransformerArtefacts> {
   const directory = await mkdtemp(join(tmpdir(), 'labelstream-tiny-'));
   try {
     const artefacts = await loadArtefacts(await tinyDirectory(name, { ...options, directory }));
@@ -109,7 +179,7 @@ export async function openTiny(name: TinyName, options?: TinyOptions): Promise<T
   return openTransformer(await tinyArtefacts(name, options));
 }
 
-export async function outcomeOf(transformer: Transformer, input: ModelInput): Promise<ItemOutcome> {
+async function outcomeOf(transformer: Transformer, input: ModelInput): Promise<ItemOutcome> {
   const [outcome] = await transformer.begin([input])();
   if (outcome === undefined) throw new Error('no outcome');
   return outcome;

@@ -15,7 +15,7 @@ export async function greedySearch<State>(decoder: Decoder<State>, prompt: reado
   }
 }
 
-export function largestIndex(numbers: Float32Array): number {
+function largestIndex(numbers: Float32Array): number {
   let largest = 0;
   for (let index = 1; index < numbers.length; index += 1) {
     if ((numbers[index] ?? Number.NEGATIVE_INFINITY) > (numbers[largest] ?? Number.NEGATIVE_INFINITY)) largest = index;
