@@ -1,0 +1,94 @@
+/**
+ * A task asked for directly, without an event: for one item or for a list. A list in means a list out, in its order, in which each item has its own
+ * outcome; where several lists are given, shorter ones are repeated until they are as long as the longest, which has to be a multiple of each.
+ */
+import { taskError } from '../core/errors/task.ts';
+import { parseTaskConfig, shortTextLengthMax } from '../core/task-config.ts';
+import type { Models, RunOptions } from '../models/model-port.ts';
+import { taskNamed } from './registry.ts';
+import type { TaskEvent, TaskParameters, TaskResult } from './task.ts';
+
+/** An encoded image or sound, and what it is said to be. */
+export type MediaContent = { readonly bytes: Uint8Array; readonly contentType: string };
+
+export type TaskRequest = {
+  readonly task: string;
+  /** The name that a model is bound to. */
+  readonly model: string;
+  readonly content: MediaContent | readonly MediaContent[];
+  /** What answers begin with. */
+  readonly text?: string | readonly string[] | undefined;
+  /** One list of classes for all items, or one for each. */
+  readonly classes?: readonly string[] | readonly (readonly string[])[] | undefined;
+  /** Checked here; the same for all items. */
+  readonly config?: unknown;
+};
+
+export type TaskOutcome = { readonly result: TaskResult } | { readonly error: unknown };
+
+const classesMax = 1_000;
+
+/**
+ * Rejects with what is wrong with the request as a whole: LS_TASK_UNKNOWN, LS_TASK_CONFIG, LS_MODEL_UNKNOWN, LS_TASK_INPUT (lists that do not fit). Of a single
+ * item also with what is wrong with it.
+ */
+export async function runTaskRequest(models: Models, request: TaskRequest, options: RunOptions): Promise<TaskResult | readonly TaskOutcome[]> {
+  const { content, text, classes } = request;
+  const isList = isListOf(content) || isListOf(text) || isNested(classes);
+  const run = itemRunner(models, request, options);
+  const contents = isListOf(content) ? content : [content];
+  const texts = isListOf(text) ? text : [text];
+  const classLists: readonly (readonly string[] | undefined)[] = isNested(classes) ? classes : [classes];
+  if (!isList) return run(contents[0], texts[0], classLists[0]);
+  const count = Math.max(contents.length, texts.length, classLists.length);
+  for (const [field, list] of [['content', contents], ['text', texts], ['classes', classLists]] as const) requireFit(request.task, field, list.length, count);
+  const items = Array.from({ length: count }, (_, index) => run(contents[index % contents.length], texts[index % texts.length], classLists[index % classLists.length]));
+  const settled = await Promise.allSettled(items);
+  return settled.map((outcome): TaskOutcome => (outcome.status === 'fulfilled' ? { result: outcome.value } : { error: outcome.reason }));
+}
+
+function isListOf<Item>(value: Item | readonly Item[] | undefined): value is readonly Item[] {
+  return Array.isArray(value);
+}
+
+function isNested(classes: TaskRequest['classes']): classes is readonly (readonly string[])[] {
+  return classes !== undefined && classes.some((entry) => typeof entry !== 'string');
+}
+
+function requireFit(task: string, field: string, length: number, count: number): void {
+  if (length > 0 && count % length === 0) return;
+  throw taskError('LS_TASK_INPUT', `${task}: ${field} is a list of ${length}, which cannot be repeated to ${count}`, { task, field, length });
+}
+
+type RunItem = (content: MediaContent | undefined, text: string | undefined, classes: readonly string[] | undefined) => Promise<TaskResult>;
+
+/** Throws what is wrong for all items. */
+function itemRunner(models: Models, { task: name, model, config: given = {} }: TaskRequest, options: RunOptions): RunItem {
+  const task = taskNamed(name);
+  const config = parseTaskConfig(name, given);
+  const description = models.describe(model);
+  const { text: takesText = 'none', classes: takesClasses = 'none' } = task;
+  const refuse = (field: string, message: string): never => {
+    throw taskError('LS_TASK_INPUT', `${name}: ${message}`, { task: name, field });
+  };
+  return async (content, text, classes) => {
+    if (content === undefined) return refuse('content', 'there is no content');
+    if ((text === undefined) !== (takesText === 'none')) refuse('text', takesText === 'none' ? 'this task takes no text' : 'this task needs a text to begin with');
+    if (classes === undefined ? takesClasses === 'needed' : takesClasses === 'none') refuse('classes', classes === undefined ? 'this task needs classes' : 'this task takes no classes');
+    if (classes !== undefined && (classes.length === 0 || classes.length > classesMax)) refuse('classes', `there are ${classes.length} classes; 1 to ${classesMax} are taken`);
+    const endless = classes?.findIndex((entry) => entry === '' || entry.length > shortTextLengthMax) ?? -1;
+    if (endless >= 0) refuse('classes', `class ${endless} is empty, or has more than ${shortTextLengthMax} UTF-16 units`);
+    const parameters: TaskParameters = {
+      config,
+      ...(text === undefined ? {} : { text: { text: 'the text', parts: [{ kind: 'literal', text }] } }),
+      ...(classes === undefined ? {} : { classes }),
+    };
+    const answer = await models.run(model, task.input(eventOf(content), parameters), options);
+    return task.output(answer, description);
+  };
+}
+
+function eventOf({ bytes, contentType }: MediaContent): TaskEvent {
+  const event = { id: '', source: '', occurredAt: 0, contentType, content: null, tasks: [], collection: null, attributes: {}, deleted: false };
+  return { kind: 'media', event, content: bytes };
+}
