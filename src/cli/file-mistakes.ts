@@ -8,6 +8,7 @@ import type { Configuration } from '../config/load.ts';
 import type { SettingPath, UnlocatedMistake } from '../config/mistakes.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { mediaError } from '../core/errors/media.ts';
+import type { RouteStep } from '../core/routes.ts';
 import { stepsOf } from '../core/templates.ts';
 import { modelBindings } from '../model-bindings.ts';
 import { defaultWorkerCount } from '../models/cpu-limit.ts';
@@ -15,6 +16,7 @@ import { requireProviders } from '../models/execution-providers.ts';
 import { tasksOf, type Manifest } from '../models/manifest.ts';
 import { estimatedMemoryBytes, requireFit } from '../models/model-memory.ts';
 import { loadArtefacts, readManifest } from '../models/repository.ts';
+import { architectures } from '../models/transformers/architectures.ts';
 import { readAuthorities, readContentCredentials } from '../open-content-fetcher.ts';
 import { readRegistryCredentials } from '../open-registry.ts';
 import { readStateCredentials } from '../open-state-store.ts';
@@ -82,7 +84,7 @@ function taskMistakes({ routes }: Configuration, manifests: ReadonlyMap<string, 
       const made = manifests.get(step.model);
       if (made === undefined) return [];
       const tasks = tasksOf(made);
-      if (tasks.includes(step.task)) return [];
+      if (tasks.includes(step.task)) return classMistakes(made, step, { route: route.name, routeIndex });
       return {
         code: 'LS_CONFIG_COMBINATION',
         path: ['routes', routeIndex, 'steps'],
@@ -91,6 +93,22 @@ function taskMistakes({ routes }: Configuration, manifests: ReadonlyMap<string, 
       };
     }),
   );
+}
+
+/** Whether a step names classes for a model that has its own, or none for one that has to be given some: the task allows both. */
+function classMistakes(made: Manifest, { name, parameters }: RouteStep, { route, routeIndex }: { readonly route: string; readonly routeIndex: number }): readonly UnlocatedMistake[] {
+  if (made.kind !== 'transformers') return [];
+  const isNeeded = architectures[made.architecture].classes === 'needed';
+  if (isNeeded === (parameters?.classes !== undefined)) return [];
+  const step = `the step ${name} of route ${route}`;
+  return [
+    {
+      code: 'LS_CONFIG_COMBINATION',
+      path: ['routes', routeIndex, 'steps'],
+      message: isNeeded ? `${step} names no classes, and its model ${made.name} has none of its own` : `${step} names classes, and its model ${made.name} takes none`,
+      remedy: isNeeded ? 'Add classes: [NAME, ...] to the step.' : 'Remove the classes, or give the step a model that looks for any, such as OWL-ViT.',
+    },
+  ];
 }
 
 /** Whether a collection gets what its inputs alone do not decide (SEMANTICS.md, rule 6): vectors, or the labels in its template. */

@@ -6,6 +6,8 @@
 type ArchitectureTraits = {
   readonly tasks: readonly [string, ...string[]];
   readonly input: 'image' | 'audio';
+  /** Whether it has to be told what to tell apart, or to find. */
+  readonly classes: 'needed' | 'none';
   readonly graphs: readonly string[];
   readonly files: readonly string[];
 };
@@ -19,17 +21,18 @@ export const architectureNames = ['vit-gpt2', 'blip', 'blip2', 'whisper', 'clip'
 export type Architecture = (typeof architectureNames)[number];
 
 export const architectures: Readonly<Record<Architecture, ArchitectureTraits>> = {
-  'vit-gpt2': { tasks: captioningTasks, input: 'image', graphs: ['encoder', 'decoder'], files: imageAndTextFiles },
-  blip: { tasks: captioningTasks, input: 'image', graphs: ['encoder', 'decoder'], files: imageAndTextFiles },
-  blip2: { tasks: captioningTasks, input: 'image', graphs: ['vision', 'embedding', 'decoder'], files: imageAndTextFiles },
+  'vit-gpt2': { tasks: captioningTasks, input: 'image', classes: 'none', graphs: ['encoder', 'decoder'], files: imageAndTextFiles },
+  blip: { tasks: captioningTasks, input: 'image', classes: 'none', graphs: ['encoder', 'decoder'], files: imageAndTextFiles },
+  blip2: { tasks: captioningTasks, input: 'image', classes: 'none', graphs: ['vision', 'embedding', 'decoder'], files: imageAndTextFiles },
   whisper: {
     tasks: ['automated-speech-recognition'],
     input: 'audio',
+    classes: 'none',
     graphs: ['encoder', 'decoder'],
     files: [...imageAndTextFiles, 'generation_config.json'],
   },
-  clip: { tasks: ['zero-shot-image-classification'], input: 'image', graphs: ['vision', 'text'], files: imageAndTextFiles },
-  siglip: { tasks: ['zero-shot-image-classification'], input: 'image', graphs: ['vision', 'text'], files: imageAndTextFiles },
-  owlvit: { tasks: ['object-detection'], input: 'image', graphs: ['model'], files: imageAndTextFiles },
-  detr: { tasks: ['object-detection'], input: 'image', graphs: ['model'], files: imageFiles },
+  clip: { tasks: ['zero-shot-image-classification'], input: 'image', classes: 'needed', graphs: ['vision', 'text'], files: imageAndTextFiles },
+  siglip: { tasks: ['zero-shot-image-classification'], input: 'image', classes: 'needed', graphs: ['vision', 'text'], files: imageAndTextFiles },
+  owlvit: { tasks: ['object-detection'], input: 'image', classes: 'needed', graphs: ['model'], files: imageAndTextFiles },
+  detr: { tasks: ['object-detection'], input: 'image', classes: 'none', graphs: ['model'], files: imageFiles },
 };

@@ -19,14 +19,24 @@ const three = z.tuple([z.number(), z.number(), z.number()]);
 const sizes = z.union([
   z.strictObject({ height: side, width: side }),
   z.strictObject({ shortest_edge: side, longest_edge: side.optional() }),
-  // Before transformers 4.26.
-  side.transform((both) => ({ height: both, width: both })),
+  // Older files: height and width, or one number, which the kind of processor gives its meaning.
+  z.tuple([side, side]).transform(([height, width]) => ({ height, width })),
+  side,
 ]);
 
+type TargetSize = Exclude<z.output<typeof sizes>, number>;
+
+/** Those to which one number is the shorter side, and not both. */
+const shorterSideProcessors = /^(CLIP|Detr|ConditionalDetr|DeformableDetr|Yolos)/;
+
 /** What is not listed here changes no pixel of a single image. */
-const processorConfig = z.looseObject({
+const processorConfig = z.object({
   do_resize: z.boolean().default(true),
   size: sizes,
+  max_size: side.optional(),
+  image_processor_type: z.string().optional(),
+  /** The older name. */
+  feature_extractor_type: z.string().optional(),
   /** Pillow's number. */
   resample: z.union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)]).default(2),
   do_center_crop: z.boolean().default(false),
@@ -38,7 +48,7 @@ const processorConfig = z.looseObject({
   image_std: three.default([0.5, 0.5, 0.5]),
 });
 
-type ProcessorConfig = z.output<typeof processorConfig>;
+type ProcessorConfig = Omit<z.output<typeof processorConfig>, 'size'> & { readonly size: TargetSize };
 
 const kernels: Readonly<Record<ProcessorConfig['resample'], Kernel>> = { 0: 'nearest', 1: 'lanczos3', 2: 'linear', 3: 'cubic' };
 
@@ -56,7 +66,8 @@ type ImageInput = Extract<ModelInput, { kind: 'image' }>;
 
 /** Throws LS_MODEL_LOAD where the file says what cannot be done. */
 export function createImageProcessor(artefacts: TransformerArtefacts, decoding: ImageDecoding): ImageProcessor {
-  const config = publishedFile(artefacts, configName, processorConfig);
+  const published = publishedFile(artefacts, configName, processorConfig);
+  const config: ProcessorConfig = { ...published, size: targetSize(published) };
   const { crop_size: crop, size } = config;
   if (config.do_center_crop) {
     if (crop === undefined) refuseFile(artefacts, configName, 'do_center_crop needs crop_size');
@@ -82,6 +93,12 @@ export function createImageProcessor(artefacts: TransformerArtefacts, decoding: 
     );
 }
 
+function targetSize({ size, max_size: longest, image_processor_type: type, feature_extractor_type: formerType }: z.output<typeof processorConfig>): TargetSize {
+  if (typeof size !== 'number') return size;
+  const isShorterSide = longest !== undefined || shorterSideProcessors.test(type ?? formerType ?? '');
+  return isShorterSide ? { shortest_edge: size, longest_edge: longest } : { height: size, width: size };
+}
+
 function planOf(image: ImageSize, { do_resize: isResized, size, do_center_crop: isCropped, crop_size: crop }: ProcessorConfig): { readonly resized: ImageSize; readonly area: Area } {
   const resized = isResized ? resizedTo(image, size) : image;
   if (!isCropped || crop === undefined) return { resized, area: { ...resized, left: 0, top: 0 } };
@@ -89,7 +106,7 @@ function planOf(image: ImageSize, { do_resize: isResized, size, do_center_crop: 
 }
 
 /** The shorter side gets its size, the longer one follows, rounded down; where it would be too long, both follow from its limit. */
-function resizedTo(image: ImageSize, size: ProcessorConfig['size']): ImageSize {
+function resizedTo(image: ImageSize, size: TargetSize): ImageSize {
   if ('height' in size) return size;
   const shorter = Math.min(image.width, image.height);
   const longer = Math.max(image.width, image.height);

@@ -34,6 +34,18 @@ describe.each<TinyName>(['vit-gpt2', 'blip', 'blip2', 'clip', 'siglip', 'owlvit'
   });
 });
 
+test.each([
+  ['one number of ViT: both sides', { size: 48, image_processor_type: 'ViTImageProcessor' }, [48, 48]],
+  ['one number of CLIP, and what is cut out of it', { size: 48, do_center_crop: true, crop_size: 40, feature_extractor_type: 'CLIPFeatureExtractor' }, [40, 40]],
+  ['one number with a limit: the shorter side', { size: 48, max_size: 60 }, [60, 40]],
+  ['height and width', { size: [32, 48] }, [48, 32]],
+  ['no resizing', { size: 48, do_resize: false }, [150, 100]],
+])('older files are read: %s', async (_, config, expected) => {
+  const files = { 'preprocessor_config.json': Buffer.from(JSON.stringify(config)) };
+  const { width, height } = await createImageProcessor(await tinyArtefacts('detr', { files }), imageDecoding)(png(await readInput('wide.png')));
+  expect([width, height]).toEqual(expected);
+});
+
 test('sizes follow the shorter side, and the longer one where that would be too long', async () => {
   const { default: sharp } = await import('sharp');
   const processor = createImageProcessor(await tinyArtefacts('detr'), imageDecoding);

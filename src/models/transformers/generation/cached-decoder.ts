@@ -30,7 +30,7 @@ export type CachedDecoderGraph = {
 };
 
 const pastPrefix = 'past_key_values.';
-const inputNames = ['input_ids', 'inputs_embeds', 'attention_mask', 'encoder_hidden_states', 'encoder_attention_mask', 'use_cache_branch', /^past_key_values\./];
+const inputNames = ['input_ids', 'inputs_embeds', 'attention_mask', 'encoder_hidden_states', 'encoder_attention_mask', 'use_cache_branch', 'position_ids', 'cache_position', /^past_key_values\./];
 
 /** Throws LS_MODEL_LOAD. */
 export function createCachedDecoder(graph: Graph, lengthMax: number, directory: string): CachedDecoderGraph {
@@ -50,6 +50,7 @@ function decoderOf(graph: Graph, pastPorts: readonly PastPort[], lengthMax: numb
     const outputs = await graph.run({
       ...(embed === undefined ? { input_ids: int64Tensor(tokens, [rowCount, newLength]) } : { inputs_embeds: await embed(tokens, rowCount) }),
       attention_mask: onesTensor([rowCount, length + newLength]),
+      ...positionsOf(length, newLength, rowCount),
       ...(encoder === undefined ? {} : { encoder_hidden_states: encoder, encoder_attention_mask: onesTensor([rowCount, encoder.dims[1] ?? 0]) }),
       use_cache_branch: new Tensor('bool', Uint8Array.of(length > 0 ? 1 : 0), [1]),
       ...past,
@@ -67,6 +68,12 @@ function decoderOf(graph: Graph, pastPorts: readonly PastPort[], lengthMax: numb
       return { past: Object.fromEntries(Object.entries(past).map(([name, tensor]) => [name, selected(tensor, rows)])), length, rowCount: rows.length };
     },
   };
+}
+
+/** The same under both names that exports have for it: by rows, and once for all. */
+function positionsOf(from: number, count: number, rowCount: number): Feeds {
+  const positions = Array.from({ length: count }, (_, index) => from + index);
+  return { position_ids: int64Tensor(Array.from({ length: rowCount }, () => positions).flat(), [rowCount, count]), cache_position: int64Tensor(positions, [count]) };
 }
 
 /** One row; what is open beside it has no places. */
