@@ -61,7 +61,7 @@ routes:
     expect(labels.has('s/endless images/caption')).toBe(true);
     expect(letters).toEqual([
       'corrupt LS_IMAGE_CORRUPT images/caption', 'corrupt LS_IMAGE_CORRUPT images/continue',
-      'empty LS_IMAGE_EMPTY images/caption', 'empty LS_IMAGE_FORMAT images/continue', 'endless LS_TASK_INPUT images/continue',
+      'empty LS_IMAGE_EMPTY images/caption', 'empty LS_IMAGE_EMPTY images/continue', 'endless LS_TASK_INPUT images/continue',
     ]);
   });
 });

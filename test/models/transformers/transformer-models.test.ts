@@ -70,7 +70,7 @@ test('it is described by its first task, and its graphs count in the estimate of
   const known = (await readInput('circles.png')).length;
   const files = Object.values(content).reduce((total, { length }) => total + length, known);
   const graphs = content['onnx/encoder_model.onnx']!.length + content['onnx/decoder_model_merged.onnx']!.length;
-  expect(estimatedMemoryBytes(await loadArtefacts(directory), 2)).toBe(files + 2 * 2 * graphs);
+  expect(estimatedMemoryBytes(await loadArtefacts(directory), 2)).toBe(files + 2 * 3 * graphs);
 });
 
 test('a worker computes items of several callers, each its own', async () => {
