@@ -8,7 +8,7 @@ import sharp from 'sharp';
 import { expect, test, vi } from 'vitest';
 import { writeImageModels } from '../models/image-models.ts';
 import { runProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { notesConfiguration, objects, succeed, topicContents } from './fixtures.ts';
+import { makeLog, notesConfiguration, objects, succeed, topicContents } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
 vi.setConfig({ testTimeout: 240_000 });
@@ -249,6 +249,7 @@ test.each([
     await symlink('../good/a.png', join(directory, 'allowed/link.png'));
     execFileSync('mkfifo', [join(directory, 'pipe')]);
     const paths = parameters.map((parameter) => (parameter.startsWith('-') ? parameter : join(directory, parameter)));
+    await makeLog(file);
     const { code, stdout, stderr } = await runProgram('publish', 'images', ...paths, '-c', file);
     expect({ code, stdout }, stderr).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(said);

@@ -120,8 +120,12 @@ test('batch invariance: 240 items in 12 random orders, alone or crowded, on two 
 describe('queueing', () => {
   test('puts waiting items into batches and tells the observer', async () => {
     const batchCompleted = vi.fn<NonNullable<NonNullable<ModelServerOptions['observer']>['batchCompleted']>>();
-    const server = await start({ observer: { batchCompleted } });
-    await Promise.all(Array.from({ length: 9 }, (_, index) => server.run('rows', values(index), never)));
+    const { clock, halt, goOn } = haltingClock();
+    const server = await start({ clock, observer: { batchCompleted } });
+    halt();
+    const results = Array.from({ length: 9 }, (_, index) => server.run('rows', values(index), never));
+    goOn();
+    await Promise.all(results);
     const sizes = batchCompleted.mock.calls.map(([{ items }]) => items);
     expect(sizes).toEqual([4, 4, 1]);
     expect(batchCompleted.mock.calls.every(([{ durationMs, model, failedItems }]) => durationMs > 0 && model === 'rows' && failedItems === 0)).toBe(true);
