@@ -68,6 +68,8 @@ test('a projection is fitted, chosen an eps for, swapped in, and missed where it
       expect([finished.code, finished.stdout], finished.stderr).toEqual([code, '']);
       return finished.stderr;
     };
+    expect(await refused(1, ...fit)).toContain('LS_LOG_MISSING');
+    await succeed('topics', 'create', '-c', file);
     expect(await refused(1, ...fit)).toContain('LS_CLI_NOT_FOUND');
     await publish(directory, file, 0, 20);
     await succeed('run', '-c', file, '--until-idle');
