@@ -9,7 +9,7 @@ import { noHeaders } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';
 import { readLog } from '../crash/log-contents.ts';
 import { jsonLines, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { objects, succeed, textsConfiguration, withLog, withRun, writeEncoder } from './fixtures.ts';
+import { makeLog, objects, succeed, textsConfiguration, withLog, withRun, writeEncoder } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
 vi.setConfig({ testTimeout: 240_000 });
@@ -98,7 +98,7 @@ test('show says why an item is where it is, beside a live run and without one', 
       expect(river).toContain(explanation.changedAt.cause);
     });
     const { stdout } = await succeed('clusters', 'show', 's/lone', 's/a', '-c', file);
-    expect(stdout).toContain('s/lone is noise in texts: 1 item within eps 0.05 (cosine), itself counted, fewer than 3 (minPoints), and no core is among them\n  assigned by record ');
+    expect(stdout).toContain('s/lone is noise in texts: 1 item within eps 0.05 (cosine), itself counted, fewer than 3 (minPoints), and no core is among them\n  nearest of all, within eps or not: s/a (0.4065); nearest core: s/a (0.4065)\n  assigned by record ');
     expect(stdout).toMatch(/ of features: s\/lone\n/);
     expect(stdout).toMatch(/s\/a is core in texts: 3 items within eps 0\.05 \(cosine\), itself counted, and 3 \(minPoints\) make a core\n {2}nearest core: s\/b \(0\)\n {2}near it: s\/b \(0\), s\/c \(0\)\n {2}assigned by record \d+ of partition \d+ of features: s\/[abc]\n/);
     await succeed('forget', 's/c', '-c', file);
@@ -121,6 +121,7 @@ test('forget says where the vectors still are, and names no topic that holds not
   await withDirectory(async (directory) => {
     await writeEncoder(directory);
     const file = await writeConfiguration(directory, textsConfiguration());
+    await makeLog(file);
     expect((await succeed('forget', 's/a', '-c', file)).stdout).toMatch(
       /^forget sent for 1 item; 0 of them in a collection now\n {2}what there was of them may still be in those topics in .* that it came through, of which none holds a record, until /,
     );
