@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { notesConfiguration, writeInput } from './fixtures.ts';
+import { makeLog, notesConfiguration, writeInput } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
 vi.setConfig({ testTimeout: 240_000 });
@@ -35,6 +35,7 @@ const wrong: readonly (readonly [parameters: string, said: string])[] = [
 test('a wrong command line is exit code 2, with what is wrong on standard error and nothing on standard output', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, notesConfiguration);
+    await makeLog(file);
     for (const [parameters, said] of wrong) {
       const { code, stdout, stderr } = await runProgram(...parameters.replace('FILE', file).split(' ').filter(Boolean));
       expect({ parameters, code, stdout }).toEqual({ parameters, code: 2, stdout: '' });
