@@ -7,14 +7,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
-import sharp from 'sharp';
 import { openAccess, startModels, startStages, type Access } from '../src/compose.ts';
 import { untilIdle } from '../src/until-idle.ts';
 import { createProcessContext } from '../src/process-context.ts';
 import { parseConfiguration, type Configuration } from '../src/config/load.ts';
 import { partitionForKey } from '../src/core/partitioning.ts';
 import { noHeaders, type OutputRecord } from '../src/core/records.ts';
-import { seededRandom } from '../src/core/seeded-random.ts';
 import { topics } from '../src/core/topics.ts';
 import { defaultWorkerCount } from '../src/models/cpu-limit.ts';
 import type { ModelInput } from '../src/models/model-port.ts';
@@ -26,12 +24,12 @@ import { unpackOutcomes } from '../src/models/worker-protocol.ts';
 import { startStallMonitor } from '../src/observation/main-loop-stall.ts';
 import { tasks } from '../src/tasks/registry.ts';
 import type { Bench } from './bench.ts';
+import { picture } from './inference/work.ts';
 import { interleavedPairs, type Side } from './interleaved-pairs.ts';
 
 const repository = resolve(import.meta.dirname, '..');
 /** Enough that starting the stages, which is in each pass of the stream, is a percent of it. */
 const imageCount = 1_500;
-const [width, height] = [640, 480];
 
 /** Element i: the scores of image i, in the order of the model's labels. */
 type Scores = readonly (readonly number[])[];
@@ -67,7 +65,7 @@ export const images: Bench = async (report) => {
       });
       const bytes = pictures.reduce((total, { length }) => total + length, 0);
       return {
-        work: `${imageCount} JPEG images of ${width} x ${height} (${Math.round(bytes / imageCount / 1024)} KiB each) through ${artefacts.manifest.name} in ${workerCount} workers; from images in the log to committed labels that were read back`,
+        work: `${imageCount} JPEG images of 640 x 480 (${Math.round(bytes / imageCount / 1024)} KiB each) through ${artefacts.manifest.name} in ${workerCount} workers; from images in the log to committed labels that were read back`,
         ratios: { streamToBareLoop: ratio },
         sides: [left, right],
         figures: { longestMainLoopStallMs: longestStallMs, imagesComparedEqual: imageCount },
@@ -75,15 +73,6 @@ export const images: Bench = async (report) => {
     }),
   );
 };
-
-/** A photograph as far as a decoder is concerned: smooth shapes, edges and grain. */
-async function picture(seed: number): Promise<Buffer> {
-  const random = seededRandom(seed + 1);
-  const tile = Buffer.from(Uint8Array.from({ length: 24 * 18 * 3 }, () => Math.floor(random() * 256)));
-  const smooth = await sharp(tile, { raw: { width: 24, height: 18, channels: 3 } }).resize(width, height, { kernel: seed % 2 === 0 ? 'cubic' : 'nearest' }).raw().toBuffer();
-  const grained = Buffer.from(smooth.map((value) => value + Math.floor(random() * 24) - 12));
-  return sharp(grained, { raw: { width, height, channels: 3 } }).jpeg({ quality: 85 }).toBuffer();
-}
 
 /** The log and the models of the stream, without its stages. */
 type Stream = { readonly access: Access; readonly models: ModelServer };

@@ -8,6 +8,7 @@ import { UnknownCase, type Bench } from './bench.ts';
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   dbscan: async () => (await import('./dbscan.ts')).dbscan,
   images: async () => (await import('./images.ts')).images,
+  inference: async () => (await import('./inference.ts')).inference,
   pipeline: async () => (await import('./pipeline.ts')).pipeline,
   'text-encoders': async () => (await import('./text-encoders.ts')).textEncoders,
 };
