@@ -64,9 +64,9 @@ async function checkLinks({ files }: Packed): Promise<void> {
 
 /** What a user needs and nothing else; the sizes by folder, for whoever reads the log. */
 function checkFiles({ files, size, unpackedSize }: Packed): void {
-  const foreign = files.filter(({ path }) => !/^(bin|dist|docs|schemas|models|examples\/images)\/|^examples\/(\w+\.yaml|(indexer|clustering)\.ts)$|^(package\.json|README\.md|ARCHITECTURE\.md|LICENSE|deploy\/alerts\.yaml)$/.test(path) || /\.test\.|(^|\/)(test|scripts|node_modules)\//.test(path));
+  const foreign = files.filter(({ path }) => !/^(bin|dist|docs|schemas|models|examples\/(images|plugins))\/|^examples\/(\w+\.yaml|(indexer|clustering)\.ts)$|^(package\.json|README\.md|ARCHITECTURE\.md|LICENSE|deploy\/alerts\.yaml)$/.test(path) || /\.test\.|(^|\/)(test|scripts|node_modules)\//.test(path));
   if (foreign.length > 0) throw new Error(`the package holds what no user needs: ${foreign.map(({ path }) => path).join(', ')}`);
-  const missing = ['dist/main.js', 'dist/index.js', 'dist/clustering/index.js', 'dist/clustering/search/search-worker.js', 'docs/errors.md', 'examples/news.yaml'].filter((path) => !files.some((file) => file.path === path));
+  const missing = ['dist/main.js', 'dist/index.js', 'dist/clustering/index.js', 'dist/plugin.js', 'examples/plugins/colours/plugin.ts', 'dist/clustering/search/search-worker.js', 'docs/errors.md', 'examples/news.yaml'].filter((path) => !files.some((file) => file.path === path));
   if (missing.length > 0) throw new Error(`the package lacks ${missing.join(', ')}`);
   const bytes = new Map<string, number>();
   for (const file of files) {
@@ -136,7 +136,10 @@ function checkPrograms(): number {
   write('use.ts', typedProgram);
   // The README has copied them and said what to change.
   for (const name of ['indexer.ts', 'clustering.ts']) write(name, readFileSync(join(folder, 'examples', name), 'utf8'));
-  run('npx', ['tsc', ...typeCheck, '--outDir', 'out', 'use.ts', 'clustering.ts', 'indexer.ts'], folder);
+  // As its first lines say.
+  write('plugin.ts', readFileSync(join(folder, 'node_modules/labelstream/examples/plugins/colours/plugin.ts'), 'utf8').replace('../../../src/plugin.ts', 'labelstream/plugin'));
+  run('npx', ['tsc', ...typeCheck, '--outDir', 'out', 'use.ts', 'clustering.ts', 'indexer.ts', 'plugin.ts'], folder);
+  for (const plugin of ['./plugin.ts', './out/plugin.js']) run('npx', ['labelstream', 'models', 'verify', 'node_modules/labelstream/examples/plugins/colours/model', '--plugin', plugin], folder);
   run('npx', ['node', 'out/use.js'], folder);
   const clustered = run('npx', ['node', 'out/clustering.js', 'clustering.snapshot'], folder).stdout.trimEnd().split('\n').at(-1) ?? '';
   if (!(JSON.parse(clustered) as { readonly isSame: boolean }).isSame) throw new Error(`the clustering of the package is restored as another: ${clustered}`);

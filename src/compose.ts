@@ -49,7 +49,6 @@ import { requireNoPlan } from './stages/cluster/repartition-plan.ts';
 import type { ContentFetcher } from './stages/extract/content-fetcher.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
 import { createMediaContent } from './stages/extract/media-content.ts';
-import { tasks } from './tasks/registry.ts';
 
 /** The log and the state of a configuration, without anything that processes. */
 export type Access = {
@@ -175,7 +174,8 @@ export async function startModels({ configuration, context }: Pick<Access, 'conf
   const { inference, media } = configuration;
   const { clock, metrics, logger } = context;
   const server = await startModelServer({
-    models: modelBindings(configuration),
+    models: modelBindings(configuration, context.extensions),
+    plugins: context.extensions.pluginUrls,
     clock,
     workerCount: inference.workerCount,
     limits: { lingerMsMax: inference.batchLingerMs, queueItemsMax: inference.queueItemsMax },
@@ -334,7 +334,7 @@ function extractStageOf({ configuration, codec, partitionCountOf, context }: Acc
   return createExtractStage({
     codec,
     routes: configuration.routes,
-    tasks,
+    tasks: context.extensions.tasks,
     models,
     media: createMediaContent({ ...configuration.media, heldBytesMax: configuration.extract.inFlightBytesMax, remote }),
     revisions: new Map(Object.entries(configuration.models).map(([name, { revision }]) => [name, revision])),

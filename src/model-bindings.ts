@@ -1,14 +1,17 @@
 /** What a configuration says of its models, as the model server needs it. */
 import type { Configuration } from './config/load.ts';
+import type { Extensions } from './load-plugins.ts';
 import type { ExecutionProvider } from './models/execution-providers.ts';
 import type { ModelBinding } from './models/repository.ts';
 
-export function modelBindings({ models, routes }: Configuration): readonly ModelBinding[] {
+/** Consumers that nobody has were refused before. */
+export function modelBindings({ models, routes }: Configuration, { consumers }: Pick<Extensions, 'consumers'>): readonly ModelBinding[] {
   const used = new Set(routes.flatMap(({ steps }) => steps.map(({ model }) => model)));
-  return Object.entries(models).map(([name, { directory, preload, executionProviders }]) => ({
+  return Object.entries(models).map(([name, { directory, preload, consumer, executionProviders }]) => ({
     name,
     directory,
     preload,
+    consumer: consumers.get(consumer),
     executionProviders: executionProviders?.map((provider): ExecutionProvider => (typeof provider === 'string' ? { name: provider } : provider)),
     isPinned: used.has(name),
   }));

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from './core/clock.ts';
+import { ownExtensions, type Extensions } from './load-plugins.ts';
 import { createBrokerWatch, type BrokerWatch } from './observation/broker-watch.ts';
 import { createMetrics, type Metrics } from './observation/metrics.ts';
 import { createReadiness, type Readiness } from './observation/readiness.ts';
@@ -20,15 +21,16 @@ export type ProcessContext = {
   readonly brokers: BrokerWatch;
   /** Who writes the metrics, for people who read several. */
   readonly instance: string;
+  readonly extensions: Extensions;
 };
 
-export async function createProcessContext(logger: Logger): Promise<ProcessContext> {
+export async function createProcessContext(logger: Logger, extensions: Extensions = ownExtensions): Promise<ProcessContext> {
   const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string };
   const instance = `${hostname()}-${process.pid}`;
   const metrics = createMetrics(version);
   const readiness = createReadiness();
   const clock = systemClock;
-  return { logger, metrics, readiness, clock, brokers: createBrokerWatch({ logger, metrics, readiness, clock }), instance };
+  return { logger, metrics, readiness, clock, brokers: createBrokerWatch({ logger, metrics, readiness, clock }), instance, extensions };
 }
 
 /**

@@ -1,12 +1,16 @@
 /** The order in which a processing service starts and stops: what `run` and `demo` are around. */
 import type { Configuration } from './config/load.ts';
+import { serverError } from './core/errors/server.ts';
 import { topics, inputTopics } from './core/topics.ts';
 import { openAccess, startModels, startStages, type Access, type Stages } from './compose.ts';
+import type { ModelServer } from './models/model-server.ts';
 import type { ProcessContext } from './process-context.ts';
+import { errorFields } from './observation/log-observer.ts';
 import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
 import { topicLag } from './pipeline/lag.ts';
 import { startOperationsServer } from './server/operations-server.ts';
+import type { HttpApiHost } from './server/plugin-apis.ts';
 import { untilIdle } from './until-idle.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
 
@@ -39,7 +43,7 @@ async function endAll(started: Started, kept = 0): Promise<void> {
 /** Waits for brokers. Leaves nothing running where it rejects; with the signal's reason when that aborts. */
 export async function startService(configuration: Configuration, context: ProcessContext, signal: AbortSignal): Promise<Service> {
   const started: Started = [];
-  const starting: Starting = { configuration, context, signal, started, stall: startStallMonitor() };
+  const starting: Starting = { configuration, context, signal, started, stall: startStallMonitor(), models: { current: undefined } };
   started.push(starting.stall.stop);
   context.metrics.mainLoopStall(starting.stall.longestMs);
   try {
@@ -67,6 +71,8 @@ type Starting = {
   readonly signal: AbortSignal;
   readonly started: Started;
   readonly stall: ReturnType<typeof startStallMonitor>;
+  /** What requests run; undefined until they are loaded. */
+  readonly models: { current: ModelServer | undefined };
   /** Of the operations server, where it was started before. */
   readonly url?: string | undefined;
 };
@@ -91,6 +97,7 @@ async function startOn(access: Access, starting: Starting): Promise<Service> {
   await access.codec.prepareEncode({ signal });
   const models = await startModels(access);
   started.push(models.close);
+  starting.models.current = models;
   const events = startMetricEvents({ ...access, ...context, intervalMs: configuration.metrics.intervalMs });
   started.push(events.stop);
   const stages = await startStages(access, models, signal);
@@ -121,12 +128,25 @@ async function stopAll(stages: Stages, { configuration, context, started }: Star
   return result;
 }
 
-async function startHttp({ configuration, context: { metrics, readiness }, started }: Starting): Promise<string | undefined> {
+async function startHttp({ configuration, context: { metrics, readiness, extensions, logger }, started, models }: Starting): Promise<string | undefined> {
   const { enabled, host, port } = configuration.server;
   if (!enabled) return undefined;
-  const server = await startOperationsServer({ host, port, metrics: metrics.registry, readiness: readiness.state });
+  const failed = (api: string, error: unknown): void => logger.error({ api, ...errorFields(error) }, 'a request to the HTTP of a plugin failed');
+  const plugins = { apis: extensions.httpApis, host: hostOf(models), failed };
+  const server = await startOperationsServer({ host, port, metrics: metrics.registry, readiness: readiness.state, plugins });
   started.push(server.close);
   return server.url;
+}
+
+function hostOf(models: Starting['models']): HttpApiHost {
+  const loaded = (): ModelServer => {
+    if (models.current !== undefined) return models.current;
+    throw serverError('LS_SERVER_NOT_READY', 'models are being loaded');
+  };
+  return {
+    run: async (model, input, signal) => loaded().run(model, input, { signal, priority: 'interactive' }),
+    describe: (model) => loaded().describe(model),
+  };
 }
 
 /** Below the ten seconds after which Prometheus gives up. */

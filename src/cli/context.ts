@@ -5,9 +5,9 @@ import { prettyFactory } from 'pino-pretty';
 import { openAccess, type Access } from '../compose.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { createProcessContext, type AccessRole } from '../process-context.ts';
-import { loadConfiguration, type Configuration, type LoadedConfiguration } from '../config/load.ts';
+import { loadConfiguration, namedPlugins, type Configuration, type LoadedConfiguration } from '../config/load.ts';
 import { misspeltVariables } from '../config/overrides.ts';
-import { tasks } from '../tasks/registry.ts';
+import { loadPlugins, type Extensions } from '../load-plugins.ts';
 import { ConfigurationMistakes } from './failure.ts';
 import { createOutput, type Output } from './output.ts';
 import { printableJson, printableQuoted } from './printable.ts';
@@ -34,11 +34,15 @@ function assignmentOption(value: string, before: readonly string[]): readonly st
   return [...before, value];
 }
 
-export function loadedConfiguration({ config, set }: ConfigurationOptions, { environment, stderr }: CommandLine): Promise<LoadedConfiguration> {
+/** With its plugins. Rejects with LS_PLUGIN_* errors. */
+export async function loadedConfiguration({ config, set }: ConfigurationOptions, { environment, stderr }: CommandLine): Promise<LoadedConfiguration & { readonly extensions: Extensions }> {
   for (const { variable, nearest } of misspeltVariables(environment)) {
     stderr.write(`labelstream: the variable ${variable} sets nothing; is ${nearest} meant?\n`);
   }
-  return loadConfiguration({ file: config, environment, assignments: set, tasks: [...tasks.values()] });
+  const options = { file: config, environment, assignments: set };
+  const { specifiers, directory } = await namedPlugins(options);
+  const extensions = await loadPlugins(specifiers, directory);
+  return { ...(await loadConfiguration({ ...options, tasks: [...extensions.tasks.values()], consumers: [...extensions.consumers.keys()] })), extensions };
 }
 
 type ErrorStream = { readonly isTTY: boolean; readonly write: (text: string) => unknown };
@@ -68,8 +72,8 @@ export async function withAccess<Result>(
   use: (access: Access) => Promise<Result>,
   { role = 'any', makesLog = false }: { readonly role?: AccessRole; readonly makesLog?: boolean } = {},
 ): Promise<Result> {
-  const configuration = await configurationOf(options, commandLine);
-  const context = await createProcessContext(createLogger('warn', commandLine));
+  const { configuration, extensions } = await configurationOf(options, commandLine);
+  const context = await createProcessContext(createLogger('warn', commandLine), extensions);
   const access = await openAccess(configuration, context, role, { logMustExist: !makesLog });
   try {
     return await use(access);
@@ -78,8 +82,8 @@ export async function withAccess<Result>(
   }
 }
 
-async function configurationOf(options: ConfigurationOptions, commandLine: CommandLine): Promise<Configuration> {
+async function configurationOf(options: ConfigurationOptions, commandLine: CommandLine): Promise<{ readonly configuration: Configuration; readonly extensions: Extensions }> {
   const loaded = await loadedConfiguration(options, commandLine);
   if (loaded.configuration === undefined) throw new ConfigurationMistakes(options.config, loaded.mistakes);
-  return loaded.configuration;
+  return { configuration: loaded.configuration, extensions: loaded.extensions };
 }

@@ -10,11 +10,13 @@ import { LabelstreamError } from '../core/errors/error.ts';
 import { mediaError } from '../core/errors/media.ts';
 import type { RouteStep } from '../core/routes.ts';
 import { stepsOf } from '../core/templates.ts';
+import type { Extensions } from '../load-plugins.ts';
 import { modelBindings } from '../model-bindings.ts';
 import { defaultWorkerCount } from '../models/cpu-limit.ts';
 import { requireProviders } from '../models/execution-providers.ts';
 import { tasksOf, type Manifest } from '../models/manifest.ts';
 import { estimatedMemoryBytes, requireFit } from '../models/model-memory.ts';
+import { pluginUrl } from '../models/plugins/plugin-urls.ts';
 import { loadArtefacts, readManifest } from '../models/repository.ts';
 import { architectures } from '../models/transformers/architectures.ts';
 import { readAuthorities, readContentCredentials } from '../open-content-fetcher.ts';
@@ -23,7 +25,7 @@ import { readStateCredentials } from '../open-state-store.ts';
 import { readKafkaSasl, readKafkaTls } from '../open-transport.ts';
 
 /** @param depth `contents` hashes every file of every model; `manifests` leaves that to whoever loads them. */
-export async function fileMistakes(configuration: Configuration, depth: 'manifests' | 'contents'): Promise<readonly UnlocatedMistake[]> {
+export async function fileMistakes(configuration: Configuration, extensions: Extensions, depth: 'manifests' | 'contents'): Promise<readonly UnlocatedMistake[]> {
   const mistakes: UnlocatedMistake[] = [];
   const attempt = async <Result>(path: SettingPath, work: () => Promise<Result>): Promise<Result | undefined> => {
     try {
@@ -51,14 +53,16 @@ export async function fileMistakes(configuration: Configuration, depth: 'manifes
     await attempt(['media', 'containers', name], () => readContentCredentials(name, container));
   }
   await attempt(['media', 'fetch', 'caFile'], () => readAuthorities(configuration.media));
-  for (const { name, executionProviders } of modelBindings(configuration)) {
+  for (const { name, executionProviders } of modelBindings(configuration, extensions)) {
     await attempt(['models', name, 'executionProviders'], () => requireProviders(executionProviders));
   }
   const { workerCount, memoryBytesMax } = configuration.inference;
   const manifests = new Map<string, Manifest>();
   for (const [name, { directory }] of Object.entries(configuration.models)) {
     const read = async (): Promise<Manifest> => {
-      if (depth === 'manifests') return readManifest(directory);
+      const found = await readManifest(directory);
+      if (found.kind === 'plugin') pluginUrl(found, extensions.pluginUrls);
+      if (depth === 'manifests') return found;
       const artefacts = await loadArtefacts(directory);
       requireFit(name, estimatedMemoryBytes(artefacts, workerCount ?? (await defaultWorkerCount())), memoryBytesMax);
       return artefacts.manifest;

@@ -2,7 +2,9 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { cliError } from '../core/errors/cli.ts';
+import { loadPlugins } from '../load-plugins.ts';
 import { verifyModel } from '../models/verify.ts';
+import { collected } from './collect.ts';
 import { outputOf, type CommandLine } from './context.ts';
 import { withExamples } from './help.ts';
 import { tableText } from './output.ts';
@@ -13,12 +15,14 @@ export function addModelsVerifyCommand(models: Command, commandLine: CommandLine
     .argument('<directory...>', 'directories with a manifest.json')
     .summary('prove that a model gives what its manifest says')
     .description('prove the hashes of the files, the known answers, and that the result of an item does not depend on its batch; exit code 1 where a model fails')
+    .option('--plugin <module>', 'a plugin that runs some of them: a path, or a package that is installed here; may be repeated', collected)
     .option('--json', 'one JSON object per model')
-    .action(async (directories: readonly string[], options: { readonly json?: boolean }) => {
+    .action(async (directories: readonly string[], options: { readonly json?: boolean; readonly plugin?: readonly string[] }) => {
       const output = outputOf(commandLine, options.json);
+      const { pluginUrls: plugins } = await loadPlugins(options.plugin ?? [], process.cwd());
       const failed: string[] = [];
       for (const directory of directories) {
-        const report = await verifyModel(resolve(directory), { signal: commandLine.signal });
+        const report = await verifyModel(resolve(directory), { plugins, signal: commandLine.signal });
         if (!report.ok) failed.push(report.name);
         if (output.json) output.object(report);
         else {

@@ -48,11 +48,11 @@ async function run(options: RunOptions, commandLine: CommandLine): Promise<void>
   const loaded = await loadedConfiguration(options, commandLine);
   if (loaded.configuration === undefined) throw new ConfigurationMistakes(options.config, loaded.mistakes);
   const { configuration, lineOf } = loaded;
-  const mistakes = located(await fileMistakes(configuration, 'manifests'), lineOf);
+  const mistakes = located(await fileMistakes(configuration, loaded.extensions, 'manifests'), lineOf);
   if (mistakes.length > 0) throw new ConfigurationMistakes(options.config, mistakes);
   const logger = createLogger(configuration.log.level, commandLine);
   for (const { setting, line, message } of loaded.plainSecrets) logger.warn({ setting, line }, message);
-  const context = await createProcessContext(logger);
+  const context = await createProcessContext(logger, loaded.extensions);
   commandLine.signal.throwIfAborted();
   const service = await start(configuration, context, options, commandLine.signal).catch((error: unknown) => {
     if (commandLine.signal.aborted && isInterruption(error)) logger.info({ reason: 'signal' }, 'stopped before it was running');

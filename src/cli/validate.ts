@@ -14,7 +14,7 @@ export function addValidateCommand(program: Command, commandLine: CommandLine): 
       const output = outputOf(commandLine, options.json);
       const loaded = await loadedConfiguration(options, commandLine);
       const mistakes =
-        loaded.configuration === undefined ? loaded.mistakes : located(await fileMistakes(loaded.configuration, 'contents'), loaded.lineOf);
+        loaded.configuration === undefined ? loaded.mistakes : located(await fileMistakes(loaded.configuration, loaded.extensions, 'contents'), loaded.lineOf);
       if (output.json) for (const mistake of mistakes) output.object({ file: options.config, ...mistake });
       if (mistakes.length > 0) throw new ConfigurationMistakes(options.config, mistakes, output.json);
       if (!output.json) output.line(`${options.config} is valid`);

@@ -1,5 +1,6 @@
 /** What no single setting can know: names that must exist, combinations that cannot work (SEMANTICS.md, rule 7). */
 import { orderSteps, type Route } from '../core/routes.ts';
+import { consumers as ownConsumers } from '../models/consumers.ts';
 import { compileTemplate, foldName, stepsOf, type Template } from '../core/templates.ts';
 import { checkContainer } from './container-settings.ts';
 import { checkMedia } from './media-checks.ts';
@@ -14,15 +15,23 @@ export type KnownTask = ParameterisedTask & { readonly accepts: readonly string[
 
 type Report = (path: SettingPath, message: string, remedy: string) => void;
 
+/** What configurations may name beside what they define. */
+export type KnownNames = {
+  readonly tasks: readonly KnownTask[];
+  /** Without them: the program's own. */
+  readonly consumers?: readonly string[];
+};
+
 export type CheckedRoutes = { readonly routes: readonly Route[]; readonly mistakes: readonly UnlocatedMistake[] };
 
 /** Compiles the routes; every mistake found is told at once. */
-export function checkRoutes(configuration: Settings, tasks: readonly KnownTask[]): CheckedRoutes {
+export function checkRoutes(configuration: Settings, { tasks, consumers = Object.keys(ownConsumers) }: KnownNames): CheckedRoutes {
   const mistakes: UnlocatedMistake[] = [];
   const report: Report = (path, message, remedy) => mistakes.push({ code: 'LS_CONFIG_COMBINATION', path, message, remedy });
   reportRepeated(configuration.routes.map((route) => route.name), ['routes'], report);
   reportRepeated(configuration.collections.map((collection) => collection.name), ['collections'], report);
   const routes = configuration.routes.map((route, index) => checkRoute(route, ['routes', index], configuration, tasks, report));
+  checkConsumers(configuration, consumers, report);
   checkCollections(configuration, report);
   checkTransport(configuration.transport, report);
   checkRegistry(configuration.registry, report);
@@ -66,6 +75,12 @@ function checkRoute(
   const order = orderSteps(steps);
   if ('cycle' in order) report([...path, 'steps'], `the steps ${order.cycle.join(', ')} need each other's results`, 'Break the cycle.');
   return { name: route.name, from: route.from, where: route.where, steps: 'ordered' in order ? order.ordered : steps };
+}
+
+function checkConsumers({ models }: Settings, consumers: readonly string[], report: Report): void {
+  for (const [name, { consumer }] of Object.entries(models)) {
+    if (!consumers.includes(consumer)) report(['models', name, 'consumer'], `there is no consumer "${consumer}"`, `Use one of: ${list(consumers)}; or name the plugin that has it under plugins.`);
+  }
 }
 
 function checkTask(step: Settings['routes'][number]['steps'][number], from: string, at: SettingPath, tasks: readonly KnownTask[], report: Report): void {

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import { configErrors, type ConfigErrorCode } from '../core/errors/config.ts';
 import type { Route } from '../core/routes.ts';
-import { checkRoutes, type KnownTask } from './checks.ts';
+import { checkRoutes, type KnownNames } from './checks.ts';
 import { parseConfigurationDocument, type VariableText } from './document.ts';
 import { withResolvedPaths } from './file-paths.ts';
 import { inFileOrder, located, pathText, type ConfigurationMistake, type LineOf, type SettingPath, type UnlocatedMistake } from './mistakes.ts';
@@ -20,7 +20,7 @@ export type LoadedConfiguration =
   | { readonly configuration: Configuration; readonly mistakes: readonly []; readonly lineOf: LineOf; readonly plainSecrets: readonly PlainSecret[] }
   | { readonly configuration: undefined; readonly mistakes: readonly ConfigurationMistake[] };
 
-export type LoadOptions = Overrides & { readonly file: string; readonly tasks: readonly KnownTask[] };
+export type LoadOptions = Overrides & KnownNames & { readonly file: string };
 
 export async function loadConfiguration(options: LoadOptions): Promise<LoadedConfiguration> {
   try {
@@ -28,6 +28,21 @@ export async function loadConfiguration(options: LoadOptions): Promise<LoadedCon
   } catch (error) {
     return refused([{ ...mistake('LS_CONFIG_FILE', [], `the file cannot be read: ${(error as Error).message}`), line: undefined }]);
   }
+}
+
+/**
+ * What `plugins` names, to be loaded before the rest can be checked, since it may be theirs; and the folder that paths start from. None where that cannot be
+ * read: `loadConfiguration` tells why.
+ */
+export async function namedPlugins(options: Overrides & { readonly file: string }): Promise<{ readonly specifiers: readonly string[]; readonly directory: string }> {
+  const directory = dirname(resolve(options.file));
+  const text = await readFile(options.file, 'utf8').catch(() => '');
+  const { value } = parseConfigurationDocument(text, options.environment);
+  if (!isTree(value)) return { specifiers: [], directory };
+  const tree = structuredClone(value);
+  applyOverrides(tree, options);
+  const parsed = settings.shape.plugins.safeParse(tree['plugins']);
+  return { specifiers: parsed.success ? parsed.data : [], directory };
 }
 
 /** As `loadConfiguration`, of a text that is at hand; relative paths start at the directory of `options.file`. */
@@ -42,7 +57,7 @@ export function parseConfiguration(text: string, options: LoadOptions): LoadedCo
     const others = [...found, ...mistakesOfTheRest(tree, options)].filter(({ path }) => !isUnset(path, document.mistakes));
     return refused([...document.mistakes, ...overrideMistakes, ...located(others, document.lineOf)]);
   }
-  const checked = checkRoutes(parsed.data, options.tasks);
+  const checked = checkRoutes(parsed.data, options);
   const mistakes = [...document.mistakes, ...overrideMistakes, ...located(checked.mistakes, document.lineOf)];
   if (mistakes.length > 0) return refused(mistakes);
   const configuration = freeze(withResolvedPaths({ ...parsed.data, routes: checked.routes }, dirname(resolve(options.file))));
@@ -68,12 +83,12 @@ function isUnset(path: SettingPath, mistakes: readonly ConfigurationMistake[]): 
 }
 
 /** What is wrong with the whole beside the values that are wrong by themselves: every mistake is told at once. */
-function mistakesOfTheRest(tree: unknown, { tasks }: LoadOptions): readonly UnlocatedMistake[] {
+function mistakesOfTheRest(tree: unknown, known: LoadOptions): readonly UnlocatedMistake[] {
   const repaired = repairedSettings(tree);
   if (repaired === undefined) return [];
   const isTouched = (path: SettingPath): boolean =>
     repaired.touched.some((touched) => touched.every((part, index) => part === path[index]) || path.every((part, index) => part === touched[index]));
-  return checkRoutes(repaired.settings, tasks).mistakes.filter(({ path }) => !isTouched(path));
+  return checkRoutes(repaired.settings, known).mistakes.filter(({ path }) => !isTouched(path));
 }
 
 function refused(mistakes: readonly ConfigurationMistake[]): LoadedConfiguration {

@@ -5,7 +5,9 @@ import { compileTemplate, stepsOf, type Template } from '../core/templates.ts';
 import type { SettingPath } from './mistakes.ts';
 import type { Settings } from './settings.ts';
 
-export type ParameterisedTask = { readonly name: string; readonly text?: 'needed' | 'none'; readonly classes?: 'needed' | 'optional' | 'none' };
+export type ParameterisedTask = { readonly name: string; readonly text?: 'needed' | 'none'; readonly classes?: 'needed' | 'optional' | 'none' } & {
+  readonly configMistakes?: (config: Readonly<Record<string, unknown>>) => readonly string[];
+};
 
 type Step = Settings['routes'][number]['steps'][number];
 
@@ -17,7 +19,7 @@ export function checkParameters(step: Step, at: SettingPath, tasks: readonly Par
   if (task === undefined) return undefined;
   checkPresence(step, task, at, report);
   const text = step.text === undefined ? undefined : checkText(step.text, [...at, 'text'], report);
-  for (const mistake of taskConfigMistakes(step.task, step.config ?? {})) {
+  for (const mistake of task.configMistakes?.(step.config ?? {}) ?? taskConfigMistakes(step.task, step.config ?? {})) {
     report([...at, 'config'], mistake, `Correct it: the tasks and what each takes are listed in docs/tasks.md.`);
   }
   const parameters = {

@@ -128,6 +128,7 @@ const model = z.strictObject({
   directory: z.string().min(1).describe('The directory of the model, with its manifest.json. Relative to the configuration file.'),
   revision: positiveInteger.default(1).describe('Must rise when the model version does: consumers keep the highest revision of a result.'),
   preload: z.boolean().default(true).describe('Whether it is loaded at the start, or when it is asked for first.'),
+  consumer: z.string().min(1).default('batched').describe('How its items are put together and handed to workers: `batched`; `pool`, one by one on all workers; `single-thread`, one by one on one worker at a time; or what a plugin adds, as `PLUGIN/NAME`.'),
   executionProviders: z
     .array(executionProvider)
     .min(1)
@@ -211,6 +212,10 @@ export const settings = z.strictObject({
     .default([])
     .describe("Directories with writers' Avro schemas beside the current ones: older or newer versions of the events."),
   registry: schemaRegistry.optional().describe("A schema registry that speaks Confluent's API, for values in Confluent's format."),
+  plugins: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('ES modules that add tasks, models, ways to queue, and HTTP: a path that begins with ./, ../ or /, relative to the configuration file, or a package that is installed there. They run with all rights of the program.'),
   models: z.record(name, model).default({}).describe('The models, by the names that steps use.'),
   routes: z.array(route).default([]).describe('Which events go through which steps.'),
   collections: z.array(collection).default([]).describe('The clusterings.'),

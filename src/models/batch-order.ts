@@ -47,8 +47,10 @@ export function createBatchOrder(served: ReadonlyMap<string, ServedModel>, strea
   };
 }
 
-/** Where batches are taken from now. Of a model that is being unloaded, nothing waits for more. */
-function executableOf({ lifecycle, queues, draining }: ServedModel, elapsedMs: number): { readonly queues: ModelQueues; readonly atMs: number } | undefined {
+/** Where batches are taken from now, if it may have more in work. Of a model that is being unloaded, nothing waits for more. */
+function executableOf({ lifecycle, queues, draining, traits, runningItems }: ServedModel, elapsedMs: number): { readonly queues: ModelQueues; readonly atMs: number } | undefined {
+  // The end of what is in work brings the next turn: nothing is due before.
+  if (runningItems + traits.limits.batchItemsMax > traits.inWorkItemsMax) return undefined;
   if (lifecycle.state === 'ready') return { queues, atMs: elapsedMs };
   if (lifecycle.state === 'unloading' && draining !== undefined) return { queues: draining, atMs: Number.POSITIVE_INFINITY };
   return undefined;

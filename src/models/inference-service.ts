@@ -4,6 +4,7 @@ import { modelError } from '../core/errors/model.ts';
 import { createFailureBlame, type FailureBlame } from './failure-blame.ts';
 import { failureOf } from './inference.ts';
 import { openModel, type OpenedModel } from './open-model.ts';
+import type { PluginUrls } from './plugins/plugin-urls.ts';
 import { createPreprocessorResources, type PreprocessorResources } from './preprocessing/preprocessors.ts';
 import { packOutcomes, type HoldRequest, type RunRequest, type WorkerModel, type WorkerReply, type WorkerRequest, type WorkerSetup } from './worker-protocol.ts';
 
@@ -14,6 +15,7 @@ type Reply = (message: WorkerReply, transfer?: ArrayBuffer[]) => void;
 type Held = {
   readonly models: Map<string, ServedModel>;
   readonly resources: PreprocessorResources;
+  readonly plugins: PluginUrls | undefined;
   readonly testKnownAnswers: boolean;
   readonly reply: Reply;
 };
@@ -22,7 +24,7 @@ type Held = {
 export async function serveInference(setup: WorkerSetup, port: MessagePort): Promise<void> {
   const reply: Reply = (message, transfer = []) => port.postMessage(message, transfer);
   const models = new Map<string, ServedModel>();
-  const held: Held = { models, resources: createPreprocessorResources(setup.preprocessing), testKnownAnswers: setup.testKnownAnswers, reply };
+  const held: Held = { models, resources: createPreprocessorResources(setup.preprocessing), plugins: setup.plugins, testKnownAnswers: setup.testKnownAnswers, reply };
   const close = async (): Promise<void> => {
     for (const { opened } of models.values()) await opened.release();
     port.close();
@@ -56,8 +58,8 @@ export async function serveInference(setup: WorkerSetup, port: MessagePort): Pro
 }
 
 /** Leaves nothing open where it rejects. */
-async function hold({ models, resources, testKnownAnswers, reply }: Held, { name, artefacts, executionProviders }: WorkerModel): Promise<void> {
-  const opened = await openModel(artefacts, resources, { executionProviders, executed: () => reply({ kind: 'progress' }) });
+async function hold({ models, resources, plugins, testKnownAnswers, reply }: Held, { name, artefacts, executionProviders }: WorkerModel): Promise<void> {
+  const opened = await openModel(artefacts, resources, { executionProviders, plugins, executed: () => reply({ kind: 'progress' }) });
   try {
     if (testKnownAnswers) {
       refuseMistakes(await opened.mistakes(), artefacts.directory);

@@ -4,10 +4,10 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ItemOutcome } from './inference.ts';
-import { batchSizesOf, type GraphManifest } from './manifest.ts';
+import { batchSizesOf } from './manifest.ts';
 import type { ModelAnswer, ModelInput } from './model-port.ts';
 import type { ModelArtefacts } from './repository.ts';
-import type { KnownTransformerAnswer } from './transformers/transformer-manifest.ts';
+import type { KnownOutput } from './transformers/transformer-manifest.ts';
 
 /** Runs the inputs in batches of one size. */
 export type RunInBatches = (inputs: readonly ModelInput[], batchSize: number) => Promise<readonly ItemOutcome[]>;
@@ -22,6 +22,7 @@ export function knownInputs({ manifest, files }: ModelArtefacts): ModelInput[] {
     });
   }
   return manifest.knownAnswers.map(({ input }): ModelInput => {
+    if (!('file' in input)) return input;
     const { file, contentType } = input;
     const content = { bytes: bytesOf(file), contentType, config: input.config };
     if (input.kind === 'audio') return { kind: 'audio', ...content };
@@ -46,14 +47,16 @@ export async function knownAnswerMistakes(artefacts: ModelArtefacts, run: RunInB
       const reference = first[index];
       if (mistake !== undefined) mistakes.push(`${where}: ${mistake}`);
       else if (manifest.reproducible && reference !== undefined && !sameOutcome(outcome, reference)) {
-        mistakes.push(`${where}: other bytes than in a batch of ${batchSizes[0] ?? 0}`);
+        mistakes.push(`${where}: other bytes than in a batch of ${batchSizes[0]}`);
       }
     }
   }
   return mistakes;
 }
 
-function mistakeOf(outcome: ItemOutcome, answer: GraphManifest['knownAnswers'][number] | KnownTransformerAnswer | undefined): string | undefined {
+type KnownAnswer = { readonly output: readonly number[] | KnownOutput; readonly tolerance: number };
+
+function mistakeOf(outcome: ItemOutcome, answer: KnownAnswer | undefined): string | undefined {
   if ('failure' in outcome) return `${outcome.failure.code}: ${outcome.failure.message}`;
   if (answer === undefined) return 'no known answer';
   const { output, tolerance } = answer;
@@ -74,7 +77,7 @@ function mistakeOfNumbers(what: string, found: ArrayLike<number>, expected: read
 /** Corners are cut off to whole pixels, so that the least difference of what they come of may move one by a pixel. */
 const cornerTolerance = 1;
 
-function mistakeOfAnswer(found: ModelAnswer, expected: KnownTransformerAnswer['output'], tolerance: number): string | undefined {
+function mistakeOfAnswer(found: ModelAnswer, expected: KnownOutput, tolerance: number): string | undefined {
   const unequal = (what: string, left: unknown, right: unknown): string | undefined =>
     isDeepStrictEqual(left, right) ? undefined : `the ${what} ${JSON.stringify(left)} instead of ${JSON.stringify(right)}`;
   if (expected.kind === 'caption' && found.kind === 'caption') return unequal('text', found.text, expected.text);

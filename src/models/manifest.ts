@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { modelError } from '../core/errors/model.ts';
 import { commonParts, confinedPath, unique, type Contradiction } from './manifest-parts.ts';
+import { pluginContradictions, pluginManifestParts } from './plugins/plugin-manifest.ts';
 import { architectures } from './transformers/architectures.ts';
 import { transformerContradictions, transformerManifestParts } from './transformers/transformer-manifest.ts';
 
@@ -129,25 +130,49 @@ const manifestSchema = z.discriminatedUnion('kind', [
   transformerManifestParts.superRefine((manifest, context) => {
     for (const { path, message } of transformerContradictions(manifest)) context.addIssue({ code: 'custom', path, message });
   }),
+  pluginManifestParts.superRefine((manifest, context) => {
+    for (const { path, message } of pluginContradictions(manifest)) context.addIssue({ code: 'custom', path, message });
+  }),
 ]);
 
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** The tasks that a model is made for; the first one is the one that it is known by. */
 export function tasksOf(manifest: Manifest): readonly [string, ...string[]] {
-  return manifest.kind === 'graph' ? [manifest.task] : architectures[manifest.architecture].tasks;
+  switch (manifest.kind) {
+    case 'graph':
+      return [manifest.task];
+    case 'transformers':
+      return architectures[manifest.architecture].tasks;
+    case 'plugin':
+      return manifest.tasks;
+  }
 }
 
 /** The sizes of the batches in which it is executed. A transformer takes its items one by one. */
-export function batchSizesOf(manifest: Manifest): readonly number[] {
-  return manifest.kind === 'graph' ? manifest.executedShapes.batchSizes : [1];
+export function batchSizesOf(manifest: Manifest): readonly [number, ...number[]] {
+  switch (manifest.kind) {
+    case 'graph':
+      return manifest.executedShapes.batchSizes as [number, ...number[]];
+    case 'transformers':
+      return [1];
+    case 'plugin':
+      return manifest.batchItemsMax === 1 ? [1] : [1, manifest.batchItemsMax];
+  }
 }
 
 const inputKinds = { 'hashed-subwords': 'text', tokenizer: 'text', values: 'values', image: 'image' } as const;
 
 /** The kind of items that a model reads. */
 export function inputKindOf(manifest: Manifest): 'text' | 'values' | 'image' | 'audio' {
-  return manifest.kind === 'graph' ? inputKinds[manifest.preprocessing.kind] : architectures[manifest.architecture].input;
+  switch (manifest.kind) {
+    case 'graph':
+      return inputKinds[manifest.preprocessing.kind];
+    case 'transformers':
+      return architectures[manifest.architecture].input;
+    case 'plugin':
+      return manifest.input;
+  }
 }
 
 /** What each part allows and the parts together do not. */

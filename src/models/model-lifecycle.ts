@@ -110,7 +110,7 @@ async function load(served: ServedModel, context: Context): Promise<void> {
 async function open(served: ServedModel, { pool, workerCount, memoryBytesMax, room, ...options }: Context): Promise<{ readonly instance: Instance; readonly traits: Traits }> {
   const { name, directory, executionProviders } = served.binding;
   const artefacts = await loadArtefacts(directory);
-  const traits = traitsOf(name, artefacts.manifest, options);
+  const traits = traitsOf(served.binding, artefacts.manifest, options);
   if (served.binding.isPinned === true) requireSame(served.traits, traits, artefacts);
   const memoryBytes = estimatedMemoryBytes(artefacts, workerCount);
   requireFit(name, memoryBytes, memoryBytesMax);

@@ -18,7 +18,19 @@ const inputCopies = 12;
 
 export function estimatedMemoryBytes(artefacts: ModelArtefacts, workerCount: number): number {
   const shared = [...artefacts.files.values()].reduce((total, { length }) => total + length, 0);
-  return shared + workerCount * (artefacts.kind === 'graph' ? graphBytes(artefacts) : transformerBytes(artefacts));
+  return shared + workerCount * bytesPerWorker(artefacts, shared);
+}
+
+function bytesPerWorker(artefacts: ModelArtefacts, fileBytes: number): number {
+  switch (artefacts.kind) {
+    case 'graph':
+      return graphBytes(artefacts);
+    case 'transformers':
+      return transformerBytes(artefacts);
+    // Nobody knows which of its files hold weights.
+    case 'plugin':
+      return (1 + weightCopies) * fileBytes;
+  }
 }
 
 function graphBytes({ manifest, graph }: GraphArtefacts): number {

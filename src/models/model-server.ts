@@ -12,6 +12,7 @@ import { createModelLifecycle, nextKey, type LifecycleObserver, type ModelLifecy
 import { estimatedMemoryBytes, requireFit } from './model-memory.ts';
 import type { Models, ModelState, Priority } from './model-port.ts';
 import { runItem } from './model-requests.ts';
+import { pluginUrl, type PluginUrls } from './plugins/plugin-urls.ts';
 import type { PreprocessorSettings } from './preprocessing/preprocessors.ts';
 import { openModelRepository, type ModelBinding, type ModelRepository } from './repository.ts';
 import { createServedModel, failItems, failQueued, traitsOf, type Item, type LimitOptions, type ServedModel } from './served-model.ts';
@@ -37,6 +38,8 @@ export type ModelServerOptions = LimitOptions & {
   /** Of all loaded models, as estimated (model-memory.ts). */
   readonly memoryBytesMax?: number | undefined;
   readonly preprocessing?: PreprocessorSettings | undefined;
+  /** For the models that they run. */
+  readonly plugins?: PluginUrls | undefined;
   readonly observer?: ModelServerObserver | undefined;
   /** What the workers run; the tests put faults in front of it. */
   readonly workerEntry?: WorkerEntry | undefined;
@@ -114,9 +117,10 @@ async function bindModels(options: ModelServerOptions, workerCount: number): Pro
   for (const binding of options.models) {
     const artefacts = repository.get(binding.name);
     if (artefacts === undefined) continue;
+    if (artefacts.kind === 'plugin') pluginUrl(artefacts.manifest, options.plugins ?? new Map());
     const instance = { key: nextKey(binding.name), memoryBytes: estimatedMemoryBytes(artefacts, workerCount) };
     const isLoaded = binding.preload !== false;
-    served.set(binding.name, createServedModel(binding, traitsOf(binding.name, artefacts.manifest, options), isLoaded ? { state: 'ready', instance } : { state: 'unloaded' }));
+    served.set(binding.name, createServedModel(binding, traitsOf(binding, artefacts.manifest, options), isLoaded ? { state: 'ready', instance } : { state: 'unloaded' }));
     if (isLoaded) models.push({ name: instance.key, artefacts, executionProviders: binding.executionProviders });
   }
   return { served, models };
@@ -133,7 +137,7 @@ function requireRoom(repository: ModelRepository, { models, memoryBytesMax }: Mo
 
 function startPool(parts: Parts, workerCount: number, models: readonly WorkerModel[], lessWork: () => void): Promise<WorkerPool> {
   const { served, options } = parts;
-  const { clock, preprocessing = {}, observer = {}, workerEntry = inferenceWorkerEntry } = options;
+  const { clock, preprocessing = {}, plugins, observer = {}, workerEntry = inferenceWorkerEntry } = options;
   const order = createBatchOrder(served, options.streamShareMin ?? streamShareMinDefault);
   const settled = (model: string, items: number): void => {
     const of = served.get(model);
@@ -144,7 +148,7 @@ function startPool(parts: Parts, workerCount: number, models: readonly WorkerMod
     workerCount,
     clock,
     models,
-    start: (resident) => startInferenceWorker({ models: resident, preprocessing, testKnownAnswers: true }, workerEntry),
+    start: (resident) => startInferenceWorker({ models: resident, preprocessing, plugins, testKnownAnswers: true }, workerEntry),
     next: () => order.next(clock.elapsedMs()),
     dueAtMs: order.dueAtMs,
     request: ({ model, items }) => ({ model: instanceOf(served, model), inputs: items.map(({ input }) => input) }),

@@ -2,6 +2,8 @@
 import { openInference, type InferenceOptions, type ItemOutcome } from './inference.ts';
 import { knownAnswerMistakes } from './known-answers.ts';
 import type { ModelInput } from './model-port.ts';
+import { openPluginModel } from './plugins/open-plugin-model.ts';
+import type { PluginUrls } from './plugins/plugin-urls.ts';
 import type { PreprocessorResources } from './preprocessing/preprocessors.ts';
 import type { ModelArtefacts } from './repository.ts';
 import { openTransformer } from './transformers/open-transformer.ts';
@@ -20,8 +22,10 @@ export type OpenedModel = {
   readonly release: () => Promise<void>;
 };
 
-/** Rejects with LS_MODEL_LOAD, or LS_MODEL_PROVIDER where another provider than the CPU was asked for. */
-export async function openModel(artefacts: ModelArtefacts, resources: PreprocessorResources, options: InferenceOptions): Promise<OpenedModel> {
+export type OpenModelOptions = InferenceOptions & { readonly plugins?: PluginUrls | undefined };
+
+/** Rejects with LS_MODEL_LOAD, LS_PLUGIN_*, or LS_MODEL_PROVIDER where another provider than the CPU was asked for. */
+export async function openModel(artefacts: ModelArtefacts, resources: PreprocessorResources, { plugins = new Map(), ...options }: OpenModelOptions): Promise<OpenedModel> {
   if (artefacts.kind === 'graph') {
     const inference = await openInference(artefacts, resources, options);
     return {
@@ -32,6 +36,17 @@ export async function openModel(artefacts: ModelArtefacts, resources: Preprocess
       mistakes: () => knownAnswerMistakes(artefacts, (inputs, batchSize) => inference.run(inputs, [batchSize])),
       warmUp: () => warmUp(inference, artefacts),
       release: inference.release,
+    };
+  }
+  if (artefacts.kind === 'plugin') {
+    const { run, release } = await openPluginModel(artefacts, resources, plugins, options);
+    return {
+      // Nothing is known of what it does between its items: they are prepared when it is their turn.
+      begin: (inputs) => () => run(inputs),
+      mistakes: () => knownAnswerMistakes(artefacts, run),
+      // Its known answers went through what shapes it has.
+      warmUp: () => Promise.resolve(),
+      release,
     };
   }
   const transformer = await openTransformer(artefacts, resources, options);

@@ -12,7 +12,7 @@ const valuesItems = 48;
 export async function probeInputs(artefacts: ModelArtefacts, random: Random): Promise<ModelInput[]> {
   const { manifest } = artefacts;
   const known = knownInputs(artefacts);
-  if (manifest.kind === 'transformers') return known;
+  if (manifest.kind !== 'graph') return known;
   const { preprocessing, executedShapes } = manifest;
   if (preprocessing.kind === 'values') return [...known, ...Array.from({ length: valuesItems }, () => madeUpValues(manifest, preprocessing.fields, random))];
   if (preprocessing.kind === 'image') return [...known, ...(await probeImages(random))];

@@ -6,9 +6,11 @@ import { createHash } from 'node:crypto';
 import { open, readFile, realpath } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
 import { modelError } from '../core/errors/model.ts';
+import type { Consumer } from './consumers.ts';
 import type { ExecutionProvider } from './execution-providers.ts';
 import { parseManifest, type GraphManifest, type Manifest } from './manifest.ts';
 import { onnxStructure } from './onnx-structure.ts';
+import type { PluginManifest } from './plugins/plugin-manifest.ts';
 import type { TransformerManifest } from './transformers/transformer-manifest.ts';
 
 /** Shared memory: every worker reads the same copy. */
@@ -38,7 +40,10 @@ export type TransformerArtefacts = CommonArtefacts & {
   readonly graphs: ReadonlyMap<string, GraphFile>;
 };
 
-export type ModelArtefacts = GraphArtefacts | TransformerArtefacts;
+/** Its files are the plugin's to read; graphs among them are opened when it asks for them. */
+export type PluginArtefacts = CommonArtefacts & { readonly kind: 'plugin'; readonly manifest: PluginManifest };
+
+export type ModelArtefacts = GraphArtefacts | TransformerArtefacts | PluginArtefacts;
 
 export type ModelBinding = {
   readonly name: string;
@@ -46,6 +51,8 @@ export type ModelBinding = {
   /** Loaded at the start; otherwise when it is asked for first. Without it: at the start. */
   readonly preload?: boolean | undefined;
   readonly executionProviders?: readonly ExecutionProvider[] | undefined;
+  /** Without it: batched. */
+  readonly consumer?: Consumer | undefined;
   /** Routes name results by it: it is reloaded only as the same model. */
   readonly isPinned?: boolean | undefined;
 };
@@ -87,6 +94,7 @@ export async function loadArtefacts(directory: string): Promise<ModelArtefacts> 
     const graphs = new Map(Object.entries(manifest.graphs).map(([role, path]) => [role, graphFile(directory, path, read).file]));
     return { kind: 'transformers', directory, manifest, files: read, graphs };
   }
+  if (manifest.kind === 'plugin') return { kind: 'plugin', directory, manifest, files: read };
   const { file, opset } = graphFile(directory, manifest.model, read);
   if (opset !== manifest.opset) {
     const message = `${join(directory, manifestName)}: opset is ${manifest.opset}, that of ${manifest.model} is ${opset}`;
@@ -95,7 +103,8 @@ export async function loadArtefacts(directory: string): Promise<ModelArtefacts> 
   return { kind: 'graph', directory, manifest, files: read, graph: file };
 }
 
-function graphFile(directory: string, path: string, read: ReadonlyMap<string, SharedBytes>): { readonly file: GraphFile; readonly opset: number } {
+/** Throws LS_MODEL_FILE_MISSING, LS_MODEL_EXTERNAL_DATA or LS_MODEL_LOAD. */
+export function graphFile(directory: string, path: string, read: ReadonlyMap<string, SharedBytes>): { readonly file: GraphFile; readonly opset: number } {
   const bytes = read.get(path);
   if (bytes === undefined) {
     throw modelError('LS_MODEL_FILE_MISSING', `${directory}: the model ${path} is not among the files of the manifest`, { directory, file: path });

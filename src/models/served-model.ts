@@ -1,7 +1,9 @@
 /** One bound model on the main thread: what is known of it, whether it is loaded, and the queues in which its items wait. */
 import { modelError } from '../core/errors/model.ts';
+import { pluginError } from '../core/errors/plugin.ts';
 import { createBatchScheduler, type BatchLimits, type BatchScheduler, type Queued } from './batch-scheduler.ts';
 import type { ItemOutcome } from './inference.ts';
+import { consumers, consumptionMistakes, type ConsumedModel, type Consumer, type Consumption } from './consumers.ts';
 import { batchSizesOf, inputKindOf, tasksOf, type Manifest } from './manifest.ts';
 import { priorities, type ModelDescription, type ModelInput, type Priority } from './model-port.ts';
 import { lengthEstimator } from './preprocessing/preprocessors.ts';
@@ -62,6 +64,8 @@ export type Lifecycle =
 export type Traits = {
   readonly description: ModelDescription;
   readonly limits: BatchLimits;
+  /** Handed to workers and not answered. */
+  readonly inWorkItemsMax: number;
   readonly itemBytesMax: number;
   /** The length that an item is probably padded to. */
   readonly estimateLength: (input: ModelInput) => number;
@@ -90,22 +94,38 @@ export function createQueues(limits: BatchLimits): ModelQueues {
   return { interactive: createBatchScheduler<Item>(limits), stream: createBatchScheduler<Item>(limits) };
 }
 
-export function traitsOf(name: string, manifest: Manifest, options: LimitOptions): Traits {
+/** Throws LS_PLUGIN_INVALID where the consumer of a plugin asks for what cannot be. */
+export function traitsOf({ name, consumer = consumers.batched }: ModelBinding, manifest: Manifest, options: LimitOptions): Traits {
   const { itemBytesMax, ...limits } = limitsFor(manifest, options);
+  const { batchItemsMax, lingerMsMax = limits.lingerMsMax, inWorkItemsMax = Number.POSITIVE_INFINITY } = consumptionOf(name, manifest, consumer);
   return {
     description: Object.freeze({
       name,
       model: manifest.name,
       task: tasksOf(manifest)[0],
       version: manifest.version,
-      labels: Object.freeze(manifest.kind === 'graph' ? [...manifest.labels] : []),
-      dimensions: manifest.kind === 'graph' && manifest.postprocessing.kind === 'vector' ? manifest.postprocessing.dimensions : 0,
+      labels: Object.freeze(manifest.kind === 'transformers' ? [] : [...manifest.labels]),
+      dimensions: dimensionsOf(manifest),
       reproducible: manifest.reproducible,
     }),
-    limits: { ...limits, batchItemsMax: batchSizesOf(manifest).at(-1) ?? 1 },
+    limits: { ...limits, batchItemsMax, lingerMsMax },
+    inWorkItemsMax,
     itemBytesMax,
     estimateLength: manifest.kind === 'graph' ? lengthEstimator(manifest) : () => 0,
   };
+}
+
+function dimensionsOf(manifest: Manifest): number {
+  if (manifest.kind === 'plugin') return manifest.dimensions;
+  return manifest.kind === 'graph' && manifest.postprocessing.kind === 'vector' ? manifest.postprocessing.dimensions : 0;
+}
+
+function consumptionOf(name: string, manifest: Manifest, consumer: Consumer): Consumption {
+  const consumed: ConsumedModel = { batchSizes: batchSizesOf(manifest), input: inputKindOf(manifest) };
+  const consumption = consumer(consumed);
+  const mistakes = consumptionMistakes(consumption, consumed);
+  if (mistakes.length === 0) return consumption;
+  throw pluginError('LS_PLUGIN_INVALID', `the consumer of the model ${name}: ${mistakes.join('; ')}`, { model: name });
 }
 
 function limitsFor(manifest: Manifest, { limits, imageBytesMax }: LimitOptions): QueueLimits {

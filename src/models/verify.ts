@@ -10,6 +10,7 @@ import type { ItemOutcome } from './inference.ts';
 import { knownAnswerMistakes, sameOutcome } from './known-answers.ts';
 import { batchSizesOf, tasksOf, type Manifest } from './manifest.ts';
 import type { ModelInput } from './model-port.ts';
+import type { PluginUrls } from './plugins/plugin-urls.ts';
 import { probeInputs } from './probe-inputs.ts';
 import { loadArtefacts, readManifest, type ModelArtefacts } from './repository.ts';
 import { seededRandom, shuffled } from '../core/seeded-random.ts';
@@ -39,13 +40,15 @@ export type VerifyOptions = {
   readonly seed?: number;
   /** How often all items are shuffled for each batch size. */
   readonly rounds?: number;
+  /** Those that models of their own kind may need. */
+  readonly plugins?: PluginUrls;
   readonly signal?: AbortSignal | undefined;
 };
 
 const model = 'model';
 
 /** Never rejects because of the model, whatever is wrong with it is in the report; only with the reason of the signal. */
-export async function verifyModel(directory: string, { seed = 1, rounds = 4, signal }: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verifyModel(directory: string, { seed = 1, rounds = 4, plugins = new Map(), signal }: VerifyOptions = {}): Promise<VerifyReport> {
   const checks: VerifyCheck[] = [];
   let manifest: Manifest | undefined;
   /** False where the check failed: then what rests on it is not tried. */
@@ -65,7 +68,7 @@ export async function verifyModel(directory: string, { seed = 1, rounds = 4, sig
     manifest = await readManifest(directory);
     return { ok: true, detail: `${manifest.name} ${manifest.version}, ${tasksOf(manifest).join(', ')}, licence: ${manifest.licence}` };
   });
-  if (isReadable) await verifyBehind(directory, check, seededRandom(seed), { seed, rounds, signal });
+  if (isReadable) await verifyBehind(directory, check, seededRandom(seed), { seed, rounds, plugins, signal });
   const isExcused = ({ name }: VerifyCheck): boolean => name === 'batch-invariance' && manifest?.reproducible === false;
   return {
     name: manifest?.name ?? basename(directory),
@@ -91,8 +94,8 @@ async function verifyBehind(directory: string, check: Check, random: Random, opt
   if (artefacts === undefined) return;
   const loaded = artefacts;
   await check('load', async () => {
-    worker = await startInferenceWorker({ models: [{ name: model, artefacts: loaded }], testKnownAnswers: false }, inferenceWorkerEntry, options.signal);
-    return { ok: true, detail: loaded.kind === 'graph' ? `loaded, opset ${loaded.manifest.opset}` : `loaded, ${loaded.graphs.size} graphs of the architecture ${loaded.manifest.architecture}` };
+    worker = await startInferenceWorker({ models: [{ name: model, artefacts: loaded }], plugins: options.plugins, testKnownAnswers: false }, inferenceWorkerEntry, options.signal);
+    return { ok: true, detail: loadedAs(loaded) };
   });
   if (worker === undefined) return;
   const run = runnerOf(worker);
@@ -101,6 +104,17 @@ async function verifyBehind(directory: string, check: Check, random: Random, opt
     await check('batch-invariance', () => proveBatchInvariance(loaded, run, random, options));
   } finally {
     await worker.close();
+  }
+}
+
+function loadedAs(artefacts: ModelArtefacts): string {
+  switch (artefacts.kind) {
+    case 'graph':
+      return `loaded, opset ${artefacts.manifest.opset}`;
+    case 'transformers':
+      return `loaded, ${artefacts.graphs.size} graphs of the architecture ${artefacts.manifest.architecture}`;
+    case 'plugin':
+      return `loaded, ${artefacts.manifest.opens} of the plugin ${artefacts.manifest.plugin}`;
   }
 }
 
@@ -128,7 +142,7 @@ async function proveBatchInvariance(
   const batchSizes = batchSizesOf(artefacts.manifest);
   const inputs = await probeInputs(artefacts, random);
   const alone: ItemOutcome[] = [];
-  for (const input of inputs) alone.push(...(await run([input], batchSizes[0] ?? 1)));
+  for (const input of inputs) alone.push(...(await run([input], batchSizes[0])));
   const comparison: Comparison = { compared: 0, different: 0, example: '' };
   const compare = async (order: readonly number[], batchSize: number, how: string): Promise<void> => {
     const outcomes = await run(order.flatMap((index) => inputs[index] ?? []), batchSize);

@@ -2,6 +2,7 @@
 import type { ExecutionProvider } from './execution-providers.ts';
 import type { ItemFailure, ItemOutcome } from './inference.ts';
 import type { ModelAnswer, ModelInput } from './model-port.ts';
+import type { PluginUrls } from './plugins/plugin-urls.ts';
 import type { PreprocessorSettings } from './preprocessing/preprocessors.ts';
 import type { ModelArtefacts } from './repository.ts';
 
@@ -17,6 +18,7 @@ export type WorkerModel = {
 export type WorkerSetup = {
   readonly models: readonly WorkerModel[];
   readonly preprocessing?: PreprocessorSettings;
+  readonly plugins?: PluginUrls | undefined;
   /** Execute every model in all of its shapes before it serves, and refuse one that fails its known-answer test. */
   readonly testKnownAnswers: boolean;
 };

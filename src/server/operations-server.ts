@@ -1,7 +1,8 @@
 /** HTTP for operators: `/metrics` for Prometheus, `/health/live` and `/health/ready` for whatever starts and routes to the process. */
 import { fastify } from 'fastify';
+import { LabelstreamError } from '../core/errors/error.ts';
 import { serverError } from '../core/errors/server.ts';
-
+import { addPluginApis, type PluginApis } from './plugin-apis.ts';
 
 export type Readiness = { readonly ready: boolean; readonly reasons: readonly string[] };
 
@@ -13,10 +14,12 @@ export type OperationsServerOptions = {
   /** The text for Prometheus, and its content type. */
   readonly metrics: { readonly contentType: string; readonly metrics: () => Promise<string> };
   readonly readiness: () => Readiness;
+  /** What plugins add. */
+  readonly plugins?: PluginApis | undefined;
 };
 
-/** Rejects with LS_SERVER_LISTEN where the address cannot be used. */
-export async function startOperationsServer({ host, port, metrics, readiness }: OperationsServerOptions): Promise<OperationsServer> {
+/** Rejects with LS_SERVER_LISTEN where the address cannot be used, LS_SERVER_PLUGIN where a plugin cannot be added. */
+export async function startOperationsServer({ host, port, metrics, readiness, plugins }: OperationsServerOptions): Promise<OperationsServer> {
   const server = fastify();
   server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()));
   // Answering at all shows that the main loop turns.
@@ -25,11 +28,14 @@ export async function startOperationsServer({ host, port, metrics, readiness }: 
     const { ready, reasons } = readiness();
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', reasons });
   });
+  if (plugins !== undefined) addPluginApis(server, plugins);
   try {
+    await server.ready();
     const url = await server.listen({ host, port });
     return { url, close: () => server.close() };
   } catch (error) {
     await server.close();
+    if (error instanceof LabelstreamError) throw error;
     throw serverError('LS_SERVER_LISTEN', `cannot listen on ${host}:${port}: ${(error as Error).message}`, { host, port }, { cause: error });
   }
 }

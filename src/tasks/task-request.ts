@@ -84,7 +84,7 @@ function itemRunner(models: Models, { task: name, model, config: given = {} }: T
       ...(classes === undefined ? {} : { classes }),
     };
     const answer = await models.run(model, task.input(eventOf(content), parameters), options);
-    return task.output(answer, description);
+    return task.output(answer, description, parameters);
   };
 }
 

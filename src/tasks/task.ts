@@ -35,10 +35,12 @@ export type Task = {
   /** Whether its steps name a text to begin with, or classes; without a word: they must not. */
   readonly text?: 'needed' | 'none';
   readonly classes?: 'needed' | 'optional' | 'none';
+  /** Of `config`: one sentence for every mistake. Without it: as task-config.ts says. */
+  readonly configMistakes?: (config: Readonly<Record<string, unknown>>) => readonly string[];
   /** Throws LS_TASK_INPUT, which names the field. */
   readonly input: (event: TaskEvent, parameters?: TaskParameters) => ModelInput;
   /** Throws LS_TASK_OUTPUT: the model is not one for this task. */
-  readonly output: (output: ModelOutput, model: ModelDescription) => TaskResult;
+  readonly output: (output: ModelOutput, model: ModelDescription, parameters?: TaskParameters) => TaskResult;
 };
 
 /** The scores of an answer beside the labels that they belong to, in the model's order. */

@@ -13,7 +13,7 @@ const batchMsMax = 40;
 const traits: Traits = {
   description: { name: 'm', model: 'm', task: 'text-features', version: '1.0.0', labels: [], dimensions: 1, reproducible: true },
   limits: { batchItemsMax, batchBytesMax: 1_000, paddedCostMax: 16_384, lingerMsMax, queueItemsMax: 100_000, queueBytesMax: 1_000_000 },
-  itemBytesMax: 1_000,
+  inWorkItemsMax: Number.POSITIVE_INFINITY, itemBytesMax: 1_000,
   estimateLength: () => 16,
 };
 const ready: Lifecycle = { state: 'ready', instance: { key: 'm#1', memoryBytes: 1 } };

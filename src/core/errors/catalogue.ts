@@ -13,6 +13,7 @@ import { mediaErrors } from './media.ts';
 import { modelErrors } from './model.ts';
 import { taskErrors } from './task.ts';
 import { pipelineErrors } from './pipeline.ts';
+import { pluginErrors } from './plugin.ts';
 import { projectionErrors } from './projection.ts';
 import { referenceErrors } from './reference.ts';
 import { registryErrors } from './registry.ts';
@@ -34,6 +35,7 @@ export const errorCatalogue = {
   ...logErrors,
   ...mediaErrors,
   ...pipelineErrors,
+  ...pluginErrors,
   ...projectionErrors,
   ...referenceErrors,
   ...registryErrors,

@@ -100,8 +100,8 @@ export const modelErrors = {
   LS_MODEL_RUN: {
     cause: 'input',
     retryable: false,
-    summary: 'onnxruntime failed on an item, alone in its batch, with a model that gives its known answers.',
-    remedy: 'Read the message of onnxruntime: the item is outside of what the model can compute. Correct the event at its producer.',
+    summary: 'onnxruntime, or the plugin that runs the model, failed on an item, alone in its batch, with a model that gives its known answers.',
+    remedy: 'Read the message: the item is outside of what the model can compute. Correct the event at its producer.',
   },
   LS_MODEL_OVERLOADED: {
     cause: 'environment',

@@ -25,7 +25,7 @@ const knownInput = z.discriminatedUnion('kind', [
 const finite = z.number();
 
 /** In the shape of the task's results. */
-const knownOutput = z.discriminatedUnion('kind', [
+export const knownOutput = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('caption'), text: z.string() }),
   z.strictObject({
     kind: z.literal('transcript'),
@@ -64,6 +64,8 @@ export const transformerManifestParts = z.strictObject({
 });
 
 export type TransformerManifest = z.infer<typeof transformerManifestParts>;
+
+export type KnownOutput = z.infer<typeof knownOutput>;
 
 export type KnownTransformerAnswer = TransformerManifest['knownAnswers'][number];
 

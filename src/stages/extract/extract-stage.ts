@@ -165,7 +165,7 @@ async function runStep(
       attempt = count;
       return options.models.run(step.model, asked, { signal: context.signal });
     });
-    const result = task.output(answer, options.models.describe(step.model));
+    const result = task.output(answer, options.models.describe(step.model), step.parameters);
     return { status: 'done', result, topLabel: topLabelOf(result), collection };
   } catch (error) {
     return { status: 'failed', error, attempt };
