@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { topics } from '../../src/core/topics.ts';
 import { jsonLines, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
-import { fields, notesConfiguration, succeed, textsConfiguration, topicContents, withLog, withRun, writeEncoder, writeInput, writeNotes, writeTexts } from './fixtures.ts';
+import { fields, makeLog, notesConfiguration, succeed, textsConfiguration, topicContents, withLog, withRun, writeEncoder, writeInput, writeNotes, writeTexts } from './fixtures.ts';
 
 // Each command is a process of its own: on a busy machine their starts take most of the time.
 vi.setConfig({ testTimeout: 240_000 });
@@ -119,6 +119,7 @@ test('a second run on the directory is refused at once; the first goes on', asyn
 test('a run takes over from a tail that held the log, and the tail goes on through it', async () => {
   await withDirectory(async (directory) => {
     const file = await writeConfiguration(directory, notesConfiguration);
+    await makeLog(file);
     const tail = startProgram(['tail', 'labels', '-c', file, '--from-start']);
     await succeed('publish', 'records', await writeNotes(directory, 'n.csv', 3), '--id-column', 'id', '-c', file);
     await withRun(file, async () => {

@@ -44,7 +44,7 @@ test('a collection is frozen at its budget, and thawed when that was raised', { 
     expect(await refused()).toHaveLength(10);
     await use(undefined);
     await runOut();
-    expect(await summary()).toMatch(/c: 30 items, [^;]*$/m);
+    expect(await summary()).toMatch(/c: 30 items, .*; eps 0\.25, minPoints 4$/m);
     await succeed('dlq', 'redrive', '--code', 'LS_CLUSTER_COLLECTION_FROZEN', '-c', config);
     await runOut();
     expect(await summary()).toContain('c: 40 items');
