@@ -28,7 +28,7 @@ export function withConfigurationOptions(command: Command): Command {
     .option('--set <path=value>', 'override a setting; may be repeated', assignmentOption, [] as readonly string[]);
 }
 
-function assignmentOption(value: string, before: readonly string[]): readonly string[] {
+export function assignmentOption(value: string, before: readonly string[]): readonly string[] {
   // Not by commander's error, which would repeat what may hold a secret.
   if (!value.includes('=')) throw cliError('LS_CLI_USAGE', '--set needs PATH=VALUE, such as --set server.port=9000');
   return [...before, value];
@@ -82,7 +82,8 @@ export async function withAccess<Result>(
   }
 }
 
-async function configurationOf(options: ConfigurationOptions, commandLine: CommandLine): Promise<{ readonly configuration: Configuration; readonly extensions: Extensions }> {
+/** Throws ConfigurationMistakes. */
+export async function configurationOf(options: ConfigurationOptions, commandLine: CommandLine): Promise<{ readonly configuration: Configuration; readonly extensions: Extensions }> {
   const loaded = await loadedConfiguration(options, commandLine);
   if (loaded.configuration === undefined) throw new ConfigurationMistakes(options.config, loaded.mistakes);
   return { configuration: loaded.configuration, extensions: loaded.extensions };

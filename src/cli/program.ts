@@ -23,6 +23,7 @@ import { addPublishCommand } from './publish/publish.ts';
 import { addReplayCommand } from './replay/replay.ts';
 import { addRunCommand } from './run.ts';
 import { addTailCommand } from './tail.ts';
+import { addTaskCommand } from './task/task.ts';
 import { addTopicsCommand } from './topics.ts';
 import { addValidateCommand } from './validate.ts';
 
@@ -72,6 +73,7 @@ export async function createProgram(commandLine: CommandLine): Promise<Command> 
   addGroupsCommand(program, commandLine);
   addTopicsCommand(program, commandLine);
   addValidateCommand(program, commandLine);
+  addTaskCommand(program, commandLine);
   addModelsCommand(program, commandLine);
   addCompletionCommand(program, commandLine);
   addHelpCommand(program);

@@ -11,11 +11,14 @@ import type { TaskEvent, TaskParameters, TaskResult } from './task.ts';
 /** An encoded image or sound, and what it is said to be. */
 export type MediaContent = { readonly bytes: Uint8Array; readonly contentType: string };
 
+/** What a task is asked about: of the kind that it takes. */
+export type TaskContent = MediaContent | { readonly text: string } | { readonly values: Readonly<Record<string, number>> };
+
 export type TaskRequest = {
   readonly task: string;
   /** The name that a model is bound to. */
   readonly model: string;
-  readonly content: MediaContent | readonly MediaContent[];
+  readonly content: TaskContent | readonly TaskContent[];
   /** What answers begin with. */
   readonly text?: string | readonly string[] | undefined;
   /** One list of classes for all items, or one for each. */
@@ -60,7 +63,7 @@ function requireFit(task: string, field: string, length: number, count: number):
   throw taskError('LS_TASK_INPUT', `${task}: ${field} is a list of ${length}, which cannot be repeated to ${count}`, { task, field, length });
 }
 
-type RunItem = (content: MediaContent | undefined, text: string | undefined, classes: readonly string[] | undefined) => Promise<TaskResult>;
+type RunItem = (content: TaskContent | undefined, text: string | undefined, classes: readonly string[] | undefined) => Promise<TaskResult>;
 
 /** Throws what is wrong for all items. */
 function itemRunner(models: Models, { task: name, model, config: given = {} }: TaskRequest, options: RunOptions): RunItem {
@@ -88,7 +91,10 @@ function itemRunner(models: Models, { task: name, model, config: given = {} }: T
   };
 }
 
-function eventOf({ bytes, contentType }: MediaContent): TaskEvent {
-  const event = { id: '', source: '', occurredAt: 0, contentType, content: null, tasks: [], collection: null, attributes: {}, deleted: false };
-  return { kind: 'media', event, content: bytes };
+function eventOf(content: TaskContent): TaskEvent {
+  const common = { id: '', source: '', occurredAt: 0, tasks: [], attributes: {} };
+  if ('text' in content) return { kind: 'text', event: { ...common, text: content.text, language: null, collection: null, deleted: false } };
+  if ('values' in content) return { kind: 'record', event: { ...common, values: { ...content.values } } };
+  const { bytes, contentType } = content;
+  return { kind: 'media', event: { ...common, contentType, content: null, collection: null, deleted: false }, content: bytes };
 }

@@ -10,13 +10,13 @@ export const cliErrors = {
   LS_CLI_INPUT: {
     cause: 'input',
     retryable: false,
-    summary: 'What a file holds cannot be published: a line is broken, or its event would be refused.',
-    remedy: 'Correct the line or file named, and publish the file again: an event with the same id replaces the one before.',
+    summary: 'What a file holds cannot be taken: a line is broken, it is too large, or its event would be refused.',
+    remedy: 'Correct the line or file named. A file is published again as a whole: an event with the same id replaces the one before.',
   },
   LS_CLI_FILE: {
     cause: 'input',
     retryable: false,
-    summary: 'A file or folder to be published cannot be read.',
+    summary: 'A file or folder that is named cannot be read.',
     remedy: 'Check path and permissions.',
   },
   LS_CLI_FILE_UNWRITABLE: {
@@ -54,6 +54,12 @@ export const cliErrors = {
     retryable: false,
     summary: 'None of the selected dead letters can be redriven: what they hold is no input, and none leads to one that is kept.',
     remedy: 'Publish the input again; a control record comes from a command or the configuration, which can be given again.',
+  },
+  LS_CLI_TASK_FAILED: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A task could not answer some of the files that it was given; the others are answered.',
+    remedy: 'Each of them is told above with a code of its own: follow that.',
   },
   LS_CLI_MODEL_UNFIT: {
     cause: 'environment',

@@ -1,0 +1,65 @@
+/** Which model a command means: one that a configuration binds to a name, or a directory with a manifest, with a configuration or without. */
+import { stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Configuration } from '../config/load.ts';
+import { cliError } from '../core/errors/cli.ts';
+import { LabelstreamError } from '../core/errors/error.ts';
+import { modelBindings } from '../model-bindings.ts';
+import { tasksOf } from '../models/manifest.ts';
+import { manifestName, readManifest, type ModelBinding } from '../models/repository.ts';
+import { assignmentOption, configurationOf, type CommandLine } from './context.ts';
+import { CommandFailure } from './failure.ts';
+
+export type ModelOptions = { readonly config?: string; readonly set: readonly string[] };
+
+export function withModelConfiguration(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'configuration file (YAML) that names models; its log is not opened')
+    .option('--set <path=value>', 'override a setting of it; may be repeated', assignmentOption, [] as readonly string[]);
+}
+
+/** Undefined where none is named. Throws ConfigurationMistakes, LS_CLI_USAGE. */
+export async function namedConfiguration({ config, set }: ModelOptions, commandLine: CommandLine): Promise<Configuration | undefined> {
+  if (config !== undefined) return configurationOf({ config, set }, commandLine);
+  if (set.length > 0) throw cliError('LS_CLI_USAGE', '--set needs --config: there is nothing to override without a configuration');
+  return undefined;
+}
+
+/** A name of the configuration wins over a directory that is called so. Throws LS_CLI_USAGE. */
+export async function modelNamed(model: string, configuration: Configuration | undefined): Promise<ModelBinding> {
+  const bindings = configuration === undefined ? [] : modelBindings(configuration);
+  const bound = bindings.find(({ name }) => name === model);
+  if (bound !== undefined) return bound;
+  if (await isDirectory(model)) return { name: basename(resolve(model)), directory: resolve(model) };
+  const known = configuration === undefined ? 'without --config it has to be one' : `the configuration names ${listed(bindings.map(({ name }) => name))}`;
+  throw cliError('LS_CLI_USAGE', `${model} is no directory of a model; ${known}`);
+}
+
+/** Of those whose manifests can be read. */
+export async function modelsFor(task: string, bindings: readonly ModelBinding[]): Promise<readonly ModelBinding[]> {
+  const made = await Promise.all(bindings.map(({ directory }) => readManifest(directory).then((manifest) => tasksOf(manifest).includes(task), isRefusal)));
+  return bindings.filter((_, index) => made[index]);
+}
+
+function isRefusal(error: unknown): false {
+  if (error instanceof LabelstreamError) return false;
+  throw error;
+}
+
+export function listed(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : names.join(', ');
+}
+
+export async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isDirectory(), () => false);
+}
+
+export async function isModelDirectory(path: string): Promise<boolean> {
+  return stat(join(path, manifestName)).then((found) => found.isFile(), () => false);
+}
+
+/** What is wrong with a model that no configuration names is no mistake of a configuration: exit code 1. To be given to `catch`. */
+export function asFailure(error: unknown): never {
+  throw error instanceof LabelstreamError && error.code !== 'LS_CLI_USAGE' ? new CommandFailure(error.message, { cause: error }) : error;
+}
