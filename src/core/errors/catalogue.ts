@@ -15,6 +15,7 @@ import { taskErrors } from './task.ts';
 import { pipelineErrors } from './pipeline.ts';
 import { pluginErrors } from './plugin.ts';
 import { projectionErrors } from './projection.ts';
+import { pullErrors } from './pull.ts';
 import { referenceErrors } from './reference.ts';
 import { registryErrors } from './registry.ts';
 import { serverErrors } from './server.ts';
@@ -37,6 +38,7 @@ export const errorCatalogue = {
   ...pipelineErrors,
   ...pluginErrors,
   ...projectionErrors,
+  ...pullErrors,
   ...referenceErrors,
   ...registryErrors,
   ...stateErrors,
