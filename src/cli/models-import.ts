@@ -1,16 +1,18 @@
 /** `models import`: the directory of a model from an ONNX file of a network for images, or from a directory in the layout of Hugging Face. */
-import { stat } from 'node:fs/promises';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { cliError } from '../core/errors/cli.ts';
-import { LabelstreamError } from '../core/errors/error.ts';
 import { imagePresets, type ImageSteps } from '../models/import-image-steps.ts';
 import type { LabelGroup } from '../models/import-labels.ts';
 import { importOnnx, importTasks, type OnnxImport } from '../models/import-onnx.ts';
+import { architectureIn, importArchitecture } from '../models/import-architecture.ts';
 import { importTransformer, transformerPoolings } from '../models/import-transformer.ts';
 import type { WrittenModel } from '../models/manifest-writer.ts';
+import { tasksOf, type Manifest } from '../models/manifest.ts';
+import type { WriteOptions } from '../models/model-place.ts';
+import { collected } from './collect.ts';
 import { outputOf, type CommandLine } from './context.ts';
-import { CommandFailure } from './failure.ts';
 import { withExamples } from './help.ts';
+import { asFailure, isDirectory } from './model-choice.ts';
 import type { Output } from './output.ts';
 
 type Three = [number, number, number];
@@ -23,6 +25,9 @@ type ImportOptions = Omit<OnnxImport, 'file' | 'directory' | 'groups' | 'version
   readonly knownInput: readonly string[];
   readonly maxTokens?: number;
   readonly pooling?: (typeof transformerPoolings)[number];
+  readonly graph: readonly (readonly [role: string, file: string])[];
+  readonly similarity?: { readonly scale: number; readonly bias: number };
+  readonly class: readonly string[];
   readonly force?: boolean;
   readonly json?: boolean;
 };
@@ -30,10 +35,10 @@ type ImportOptions = Omit<OnnxImport, 'file' | 'directory' | 'groups' | 'version
 export function addModelsImportCommand(models: Command, commandLine: CommandLine): void {
   const command = models
     .command('import')
-    .argument('<file-or-directory>', 'an ONNX file of a network that reads images, or the directory of a text encoder in the layout of Hugging Face')
-    .summary('make a model of an ONNX file or of a text encoder')
+    .argument('<file-or-directory>', 'an ONNX file of a network that reads images, or a directory in the layout of Hugging Face')
+    .summary('make a model of an ONNX file or a directory')
     .description(
-      'make the directory of a model: what an ONNX file reads and gives is read in it, what a text encoder needs in its config.json, tokenizer.json and modules.json, the known answers are its own, and it must pass the proofs of `models verify`; nothing is written otherwise',
+      'make the directory of a model: what an ONNX file reads and gives is read in it, what a text encoder needs in its config.json, tokenizer.json and modules.json. Of a transformer (ViT with GPT-2, BLIP, BLIP-2, Whisper, CLIP, SigLIP, OWL-ViT, DETR) config.json tells which one it is. The known answers are its own, and it must pass the proofs of `models verify`; nothing is written otherwise',
     )
     .requiredOption('--to <directory>', 'the directory to make')
     .option('--force', 'replace the directory of a model that is there')
@@ -50,13 +55,13 @@ export function addModelsImportCommand(models: Command, commandLine: CommandLine
   command.action(async (path: string, { to, modelVersion, group, knownInput, force, json, ...options }: ImportOptions) => {
     const output = outputOf(commandLine, json);
     const write = { force: force === true, signal: commandLine.signal };
-    const fromDirectory = await isDirectory(path);
-    if (fromDirectory) refuseOthers(command);
+    if (await isDirectory(path)) {
+      print(await importDirectory(command, path, { ...options, to, modelVersion, knownInput }, write).catch(asFailure), output);
+      return;
+    }
+    refuseOthers(command, fileOptions, 'an ONNX file');
     const version = modelVersion === undefined ? {} : { version: modelVersion };
-    const importing = fromDirectory
-      ? importTransformer({ ...options, from: path, directory: to, version: modelVersion }, write)
-      : importOnnx({ ...options, file: path, directory: to, groups: group, knownInputs: knownInput, ...version }, write);
-    print(await importing.catch(refuse), output);
+    print(await importOnnx({ ...options, file: path, directory: to, groups: group, knownInputs: knownInput, ...version }, write).catch(asFailure), output);
   });
   withExamples(
     command,
@@ -64,7 +69,21 @@ export function addModelsImportCommand(models: Command, commandLine: CommandLine
     'labelstream models import shufflenet.onnx --to models/pets --preset imagenet --activation softmax --group cat=281-285,dog=151-268',
     'labelstream models import squeezenet.onnx --to models/squeezenet --preset raw --colour-order BGR --labels imagenet.txt',
     'labelstream models import all-MiniLM-L6-v2 --to models/minilm --licence Apache-2.0',
+    'labelstream models import data/pulled/clip --to models/clip --licence MIT --similarity 100,0 --class cat --class dog',
   );
+}
+
+type DirectoryOptions = Omit<ImportOptions, 'group' | 'force' | 'json' | 'modelVersion'> & { readonly modelVersion: string | undefined };
+
+async function importDirectory(command: Command, from: string, { to, modelVersion, graph, class: classes, knownInput, ...options }: DirectoryOptions, write: WriteOptions): Promise<WrittenModel<Manifest>> {
+  const architecture = await architectureIn(from);
+  const of = { ...options, from, directory: to, version: modelVersion };
+  if (architecture === undefined) {
+    refuseOthers(command, textEncoderOptions, 'a directory that holds a text encoder');
+    return importTransformer(of, write);
+  }
+  refuseOthers(command, architectureOptions, `a model of the architecture ${architecture}`);
+  return importArchitecture(architecture, { ...of, graphs: Object.fromEntries(graph), classes: classes.length === 0 ? undefined : classes, knownInputs: knownInput }, write);
 }
 
 function addOutputOptions(command: Command): void {
@@ -97,36 +116,46 @@ function addImageOptions(command: Command): void {
 function addTransformerOptions(command: Command): void {
   command
     .addOption(new Option('--max-tokens <count>', 'of a text encoder: where a text is cut; without it, what its files say, or 256').argParser(wholeNumber))
-    .addOption(new Option('--pooling <kind>', 'of a text encoder; without it, what its files say, or mean').choices(transformerPoolings));
+    .addOption(new Option('--pooling <kind>', 'of a text encoder; without it, what its files say, or mean').choices(transformerPoolings))
+    .option('--graph <role=file>', 'of a transformer: the file of a graph, where it is not called as usual; may be repeated', graphOf, [])
+    .addOption(new Option('--similarity <scale,bias>', 'of CLIP and SigLIP: how probabilities come of cosines; without it, what the joint graph onnx/model.onnx tells').argParser(similarityOf))
+    .option('--class <name>', 'of a transformer that is given classes: one for the known answers; may be repeated', collected, []);
 }
 
-/** The options that a text encoder shares with images, and its own. */
-const transformerOptions = ['to', 'force', 'name', 'modelVersion', 'licence', 'source', 'json', 'normalisation', 'maxTokens', 'pooling', 'batchSizes'];
+const commonOptions = ['to', 'force', 'name', 'modelVersion', 'licence', 'source', 'json'];
+const textEncoderOptions = [...commonOptions, 'normalisation', 'maxTokens', 'pooling', 'batchSizes'];
+const architectureOwn = ['graph', 'similarity', 'class'];
+const architectureOptions = [...commonOptions, ...architectureOwn, 'knownInput'];
+const fileOptions = { except: architectureOwn };
 
-/** Better than to ignore what somebody asked for. */
-function refuseOthers(command: Command): void {
+/** Better than to ignore what somebody asked for. Throws LS_CLI_USAGE. */
+function refuseOthers(command: Command, allowed: readonly string[] | { readonly except: readonly string[] }, of: string): void {
   const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
-  const other = given.find((option) => !transformerOptions.includes(option.attributeName()));
-  if (other !== undefined) throw cliError('LS_CLI_USAGE', `${other.long ?? other.flags} means nothing to a directory, which holds a text encoder`);
+  const isAllowed = (name: string): boolean => ('except' in allowed ? !allowed.except.includes(name) : allowed.includes(name));
+  const other = given.find((option) => !isAllowed(option.attributeName()));
+  if (other !== undefined) throw cliError('LS_CLI_USAGE', `${other.long ?? other.flags} means nothing to ${of}`);
 }
 
 function addProofOptions(command: Command): void {
   command
-    .option('--known-input <image>', 'an image for the known answers, copied to the model; may be repeated; two are drawn without it', (value: string, before: readonly string[]) => [...before, value], [])
+    .option('--known-input <image>', 'an image or a sound for the known answers, copied to the model; may be repeated; without it they are made up', (value: string, before: readonly string[]) => [...before, value], [])
     .addOption(new Option('--tolerance <share>', 'of the largest number of a known answer; without it 0.001, 0.01 for float16, 0.05 for quantised networks').argParser(number))
     .addOption(new Option('--batch-sizes <sizes>', 'batches in which an open batch is executed; without it 1,8, or 1 where results depend on the batch').argParser(wholeNumbers))
     .option('--dequantise', 'compute with float32 where weights are stored as integers');
 }
 
-function refuse(error: unknown): never {
-  throw error instanceof LabelstreamError ? new CommandFailure(error.message, { cause: error }) : error;
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return stat(path).then((found) => found.isDirectory(), () => false);
-}
-
-function print({ directory, manifest, report, notes }: WrittenModel, output: Output): void {
+function print({ directory, manifest, report, notes }: WrittenModel<Manifest>, output: Output): void {
+  if (manifest.kind === 'transformers') {
+    const { name, version, architecture, graphs, similarity, reproducible, knownAnswers } = manifest;
+    const tasks = tasksOf(manifest);
+    if (output.json) output.object({ directory, name, version, tasks, architecture, graphs, similarity, reproducible, knownAnswers: knownAnswers.length, checks: report.checks, notes });
+    else {
+      output.line(`${name} ${version}: ${tasks.join(', ')}; ${architecture} of ${Object.values(graphs).join(', ')}`);
+      output.line(`written to ${directory}; it repeats its ${knownAnswers.length} known answers, and the result of an item does not depend on its batch`);
+      for (const note of notes) output.note(`note: ${note}`);
+    }
+    return;
+  }
   const { name, version, task, opset, preprocessing, postprocessing, executedShapes, reproducible, knownAnswers, labels } = manifest;
   if (output.json) {
     output.object({ directory, name, version, task, opset, preprocessing, postprocessing, labels, executedShapes, reproducible, knownAnswers: knownAnswers.length, checks: report.checks, notes });
@@ -146,6 +175,18 @@ function groupsOf(value: string, before: readonly LabelGroup[]): LabelGroup[] {
     return group;
   });
   return [...before, ...groups];
+}
+
+function graphOf(value: string, before: readonly (readonly [string, string])[]): (readonly [string, string])[] {
+  const [, role, file] = /^([a-z]+)=(.+)$/.exec(value) ?? [];
+  if (role === undefined || file === undefined) throw new InvalidArgumentError('Write it as role=file, such as decoder=onnx/decoder_model_merged_quantized.onnx.');
+  return [...before, [role, file]];
+}
+
+function similarityOf(value: string): { scale: number; bias: number } {
+  const [scale, bias = 0, ...more] = value.split(',').map(number);
+  if (scale === undefined || scale <= 0 || more.length > 0) throw new InvalidArgumentError('Write it as SCALE,BIAS, such as 100,0.');
+  return { scale, bias };
 }
 
 function sizeOf(value: string): { width: number; height: number } {

@@ -5,7 +5,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { GraphManifest } from './manifest.ts';
-import { writeModelDirectory, type ModelDraft, type WriteOptions, type WrittenModel } from './manifest-writer.ts';
+import { writeModelDirectory, type ModelDraft, type WrittenModel } from './manifest-writer.ts';
+import type { WriteOptions } from './model-place.ts';
 import type { OnnxGraph, OnnxPort } from './onnx-graph.ts';
 import { createTokenIds, tokenizerConfigName } from './preprocessing/tokenizer.ts';
 import { readTransformerSource, refuse, type TransformerSource } from './transformer-source.ts';

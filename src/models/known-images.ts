@@ -4,7 +4,8 @@ import { basename, extname } from 'node:path';
 import { promisify } from 'node:util';
 import { crc32, deflate } from 'node:zlib';
 import { modelError } from '../core/errors/model.ts';
-import type { DraftFile, KnownInput } from './manifest-writer.ts';
+import type { KnownInput } from './manifest-writer.ts';
+import type { DraftFile } from './model-place.ts';
 
 export type KnownImages = { readonly files: readonly DraftFile[]; readonly inputs: readonly KnownInput[] };
 

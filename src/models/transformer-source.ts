@@ -77,14 +77,14 @@ async function readModel(directory: string): Promise<{ readonly model: string; r
   return refuse(directory, `holds neither ${modelNames.join(' nor ')}`);
 }
 
-async function weightsPath(directory: string, model: string, location: string): Promise<string> {
+export async function weightsPath(directory: string, model: string, location: string): Promise<string> {
   const path = posix.join(posix.dirname(model), location);
   if (path.startsWith('../') || posix.isAbsolute(location)) refuse(join(directory, model), `keeps weights in ${JSON.stringify(location)}, outside of the directory`);
   if ((await confinedRealPath(directory, path)) === undefined) refuse(join(directory, model), `keeps weights in ${JSON.stringify(location)}, which is missing`);
   return path;
 }
 
-function understood(path: string, bytes: Uint8Array): { readonly structure: OnnxStructure; readonly graph: OnnxGraph } {
+export function understood(path: string, bytes: Uint8Array): { readonly structure: OnnxStructure; readonly graph: OnnxGraph } {
   try {
     return { structure: onnxStructure(bytes), graph: onnxGraph(bytes) };
   } catch (error) {
@@ -119,7 +119,7 @@ async function readPooling(directory: string, path: string): Promise<'mean' | 'f
   return refuse(join(directory, path), `pools by ${modes.join(' and ') || 'nothing'}; built are pooling_mode_mean_tokens and pooling_mode_cls_token, one of them`);
 }
 
-async function readJson<Schema extends z.ZodType>(directory: string, path: string, schema: Schema): Promise<z.output<Schema>> {
+export async function readJson<Schema extends z.ZodType>(directory: string, path: string, schema: Schema): Promise<z.output<Schema>> {
   return parsed(join(directory, path), await readNeeded(directory, path), schema);
 }
 
@@ -139,11 +139,11 @@ function parsed<Schema extends z.ZodType>(path: string, bytes: Uint8Array, schem
   return result.success ? result.data : refuse(path, result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
 }
 
-async function readNeeded(directory: string, path: string): Promise<Uint8Array> {
+export async function readNeeded(directory: string, path: string): Promise<Uint8Array> {
   return (await readIfThere(directory, path)) ?? refuse(join(directory, path), 'is missing');
 }
 
-async function readIfThere(directory: string, path: string): Promise<Uint8Array | undefined> {
+export async function readIfThere(directory: string, path: string): Promise<Uint8Array | undefined> {
   const found = await confinedRealPath(directory, path);
   if (found === undefined) return undefined;
   try {
