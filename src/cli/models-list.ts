@@ -12,6 +12,7 @@ import { outputOf, type CommandLine } from './context.ts';
 import { withExamples } from './help.ts';
 import { manifestObject } from './manifest-object.ts';
 import { isDirectory, isModelDirectory, namedConfiguration, withModelConfiguration, type ModelOptions } from './model-choice.ts';
+import { printCatalogue } from './models-catalogue.ts';
 import { tableText, type Output } from './output.ts';
 import { sizeText } from './size-text.ts';
 
@@ -27,9 +28,15 @@ export function addModelsListCommand(models: Command, commandLine: CommandLine):
       'list models: those of a configuration, by the names that it binds them to; those in directories; or, where neither is named, those that come with the program. ' +
         'What cannot be read is listed with what is wrong with it. The manifests are read, and no more: `models show` looks at a model itself, `models verify` proves it',
     )
+    .option('--catalogue', 'instead: models to begin with, a small one for each task and a stronger one where one is known, with what they were measured to do')
     .option('--json', 'one JSON object per model')
-    .action(async (directories: readonly string[], options: ModelOptions & { readonly json?: boolean }) => {
+    .action(async (directories: readonly string[], options: ModelOptions & { readonly catalogue?: boolean; readonly json?: boolean }) => {
       const output = outputOf(commandLine, options.json);
+      if (options.catalogue === true) {
+        if (options.config !== undefined || directories.length > 0) throw cliError('LS_CLI_USAGE', '--catalogue stands alone: it lists no models of yours');
+        await printCatalogue(output);
+        return;
+      }
       if (options.config !== undefined && directories.length > 0) throw cliError('LS_CLI_USAGE', 'name directories, or a configuration with --config, not both');
       const configuration = await namedConfiguration(options, commandLine);
       const places = configuration === undefined ? await placesIn(directories.length === 0 ? [join(packageDirectory, 'models')] : directories) : modelBindings(configuration);
@@ -37,7 +44,7 @@ export function addModelsListCommand(models: Command, commandLine: CommandLine):
       if (output.json) for (const model of listed) output.object(modelObject(model));
       else printTable(listed, output);
     });
-  withExamples(command, 'labelstream models list', 'labelstream models list models data/models', 'labelstream models list -c examples/news.yaml --json');
+  withExamples(command, 'labelstream models list', 'labelstream models list models data/models', 'labelstream models list -c examples/news.yaml --json', 'labelstream models list --catalogue');
 }
 
 /** Rejects with LS_CLI_FILE. */
