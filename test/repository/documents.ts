@@ -9,7 +9,7 @@ export const root = resolve(import.meta.dirname, '../..');
  * test/integration/tutorials.test.ts, where there is some; the commands of a fresh clone by .ci/run; those with Java and Maven by
  * test/service/kafka-demo.test.ts, those with a Kafka broker by test/service/kafka-document.test.ts; those of the package by scripts/package-smoke-test.ts; the others by nobody.
  */
-export const needs = ['Docker', 'a Kafka broker', 'Java and Maven', 'Python', 'a fresh clone', 'a running service', 'sample data', 'the package'] as const;
+export const needs = ['Docker', 'a Kafka broker', 'Java and Maven', 'Python', 'a fresh clone', 'a running service', 'sample data', 'the hub', 'the package'] as const;
 
 export type Block = {
   readonly document: string;
