@@ -5,13 +5,18 @@ import type { Command } from 'commander';
 import type { Configuration } from '../config/load.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
+import { loadPlugins, type Extensions } from '../load-plugins.ts';
 import { modelBindings } from '../model-bindings.ts';
 import { tasksOf } from '../models/manifest.ts';
 import { manifestName, readManifest, type ModelBinding } from '../models/repository.ts';
+import { collected } from './collect.ts';
 import { assignmentOption, configurationOf, type CommandLine } from './context.ts';
 import { CommandFailure } from './failure.ts';
 
-export type ModelOptions = { readonly config?: string; readonly set: readonly string[] };
+export type ModelOptions = { readonly config?: string; readonly set: readonly string[]; readonly plugin?: readonly string[] };
+
+/** Models, and what runs them. Without a configuration: no bindings. */
+export type NamedModels = { readonly configuration: Configuration | undefined; readonly extensions: Extensions; readonly bindings: readonly ModelBinding[] };
 
 export function withModelConfiguration(command: Command): Command {
   return command
@@ -19,16 +24,24 @@ export function withModelConfiguration(command: Command): Command {
     .option('--set <path=value>', 'override a setting of it; may be repeated', assignmentOption, [] as readonly string[]);
 }
 
-/** Undefined where none is named. Throws ConfigurationMistakes, LS_CLI_USAGE. */
-export async function namedConfiguration({ config, set }: ModelOptions, commandLine: CommandLine): Promise<Configuration | undefined> {
-  if (config !== undefined) return configurationOf({ config, set }, commandLine);
+/** For commands that open models. */
+export function withPlugins(command: Command): Command {
+  return command.option('--plugin <module>', 'a plugin that runs the model, where no configuration names it: a path, or a package that is installed here; may be repeated', collected);
+}
+
+/** Throws ConfigurationMistakes, LS_PLUGIN_*, LS_CLI_USAGE. */
+export async function namedModels({ config, set, plugin = [] }: ModelOptions, commandLine: CommandLine): Promise<NamedModels> {
+  if (config !== undefined) {
+    if (plugin.length > 0) throw cliError('LS_CLI_USAGE', 'name plugins in the configuration, under plugins, or by --plugin without a configuration');
+    const { configuration, extensions } = await configurationOf({ config, set }, commandLine);
+    return { configuration, extensions, bindings: modelBindings(configuration, extensions) };
+  }
   if (set.length > 0) throw cliError('LS_CLI_USAGE', '--set needs --config: there is nothing to override without a configuration');
-  return undefined;
+  return { configuration: undefined, extensions: await loadPlugins(plugin, process.cwd()), bindings: [] };
 }
 
 /** A name of the configuration wins over a directory that is called so. Throws LS_CLI_USAGE. */
-export async function modelNamed(model: string, configuration: Configuration | undefined): Promise<ModelBinding> {
-  const bindings = configuration === undefined ? [] : modelBindings(configuration);
+export async function modelNamed(model: string, { configuration, bindings }: NamedModels): Promise<ModelBinding> {
   const bound = bindings.find(({ name }) => name === model);
   if (bound !== undefined) return bound;
   if (await isDirectory(model)) return { name: basename(resolve(model)), directory: resolve(model) };

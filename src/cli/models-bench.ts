@@ -14,7 +14,7 @@ import { systemClock } from '../pipeline/system-clock.ts';
 import { collected } from './collect.ts';
 import { outputOf, type CommandLine } from './context.ts';
 import { withExamples } from './help.ts';
-import { asFailure, modelNamed, namedConfiguration, withModelConfiguration, type ModelOptions } from './model-choice.ts';
+import { asFailure, modelNamed, namedModels, withModelConfiguration, withPlugins, type ModelOptions } from './model-choice.ts';
 import { tableText } from './output.ts';
 import { sizeText } from './size-text.ts';
 import { taskItems } from './task/task-files.ts';
@@ -31,7 +31,7 @@ const inputBytesMax = 256 * 1024 * 1024;
 const seed = 1;
 
 export function addModelsBenchCommand(models: Command, commandLine: CommandLine): void {
-  const command = withModelConfiguration(models.command('bench'))
+  const command = withPlugins(withModelConfiguration(models.command('bench')))
     .argument('<model>', 'a directory with a manifest.json, or a name of the configuration')
     .summary('measure how fast a model is here')
     .description(
@@ -46,15 +46,15 @@ export function addModelsBenchCommand(models: Command, commandLine: CommandLine)
     .option('--json', 'one JSON object')
     .action(async (name: string, options: BenchCommandOptions) => {
       const output = outputOf(commandLine, options.json);
-      const configuration = await namedConfiguration(options, commandLine);
-      const { directory } = await modelNamed(name, configuration);
+      const named = await namedModels(options, commandLine);
+      const { directory } = await modelNamed(name, named);
       const artefacts = await loadArtefacts(directory).catch(asFailure);
       const inputs = await inputsOf(artefacts, options.input);
       const cores = await usableCores();
-      const workerCounts = options.workers ?? [...new Set([1, configuration?.inference.workerCount ?? (await defaultWorkerCount())])];
+      const workerCounts = options.workers ?? [...new Set([1, named.configuration?.inference.workerCount ?? (await defaultWorkerCount())])];
       const cases: BenchCase[] = [];
       const asked = { inputs, workerCounts, batchSizes: sizesOf(artefacts, options.batchSizes), durationMsMin: 1_000 * options.seconds };
-      for await (const measured of benchModel(artefacts, { ...asked, clock: systemClock, residentBytes: () => process.memoryUsage.rss(), signal: commandLine.signal })) {
+      for await (const measured of benchModel(artefacts, { ...asked, plugins: named.extensions.pluginUrls, clock: systemClock, residentBytes: () => process.memoryUsage.rss(), signal: commandLine.signal })) {
         cases.push(measured);
         if (output.terminal) output.note(`${counted(measured.workerCount, 'worker')}, batches of ${measured.batchSize}: ${measured.itemsPerSecond.toFixed(1)} items/s`);
       }

@@ -75,7 +75,7 @@ export function addModelsImportCommand(models: Command, commandLine: CommandLine
 
 type DirectoryOptions = Omit<ImportOptions, 'group' | 'force' | 'json' | 'modelVersion'> & { readonly modelVersion: string | undefined };
 
-async function importDirectory(command: Command, from: string, { to, modelVersion, graph, class: classes, knownInput, ...options }: DirectoryOptions, write: WriteOptions): Promise<WrittenModel<Manifest>> {
+async function importDirectory(command: Command, from: string, { to, modelVersion, graph, class: classes, knownInput, ...options }: DirectoryOptions, write: WriteOptions): Promise<WrittenModel<ImportedManifest>> {
   const architecture = await architectureIn(from);
   const of = { ...options, from, directory: to, version: modelVersion };
   if (architecture === undefined) {
@@ -144,7 +144,9 @@ function addProofOptions(command: Command): void {
     .option('--dequantise', 'compute with float32 where weights are stored as integers');
 }
 
-function print({ directory, manifest, report, notes }: WrittenModel<Manifest>, output: Output): void {
+type ImportedManifest = Exclude<Manifest, { kind: 'plugin' }>;
+
+function print({ directory, manifest, report, notes }: WrittenModel<ImportedManifest>, output: Output): void {
   if (manifest.kind === 'transformers') {
     const { name, version, architecture, graphs, similarity, reproducible, knownAnswers } = manifest;
     const tasks = tasksOf(manifest);

@@ -4,14 +4,13 @@ import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { cliError } from '../core/errors/cli.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
-import { modelBindings } from '../model-bindings.ts';
 import type { Manifest } from '../models/manifest.ts';
 import { readManifest } from '../models/repository.ts';
 import { packageDirectory } from '../process-context.ts';
 import { outputOf, type CommandLine } from './context.ts';
 import { withExamples } from './help.ts';
 import { manifestObject } from './manifest-object.ts';
-import { isDirectory, isModelDirectory, namedConfiguration, withModelConfiguration, type ModelOptions } from './model-choice.ts';
+import { isDirectory, isModelDirectory, namedModels, withModelConfiguration, type ModelOptions } from './model-choice.ts';
 import { printCatalogue } from './models-catalogue.ts';
 import { tableText, type Output } from './output.ts';
 import { sizeText } from './size-text.ts';
@@ -38,8 +37,8 @@ export function addModelsListCommand(models: Command, commandLine: CommandLine):
         return;
       }
       if (options.config !== undefined && directories.length > 0) throw cliError('LS_CLI_USAGE', 'name directories, or a configuration with --config, not both');
-      const configuration = await namedConfiguration(options, commandLine);
-      const places = configuration === undefined ? await placesIn(directories.length === 0 ? [join(packageDirectory, 'models')] : directories) : modelBindings(configuration);
+      const { configuration, bindings } = await namedModels(options, commandLine);
+      const places = configuration === undefined ? await placesIn(directories.length === 0 ? [join(packageDirectory, 'models')] : directories) : bindings;
       const listed = await Promise.all(places.map(listedModel));
       if (output.json) for (const model of listed) output.object(modelObject(model));
       else printTable(listed, output);

@@ -6,17 +6,18 @@ import { cliError } from '../core/errors/cli.ts';
 import { defaultWorkerCount } from '../models/cpu-limit.ts';
 import { batchSizesOf, type Manifest } from '../models/manifest.ts';
 import { estimatedMemoryBytes } from '../models/model-memory.ts';
+import type { PluginManifest } from '../models/plugins/plugin-manifest.ts';
 import { loadArtefacts, readManifest } from '../models/repository.ts';
 import { verifyModel, type VerifyReport } from '../models/verify.ts';
 import { outputOf, type CommandLine } from './context.ts';
 import { withExamples } from './help.ts';
-import { asFailure, modelNamed, namedConfiguration, withModelConfiguration, type ModelOptions } from './model-choice.ts';
+import { asFailure, modelNamed, namedModels, withModelConfiguration, withPlugins, type ModelOptions } from './model-choice.ts';
 import { manifestObject } from './manifest-object.ts';
 import { tableText, type Output } from './output.ts';
 import { sizeText } from './size-text.ts';
 
 export function addModelsShowCommand(models: Command, commandLine: CommandLine): void {
-  const command = withModelConfiguration(models.command('show'))
+  const command = withPlugins(withModelConfiguration(models.command('show')))
     .argument('<model>', 'a directory with a manifest.json, or a name of the configuration')
     .summary('show a model')
     .description(
@@ -26,10 +27,10 @@ export function addModelsShowCommand(models: Command, commandLine: CommandLine):
     .option('--json', 'one JSON object, with the whole manifest')
     .action(async (model: string, options: ModelOptions & { readonly json?: boolean }) => {
       const output = outputOf(commandLine, options.json);
-      const configuration = await namedConfiguration(options, commandLine);
-      const { name, directory } = await modelNamed(model, configuration);
+      const named = await namedModels(options, commandLine);
+      const { name, directory } = await modelNamed(model, named);
       const manifest = await readManifest(directory).catch(asFailure);
-      const report = await verifyModel(resolve(directory), { depth: 'known-answers', signal: commandLine.signal });
+      const report = await verifyModel(resolve(directory), { depth: 'known-answers', plugins: named.extensions.pluginUrls, signal: commandLine.signal });
       const memoryBytes = report.checks.some((check) => check.name === 'files' && check.ok) ? estimatedMemoryBytes(await loadArtefacts(directory), await defaultWorkerCount()) : undefined;
       if (output.json) output.object({ name, directory, ok: report.ok, ...manifestObject(manifest), memoryBytes, checks: report.checks, manifest });
       else printModel({ name, directory, manifest, report, memoryBytes }, output);
@@ -41,11 +42,11 @@ export function addModelsShowCommand(models: Command, commandLine: CommandLine):
 type Shown = { readonly name: string; readonly directory: string; readonly manifest: Manifest; readonly report: VerifyReport; readonly memoryBytes: number | undefined };
 
 function printModel({ name, directory, manifest, report, memoryBytes }: Shown, output: Output): void {
-  const { model, version, kind, tasks, input, licence, source, reproducible, sizeBytes } = manifestObject(manifest);
+  const { model, version, tasks, input, licence, source, reproducible, sizeBytes } = manifestObject(manifest);
   const facts: readonly (readonly [string, string])[] = [
     ['model', `${model} ${version}`],
     ['directory', directory],
-    ['kind', kind === 'transformers' && manifest.kind === 'transformers' ? `transformers, ${manifest.architecture}` : kind],
+    ['kind', kindText(manifest)],
     ['tasks', tasks.join(', ')],
     ['reads', input],
     ['gives', givesText(manifest)],
@@ -64,8 +65,19 @@ function printModel({ name, directory, manifest, report, memoryBytes }: Shown, o
   output.lines(tableText(['  CHECK', 'OK', 'DETAIL'], report.checks.map((check) => [`  ${check.name}`, check.ok ? 'yes' : 'NO', check.detail])));
 }
 
+function kindText(manifest: Manifest): string {
+  if (manifest.kind === 'transformers') return `transformers, ${manifest.architecture}`;
+  return manifest.kind === 'plugin' ? `plugin, ${manifest.opens} of ${manifest.plugin}` : manifest.kind;
+}
+
 function givesText(manifest: Manifest): string {
+  if (manifest.kind === 'plugin') return pluginGivesText(manifest);
   if (manifest.kind === 'transformers') return 'the result of its task';
   const { postprocessing, labels } = manifest;
   return postprocessing.kind === 'vector' ? `a vector of ${postprocessing.dimensions} numbers` : `scores of ${counted(labels.length, 'label')}`;
+}
+
+function pluginGivesText({ dimensions, labels }: PluginManifest): string {
+  if (dimensions > 0) return `a vector of ${dimensions} numbers`;
+  return labels.length > 0 ? `scores of ${counted(labels.length, 'label')}` : 'the result of its task';
 }

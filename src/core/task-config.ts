@@ -70,8 +70,8 @@ export function taskConfigMistakes(task: string, config: unknown): readonly stri
 }
 
 /** Throws LS_TASK_CONFIG, whose message lists every mistake. */
-export function parseTaskConfig(task: string, config: unknown): TaskConfig {
-  const mistakes = taskConfigMistakes(task, config);
+export function parseTaskConfig(task: string, config: unknown, mistakesOf = (given: Readonly<Record<string, unknown>>): readonly string[] => taskConfigMistakes(task, given)): TaskConfig {
+  const mistakes = typeof config === 'object' && config !== null ? mistakesOf(config as Readonly<Record<string, unknown>>) : taskConfigMistakes(task, config);
   if (mistakes.length === 0) return config as TaskConfig;
   const shown = mistakes.slice(0, 10).map((mistake) => mistake.slice(0, 300));
   throw taskError('LS_TASK_CONFIG', `${task}: ${shown.join('; ')}`, { task, mistakes: mistakes.length });

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { ModelInput } from './model-port.ts';
+import type { PluginUrls } from './plugins/plugin-urls.ts';
 import type { ModelArtefacts } from './repository.ts';
 import { inferenceWorkerEntry, startInferenceWorker, type InferenceWorker } from './worker-handle.ts';
 
@@ -14,6 +15,8 @@ export type BenchOptions = {
   readonly batchSizes: readonly number[];
   /** Of each case, after its warm-up; a batch that is begun is finished. */
   readonly durationMsMin: number;
+  /** Those that run it. */
+  readonly plugins?: PluginUrls | undefined;
   readonly clock: Clock;
   /** Bytes of memory that the process has at the moment. */
   readonly residentBytes: () => number;
@@ -44,7 +47,7 @@ export async function* benchModel(artefacts: ModelArtefacts, options: BenchOptio
   for (const workerCount of options.workerCounts) {
     const workers: InferenceWorker[] = [];
     try {
-      while (workers.length < workerCount) workers.push(await startInferenceWorker({ models: [{ name: model, artefacts }], testKnownAnswers: false }, inferenceWorkerEntry, options.signal));
+      while (workers.length < workerCount) workers.push(await startInferenceWorker({ models: [{ name: model, artefacts }], plugins: options.plugins, testKnownAnswers: false }, inferenceWorkerEntry, options.signal));
       for (const batchSize of options.batchSizes) yield await benchCase(workers, batchSize, options);
     } finally {
       await Promise.all(workers.map((worker) => worker.close()));

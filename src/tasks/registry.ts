@@ -28,10 +28,10 @@ const all = [
 export const tasks: ReadonlyMap<string, Task> = new Map(all.map((task: Task) => [task.name, task]));
 
 /** Throws LS_TASK_UNKNOWN. */
-export function taskNamed(name: string): Task {
-  const task = tasks.get(name);
+export function taskNamed(name: string, known = tasks): Task {
+  const task = known.get(name);
   if (task === undefined) {
-    throw taskError('LS_TASK_UNKNOWN', `there is no task ${JSON.stringify(name)}; the tasks are ${[...tasks.keys()].join(', ')}`, { task: name });
+    throw taskError('LS_TASK_UNKNOWN', `there is no task ${JSON.stringify(name)}; the tasks are ${[...known.keys()].join(', ')}`, { task: name });
   }
   return task;
 }

@@ -6,13 +6,16 @@ import { taskError } from '../core/errors/task.ts';
 import { parseTaskConfig, shortTextLengthMax } from '../core/task-config.ts';
 import type { Models, RunOptions } from '../models/model-port.ts';
 import { taskNamed } from './registry.ts';
-import type { TaskEvent, TaskParameters, TaskResult } from './task.ts';
+import type { Task, TaskEvent, TaskParameters, TaskResult } from './task.ts';
 
 /** An encoded image or sound, and what it is said to be. */
 export type MediaContent = { readonly bytes: Uint8Array; readonly contentType: string };
 
 /** What a task is asked about: of the kind that it takes. */
 export type TaskContent = MediaContent | { readonly text: string } | { readonly values: Readonly<Record<string, number>> };
+
+/** What there is to ask: models, and tasks, which are the program's own where none are given. */
+export type TaskServices = { readonly models: Models; readonly tasks?: ReadonlyMap<string, Task> };
 
 export type TaskRequest = {
   readonly task: string;
@@ -35,10 +38,10 @@ const classesMax = 1_000;
  * Rejects with what is wrong with the request as a whole: LS_TASK_UNKNOWN, LS_TASK_CONFIG, LS_MODEL_UNKNOWN, LS_TASK_INPUT (lists that do not fit). Of a single
  * item also with what is wrong with it.
  */
-export async function runTaskRequest(models: Models, request: TaskRequest, options: RunOptions): Promise<TaskResult | readonly TaskOutcome[]> {
+export async function runTaskRequest(services: TaskServices, request: TaskRequest, options: RunOptions): Promise<TaskResult | readonly TaskOutcome[]> {
   const { content, text, classes } = request;
   const isList = isListOf(content) || isListOf(text) || isNested(classes);
-  const run = itemRunner(models, request, options);
+  const run = itemRunner(services, request, options);
   const contents = isListOf(content) ? content : [content];
   const texts = isListOf(text) ? text : [text];
   const classLists: readonly (readonly string[] | undefined)[] = isNested(classes) ? classes : [classes];
@@ -66,9 +69,9 @@ function requireFit(task: string, field: string, length: number, count: number):
 type RunItem = (content: TaskContent | undefined, text: string | undefined, classes: readonly string[] | undefined) => Promise<TaskResult>;
 
 /** Throws what is wrong for all items. */
-function itemRunner(models: Models, { task: name, model, config: given = {} }: TaskRequest, options: RunOptions): RunItem {
-  const task = taskNamed(name);
-  const config = parseTaskConfig(name, given);
+function itemRunner({ models, tasks }: TaskServices, { task: name, model, config: given = {} }: TaskRequest, options: RunOptions): RunItem {
+  const task = taskNamed(name, tasks);
+  const config = parseTaskConfig(name, given, task.configMistakes);
   const description = models.describe(model);
   const { text: takesText = 'none', classes: takesClasses = 'none' } = task;
   const refuse = (field: string, message: string): never => {

@@ -124,7 +124,7 @@ test.each([
   [['text-classification', 'x'], 'name a model: --model DIRECTORY'],
   [['text-classification', 'x', '--model', 'nowhere'], 'nowhere is no directory of a model'],
   [['image-features', 'x', ...topics], 'is made for text-classification, not for image-features'],
-  [['sing', 'x', ...topics], 'Allowed choices are text-features'],
+  [['sing', 'x', ...topics], 'there is no task sing; there are text-features'],
   [['text-classification', 'x', '--text', 'a', ...topics], 'takes no --text'],
   [['conditional-image-captioning', 'x', ...topics], 'needs --text'],
   [['zero-shot-image-classification', 'x', ...topics], 'needs --class'],
@@ -147,4 +147,17 @@ test('of several models, or none, for the task the configuration is not enough',
     const none = await runProgram('task', 'text-features', 'x', '-c', file);
     expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('no model of the configuration is made for text-features; it names more, notes') as string });
   });
+});
+
+test('a task of a plugin, by a model of a plugin, without a configuration', async () => {
+  const folder = join(repository, 'examples/plugins/colours');
+  const image = join(repository, 'examples/images/umbrella-01.jpg');
+  const ask = (...parameters: readonly string[]) => runProgram('task', 'dominant-colour', image, '--model', join(folder, 'model'), ...parameters);
+  const { code, stdout, stderr } = await ask('--plugin', join(folder, 'plugin.ts'), '--task-config', 'ignoreGrey=true', '--json');
+  expect(code, stderr).toBe(0);
+  expect(jsonLines(stdout)).toMatchObject([{ task: 'dominant-colour', model: 'colours', result: { 'labelstream.v1.Classification': { labels: [{ label: 'yellow' }, {}, {}, {}, {}, {}] } } }]);
+  const wrong = await ask('--plugin', join(folder, 'plugin.ts'), '--task-config', 'ignoreGray=true');
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('this task knows ignoreGrey alone')]);
+  const unknown = await ask();
+  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('there is no task dominant-colour')]);
 });

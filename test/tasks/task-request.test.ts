@@ -23,7 +23,7 @@ function models(asked: ModelInput[] = []): Models {
 }
 
 const ask = (request: Partial<TaskRequest>, asked?: ModelInput[]): ReturnType<typeof runTaskRequest> =>
-  runTaskRequest(models(asked), { task: 'image-captioning', model: 'm', content: image('a'), ...request }, never);
+  runTaskRequest({ models: models(asked) }, { task: 'image-captioning', model: 'm', content: image('a'), ...request }, never);
 
 async function captions(request: Partial<TaskRequest>): Promise<readonly string[]> {
   const outcomes = (await ask(request)) as readonly TaskOutcome[];

@@ -1,7 +1,6 @@
 /** Many items at once, so that batches are filled, and their answers in the order of the items. */
 import { LabelstreamError } from '../../core/errors/error.ts';
-import type { Models } from '../../models/model-port.ts';
-import { runTaskRequest, type TaskRequest } from '../../tasks/task-request.ts';
+import { runTaskRequest, type TaskRequest, type TaskServices } from '../../tasks/task-request.ts';
 import type { TaskResult } from '../../tasks/task.ts';
 import type { TaskItem } from './task-files.ts';
 
@@ -12,7 +11,7 @@ export type Question = Omit<TaskRequest, 'content' | 'text' | 'classes'> & { rea
 export type AnswerLimits = { readonly itemsMax: number; readonly bytesMax: number };
 
 /** Rejects only with the reason of the signal, and with what is no error of the catalogue. */
-export async function* taskAnswers(items: AsyncIterable<TaskItem>, models: Models, question: Question, { itemsMax, bytesMax }: AnswerLimits, signal: AbortSignal): AsyncGenerator<TaskAnswer> {
+export async function* taskAnswers(items: AsyncIterable<TaskItem>, services: TaskServices, question: Question, { itemsMax, bytesMax }: AnswerLimits, signal: AbortSignal): AsyncGenerator<TaskAnswer> {
   const asked: { readonly answer: Promise<TaskAnswer | { readonly thrown: unknown }>; readonly bytes: number }[] = [];
   const next = async (): Promise<TaskAnswer> => {
     const answer = await asked.shift()?.answer;
@@ -24,19 +23,19 @@ export async function* taskAnswers(items: AsyncIterable<TaskItem>, models: Model
     signal.throwIfAborted();
     const bytesWaiting = (): number => asked.reduce((total, { bytes }) => total + bytes, 0);
     while (asked.length >= itemsMax || (asked.length > 0 && bytesWaiting() + item.bytes > bytesMax)) yield await next();
-    asked.push({ bytes: item.bytes, answer: answerTo(item, models, question, signal) });
+    asked.push({ bytes: item.bytes, answer: answerTo(item, services, question, signal) });
   }
   while (asked.length > 0) yield await next();
 }
 
 /** Never rejects: it may be waited for later. */
-async function answerTo(item: TaskItem, models: Models, question: Question, signal: AbortSignal): Promise<TaskAnswer | { readonly thrown: unknown }> {
+async function answerTo(item: TaskItem, services: TaskServices, question: Question, signal: AbortSignal): Promise<TaskAnswer | { readonly thrown: unknown }> {
   const { file, line } = item;
   const of = line === undefined ? { file } : { file, line };
   if ('error' in item) return { ...of, error: item.error };
   try {
     // One item in is one result out.
-    return { ...of, result: (await runTaskRequest(models, { ...question, content: item.content }, { signal, priority: 'interactive' })) as TaskResult };
+    return { ...of, result: (await runTaskRequest(services, { ...question, content: item.content }, { signal, priority: 'interactive' })) as TaskResult };
   } catch (error) {
     return error instanceof LabelstreamError ? { ...of, error } : { thrown: error };
   }

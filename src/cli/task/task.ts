@@ -4,17 +4,16 @@ import type { Configuration } from '../../config/load.ts';
 import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { taskConfigMistakes } from '../../core/task-config.ts';
-import { modelBindings } from '../../model-bindings.ts';
 import { tasksOf } from '../../models/manifest.ts';
 import { startModelServer } from '../../models/model-server.ts';
 import { readManifest, type ModelBinding } from '../../models/repository.ts';
 import { systemClock } from '../../pipeline/system-clock.ts';
-import { taskNamed, tasks } from '../../tasks/registry.ts';
+import { tasks as ownTasks } from '../../tasks/registry.ts';
 import type { Task } from '../../tasks/task.ts';
 import { collected } from '../collect.ts';
 import { outputOf, type CommandLine } from '../context.ts';
 import { withExamples } from '../help.ts';
-import { asFailure, listed, modelNamed, modelsFor, namedConfiguration, withModelConfiguration, type ModelOptions } from '../model-choice.ts';
+import { asFailure, listed, modelNamed, modelsFor, namedModels, withModelConfiguration, withPlugins, type ModelOptions, type NamedModels } from '../model-choice.ts';
 import type { Output } from '../output.ts';
 import { taskAnswers, type Question, type TaskAnswer } from './task-answers.ts';
 import { taskItems } from './task-files.ts';
@@ -36,8 +35,9 @@ const itemsAtOnceMax = 32;
 const bytesAtOnceMax = 64 * 1024 * 1024;
 
 export function addTaskCommand(program: Command, commandLine: CommandLine): void {
-  const command = withModelConfiguration(program.command('task'))
-    .addArgument(new Argument('<task>', 'the task').choices([...tasks.keys()]))
+  const command = withPlugins(withModelConfiguration(program.command('task')))
+    // One of a plugin is known later: what is no choice is looked for then.
+    .addArgument(new Argument('<task>', 'the task, or one of a plugin').choices([...ownTasks.keys()]).argParser((name) => name))
     .argument('<file...>', 'images, sounds or texts; of record-prediction CSV, JSON or JSON lines; `-` is standard input')
     .summary('run a task on files')
     .description(
@@ -53,13 +53,13 @@ export function addTaskCommand(program: Command, commandLine: CommandLine): void
     .option('--json', 'one JSON object per answer; results as in the topic labels')
     .action(async (name: string, files: readonly string[], options: TaskOptions) => {
       const output = outputOf(commandLine, options.json);
-      const task = taskNamed(name);
-      const question = questionOf(task, options);
       if (files.filter((file) => file === '-').length > 1) throw cliError('LS_CLI_USAGE', 'standard input can be read once: name - once');
-      const configuration = await namedConfiguration(options, commandLine);
-      const model = await chosenModel(task, options, configuration);
-      const running = runTask({ task, files, question: { ...question, model: model.name }, model, options, configuration }, output, commandLine.signal);
-      await (configuration === undefined ? running.catch(asFailure) : running);
+      const named = await namedModels(options, commandLine);
+      const task = taskOf(name, named);
+      const question = questionOf(task, options);
+      const model = await chosenModel(task, options, named);
+      const running = runTask({ task, files, question: { ...question, model: model.name }, model, options, named }, output, commandLine.signal);
+      await (named.configuration === undefined ? running.catch(asFailure) : running);
     });
   withExamples(
     command,
@@ -68,6 +68,13 @@ export function addTaskCommand(program: Command, commandLine: CommandLine): void
     'labelstream task zero-shot-image-classification photo.jpg --model models/clip --class cat --class dog',
     'labelstream task record-prediction notes.csv --attribute-column class --model models/banknote-classifier',
   );
+}
+
+/** Throws LS_CLI_USAGE. */
+function taskOf(name: string, { extensions }: NamedModels): Task {
+  const task = extensions.tasks.get(name);
+  if (task !== undefined) return task;
+  throw cliError('LS_CLI_USAGE', `there is no task ${name}; there are ${[...extensions.tasks.keys()].join(', ')}`);
 }
 
 type Asked = Pick<Question, 'task' | 'text' | 'classes' | 'config'>;
@@ -85,7 +92,7 @@ function questionOf(task: Task, { text, class: classes, taskConfig, lines, attri
   if (lines === true && !task.accepts.includes('text')) usage('reads no texts: leave --lines out');
   if (attributeColumn.length > 0 && !task.accepts.includes('record')) usage('reads no records: leave --attribute-column out');
   const config = configOf(taskConfig);
-  const mistakes = taskConfigMistakes(task.name, config);
+  const mistakes = task.configMistakes?.(config) ?? taskConfigMistakes(task.name, config);
   if (mistakes.length > 0) usage(`does not take this --task-config: ${mistakes.join('; ')}`);
   return { task: task.name, text, classes: classes.length === 0 ? undefined : classes, config };
 }
@@ -116,10 +123,10 @@ function jsonOr(text: string, otherwise: unknown): unknown {
 }
 
 /** Throws LS_CLI_USAGE, which lists the models that can be meant. */
-async function chosenModel(task: Task, { model }: TaskOptions, configuration: Configuration | undefined): Promise<ModelBinding> {
-  if (model !== undefined) return modelNamed(model, configuration);
+async function chosenModel(task: Task, { model }: TaskOptions, named: NamedModels): Promise<ModelBinding> {
+  if (model !== undefined) return modelNamed(model, named);
+  const { configuration, bindings } = named;
   if (configuration === undefined) throw cliError('LS_CLI_USAGE', 'name a model: --model DIRECTORY, or --config FILE with a model that is made for the task');
-  const bindings = modelBindings(configuration);
   const made = await modelsFor(task.name, bindings);
   const [only, ...others] = made;
   if (only !== undefined && others.length === 0) return only;
@@ -133,16 +140,18 @@ type Running = {
   readonly question: Question;
   readonly model: ModelBinding;
   readonly options: TaskOptions;
-  readonly configuration: Configuration | undefined;
+  readonly named: NamedModels;
 };
 
 /** Rejects with LS_CLI_TASK_FAILED when everything is told, and with what is wrong with the model. */
-async function runTask({ task, files, question, model, options, configuration }: Running, output: Output, signal: AbortSignal): Promise<void> {
+async function runTask({ task, files, question, model, options, named }: Running, output: Output, signal: AbortSignal): Promise<void> {
+  const { configuration, extensions } = named;
   const manifest = await readManifest(model.directory);
   if (!tasksOf(manifest).includes(task.name)) throw cliError('LS_CLI_USAGE', `the model ${model.name} is made for ${tasksOf(manifest).join(', ')}, not for ${task.name}`);
   const contentBytesMax = configuration?.media.bytesMax ?? contentBytesMaxDefault;
   const server = await startModelServer({
     models: [{ ...model, preload: true }],
+    plugins: extensions.pluginUrls,
     clock: systemClock,
     imageBytesMax: contentBytesMax,
     ...(configuration === undefined ? {} : inferenceOptions(configuration)),
@@ -152,7 +161,7 @@ async function runTask({ task, files, question, model, options, configuration }:
     const items = taskItems(files, task.accepts[0] ?? 'media', { bytesMax: contentBytesMax, byLines: options.lines === true, attributeColumns: options.attributeColumn });
     const itemsMax = Math.min(itemsAtOnceMax, configuration?.inference.queueItemsMax ?? itemsAtOnceMax);
     const { model: name, version } = server.describe(model.name);
-    for await (const answer of taskAnswers(items, server, question, { itemsMax, bytesMax: bytesAtOnceMax }, signal)) {
+    for await (const answer of taskAnswers(items, { models: server, tasks: extensions.tasks }, question, { itemsMax, bytesMax: bytesAtOnceMax }, signal)) {
       tell(answer, { task: task.name, model: name, modelVersion: version }, files.length > 1, output);
       if ('error' in answer) failed += 1;
       else answered += 1;
