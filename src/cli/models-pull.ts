@@ -13,6 +13,7 @@ import { collected } from './collect.ts';
 import { outputOf, type CommandLine } from './context.ts';
 import { withExamples } from './help.ts';
 import type { Output } from './output.ts';
+import { printableLine } from './printable.ts';
 import { sizeText } from './size-text.ts';
 
 type PullCommandOptions = {
@@ -59,7 +60,7 @@ export function addModelsPullCommand(models: Command, commandLine: CommandLine):
     command,
     'labelstream models pull acme/captioner --revision 0123456789abcdef0123456789abcdef01234567 --to data/pulled/captioner',
     'labelstream models pull acme/captioner --revision main --allow-branch --to data/pulled/captioner --from https://mirror.example.com/hub',
-    'labelstream models pull acme/captioner --revision 0123456789abcdef0123456789abcdef01234567 --to data/pulled/captioner --from /srv/hub --file *.json --file onnx/*_quantized.onnx',
+    'labelstream models pull acme/captioner --revision 0123456789abcdef0123456789abcdef01234567 --to data/pulled/captioner --from /srv/hub --file \'*.json\' --file \'onnx/*_quantized.onnx\'',
   );
 }
 
@@ -74,11 +75,11 @@ function watcherOf(output: Output): { readonly observer: PullObserver; readonly 
       bar = new SingleBar({ format: 'pulling {bar} {percentage}% | {said}', stream: process.stderr });
       bar.start(bytes, 0, { said: '' });
     },
-    progressed: ({ path, bytes }) => bar?.update(doneBytes + bytes, { said: path }),
+    progressed: ({ path, bytes }) => bar?.update(doneBytes + bytes, { said: printableLine(path) }),
     done: ({ path, sizeBytes, how }) => {
       doneBytes += sizeBytes;
       if (bar === undefined && !output.json) output.note(`${path}: ${sizeText(sizeBytes)}${how === 'there' ? ', is there already' : ''}`);
-      bar?.update(doneBytes, { said: path });
+      bar?.update(doneBytes, { said: printableLine(path) });
     },
     retried: ({ path, attempt, error }) => {
       const why = error instanceof LabelstreamError ? `${error.message} [${error.code}]` : String(error);

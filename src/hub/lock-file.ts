@@ -33,7 +33,7 @@ export async function readLock(path: string): Promise<Lock | undefined> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (error instanceof Error && 'code' in error && ['ENOENT', 'ENOTDIR'].includes(String(error.code))) return undefined;
     throw pullError('LS_PULL_LOCK', `${path} cannot be read: ${messageOf(error)}`, { file: path }, { cause: error });
   }
   try {

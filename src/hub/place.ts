@@ -18,13 +18,12 @@ export type Place = {
   /** The whole files of a path in the repository, and where it grows. */
   readonly fileOf: (path: string) => string;
   readonly partOf: (path: string) => string;
-  /** Removes whole files of other paths, which another choice of files left. */
+  /** Removes what is on its way, and whole files of other paths, which another choice of files left. */
   readonly keepOnly: (paths: readonly string[]) => Promise<void>;
   /** Puts the files into the directory's place. What was there is gone then. */
   readonly moveIn: () => Promise<void>;
-  /** Removes what was gathered; to be called when all is in place. */
-  readonly clear: () => Promise<void>;
-  readonly release: () => void;
+  /** Lets others pull to it; what was gathered stays, if there is any. */
+  readonly leave: () => Promise<void>;
 };
 
 const sqliteBusy = 5;
@@ -48,6 +47,7 @@ export async function openPlace(directory: string, revision: string): Promise<Pl
     partOf: (path) => join(own, 'parts', createHash('sha256').update(path).digest('hex').slice(0, 16)),
     keepOnly: async (paths) => {
       const kept = new Set(paths);
+      await rm(join(own, 'parts'), { recursive: true, force: true });
       for (const path of await filesIn(join(own, 'files'))) if (!kept.has(path)) await rm(join(own, 'files', path));
     },
     moveIn: async () => {
@@ -55,11 +55,12 @@ export async function openPlace(directory: string, revision: string): Promise<Pl
       await rename(join(own, 'files'), directory);
       await rm(former, { recursive: true, force: true });
     },
-    clear: async () => {
+    leave: async () => {
+      const isEmpty = (await filesIn(own)).length === 0;
+      // Before the lock is free: what is there then is somebody else's.
+      if (isEmpty) await rm(gathering, { recursive: true, force: true });
       release();
-      await rm(gathering, { recursive: true, force: true });
     },
-    release,
   };
 }
 

@@ -47,6 +47,19 @@ export type Pulled = Pick<Lock, 'repository' | 'revision' | 'resolvedFrom' | 'fi
 
 /** Rejects with LS_PULL_*. What has arrived by then stays beside the directory for the next pull; the directory is as it was. */
 export async function pull(request: PullRequest, options: PullOptions): Promise<Pulled> {
+  return pullFiles(request, options).catch((error: unknown) => {
+    throw describedFailure(error, resolve(request.directory));
+  });
+}
+
+/** What the file system says, as an error of ours. */
+function describedFailure(error: unknown, directory: string): unknown {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return error;
+  const isFull = ['ENOSPC', 'EDQUOT'].includes(String(error.code));
+  return pullError(isFull ? 'LS_PULL_SPACE' : 'LS_PULL_TARGET', `${directory} cannot be pulled to: ${error.message}`, { directory }, { cause: error });
+}
+
+async function pullFiles(request: PullRequest, options: PullOptions): Promise<Pulled> {
   const directory = resolve(request.directory);
   const lockPath = lockPathOf(directory);
   requireNames(request);
@@ -64,12 +77,12 @@ export async function pull(request: PullRequest, options: PullOptions): Promise<
       const written: Lock = { format: 1, from: mirror.told, ...pulled };
       // A directory without a lock file is nobody's, and a lock file without its directory is kept: whatever this is killed between, the same command goes on.
       if (lock === undefined) await writeLock(lockPath, written);
-      if (!isInPlace) await place.moveIn();
+      if (isInPlace) await place.keepOnly([]);
+      else await place.moveIn();
       if (lock !== undefined && !isSame(lock, pulled)) await writeLock(lockPath, written);
-      await place.clear();
       return { ...pulled, directory, lockPath, from: mirror.told, fetchedFiles };
     } finally {
-      place.release();
+      await place.leave();
     }
   } finally {
     await mirror.close();

@@ -1,5 +1,5 @@
 // A repository is pulled whole and as it was listed or not at all, from a hub, a mirror or a directory, over as many attempts as it takes.
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -299,6 +299,31 @@ describe('the directory', () => {
     await writeFile(join(directory, 'manifest.json'), 'mine');
     expect(await refused(pulled({ from, directory }))).toMatchObject({ code: 'LS_PULL_TARGET' });
     expect(await readFile(join(directory, 'manifest.json'), 'utf8')).toBe('mine');
+  });
+
+  test.each([
+    ['after the lock file was written, before the directory came', join(commit, 'files')],
+    ['while one directory takes the place of another', 'former'],
+  ])('comes all the same where a pull was killed %s', async (_, left) => {
+    const { hub, root, directory, from } = await setUp();
+    await pulled({ from, directory });
+    await mkdir(dirname(join(root, '.encoder.pull', left)), { recursive: true });
+    await rename(directory, join(root, '.encoder.pull', left));
+    const before = hub.requests.length;
+    expect((await pulled({ from, directory })).fetchedFiles).toBe(0);
+    expect(hub.requests.length).toBe(before);
+    expect(await contentOf(directory)).toEqual(digests(wanted));
+    expect((await readdir(root)).sort()).toEqual(['encoder', 'encoder.lock.json']);
+  });
+
+  test('that cannot be made is told, and nothing is left where nothing came', async () => {
+    const { root, from } = await setUp();
+    await writeFile(join(root, 'file'), '');
+    expect(await refused(pulled({ from, directory: join(root, 'file/encoder') }))).toMatchObject({ code: 'LS_PULL_TARGET' });
+    expect(await refused(pulled({ from, directory: join(root, 'encoder'), files: ['missing'] }))).toMatchObject({ code: 'LS_PULL_NOT_FOUND' });
+    const tooLarge = await startHub({ listed: (list) => ({ ...list, siblings: [{ rfilename: 'onnx/model.onnx', size: 2 ** 52 }] }) });
+    expect(await refused(pulled({ from: tooLarge.origin, directory: join(root, 'encoder') }))).toMatchObject({ code: 'LS_PULL_SPACE' });
+    expect(await readdir(root)).toEqual(['file']);
   });
 
   test('is pulled to by one pull at a time', async () => {
