@@ -101,8 +101,7 @@ function taskMistakes({ routes }: Configuration, manifests: ReadonlyMap<string, 
 
 /** Whether a step names classes for a model that has its own, or none for one that has to be given some: the task allows both. */
 function classMistakes(made: Manifest, { name, parameters }: RouteStep, { route, routeIndex }: { readonly route: string; readonly routeIndex: number }): readonly UnlocatedMistake[] {
-  if (made.kind !== 'transformers') return [];
-  const isNeeded = architectures[made.architecture].classes === 'needed';
+  const isNeeded = made.kind === 'transformers' && architectures[made.architecture].classes === 'needed';
   if (isNeeded === (parameters?.classes !== undefined)) return [];
   const step = `the step ${name} of route ${route}`;
   return [

@@ -1,6 +1,8 @@
 /** `models import`: the directory of a model from an ONNX file of a network for images, or from a directory in the layout of Hugging Face. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { cliError } from '../core/errors/cli.ts';
+import { outputNames } from '../models/boxes/box-form.ts';
+import { boxFormKinds } from '../models/import-boxes.ts';
 import { imagePresets, type ImageSteps } from '../models/import-image-steps.ts';
 import type { LabelGroup } from '../models/import-labels.ts';
 import { importOnnx, importTasks, type OnnxImport } from '../models/import-onnx.ts';
@@ -46,9 +48,10 @@ export function addModelsImportCommand(models: Command, commandLine: CommandLine
     .option('--model-version <version>', 'version of the model', '1.0.0')
     .option('--licence <name>', 'licence of the model')
     .option('--source <text>', 'where the model comes from')
-    .addOption(new Option('--task <task>', 'what the model is for; without it, classification where there are labels or groups').choices(importTasks))
+    .addOption(new Option('--task <task>', 'what the model is for; without it, detection with --boxes, classification where there are labels or groups').choices(importTasks))
     .option('--json', 'print one JSON object');
   addOutputOptions(command);
+  addBoxOptions(command);
   addImageOptions(command);
   addTransformerOptions(command);
   addProofOptions(command);
@@ -68,6 +71,7 @@ export function addModelsImportCommand(models: Command, commandLine: CommandLine
     'labelstream models import shufflenet.onnx --to models/features --expose 611 --preset imagenet',
     'labelstream models import shufflenet.onnx --to models/pets --preset imagenet --activation softmax --group cat=281-285,dog=151-268',
     'labelstream models import squeezenet.onnx --to models/squeezenet --preset raw --colour-order BGR --labels imagenet.txt',
+    'labelstream models import yolox_nano.onnx --to models/yolox --boxes grid-offsets --preset yolox --labels coco.txt',
     'labelstream models import all-MiniLM-L6-v2 --to models/minilm --licence Apache-2.0',
     'labelstream models import data/pulled/clip --to models/clip --licence MIT --similarity 100,0 --class cat --class dog',
   );
@@ -96,13 +100,24 @@ function addOutputOptions(command: Command): void {
     .addOption(new Option('--activation <kind>', 'what turns the output into scores').choices(['none', 'softmax', 'sigmoid']));
 }
 
+function addBoxOptions(command: Command): void {
+  command
+    .addOption(new Option('--boxes <form>', 'how a detector writes its boxes down: grid-offsets, as YOLOX; relative-corners, as UltraFace').choices(boxFormKinds))
+    .option('--scores-output <name>', 'with relative-corners: the output with the scores, if it is not `scores`; --output is that with the boxes, if it is not `boxes`')
+    .addOption(new Option('--strides <pixels>', 'with grid-offsets: from cell to cell, of each grid; 8,16,32 without it').argParser(wholeNumbers))
+    .addOption(new Option('--score-min <number>', 'of a box: what is told has a higher score; 0.25 without it').argParser(number))
+    .addOption(new Option('--overlap-max <share>', 'of two boxes of one label that share more of their union, the surer one is told; 0.45 without it').argParser(number))
+    .addOption(new Option('--boxes-max <count>', 'the most boxes of an image; 100 without it').argParser(wholeNumber));
+}
+
 function addImageOptions(command: Command): void {
   const rules = ['cover', 'contain', 'stretch'] satisfies ImageSteps['resize']['rule'][];
   const kernels = ['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3'] satisfies ImageSteps['resize']['kernel'][];
   command
-    .addOption(new Option('--preset <name>', 'numbers that the model was trained on: those of ImageNet, 0 to 1, -1 to 1, 0 to 255').choices(Object.keys(imagePresets)))
+    .addOption(new Option('--preset <name>', 'numbers that the model was trained on: those of ImageNet, 0 to 1, -1 to 1, 0 to 255; or all that YOLOX or UltraFace makes of an image').choices(Object.keys(imagePresets)))
     .addOption(new Option('--size <width>x<height>', 'where the model leaves it open').argParser(sizeOf))
     .addOption(new Option('--resize <rule>', 'cover: fill and cut the middle out (default); contain: fit, with a background beside; stretch').choices(rules))
+    .addOption(new Option('--placement <place>', 'with contain: where the image stands; in the middle without it').choices(['middle', 'top-left']))
     .addOption(new Option('--shorter-side <pixels>', 'with cover: what the shorter side becomes before the middle is cut out').argParser(wholeNumber))
     .addOption(new Option('--kernel <kind>', 'of the resizing; linear without it').choices(kernels))
     .addOption(new Option('--background <r,g,b>', 'behind transparent pixels and beside a contained image; black without it').argParser(three))
@@ -163,10 +178,14 @@ function print({ directory, manifest, report, notes }: WrittenModel<ImportedMani
     output.object({ directory, name, version, task, opset, preprocessing, postprocessing, labels, executedShapes, reproducible, knownAnswers: knownAnswers.length, checks: report.checks, notes });
     return;
   }
-  const gives = postprocessing.kind === 'vector' ? `a vector of ${postprocessing.dimensions} numbers` : `scores of ${labels.length} labels`;
-  output.line(`${name} ${version}: ${task}, ${gives} from ${postprocessing.output}, opset ${opset}, in batches of ${executedShapes.batchSizes.join(', ')}`);
+  output.line(`${name} ${version}: ${task}, ${givenBy(manifest)}, opset ${opset}, in batches of ${executedShapes.batchSizes.join(', ')}`);
   output.line(`written to ${directory}; ${reproducible ? 'the result of an item does not depend on its batch' : 'NOT reproducible'}`);
   for (const note of notes) output.note(`note: ${note}`);
+}
+
+function givenBy({ postprocessing: after, labels }: WrittenModel['manifest']): string {
+  if (after.kind === 'boxes') return `boxes of ${labels.length} ${labels.length === 1 ? 'label' : 'labels'} from ${outputNames(after.form).join(', ')}`;
+  return `${after.kind === 'vector' ? `a vector of ${after.dimensions} numbers` : `scores of ${labels.length} labels`} from ${after.output}`;
 }
 
 function groupsOf(value: string, before: readonly LabelGroup[]): LabelGroup[] {

@@ -32,7 +32,9 @@ const zeroShot = z.strictObject({
 });
 
 const detection = z.strictObject({
-  threshold: z.number().min(0).max(1).describe('Boxes below this score are left out.').optional(),
+  threshold: z.number().min(0).max(1).describe('Boxes are told whose score is above this.').optional(),
+  nms_threshold: z.number().min(0).max(1).describe('Of two boxes of one label whose intersection over union is above this, only the surer one is told.').optional(),
+  top_k: z.int().min(1).max(1_000).describe('The most boxes that are told, the surest ones.').optional(),
 });
 
 const schemas = {

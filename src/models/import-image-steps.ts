@@ -7,8 +7,17 @@ export type ImageSteps = Extract<GraphManifest['preprocessing'], { kind: 'image'
 
 type Three = [number, number, number];
 
-/** Of red, green and blue; `shorterSide` is a share of the size. */
-type Preset = { readonly scale: number; readonly mean: Three; readonly deviation: Three; readonly shorterSide?: number };
+/** Of red, green and blue; `shorterSide` is a share of the size. What a preset does not say is that of `imageSteps`. */
+type Preset = {
+  readonly scale: number;
+  readonly mean: Three;
+  readonly deviation: Three;
+  readonly shorterSide?: number;
+  readonly rule?: ImageSteps['resize']['rule'];
+  readonly placement?: 'top-left';
+  readonly background?: Three;
+  readonly colourOrder?: ImageSteps['colourOrder'];
+};
 
 const plain = { mean: [0, 0, 0], deviation: [1, 1, 1] } satisfies Pick<Preset, 'mean' | 'deviation'>;
 
@@ -22,6 +31,10 @@ export const imagePresets = {
   signed: { scale: 2 / 255, mean: [1, 1, 1], deviation: [1, 1, 1] },
   /** 0 to 255. */
   raw: { scale: 1, ...plain },
+  /** YOLOX: 0 to 255, blue first; the whole image, at the top left of a grey ground. */
+  yolox: { scale: 1, ...plain, colourOrder: 'BGR', rule: 'contain', placement: 'top-left', background: [114, 114, 114] },
+  /** UltraFace: about -1 to 1; the whole image, stretched. */
+  ultraface: { scale: 1, mean: [127, 127, 127], deviation: [128, 128, 128], rule: 'stretch' },
 } as const satisfies Readonly<Record<string, Preset>>;
 
 export type ImagePreset = keyof typeof imagePresets;
@@ -32,6 +45,8 @@ export type ImageStepOptions = {
   readonly resize?: ImageSteps['resize']['rule'];
   /** As large as the model's own size: no more is cut off than the proportions demand. */
   readonly shorterSide?: number;
+  /** With contain. */
+  readonly placement?: 'middle' | 'top-left';
   readonly kernel?: ImageSteps['resize']['kernel'];
   readonly background?: Three;
   readonly colourOrder?: ImageSteps['colourOrder'];
@@ -62,14 +77,14 @@ export function imageSteps(file: string, { name, shape }: OnnxPort, options: Ima
     return refuse(`which numbers it was trained on cannot be seen in it: say --preset ${Object.keys(imagePresets).join('|')}, or --scale with --mean and --deviation`);
   }
   const preset: Preset = imagePresets[options.preset ?? 'raw'];
-  const colourOrder = options.colourOrder ?? 'RGB';
+  const colourOrder = options.colourOrder ?? preset.colourOrder ?? 'RGB';
   const ordered = ([red, green, blue]: Three): Three => (colourOrder === 'RGB' ? [red, green, blue] : [blue, green, red]);
   return {
     kind: 'image',
     input: name,
     ...size,
     resize: resizeOf(size, options, preset, refuse),
-    background: options.background ?? [0, 0, 0],
+    background: options.background ?? preset.background ?? [0, 0, 0],
     colourOrder,
     scale: options.scale ?? preset.scale,
     mean: options.mean ?? ordered(preset.mean),
@@ -79,9 +94,13 @@ export function imageSteps(file: string, { name, shape }: OnnxPort, options: Ima
 }
 
 function resizeOf({ width, height }: { width: number; height: number }, options: ImageStepOptions, preset: Preset, refuse: (message: string) => never): ImageSteps['resize'] {
-  const rule = options.resize ?? 'cover';
+  const rule = options.resize ?? preset.rule ?? 'cover';
   const kernel = options.kernel ?? 'linear';
-  if (rule !== 'cover') return options.shorterSide === undefined ? { rule, kernel } : refuse(`--shorter-side goes with --resize cover, not with ${rule}`);
+  if (options.placement !== undefined && rule !== 'contain') return refuse(`--placement goes with --resize contain, not with ${rule}`);
+  if (options.shorterSide !== undefined && rule !== 'cover') return refuse(`--shorter-side goes with --resize cover, not with ${rule}`);
+  const placement = options.placement ?? preset.placement;
+  if (rule === 'contain' && placement !== undefined) return { rule, placement, kernel };
+  if (rule !== 'cover') return { rule, kernel };
   const larger = Math.max(width, height);
   const shorterSide = options.shorterSide ?? (preset.shorterSide === undefined ? undefined : Math.round(preset.shorterSide * larger));
   if (shorterSide === undefined) return { rule, kernel };

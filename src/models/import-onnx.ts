@@ -6,6 +6,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import { modelError } from '../core/errors/model.ts';
 import { imageSteps, isFixed, shapeText, type ImageStepOptions, type ImageSteps } from './import-image-steps.ts';
+import { boxFormKinds, cornersAndScores, detectorOf, refuseBoxOptions, type BoxOptions, type FoundOutput } from './import-boxes.ts';
 import { groupMembers, readLabels, type LabelGroup } from './import-labels.ts';
 import { knownImages } from './known-images.ts';
 import { writeModelDirectory, type ModelDraft, type WrittenModel } from './manifest-writer.ts';
@@ -15,14 +16,14 @@ import { exposed, onnxGraph, type ExposedType, type OnnxGraph, type OnnxPort } f
 import { openProbe, type OnnxSource } from './onnx-probe.ts';
 import { onnxStructure } from './onnx-structure.ts';
 
-export const importTasks = ['image-features', 'image-classification'] as const;
+export const importTasks = ['image-features', 'image-classification', 'object-detection'] as const;
 
-export type OnnxImport = ImageStepOptions & {
+export type OnnxImport = ImageStepOptions & BoxOptions & {
   readonly file: string;
   readonly directory: string;
   readonly name?: string;
   readonly version?: string;
-  /** Without it: classification where there are labels or groups. */
+  /** Without it: detection where the form of boxes is said, classification where there are labels or groups. */
   readonly task?: (typeof importTasks)[number];
   /** An inner tensor that becomes the output. */
   readonly expose?: string;
@@ -49,19 +50,19 @@ export async function importOnnx(options: OnnxImport, writing: WriteOptions = {}
   const source = await readSource(options);
   const draft = await draftOf(source, await portsOf(source, options), options);
   const written = await writeModelDirectory(options.directory, draft, writing);
-  return { ...written, notes: [...written.notes, ...scoreNotes(written.manifest), ...(options.task === undefined ? taskNotes(written.manifest) : [])] };
+  return { ...written, notes: [...written.notes, ...scoreNotes(written.manifest), ...boxNotes(written.manifest), ...(options.task === undefined ? taskNotes(written.manifest) : [])] };
 }
 
 type Ports = {
   readonly preprocessing: ImageSteps;
   readonly type: 'float32' | 'float16';
-  readonly output: string;
-  readonly outputType: ExposedType;
-  /** Numbers that the output has for an image. */
-  readonly width: number;
+  /** Boxes may be in two. */
+  readonly outputs: readonly [ProbedOutput, ...ProbedOutput[]];
   readonly batchSizes: readonly number[];
   readonly isBatchFixed: boolean;
 };
+
+type ProbedOutput = FoundOutput & { readonly type: ExposedType };
 
 /** What goes in and comes out. The model is loaded first: where it cannot be, nothing else counts. */
 async function portsOf({ model, graph }: Source, options: OnnxImport): Promise<Ports> {
@@ -72,19 +73,23 @@ async function portsOf({ model, graph }: Source, options: OnnxImport): Promise<P
     const preprocessing = imageSteps(file, input, options);
     const { name, type, shape } = input;
     if (type !== 'float32' && type !== 'float16') throw importError(file, `the input ${name} is ${type ?? 'of an unknown type'}, neither float32 nor float16`);
-    const output = outputOf(graph, options, file);
+    const [firstName, ...otherNames] = outputsOf(graph, options, file);
     const batch = shape?.[0];
     const batchSizes = isFixed(batch) ? [batch] : (options.batchSizes ?? batchSizesOfAnOpenBatch);
     if (isFixed(batch) && options.batchSizes !== undefined) throw importError(file, `it has a fixed batch of ${batch}: leave --batch-sizes out`);
     const { layout, width, height } = preprocessing;
     const dims = [batchSizes[0] ?? 1, ...(layout === 'NCHW' ? [3, height, width] : [height, width, 3])];
-    const found = await probe.run({ name, type, dims }, output);
-    const { type: outputElements } = found;
-    if (outputElements !== 'float32' && outputElements !== 'float16') throw importError(file, `the output ${output} is ${outputElements}, neither float32 nor float16`);
-    if (found.dims.length < 2 || found.dims[0] !== dims[0]) throw importError(file, `the output ${output} is ${shapeText(found.dims)}: it has no row for each image`);
-    const numbers = found.dims.slice(1).reduce((product, dimension) => product * dimension, 1);
-    const outputType: ExposedType = { type: outputElements, shape: [isFixed(batch) ? batch : undefined, ...found.dims.slice(1)] };
-    return { preprocessing, type, output, outputType, width: numbers, batchSizes, isBatchFixed: isFixed(batch) };
+    const probed = async (output: string): Promise<ProbedOutput> => {
+      const found = await probe.run({ name, type, dims }, output);
+      const { type: elements } = found;
+      if (elements !== 'float32' && elements !== 'float16') throw importError(file, `the output ${output} is ${elements}, neither float32 nor float16`);
+      if (found.dims.length < 2 || found.dims[0] !== dims[0]) throw importError(file, `the output ${output} is ${shapeText(found.dims)}: it has no row for each image`);
+      const ofImage = found.dims.slice(1);
+      return { name: output, dims: ofImage, type: { type: elements, shape: [isFixed(batch) ? batch : undefined, ...ofImage] } };
+    };
+    const outputs: [ProbedOutput, ...ProbedOutput[]] = [await probed(firstName)];
+    for (const other of otherNames) outputs.push(await probed(other));
+    return { preprocessing, type, outputs, batchSizes, isBatchFixed: isFixed(batch) };
   } finally {
     await probe.close();
   }
@@ -92,7 +97,8 @@ async function portsOf({ model, graph }: Source, options: OnnxImport): Promise<P
 
 async function draftOf({ model, original, graph, externalFiles }: Source, ports: Ports, options: OnnxImport): Promise<ModelDraft> {
   const known = await knownImages(options.knownInputs ?? []);
-  const bytes = model.bytes === original ? original : exposed(original, ports.output, ports.outputType);
+  const [output] = ports.outputs;
+  const bytes = model.bytes === original ? original : exposed(original, output.name, output.type);
   return {
     manifest: {
       name: options.name ?? nameFrom(options.file),
@@ -103,7 +109,7 @@ async function draftOf({ model, original, graph, externalFiles }: Source, ports:
       opset: model.opset,
       dequantise: model.dequantise,
       preprocessing: ports.preprocessing,
-      ...(await resultsOf(options, ports.output, ports.width, model.file)),
+      ...(await resultsOf(options, ports, model.file)),
       executedShapes: { batchSizes: [...ports.batchSizes] },
       quality: {},
     },
@@ -174,6 +180,13 @@ function inputOf({ inputs }: OnnxGraph, file: string): OnnxPort {
   return input;
 }
 
+function outputsOf(graph: OnnxGraph, options: OnnxImport, file: string): readonly [string, ...string[]] {
+  refuseBoxOptions(options, file);
+  if (options.boxes !== 'relative-corners') return [outputOf(graph, options, file)];
+  if (options.expose !== undefined) throw importError(file, `--expose makes one output, and --boxes ${options.boxes} needs two`);
+  return cornersAndScores(graph.outputs.map(({ name }) => name), options, file);
+}
+
 function outputOf({ outputs, tensors }: OnnxGraph, { expose, output }: OnnxImport, file: string): string {
   if (expose !== undefined) {
     if (output === undefined || output === expose) return expose;
@@ -192,9 +205,17 @@ function outputOf({ outputs, tensors }: OnnxGraph, { expose, output }: OnnxImpor
 
 type Results = Pick<GraphManifest, 'task' | 'postprocessing' | 'labels'>;
 
-async function resultsOf(options: OnnxImport, output: string, width: number, file: string): Promise<Results> {
-  const { groups = [], labels: labelsFile, activation, normalisation } = options;
-  const task = options.task ?? (labelsFile !== undefined || groups.length > 0 ? 'image-classification' : 'image-features');
+async function resultsOf(options: OnnxImport, { outputs, preprocessing }: Ports, file: string): Promise<Results> {
+  const { groups = [], labels: labelsFile, activation, normalisation, boxes } = options;
+  const task = options.task ?? (boxes !== undefined ? 'object-detection' : labelsFile !== undefined || groups.length > 0 ? 'image-classification' : 'image-features');
+  if (task === 'object-detection') {
+    if (boxes === undefined) throw importError(file, `how it writes boxes down cannot be seen in it: say --boxes ${boxFormKinds.join('|')}`);
+    if (groups.length > 0 || activation !== undefined || normalisation !== undefined) throw importError(file, '--group, --activation and --normalisation mean nothing to the task object-detection');
+    return detectorOf({ ...options, boxes }, outputs, preprocessing, file);
+  }
+  if (boxes !== undefined) throw importError(file, '--boxes goes with the task object-detection');
+  const [{ name: output, dims }] = outputs;
+  const width = dims.reduce((product, dimension) => product * dimension, 1);
   if (task === 'image-features') {
     if (labelsFile !== undefined || groups.length > 0 || activation !== undefined) throw importError(file, '--labels, --group and --activation go with the task image-classification');
     if (width > vectorDimensionsMax) throw importError(file, `the output ${output} has ${width} numbers for an image; a vector has at most ${vectorDimensionsMax}`);
@@ -221,15 +242,26 @@ function toleranceShareOf({ operators }: OnnxGraph, inputType: string): number {
 
 function scoreNotes({ postprocessing, knownAnswers }: GraphManifest): string[] {
   if (postprocessing.kind !== 'scores' || postprocessing.activation !== 'none') return [];
-  const isProbable = knownAnswers.every(({ output }) => isNowhereNegative(output) && sumOf(output) < 1.05);
+  const isProbable = rowsIn(knownAnswers).every((row) => isNowhereNegative(row) && sumOf(row) < 1.05);
   return isProbable ? [] : ['its scores are no probabilities: consider --activation softmax'];
 }
 
 /** What nobody called a classification may look like one: numbers that add up to 1 for every image. */
 function taskNotes({ task, knownAnswers }: GraphManifest): string[] {
-  const addsUp = knownAnswers.every(({ output }) => output.length > 1 && isNowhereNegative(output) && Math.abs(sumOf(output) - 1) < 0.01);
-  if (task !== 'image-features' || !addsUp) return [];
+  if (task !== 'image-features') return [];
+  const addsUp = rowsIn(knownAnswers).every((row) => row.length > 1 && isNowhereNegative(row) && Math.abs(sumOf(row) - 1) < 0.01);
+  if (!addsUp) return [];
   return ['its numbers look like the probabilities of classes: for image-classification say with --labels or --group what they are called; --task image-features says that it is none'];
+}
+
+/** What nothing is found on proves nothing. */
+function boxNotes({ postprocessing, knownAnswers }: GraphManifest): string[] {
+  const isBlank = knownAnswers.every(({ output }) => 'kind' in output && output.boxes.length === 0);
+  return postprocessing.kind === 'boxes' && isBlank ? ['it finds nothing on its known inputs, which proves little: name images with --known-input on which it finds something'] : [];
+}
+
+function rowsIn(answers: GraphManifest['knownAnswers']): readonly (readonly number[])[] {
+  return answers.flatMap(({ output }) => ('kind' in output ? [] : [output]));
 }
 
 function isNowhereNegative(numbers: readonly number[]): boolean {

@@ -10,10 +10,9 @@ import { packBatch, planBatches, type ExecutedBatch, type TensorValue } from './
 import { defaultExecutionProviders, type ExecutionProvider } from './execution-providers.ts';
 import { float16Bits, float16Value } from './float16.ts';
 import { halfTensor } from './half-tensor.ts';
-import type { GraphManifest } from './manifest.ts';
+import { createItemResults, type ItemResults } from './item-results.ts';
 import type { ModelAnswer, ModelInput } from './model-port.ts';
 import { createSession } from './onnx-session.ts';
-import { postprocess, rawWidth } from './postprocessing.ts';
 import { createPreprocessor, type PreprocessorResources } from './preprocessing/preprocessors.ts';
 import type { InputPort, PreparedInput, Preprocessor } from './preprocessing/preprocessor.ts';
 import type { GraphArtefacts } from './repository.ts';
@@ -24,7 +23,7 @@ export type ItemFailure = {
   readonly details: Readonly<Record<string, string | number | bigint | boolean>>;
 };
 
-/** Where there is no failure: a row of numbers from a graph, an answer from a transformer. */
+/** Where there is no failure: a row of numbers, or an answer: from a transformer, or the boxes of a graph. */
 export type ItemOutcome = { readonly output: Float32Array } | { readonly answer: ModelAnswer } | { readonly failure: ItemFailure };
 
 /** The numbers of each item, or why it has none. */
@@ -44,8 +43,8 @@ export type Inference = {
 /** What a run needs of an opened model. */
 type OpenModel = {
   readonly session: InferenceSession;
-  readonly artefacts: GraphArtefacts;
   readonly preprocessor: Preprocessor;
+  readonly results: ItemResults;
   /** Ports of the graph that read float16. */
   readonly halfPorts: ReadonlySet<string>;
   readonly executed: () => void;
@@ -66,9 +65,10 @@ export async function openInference(
   const preprocessor = createPreprocessor(artefacts, resources);
   const { directory, manifest, graph } = artefacts;
   const session = await createSession(graph, { directory, executionProviders, dequantise: manifest.dequantise });
-  checkPorts(session, artefacts, preprocessor.ports);
+  const results = createItemResults(manifest);
+  checkPorts(session, artefacts, preprocessor.ports, results.outputs);
   const halfPorts = new Set(session.inputMetadata.flatMap((port) => (port.isTensor && port.type === 'float16' ? [port.name] : [])));
-  const model = { session, artefacts, preprocessor, halfPorts, executed };
+  const model = { session, preprocessor, results, halfPorts, executed };
   const prepare: Inference['prepare'] = (inputs) => Promise.all(inputs.map((input) => prepareItem(preprocessor, input)));
   const execute: Inference['execute'] = (items, batchSizes = artefacts.manifest.executedShapes.batchSizes) => executeItems(model, items, batchSizes);
   return {
@@ -83,7 +83,7 @@ export async function openInference(
 type Refuse = (message: string) => never;
 
 /** Refuses a model whose ports are not those of its manifest, before the first item finds out. */
-function checkPorts(session: InferenceSession, { directory, manifest }: GraphArtefacts, ports: readonly InputPort[]): void {
+function checkPorts(session: InferenceSession, { directory, manifest }: GraphArtefacts, ports: readonly InputPort[], outputs: ItemResults['outputs']): void {
   const refuse: Refuse = (message) => {
     throw modelError('LS_MODEL_LOAD', `${manifest.model} in ${directory}: ${message}`, { directory, file: manifest.model });
   };
@@ -97,11 +97,13 @@ function checkPorts(session: InferenceSession, { directory, manifest }: GraphArt
     checkShape(`the input ${name}`, metadata.shape, itemDimensions, refuse);
     checkBatch(`the input ${name}`, metadata.shape[0], batchSizes, refuse);
   }
-  const { output } = manifest.postprocessing;
-  const metadata = tensorPort(session, 'output', output, refuse);
-  if (metadata.type !== 'float32' && metadata.type !== 'float16') refuse(`the output ${output} is ${metadata.type}, not float32`);
-  checkOutputWidth(`the output ${output}`, metadata.shape, manifest, refuse);
-  checkBatch(`the output ${output}`, metadata.shape[0], batchSizes, refuse);
+  for (const output of outputs) {
+    const port = `the output ${output.name}`;
+    const metadata = tensorPort(session, 'output', output.name, refuse);
+    if (metadata.type !== 'float32' && metadata.type !== 'float16') refuse(`${port} is ${metadata.type}, not float32`);
+    checkOutputWidth(port, metadata.shape, output, refuse);
+    checkBatch(port, metadata.shape[0], batchSizes, refuse);
+  }
 }
 
 type TensorPort = { readonly type: string; readonly shape: readonly (number | string)[] };
@@ -127,14 +129,12 @@ function checkBatch(port: string, batch: number | string | undefined, batchSizes
 }
 
 /** What is not fixed in the graph is seen when it runs. */
-function checkOutputWidth(port: string, shape: TensorPort['shape'], manifest: GraphManifest, refuse: Refuse): void {
+function checkOutputWidth(port: string, shape: TensorPort['shape'], { width, perToken }: ItemResults['outputs'][number], refuse: Refuse): void {
   const dimensions = shape.slice(1);
-  const after = manifest.postprocessing;
-  const perToken = after.kind === 'vector' && after.pooling !== 'none';
-  const [found, needed] = perToken ? [dimensions.slice(-1), after.dimensions] : [dimensions, rawWidth(manifest, 0)];
+  const [found, needed] = perToken === undefined ? [dimensions, width(0)] : [dimensions.slice(-1), perToken];
   if (!found.every(isFixed)) return;
-  const width = found.reduce((product, dimension) => product * dimension, 1);
-  if (width !== needed) refuse(`${port} has ${width} numbers ${perToken ? 'per token' : 'per item'}; the manifest has ${needed}`);
+  const numbers = found.reduce((product, dimension) => product * dimension, 1);
+  if (numbers !== needed) refuse(`${port} has ${numbers} numbers ${perToken === undefined ? 'per item' : 'per token'}; the manifest has ${needed}`);
 }
 
 async function prepareItem(preprocessor: Preprocessor, input: ModelInput): Promise<PreparedItem> {
@@ -158,14 +158,13 @@ async function executeItems(model: OpenModel, items: readonly PreparedItem[], ba
 
 /** Where onnxruntime fails on a batch, each of its items is tried alone, in the same shape: the others must not suffer. */
 async function runBatch(model: OpenModel, prepared: readonly (PreparedInput | undefined)[], batch: ExecutedBatch): Promise<ItemOutcome[]> {
-  const { session, artefacts, preprocessor, halfPorts, executed } = model;
-  const { output } = artefacts.manifest.postprocessing;
+  const { session, preprocessor, results, halfPorts, executed } = model;
   const items = batch.items.flatMap((index) => prepared[index] ?? []);
   try {
     const packed = packBatch(items, batch, preprocessor.ports);
     const feeds = Object.fromEntries(Object.entries(packed).map(([name, value]) => [name, tensorOf(value, halfPorts.has(name))]));
-    const results = await session.run(feeds, [output]).finally(executed);
-    return splitRows(results[output], items, batch, artefacts);
+    const found = await session.run(feeds, results.outputs.map(({ name }) => name)).finally(executed);
+    return splitRows(found, items, batch, results);
   } catch (error) {
     if (batch.items.length > 1) {
       const outcomes: ItemOutcome[] = [];
@@ -189,19 +188,26 @@ function float32Of(result: Tensor | undefined): Float32Array | undefined {
   return undefined;
 }
 
-function splitRows(result: Tensor | undefined, items: readonly PreparedInput[], { batchSize, length }: ExecutedBatch, { manifest }: GraphArtefacts): ItemOutcome[] {
-  const width = rawWidth(manifest, length);
-  const data = float32Of(result);
-  if (data?.length !== batchSize * width) {
-    const found = result === undefined ? 'nothing' : `${result.type} [${result.dims.join(', ')}]`;
-    const message = `the output is ${found}, not float32 with ${width} numbers for each of ${batchSize} items`;
-    return items.map(() => ({ failure: { code: 'LS_MODEL_OUTPUT', message, details: {} } }));
+function splitRows(found: Readonly<Record<string, Tensor>>, items: readonly PreparedInput[], { batchSize, length }: ExecutedBatch, { outputs, result }: ItemResults): ItemOutcome[] {
+  const columns: { readonly data: Float32Array; readonly width: number }[] = [];
+  for (const output of outputs) {
+    const tensor = found[output.name];
+    const width = output.width(length);
+    const data = float32Of(tensor);
+    if (data?.length !== batchSize * width) {
+      const given = tensor === undefined ? 'nothing' : `${tensor.type} [${tensor.dims.join(', ')}]`;
+      const message = `the output ${output.name} is ${given}, not float32 with ${width} numbers for each of ${batchSize} items`;
+      return items.map(() => ({ failure: { code: 'LS_MODEL_OUTPUT', message, details: {} } }));
+    }
+    columns.push({ data, width });
   }
-  return items.map(({ tokens }, row) => {
-    const output = postprocess(data.subarray(row * width, (row + 1) * width), tokens, manifest.postprocessing);
-    const bad = output.findIndex((value) => !Number.isFinite(value));
-    if (bad < 0) return { output };
-    return { failure: { code: 'LS_MODEL_OUTPUT_NOT_FINITE', message: `number ${bad} of the output is ${output[bad] ?? ''}`, details: { index: bad } } };
+  return items.map((item, row): ItemOutcome => {
+    try {
+      const made = result(columns.map(({ data, width }) => data.subarray(row * width, (row + 1) * width)), item);
+      return made instanceof Float32Array ? { output: made } : { answer: made };
+    } catch (error) {
+      return { failure: failureOf(error) };
+    }
   });
 }
 

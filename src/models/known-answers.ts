@@ -18,7 +18,9 @@ export function knownInputs({ manifest, files }: ModelArtefacts): ModelInput[] {
   const bytesOf = (file: string): Uint8Array => Uint8Array.from(files.get(file) ?? []);
   if (manifest.kind === 'graph') {
     return manifest.knownAnswers.map(({ input }): ModelInput => {
-      return input.kind === 'image' ? { kind: 'image', bytes: bytesOf(input.file), contentType: input.contentType } : input;
+      if (input.kind !== 'image') return input;
+      const { file, contentType, config } = input;
+      return { kind: 'image', bytes: bytesOf(file), contentType, ...(config === undefined ? {} : { config }) };
     });
   }
   return manifest.knownAnswers.map(({ input }): ModelInput => {

@@ -34,5 +34,20 @@ export const commonParts = {
   card: confinedPath.optional(),
 };
 
+/** What is asked with a known input, in the words of its task. */
+export const knownConfig = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+
+const finite = z.number();
+
+/** The known answer of a detector, in the shape of the results of its task. */
+export const knownDetections = z.strictObject({
+  kind: z.literal('detections'),
+  boxes: z.array(z.tuple([finite, finite, finite, finite])),
+  labels: z.array(z.string()),
+  scores: z.array(finite),
+});
+
+export type KnownDetections = z.infer<typeof knownDetections>;
+
 /** What each part of a manifest allows and the parts together do not. */
 export type Contradiction = { readonly path: (string | number)[]; readonly message: string };

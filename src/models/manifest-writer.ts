@@ -9,7 +9,9 @@ import { modelError } from '../core/errors/model.ts';
 import type { ItemOutcome } from './inference.ts';
 import { knownInputs } from './known-answers.ts';
 import { outputWidth, parseManifest, type GraphManifest, type Manifest } from './manifest.ts';
+import { knownBoxes, surestBoxesConfig } from './known-boxes.ts';
 import { madeInPlace, type DraftFile, type ManifestFiles, type WriteOptions } from './model-place.ts';
+import type { ModelAnswer } from './model-port.ts';
 import { loadArtefacts, manifestName } from './repository.ts';
 import { verifyModel, type VerifyReport } from './verify.ts';
 import { inferenceWorkerEntry, startInferenceWorker } from './worker-handle.ts';
@@ -22,7 +24,7 @@ export type ModelDraft = {
   readonly manifest: Omit<GraphManifest, 'kind' | 'files' | 'knownAnswers' | 'reproducible'>;
   readonly files: readonly DraftFile[];
   readonly knownInputs: readonly KnownInput[];
-  /** Of a known answer: this share of its largest magnitude. */
+  /** Of a known answer: this share of its largest magnitude, of boxes of their largest score. */
   readonly toleranceShare: number;
   /** Whether somebody asked for these batch sizes. Otherwise all but the smallest are given up where the model depends on its batch. */
   readonly keepsBatchSizes: boolean;
@@ -86,23 +88,35 @@ async function tried(directory: string, draft: ModelDraft, files: ManifestFiles,
   }
 }
 
-/** Writes the manifest with zeros for answers, asks the model, and writes the manifest with what it gave. */
+/** Writes the manifest without answers, asks the model, and writes the manifest with what it gave. */
 async function withAnswers(directory: string, draft: ModelDraft, files: ManifestFiles, { batchSizes, reproducible }: Claim, signal: AbortSignal | undefined): Promise<GraphManifest> {
-  const width = outputWidth(draft.manifest);
-  const write = (outputs: readonly (readonly number[])[]): Promise<GraphManifest> =>
+  const write = (knownAnswers: KnownAnswer[]): Promise<GraphManifest> =>
     writeManifest(directory, {
       kind: 'graph',
       ...draft.manifest,
       files,
       executedShapes: { ...draft.manifest.executedShapes, batchSizes: [...batchSizes] },
       reproducible,
-      knownAnswers: draft.knownInputs.map((input, index) => {
-        const output = [...(outputs[index] ?? [])];
-        return { input, output, tolerance: toleranceOf(output, draft.toleranceShare) };
-      }),
+      knownAnswers,
     });
-  await write(draft.knownInputs.map(() => Array.from({ length: width }, () => 0)));
-  return write(await answersOf(directory, batchSizes, signal));
+  const questions = draft.knownInputs.map((input) => questionOf(input, outputWidth(draft.manifest)));
+  await write(questions);
+  const given = await answersOf(directory, batchSizes, signal);
+  return write(draft.knownInputs.map((input, index) => knownAnswerOf(input, given[index] ?? [], draft.toleranceShare)));
+}
+
+type KnownAnswer = GraphManifest['knownAnswers'][number];
+
+/** @param width Undefined: of a detector. */
+function questionOf(input: KnownInput, width: number | undefined): KnownAnswer {
+  if (width !== undefined) return { input, output: Array.from({ length: width }, () => 0), tolerance: 0 };
+  return { input: { ...input, ...(input.kind === 'image' ? { config: surestBoxesConfig } : {}) }, output: { kind: 'detections', boxes: [], labels: [], scores: [] }, tolerance: 0 };
+}
+
+function knownAnswerOf(input: KnownInput, given: KnownAnswer['output'], toleranceShare: number): KnownAnswer {
+  if (!('kind' in given)) return { input, output: given, tolerance: toleranceOf(given, toleranceShare) };
+  const { threshold, output } = knownBoxes(given);
+  return { input: { ...input, ...(input.kind === 'image' ? { config: { threshold } } : {}) }, output, tolerance: toleranceOf(output.scores, toleranceShare) };
 }
 
 /** Rejects with LS_MODEL_MANIFEST. */
@@ -115,9 +129,9 @@ export async function writeManifest<Written extends Manifest>(directory: string,
 }
 
 /** What the model gives for each known input, alone in a batch of the first size. */
-async function answersOf(directory: string, [batchSize = 1]: readonly number[], signal: AbortSignal | undefined): Promise<number[][]> {
+async function answersOf(directory: string, [batchSize = 1]: readonly number[], signal: AbortSignal | undefined): Promise<KnownAnswer['output'][]> {
   const outcomes = await knownOutcomes(directory, batchSize, signal);
-  return outcomes.map((outcome) => ('output' in outcome ? Array.from(outcome.output, shortest) : []));
+  return outcomes.map((outcome) => ('output' in outcome ? Array.from(outcome.output, shortest) : detectionsIn(outcome.answer)));
 }
 
 /** What the model in the directory gives for each of its known inputs. Rejects with LS_MODEL_IMPORT where it fails on one. */
@@ -139,6 +153,12 @@ export async function knownOutcomes(directory: string, batchSize: number, signal
   } finally {
     await worker.close();
   }
+}
+
+function detectionsIn(answer: ModelAnswer): KnownAnswer['output'] {
+  if (answer.kind !== 'detections') throw new TypeError(`a graph gives no ${answer.kind}`);
+  const { kind, boxes, labels, scores } = answer;
+  return { kind, boxes: boxes.map((box) => [...box]), labels: [...labels], scores: scores.map((score) => Number(score.toPrecision(9))) };
 }
 
 /** The shortest decimal number that is the same float32: nine digits always suffice. */

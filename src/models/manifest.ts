@@ -4,7 +4,9 @@
  */
 import { z } from 'zod';
 import { modelError } from '../core/errors/model.ts';
-import { commonParts, confinedPath, unique, type Contradiction } from './manifest-parts.ts';
+import { taskConfigMistakes } from '../core/task-config.ts';
+import { boxForm, type BoxForm } from './boxes/box-form.ts';
+import { commonParts, confinedPath, knownConfig, knownDetections, unique, type Contradiction } from './manifest-parts.ts';
 import { pluginContradictions, pluginManifestParts } from './plugins/plugin-manifest.ts';
 import { architectures } from './transformers/architectures.ts';
 import { transformerContradictions, transformerManifestParts } from './transformers/transformer-manifest.ts';
@@ -60,6 +62,8 @@ const preprocessing = z.discriminatedUnion('kind', [
       rule: z.enum(['cover', 'contain', 'stretch']),
       /** With `cover`: the shorter side is scaled to this, before the middle is cut out; without it, to what just covers. */
       shorterSide: imageExtent.optional(),
+      /** With `contain`: where the image stands; without it, in the middle. */
+      placement: z.enum(['middle', 'top-left']).optional(),
       kernel: z.enum(['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3']),
     }),
     /** Behind transparent pixels, and beside an image that is `contain`ed: red, green, blue, 0 to 255. */
@@ -90,6 +94,17 @@ const postprocessing = z.discriminatedUnion('kind', [
     /** Each label stands for several classes of the graph, whose scores are added: members[i] are the indices of labels[i]. */
     groups: z.strictObject({ classes: positive, members: z.array(z.array(z.int().min(0)).min(1)).min(1) }).optional(),
   }),
+  /** Boxes on the image, in the form in which the graph writes them down (boxes/box-form.ts); the config of a request may say other limits. */
+  z.strictObject({
+    kind: z.literal('boxes'),
+    form: boxForm,
+    /** What is told has a higher score. */
+    scoreMin: z.number().min(0).max(1).default(0.25),
+    /** Of two boxes of one label that share more of their union, only the surer one is told. */
+    overlapMax: z.number().min(0).max(1).default(0.45),
+    /** The most boxes that are told of an image, the surest ones. */
+    boxesMax: z.int().min(1).max(1_000).default(100),
+  }),
 ]);
 
 const knownAnswer = z.strictObject({
@@ -97,10 +112,10 @@ const knownAnswer = z.strictObject({
     z.strictObject({ kind: z.literal('text'), text: z.string() }),
     z.strictObject({ kind: z.literal('values'), values: z.record(z.string(), z.number()) }),
     /** One of the files of the manifest. */
-    z.strictObject({ kind: z.literal('image'), file: confinedPath, contentType: z.string().min(1) }),
+    z.strictObject({ kind: z.literal('image'), file: confinedPath, contentType: z.string().min(1), config: knownConfig.optional() }),
   ]),
-  output: z.array(z.number()).min(1),
-  /** Largest allowed absolute difference of one number of the output. */
+  output: z.union([z.array(z.number()).min(1), knownDetections]),
+  /** Largest allowed absolute difference of one number of a row, or of one score; labels are equal, corners of boxes within a pixel. */
   tolerance: z.number().min(0),
 });
 
@@ -192,8 +207,10 @@ function lengthContradictions({ preprocessing: before, executedShapes }: GraphMa
 }
 
 function imageContradictions({ preprocessing: before }: GraphManifest): Contradiction[] {
-  if (before.kind !== 'image' || before.resize.shorterSide === undefined) return [];
-  const { rule, shorterSide } = before.resize;
+  if (before.kind !== 'image') return [];
+  const { rule, shorterSide, placement } = before.resize;
+  if (placement !== undefined && rule !== 'contain') return [{ path: ['preprocessing', 'resize', 'placement'], message: 'is for the rule contain alone' }];
+  if (shorterSide === undefined) return [];
   const path = ['preprocessing', 'resize', 'shorterSide'];
   if (rule !== 'cover') return [{ path, message: 'is for the rule cover alone' }];
   return shorterSide >= Math.max(before.width, before.height) ? [] : [{ path, message: 'must not be less than the width and the height that are cut out' }];
@@ -210,7 +227,8 @@ function outputContradictions({ preprocessing: before, postprocessing: after, la
     }
     return found;
   }
-  if (labels.length === 0) found.push({ path: ['labels'], message: 'is needed by a model that gives scores' });
+  if (labels.length === 0) found.push({ path: ['labels'], message: `is needed by a model that gives ${after.kind}` });
+  if (after.kind === 'boxes') return [...found, ...boxContradictions(before, after.form)];
   if (after.groups === undefined) return found;
   const { classes, members } = after.groups;
   const path = ['postprocessing', 'groups', 'members'];
@@ -220,23 +238,33 @@ function outputContradictions({ preprocessing: before, postprocessing: after, la
   return found;
 }
 
+function boxContradictions(before: GraphManifest['preprocessing'], form: BoxForm): Contradiction[] {
+  if (before.kind !== 'image') return [{ path: ['postprocessing', 'kind'], message: 'must not be boxes: they lie on images, which this model does not read' }];
+  if (form.kind !== 'grid-offsets') return [];
+  const { width, height } = before;
+  const unfit = form.strides.find((stride) => width % stride !== 0 || height % stride !== 0);
+  return unfit === undefined ? [] : [{ path: ['postprocessing', 'form', 'strides'], message: `has ${unfit}, of which ${width} x ${height} pixels are no multiple` }];
+}
+
 function answerContradictions(manifest: GraphManifest): Contradiction[] {
   const found: Contradiction[] = [];
   const width = outputWidth(manifest);
+  const given = width === undefined ? 'boxes' : `${width} numbers`;
   const inputKind = inputKindOf(manifest);
   for (const [index, { input, output }] of manifest.knownAnswers.entries()) {
     const path = ['knownAnswers', index, 'input'];
     if (input.kind !== inputKind) found.push({ path, message: `must be of the kind ${inputKind}` });
     if (input.kind === 'image' && !manifest.files.some((listed) => listed.path === input.file)) found.push({ path, message: 'names a file that is not among the files' });
-    if (output.length !== width) {
-      found.push({ path: ['knownAnswers', index, 'output'], message: `has ${output.length} numbers; the model gives ${width}` });
-    }
+    if (input.kind === 'image' && input.config !== undefined) for (const mistake of taskConfigMistakes(manifest.task, input.config)) found.push({ path, message: mistake });
+    const [numbers, held] = Array.isArray(output) ? [output.length, `${output.length} numbers`] : [undefined, 'boxes'];
+    if (numbers !== width) found.push({ path: ['knownAnswers', index, 'output'], message: `has ${held}; the model gives ${given}` });
   }
   return found;
 }
 
-/** How many numbers the model gives for one item. */
-export function outputWidth({ postprocessing: after, labels }: Pick<GraphManifest, 'postprocessing' | 'labels'>): number {
+/** How many numbers the model gives for one item; undefined where it gives boxes. */
+export function outputWidth({ postprocessing: after, labels }: Pick<GraphManifest, 'postprocessing' | 'labels'>): number | undefined {
+  if (after.kind === 'boxes') return undefined;
   return after.kind === 'vector' ? after.dimensions : labels.length;
 }
 

@@ -1,12 +1,13 @@
 /** From the output of a model for one item to the vector or the scores that it stands for, as the manifest says. */
 import type { GraphManifest } from './manifest.ts';
 
-type Postprocessing = GraphManifest['postprocessing'];
+/** Those whose result is a row of numbers. */
+type Postprocessing = Exclude<GraphManifest['postprocessing'], { kind: 'boxes' }>;
 
 /** How many numbers one item has in the output of the graph, of a length bucket. */
-export function rawWidth({ postprocessing: after, labels }: GraphManifest, length: number): number {
+export function rawWidth(after: Postprocessing, labels: number, length: number): number {
   if (after.kind === 'vector') return after.pooling === 'none' ? after.dimensions : length * after.dimensions;
-  return after.groups === undefined ? labels.length : after.groups.classes;
+  return after.groups === undefined ? labels : after.groups.classes;
 }
 
 /** @param raw The output of one item. @param tokens How many of its places are not padding. */

@@ -2,6 +2,7 @@
 import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { detectorDirectory } from '../models/boxes/pixel-detector.ts';
 import { tinyDirectory } from '../models/transformers/tiny-models.ts';
 import { jsonLines, repository, runProgram, startProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 import { makeLog, notesConfiguration, succeed, textsConfiguration, writeEncoder } from './fixtures.ts';
@@ -90,22 +91,27 @@ test('secrets: those that stand in the file or on the command line are warned of
 test('a step that names classes for a model with its own, none for one without, or another task', async () => {
   await withDirectory(async (directory) => {
     for (const name of ['detr', 'owlvit', 'clip'] as const) await tinyDirectory(name, { directory: join(directory, name) });
+    await detectorDirectory(join(directory, 'pixels'));
     const file = await writeConfiguration(directory, `models:
   detr: { directory: detr }
   owlvit: { directory: owlvit }
   clip: { directory: clip }
+  pixels: { directory: pixels }
 routes:
   - name: images
     from: media
     steps:
       - { name: own, task: object-detection, model: detr, classes: [a] }
+      - { name: boxes, task: object-detection, model: pixels, classes: [a] }
+      - { name: sure, task: object-detection, model: pixels, config: { threshold: 0.9, nms_threshold: 0.5, top_k: 3 } }
       - { name: none, task: object-detection, model: owlvit }
       - { name: other, task: object-detection, model: clip, classes: [a] }
       - { name: good, task: object-detection, model: owlvit, classes: [a] }
 `);
     const { code, stderr } = await runProgram('validate', '-c', file);
     expect(code, stderr).toBe(78);
-    expect(stderr).toMatch(/has 3 mistakes\n/);
+    expect(stderr).toMatch(/has 4 mistakes\n/);
+    expect(stderr).toContain('the step boxes of route images names classes, and its model pixel-detector takes none');
     expect(stderr).toContain('the step own of route images names classes, and its model tiny-detr takes none');
     expect(stderr).toContain('the step none of route images names no classes, and its model tiny-owlvit has none of its own');
     expect(stderr).toContain('asks for object-detection, but its model tiny-clip is made for zero-shot-image-classification');

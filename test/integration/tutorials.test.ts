@@ -84,6 +84,18 @@ const tours: readonly Tour[] = [
       await expectGoldenVectors(join(directory, 'data/models/minilm'));
     },
   },
+  {
+    name: 'detectors of one graph are imported, and have known boxes',
+    blocks: blocks.filter(({ document }) => document === 'docs/tasks.md'),
+    data: ['labels/coco_classes.txt'],
+    networks: ['yolox_nano.onnx', 'ultraface_RFB-320.onnx'],
+    check: async (_, directory) => {
+      for (const name of ['yolox', 'faces']) {
+        const { knownAnswers } = JSON.parse(await readFile(join(directory, 'data/models', name, 'manifest.json'), 'utf8')) as { knownAnswers: { output: { boxes: unknown[] } }[] };
+        expect(knownAnswers.map(({ output }) => output.boxes.length > 0)).toEqual([true, true]);
+      }
+    },
+  },
 ];
 
 /** MiniLM needs minutes for a whole data set: these blocks get the first rows of it. */

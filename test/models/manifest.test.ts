@@ -37,6 +37,13 @@ const imageClassifier = {
   postprocessing: { kind: 'scores', output: 'output', activation: 'softmax', groups: { classes: 1000, members: [[281, 282], [0], [999]] } },
   knownAnswers: [{ input: picture, output: [1, 0, 0], tolerance: 0 }],
 };
+const found = { kind: 'detections', boxes: [[1, 2, 3, 4]], labels: ['red'], scores: [0.9] };
+const detector = {
+  ...imageClassifier,
+  task: 'object-detection',
+  postprocessing: { kind: 'boxes', form: { kind: 'grid-offsets', output: 'output', strides: [8, 16, 32] } },
+  knownAnswers: [{ input: { ...picture, config: { threshold: 0.5 } }, output: found, tolerance: 0 }],
+};
 const withGroups = (members: number[][]): unknown => ({
   ...imageClassifier,
   postprocessing: { ...imageClassifier.postprocessing, groups: { classes: 1000, members } },
@@ -90,6 +97,7 @@ describe('parseManifest', () => {
     ['texts', encoder, 8],
     ['tokens', transformer, 8],
     ['images', imageClassifier, 3],
+    ['images, and gives boxes', detector, undefined],
   ])('accepts a model that reads %s', (_, manifest, width) => {
     expect(outputWidth(parseGraphManifest(JSON.stringify(manifest)))).toBe(width);
   });
@@ -149,6 +157,15 @@ describe('parseManifest', () => {
     ['a class in two groups', withGroups([[0], [1], [2, 0]]), 'postprocessing.groups.members'],
     ['a shorter side with another rule', { ...imageClassifier, preprocessing: { ...pixels, resize: { ...pixels.resize, rule: 'contain' } } }, 'preprocessing.resize.shorterSide'],
     ['a shorter side below what is cut out', { ...imageClassifier, preprocessing: { ...pixels, resize: { ...pixels.resize, shorterSide: 200 } } }, 'preprocessing.resize.shorterSide'],
+    ['a placement with another rule', { ...imageClassifier, preprocessing: { ...pixels, resize: { ...pixels.resize, placement: 'top-left' } } }, 'preprocessing.resize.placement'],
+    ['boxes without labels', { ...detector, labels: [] }, 'labels'],
+    ['boxes on no image', { ...classifier, postprocessing: detector.postprocessing }, 'postprocessing.kind'],
+    ['a grid that does not fit its images', { ...detector, preprocessing: { ...pixels, height: 220 } }, 'postprocessing.form.strides'],
+    ['an unknown form of boxes', { ...detector, postprocessing: { kind: 'boxes', form: { kind: 'polygons' } } }, 'postprocessing.form.kind'],
+    ['more boxes than may be told', { ...detector, postprocessing: { ...detector.postprocessing, boxesMax: 1_001 } }, 'postprocessing.boxesMax'],
+    ['a row of numbers from a detector', { ...detector, knownAnswers: [{ input: picture, output: [1, 0, 0], tolerance: 0 }] }, 'knownAnswers.0.output'],
+    ['boxes from a classifier', { ...imageClassifier, knownAnswers: [{ input: picture, output: found, tolerance: 0 }] }, 'knownAnswers.0.output'],
+    ['an answer that asks for what the task does not know', { ...detector, knownAnswers: [{ ...detector.knownAnswers[0], input: { ...picture, config: { num_beams: 2 } } }] }, 'knownAnswers.0.input'],
     ['a deviation of zero', { ...imageClassifier, preprocessing: { ...pixels, deviation: [1, 0, 1] } }, 'preprocessing.deviation.1'],
     ['a mistyped parameter', { ...encoder, preprocessing: { ...encoderManifest['preprocessing'] as object, buckets: 1 } }, 'preprocessing'],
   ])('refuses %s', (_, manifest, where) => {

@@ -41,8 +41,11 @@ export function createImagePreprocessor(parameters: ImagePreprocessing, decoding
     ports: [{ name: port, type: 'float32', itemDimensions: layout === 'NCHW' ? [3, height, width] : [height, width, 3] }],
     prepare: async (input: ModelInput) => {
       if (input.kind !== 'image') throw modelError('LS_MODEL_INPUT', `this model reads images, not ${input.kind}`);
-      const pixels = await decodedImage(input, ({ decodePixels }, bytes) => decodePixels(bytes, plan), decoding);
-      return { values: { [port]: tensorValues(pixels, numbers, parameters) }, length: 0, tokens: 0 };
+      if (input.text !== undefined) throw modelError('LS_MODEL_REQUEST', 'this model writes no text and takes none to begin with');
+      if (input.classes !== undefined) throw modelError('LS_MODEL_REQUEST', 'this model has classes of its own and takes no others');
+      const { pixels, original } = await decodedImage(input, ({ decodePixels }, bytes) => decodePixels(bytes, plan), decoding);
+      const picture = { size: original, config: input.config ?? {} };
+      return { values: { [port]: tensorValues(pixels, numbers, parameters) }, length: 0, tokens: 0, picture };
     },
   };
 }

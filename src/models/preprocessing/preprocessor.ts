@@ -3,7 +3,9 @@
  * bucket too, so that neighbours in a batch do not matter. Adding a kind: one file beside this one, one line in preprocessors.ts, one member of
  * the union in manifest.ts.
  */
+import type { TaskConfig } from '../../core/task-config.ts';
 import type { ModelInput } from '../model-port.ts';
+import type { ImageSize } from './image/image-geometry.ts';
 
 /** One input of the ONNX graph. The dimensions are those of one item, without the batch; `length` is its length bucket. */
 export type InputPort = {
@@ -23,6 +25,8 @@ export type PreparedInput = {
   readonly length: number;
   /** How many places of the length bucket the item itself takes: the rest is padding, which pooling passes over. */
   readonly tokens: number;
+  /** Of an image, for results that lie on it: its size as it came, upright, and what was asked about it. */
+  readonly picture?: { readonly size: ImageSize; readonly config: TaskConfig };
 };
 
 export type Preprocessor = {

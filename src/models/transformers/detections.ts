@@ -1,4 +1,6 @@
 /** From boxes and logits, as detectors give them, to what is told of an image. */
+import type { DetectionConfig } from '../../core/task-config.ts';
+import { suppressed, surest, type Corners } from '../boxes/suppression.ts';
 import type { Box, ModelAnswer } from '../model-port.ts';
 import type { ImageSize } from '../preprocessing/image/image-geometry.ts';
 
@@ -9,14 +11,18 @@ export type Candidate = {
   readonly box: readonly [x: number, y: number, width: number, height: number];
 };
 
-/** Those above the threshold, the surest first, others in their order. Corners are cut off to whole pixels, as in Python; they may lie outside. */
-export function detectionsOf(candidates: readonly Candidate[], threshold: number, { width, height }: ImageSize): ModelAnswer {
-  const found = candidates.filter(({ score }) => score > threshold).sort((left, right) => right.score - left.score);
-  const boxes = found.map(({ box: [x, y, across, along] }): Box => {
-    const corners = [(x - across / 2) * width, (y - along / 2) * height, (x + across / 2) * width, (y + along / 2) * height].map(wholePixels);
-    return [corners[0] ?? 0, corners[1] ?? 0, corners[2] ?? 0, corners[3] ?? 0];
+/**
+ * Those above the threshold, the surest first, others in their order; all of them, unless the config says how much they may overlap, or how many there may be. Corners are cut off to
+ * whole pixels, as in Python; they may lie outside.
+ */
+export function detectionsOf(candidates: readonly Candidate[], { threshold, nms_threshold: overlapMax, top_k: boxesMax }: DetectionConfig & { readonly threshold: number }, { width, height }: ImageSize): ModelAnswer {
+  const found = surest(candidates, threshold).map(({ label, score, box: [x, y, across, along] }) => {
+    const corners: Corners = [(x - across / 2) * width, (y - along / 2) * height, (x + across / 2) * width, (y + along / 2) * height];
+    return { label, score, corners };
   });
-  return { kind: 'detections', boxes, labels: found.map(({ label }) => label), scores: found.map(({ score }) => score) };
+  const told = suppressed(found, { overlapMax, boxesMax });
+  const boxes = told.map(({ corners: [xmin, ymin, xmax, ymax] }): Box => [wholePixels(xmin), wholePixels(ymin), wholePixels(xmax), wholePixels(ymax)]);
+  return { kind: 'detections', boxes, labels: told.map(({ label }) => label), scores: told.map(({ score }) => score) };
 }
 
 /** Without a negative zero. */

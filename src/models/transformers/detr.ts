@@ -21,13 +21,13 @@ export const openDetr: OpenArchitecture = async ({ artefacts, resources, open })
     if (input.kind !== 'image') throw modelError('LS_MODEL_INPUT', `this model reads images, not ${input.kind}`);
     if (input.text !== undefined) throw modelError('LS_MODEL_REQUEST', 'this model writes no text and takes none to begin with');
     if (input.classes !== undefined) throw modelError('LS_MODEL_REQUEST', 'this model has classes of its own and takes no others');
-    const { threshold = thresholdDefault }: DetectionConfig = { ...artefacts.manifest.defaults, ...input.config };
+    const limits: DetectionConfig = { ...artefacts.manifest.defaults, ...input.config };
     const { values, width, height, original } = await processor(input);
     return async () => {
       // An export may have fixed the size of the mask; it is of ones all the same.
       const sizeAt = (axis: number, otherwise: number): number => (typeof mask[axis] === 'number' && mask[axis] > 0 ? mask[axis] : otherwise);
       const outputs = await graph.run({ pixel_values: float32Tensor(values, [1, 3, height, width]), pixel_mask: onesTensor([1, sizeAt(1, height), sizeAt(2, width)]) });
-      return detectionsOf(candidatesOf(outputs, id2label), threshold, original);
+      return detectionsOf(candidatesOf(outputs, id2label), { ...limits, threshold: limits.threshold ?? thresholdDefault }, original);
     };
   };
 };

@@ -28,12 +28,12 @@ export const openOwlVit: OpenArchitecture = async ({ artefacts, resources, open 
     if (input.text !== undefined) throw modelError('LS_MODEL_REQUEST', 'this model writes no text and takes none to begin with');
     const { classes = [], config = {} } = input;
     if (classes.length === 0) throw modelError('LS_MODEL_REQUEST', 'this model looks for classes that it has to be given');
-    const { threshold = thresholdDefault }: DetectionConfig = { ...artefacts.manifest.defaults, ...config };
+    const limits: DetectionConfig = { ...artefacts.manifest.defaults, ...config };
     const texts = classes.map((name) => shortened(tokenizer.encode(name), lengthMax));
     const { values, width, height, original } = await processor(input);
     return async () => {
       const outputs = await graph.run({ ...textFeeds(texts, padding), pixel_values: float32Tensor(values, [1, 3, height, width]) });
-      return detectionsOf(candidatesOf(outputs, classes), threshold, original);
+      return detectionsOf(candidatesOf(outputs, classes), { ...limits, threshold: limits.threshold ?? thresholdDefault }, original);
     };
   };
 };

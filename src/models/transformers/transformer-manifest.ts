@@ -4,10 +4,8 @@
  */
 import { z } from 'zod';
 import { taskConfigMistakes } from '../../core/task-config.ts';
-import { commonParts, confinedPath, type Contradiction } from '../manifest-parts.ts';
+import { commonParts, confinedPath, knownConfig, knownDetections, type Contradiction } from '../manifest-parts.ts';
 import { architectureNames, architectures } from './architectures.ts';
-
-const config = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
 /** One of the files of the manifest, and what is asked about it. */
 const knownInput = z.discriminatedUnion('kind', [
@@ -17,9 +15,9 @@ const knownInput = z.discriminatedUnion('kind', [
     contentType: z.string().min(1),
     text: z.string().min(1).optional(),
     classes: z.array(z.string().min(1)).min(1).optional(),
-    config: config.default({}),
+    config: knownConfig.default({}),
   }),
-  z.strictObject({ kind: z.literal('audio'), file: confinedPath, contentType: z.string().min(1), config: config.default({}) }),
+  z.strictObject({ kind: z.literal('audio'), file: confinedPath, contentType: z.string().min(1), config: knownConfig.default({}) }),
 ]);
 
 const finite = z.number();
@@ -33,12 +31,7 @@ export const knownOutput = z.discriminatedUnion('kind', [
     segments: z.array(z.strictObject({ startSeconds: finite, endSeconds: finite, text: z.string() })).default([]),
   }),
   z.strictObject({ kind: z.literal('zero-shot'), probabilities: z.array(finite).min(1) }),
-  z.strictObject({
-    kind: z.literal('detections'),
-    boxes: z.array(z.tuple([finite, finite, finite, finite])),
-    labels: z.array(z.string()),
-    scores: z.array(finite),
-  }),
+  knownDetections,
 ]);
 
 export const transformerManifestParts = z.strictObject({
@@ -48,7 +41,7 @@ export const transformerManifestParts = z.strictObject({
   /** The file of each role: `{ encoder: onnx/encoder_model.onnx, decoder: onnx/decoder_model_merged.onnx }`. */
   graphs: z.record(z.string(), confinedPath),
   /** What holds where the config of a request does not say otherwise, in its words. */
-  defaults: config.default({}),
+  defaults: knownConfig.default({}),
   /** Of CLIP and SigLIP: probabilities come of `scale x cosine + bias`. Both were learnt, and stand in no file but the joint graph. */
   similarity: z.strictObject({ scale: z.number().positive(), bias: z.number().default(0) }).optional(),
   knownAnswers: z

@@ -31,17 +31,25 @@ export type PixelPlan = ImageSize & {
   readonly imagePixelsMax: number;
 };
 
-/** Red, green and blue of each pixel, row by row: 3 x width x height bytes. Rejects with LS_IMAGE_*. */
-export async function decodePixels(bytes: Buffer, plan: PixelPlan): Promise<Uint8Array> {
+export type DecodedPixels = {
+  /** Red, green and blue of each pixel, row by row: 3 x width x height bytes. */
+  readonly pixels: Uint8Array;
+  /** Of the upright image as it came. */
+  readonly original: ImageSize;
+};
+
+/** As the plan wants them. Rejects with LS_IMAGE_*. */
+export async function decodePixels(bytes: Buffer, plan: PixelPlan): Promise<DecodedPixels> {
   const options: SharpOptions = { failOn: 'warning', limitInputPixels: plan.imagePixelsMax, sequentialRead: true };
   try {
     const { autoOrient: size } = await sharp(bytes, options).metadata();
+    const original = { width: size.width, height: size.height };
     const steps = resizePlan(size, plan, plan.resize);
     checkResized(size, steps.resized, plan.imagePixelsMax);
     // Grey becomes colour before it is flattened: the background has a colour. Nothing is scaled down by the decoder, whose pixels would differ.
     const image = sharp(bytes, options).timeout({ seconds: decodeSecondsMax }).autoOrient().pipelineColourspace('srgb').flatten({ background: colourOf(plan.background) });
-    if (isEnlarged(size, steps.resized)) return padded(resample(await rawPixels(image, size), size, steps.resized, enlargedArea(steps), plan.resize.kernel), steps, plan);
-    return await rawPixels(placed(image.resize(steps.resized.width, steps.resized.height, { fit: 'fill', kernel: plan.resize.kernel }), steps, plan), plan);
+    if (isEnlarged(size, steps.resized)) return { original, pixels: padded(resample(await rawPixels(image, size), size, steps.resized, enlargedArea(steps), plan.resize.kernel), steps, plan) };
+    return { original, pixels: await rawPixels(placed(image.resize(steps.resized.width, steps.resized.height, { fit: 'fill', kernel: plan.resize.kernel }), steps, plan), plan) };
   } catch (error) {
     throw decodeError(error);
   }

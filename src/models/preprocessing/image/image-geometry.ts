@@ -2,7 +2,8 @@
  * Where an image's pixels go. Sizes are rounded as torchvision and Pillow round them, so that a model sees the same cut as where it was made:
  * - cover: the other side of the resized image is cut down to a whole number (torchvision.transforms.Resize); the corner of the middle part is
  *   half the difference, halves to the even number (CenterCrop);
- * - contain: the other side and the corner are rounded, halves to the even number (PIL.ImageOps.contain and pad).
+ * - contain: the other side and the corner are rounded, halves to the even number (PIL.ImageOps.contain and pad); at the top left, the corner is 0 (pad with a
+ *   centering of 0, 0).
  */
 
 export type ImageSize = { readonly width: number; readonly height: number };
@@ -15,9 +16,9 @@ export type ResizePlan = {
   readonly isPadded: boolean;
 };
 
-export type ResizeRule = { readonly rule: 'cover' | 'contain' | 'stretch'; readonly shorterSide?: number | undefined };
+export type ResizeRule = { readonly rule: 'cover' | 'contain' | 'stretch'; readonly shorterSide?: number | undefined; readonly placement?: 'middle' | 'top-left' | undefined };
 
-export function resizePlan(image: ImageSize, target: ImageSize, { rule, shorterSide }: ResizeRule): ResizePlan {
+export function resizePlan(image: ImageSize, target: ImageSize, { rule, shorterSide, placement }: ResizeRule): ResizePlan {
   switch (rule) {
     case 'stretch':
       return { resized: target, area: { ...target, left: 0, top: 0 }, isPadded: false };
@@ -27,9 +28,17 @@ export function resizePlan(image: ImageSize, target: ImageSize, { rule, shorterS
     }
     case 'contain': {
       const resized = containedSize(image, target);
-      return { resized, area: { ...resized, left: middle(target.width - resized.width), top: middle(target.height - resized.height) }, isPadded: true };
+      const corner = placement === 'top-left' ? { left: 0, top: 0 } : { left: middle(target.width - resized.width), top: middle(target.height - resized.height) };
+      return { resized, area: { ...resized, ...corner }, isPadded: true };
     }
   }
+}
+
+/** From a place on the target, in its pixels, to the place on the image that is seen there. */
+export function placeOnImage(image: ImageSize, target: ImageSize, rule: ResizeRule): (x: number, y: number) => readonly [x: number, y: number] {
+  const { resized, area, isPadded } = resizePlan(image, target, rule);
+  const [left, top] = isPadded ? [-area.left, -area.top] : [area.left, area.top];
+  return (x, y) => [((x + left) * image.width) / resized.width, ((y + top) * image.height) / resized.height];
 }
 
 /** Integers, so that nothing is lost before it is cut. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { resizePlan } from '../../../../src/models/preprocessing/image/image-geometry.ts';
+import { placeOnImage, resizePlan, type ResizeRule } from '../../../../src/models/preprocessing/image/image-geometry.ts';
 
 type Pair = readonly [width: number, height: number];
 
@@ -33,6 +33,12 @@ describe('resizePlan', () => {
     expect(plan).toEqual({ resized: size(resized), area: { ...size(resized), left: corner[0], top: corner[1] }, isPadded: true });
   });
 
+  test('contain at the top left: what is beside the image is on the right and below', () => {
+    const plan = resizePlan(size([640, 480]), size([416, 416]), { rule: 'contain', placement: 'top-left' });
+    expect(plan).toEqual({ resized: size([416, 312]), area: { left: 0, top: 0, width: 416, height: 312 }, isPadded: true });
+    expect(resizePlan(size([640, 480]), size([416, 416]), { rule: 'contain', placement: 'middle' }).area).toMatchObject({ left: 0, top: 52 });
+  });
+
   test('what is cut out always lies within what was resized', () => {
     for (let width = 1; width < 60; width += 1) {
       for (let height = 1; height < 60; height += 1) {
@@ -42,5 +48,24 @@ describe('resizePlan', () => {
         expect([inner.area.left + inner.area.width <= 13, inner.area.top + inner.area.height <= 7, inner.area.left >= 0, inner.area.top >= 0]).not.toContain(false);
       }
     }
+  });
+});
+
+describe('placeOnImage', () => {
+  test.each<[ResizeRule, Pair, Pair]>([
+    [{ rule: 'stretch' }, [0, 0], [40, 30]],
+    [{ rule: 'contain' }, [0, 5], [40, 25]],
+    [{ rule: 'contain', placement: 'top-left' }, [0, 0], [40, 20]],
+  ])('%j: the corners of what is shown are those of the image', (rule, topLeft, bottomRight) => {
+    const placed = placeOnImage(size([400, 200]), size([40, 30]), rule);
+    expect(placed(...topLeft)).toEqual([0, 0]);
+    expect(placed(...bottomRight)).toEqual([400, 200]);
+  });
+
+  test('of what is cut out: the middle is the middle, and the corners lie within', () => {
+    const placed = placeOnImage(size([400, 200]), size([40, 40]), { rule: 'cover', shorterSide: 50 });
+    expect(placed(20, 20)).toEqual([200, 100]);
+    expect(placed(0, 0)).toEqual([120, 20]);
+    expect(placed(40, 40)).toEqual([280, 180]);
   });
 });
