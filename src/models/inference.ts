@@ -8,8 +8,7 @@ import { LabelstreamError } from '../core/errors/error.ts';
 import { modelError } from '../core/errors/model.ts';
 import { packBatch, planBatches, type ExecutedBatch, type TensorValue } from './executed-batch.ts';
 import { defaultExecutionProviders, type ExecutionProvider } from './execution-providers.ts';
-import { float16Bits, float16Value } from './float16.ts';
-import { halfTensor } from './half-tensor.ts';
+import { floatsOf, halved } from './half-tensor.ts';
 import { createItemResults, type ItemResults } from './item-results.ts';
 import type { ModelAnswer, ModelInput } from './model-port.ts';
 import { createSession } from './onnx-session.ts';
@@ -177,15 +176,8 @@ async function runBatch(model: OpenModel, prepared: readonly (PreparedInput | un
 
 function tensorOf(value: TensorValue, isHalf: boolean): Tensor {
   if (value.type === 'int64') return new Tensor('int64', value.data, value.dims);
-  if (isHalf) return halfTensor(Uint16Array.from(value.data, float16Bits), value.dims);
+  if (isHalf) return halved(value.data, value.dims);
   return new Tensor('float32', value.data, value.dims);
-}
-
-function float32Of(result: Tensor | undefined): Float32Array | undefined {
-  if (result?.type === 'float32') return result.data as Float32Array;
-  // Bits in a Uint16Array; where the runtime knows Float16Array, the numbers themselves.
-  if (result?.type === 'float16') return result.data instanceof Uint16Array ? Float32Array.from(result.data, float16Value) : Float32Array.from(result.data as Float32Array);
-  return undefined;
 }
 
 function splitRows(found: Readonly<Record<string, Tensor>>, items: readonly PreparedInput[], { batchSize, length }: ExecutedBatch, { outputs, result }: ItemResults): ItemOutcome[] {
@@ -193,7 +185,7 @@ function splitRows(found: Readonly<Record<string, Tensor>>, items: readonly Prep
   for (const output of outputs) {
     const tensor = found[output.name];
     const width = output.width(length);
-    const data = float32Of(tensor);
+    const data = floatsOf(tensor);
     if (data?.length !== batchSize * width) {
       const given = tensor === undefined ? 'nothing' : `${tensor.type} [${tensor.dims.join(', ')}]`;
       const message = `the output ${output.name} is ${given}, not float32 with ${width} numbers for each of ${batchSize} items`;

@@ -21,7 +21,7 @@ export const bytesField = (number: number, value: Bytes): Bytes =>
 export const textField = (number: number, value: string): Bytes => bytesField(number, Buffer.from(value));
 export const messageField = (number: number, ...parts: readonly Bytes[]): Bytes => bytesField(number, Buffer.concat(parts));
 
-const elementTypes = { float32: 1, uint8: 2, int32: 6, int64: 7, float64: 11 } as const;
+const elementTypes = { float32: 1, uint8: 2, int32: 6, int64: 7, float16: 10, float64: 11 } as const;
 type ElementType = keyof typeof elementTypes;
 
 export type TensorData = Float32Array | BigInt64Array | Uint8Array;

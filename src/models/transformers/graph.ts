@@ -1,6 +1,7 @@
-/** One graph of a transformer: tensors in, tensors out, by name. */
+/** One graph of a transformer: tensors in, tensors out, by name. What a graph reads and gives as float16 is float32 to whoever calls it. */
 import { Tensor, type InferenceSession } from 'onnxruntime-node';
 import { modelError } from '../../core/errors/model.ts';
+import { floatsOf, halved } from '../half-tensor.ts';
 import { createSession, type SessionSettings } from '../onnx-session.ts';
 import type { TransformerArtefacts } from '../repository.ts';
 
@@ -40,25 +41,30 @@ export async function openGraph({ directory, graphs }: TransformerArtefacts, rol
   }
 }
 
-const knownTypes: ReadonlySet<string> = new Set(['float32', 'int64', 'bool']);
+const knownTypes: ReadonlySet<string> = new Set(['float32', 'float16', 'int64', 'bool']);
 
 function portOf(port: InferenceSession.ValueMetadata, directory: string, path: string): GraphPort {
   if (port.isTensor && knownTypes.has(port.type)) return { name: port.name, type: port.type, shape: port.shape };
   const type = port.isTensor ? port.type : 'no tensor';
-  throw modelError('LS_MODEL_LOAD', `${path} in ${directory}: the input ${port.name} is ${type}; a transformer's are float32, int64 and bool`, { directory, file: path });
+  throw modelError('LS_MODEL_LOAD', `${path} in ${directory}: the input ${port.name} is ${type}; a transformer's are float32, float16, int64 and bool`, { directory, file: path });
 }
 
 async function runSession(session: InferenceSession, inputs: readonly GraphPort[], feeds: Feeds): Promise<Feeds> {
   const fed: Record<string, Tensor> = {};
-  for (const { name } of inputs) {
+  for (const { name, type } of inputs) {
     const tensor = feeds[name];
-    if (tensor !== undefined) fed[name] = tensor;
+    if (tensor !== undefined) fed[name] = type === 'float16' && tensor.type === 'float32' ? halved(tensor.data as Float32Array, tensor.dims) : tensor;
   }
   try {
-    return await session.run(fed);
+    const outputs = await session.run(fed);
+    return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, widened(tensor)]));
   } catch (error) {
     throw modelError('LS_MODEL_RUN', `onnxruntime failed on this item: ${error instanceof Error ? error.message : String(error)}`, {}, { cause: error });
   }
+}
+
+function widened(tensor: Tensor): Tensor {
+  return tensor.type === 'float16' ? new Tensor('float32', floatsOf(tensor) ?? new Float32Array(), tensor.dims) : tensor;
 }
 
 /** Throws LS_MODEL_LOAD where a graph lacks what its role needs, or has inputs that nobody knows of. */
