@@ -19,6 +19,8 @@ if (parentPort !== null) {
   const port = parentPort;
   const { artefacts, threads } = workerData as BareSetup;
   const { manifest, graph } = artefacts;
+  const { postprocessing: after } = manifest;
+  if (after.kind === 'boxes') throw new Error('the bare loop reads no boxes');
   const preprocessor = createPreprocessor(artefacts);
   const session = await InferenceSession.create(Uint8Array.from(graph.bytes), {
     executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: 'sequential', logSeverityLevel: 4,
@@ -31,10 +33,10 @@ if (parentPort !== null) {
       const items = batch.items.map((index) => prepared[index]!);
       const packed = packBatch(items, batch, preprocessor.ports);
       const feeds = Object.fromEntries(Object.entries(packed).map(([name, { type, data, dims }]) => [name, new Tensor(type, data as never, dims)]));
-      const { [manifest.postprocessing.output]: result } = await session.run(feeds, [manifest.postprocessing.output]);
-      const width = rawWidth(manifest, batch.length);
+      const { [after.output]: result } = await session.run(feeds, [after.output]);
+      const width = rawWidth(after, manifest.labels.length, batch.length);
       const data = result!.data as Float32Array;
-      for (const [row, index] of batch.items.entries()) outputs[index] = postprocess(data.subarray(row * width, (row + 1) * width), items[row]!.tokens, manifest.postprocessing);
+      for (const [row, index] of batch.items.entries()) outputs[index] = postprocess(data.subarray(row * width, (row + 1) * width), items[row]!.tokens, after);
     }
     const width = outputs[0]?.length ?? 0;
     const all: BareReply = new Float32Array(inputs.length * width);

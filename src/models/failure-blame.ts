@@ -5,7 +5,7 @@
 import type { ItemFailure, ItemOutcome } from './inference.ts';
 
 /** What bad items and bad models have in common. */
-const doubtfulCodes: ReadonlySet<string> = new Set<ItemFailure['code']>(['LS_IMAGE_DECODER', 'LS_MODEL_OUTPUT_NOT_FINITE', 'LS_MODEL_RUN']);
+const doubtfulCodes: ReadonlySet<string> = new Set<ItemFailure['code']>(['LS_AUDIO_DECODER', 'LS_IMAGE_DECODER', 'LS_MODEL_OUTPUT_NOT_FINITE', 'LS_MODEL_RUN']);
 
 /** A proof holds this long, so that a flood of bad items does not spend the worker on known answers. */
 const proofMsMax = 1_000;

@@ -45,7 +45,8 @@ type Whisper = {
 const windowFrames = 3_000;
 const windowSamples = 480_000;
 const framesPerSecond = 100;
-const audioLimits = { secondsMax: 3_600 };
+/** An hour, and of samples what it has in two channels of 48,000 a second, and a bit. */
+const audioLimits = { secondsMax: 3_600, decodedSamplesMax: 350_000_000 };
 
 export const openWhisper: OpenArchitecture = async ({ artefacts, open }) => {
   const { directory, manifest } = artefacts;

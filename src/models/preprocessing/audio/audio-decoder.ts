@@ -1,50 +1,103 @@
 /**
- * The port of whatever decodes sound, and what there is of it: WAV of the one form that needs no conversion. The bytes are a producer's, so every
- * length in them is compared with what is there.
+ * The port of whatever decodes sound. A file is decoded piece by piece, its channels are mixed down to their mean and resampled, as librosa loads it;
+ * limits are looked at with every piece, whatever the file says of itself.
  */
 import { audioError } from '../../../core/errors/audio.ts';
+import type { AudioChunk, DecodeChunks } from './audio-chunk.ts';
+import { audioFailure } from './audio-failure.ts';
+import { audioFormatOf, type AudioFormat } from './audio-format.ts';
+import { decodeFlac } from './flac.ts';
+import { decodeMpeg } from './mpeg.ts';
+import { decodeOgg } from './ogg.ts';
+import { createResampler, type Resampler } from './resample.ts';
+import { decodeWav } from './wav.ts';
 
-export type AudioLimits = { readonly secondsMax: number };
+export type AudioLimits = {
+  readonly secondsMax: number;
+  /** Of all channels together, as decoded: what decoding may cost. */
+  readonly decodedSamplesMax: number;
+};
 
-/** One channel of 16,000 samples a second, from -1 to 1; at least one sample. Rejects with LS_AUDIO_*. */
+/** One channel of 16,000 samples a second, from about -1 to 1; at least one sample, all finite. Rejects with LS_AUDIO_*. */
 export type DecodeAudio = (bytes: Uint8Array, contentType: string, limits: AudioLimits) => Promise<Float32Array>;
 
 export const sampleRate = 16_000;
 
-export const decodeAudio: DecodeAudio = (bytes, _contentType, limits) => new Promise((resolve) => resolve(decodeWav(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), limits)));
+const decoders: Readonly<Record<AudioFormat, DecodeChunks>> = { wav: decodeWav, mpeg: decodeMpeg, flac: decodeFlac, ogg: decodeOgg };
 
-function decodeWav(bytes: Buffer, { secondsMax }: AudioLimits): Float32Array {
-  if (bytes.length === 0) throw audioError('LS_AUDIO_EMPTY', 'the content has no bytes');
-  if (bytes.length < 12 || bytes.toString('latin1', 0, 4) !== 'RIFF' || bytes.toString('latin1', 8, 12) !== 'WAVE') {
-    throw audioError('LS_AUDIO_FORMAT', 'the content is no WAV file by its first bytes');
+export const decodeAudio: DecodeAudio = async (bytes, contentType, limits) => {
+  try {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const decode = decoders[audioFormatOf(buffer, contentType)];
+    return await collected(decode(buffer), limits);
+  } catch (error) {
+    throw audioFailure(error);
   }
-  const chunks = chunksOf(bytes);
-  const format = chunks.get('fmt ');
-  const data = chunks.get('data');
-  if (format === undefined || format.length < 16 || data === undefined) throw audioError('LS_AUDIO_CORRUPT', 'the WAV file lacks its format or its samples');
-  const [coding, channels, rate, bits] = [format.readUInt16LE(0), format.readUInt16LE(2), format.readUInt32LE(4), format.readUInt16LE(14)];
-  if (coding !== 1 || channels !== 1 || rate !== sampleRate || bits !== 16) {
-    throw audioError('LS_AUDIO_FORMAT', `the WAV file has ${channels} channels of ${rate} samples a second in ${bits} bits (coding ${coding})`);
+};
+
+async function collected(chunks: ReturnType<DecodeChunks>, limits: AudioLimits): Promise<Float32Array> {
+  const meter = createMeter(limits);
+  const parts: Float32Array[] = [];
+  const keep = (part: Float32Array): void => {
+    requireFinite(part);
+    if (part.length > 0) parts.push(part);
+  };
+  let conversion: { readonly rate: number; readonly resampler: Resampler } | undefined;
+  for await (const { channels, rate } of chunks) {
+    const mono = meanOf(channels);
+    meter(mono.length, channels.length, rate);
+    // Streams that follow each other in one file may have rates of their own.
+    if (conversion?.rate !== rate) {
+      if (conversion !== undefined) keep(conversion.resampler.finish());
+      conversion = { rate, resampler: createResampler(rate, sampleRate) };
+    }
+    keep(conversion.resampler.push(mono));
   }
-  if (data.length % 2 !== 0) throw audioError('LS_AUDIO_CORRUPT', `the WAV file has ${data.length} bytes of samples of two bytes`);
-  const count = data.length / 2;
-  if (count === 0) throw audioError('LS_AUDIO_EMPTY', 'the sound has no samples');
-  if (count > secondsMax * sampleRate) throw audioError('LS_AUDIO_TOO_LONG', `the sound lasts ${Math.round(count / sampleRate)} s; at most ${secondsMax} are taken`);
-  const samples = new Float32Array(count);
-  for (let index = 0; index < count; index += 1) samples[index] = data.readInt16LE(2 * index) / 32_768;
-  return samples;
+  if (conversion !== undefined) keep(conversion.resampler.finish());
+  const whole = joined(parts);
+  if (whole.length === 0) throw audioError('LS_AUDIO_EMPTY', 'the sound has no samples');
+  return whole;
 }
 
-/** The first of each name. */
-function chunksOf(bytes: Buffer): ReadonlyMap<string, Buffer> {
-  const chunks = new Map<string, Buffer>();
-  for (let offset = 12; offset + 8 <= bytes.length; ) {
-    const name = bytes.toString('latin1', offset, offset + 4);
-    const length = bytes.readUInt32LE(offset + 4);
-    const body = bytes.subarray(offset + 8, offset + 8 + length);
-    if (body.length < length) throw audioError('LS_AUDIO_CORRUPT', `the part ${JSON.stringify(name)} of the WAV file ends after ${body.length} of ${length} bytes`);
-    if (!chunks.has(name)) chunks.set(name, body);
-    offset += 8 + length + (length % 2);
+/** To be called with every piece. Throws LS_AUDIO_TOO_LONG, LS_AUDIO_TOO_LARGE. */
+function createMeter({ secondsMax, decodedSamplesMax }: AudioLimits): (count: number, channels: number, rate: number) => void {
+  let seconds = 0;
+  let samples = 0;
+  return (count, channels, rate) => {
+    seconds += count / rate;
+    samples += count * channels;
+    if (seconds > secondsMax) throw audioError('LS_AUDIO_TOO_LONG', `the sound lasts more than ${secondsMax} s`, { secondsMax });
+    if (samples > decodedSamplesMax) throw audioError('LS_AUDIO_TOO_LARGE', `the sound has more than ${decodedSamplesMax} samples in all of its channels`, { decodedSamplesMax });
+  };
+}
+
+function meanOf(channels: AudioChunk['channels']): Float32Array {
+  const [first = new Float32Array(0)] = channels;
+  if (channels.length <= 1) return first;
+  const mean = new Float32Array(first.length);
+  for (let index = 0; index < mean.length; index += 1) {
+    let total = 0;
+    for (const channel of channels) total += channel[index] ?? 0;
+    mean[index] = total / channels.length;
   }
-  return chunks;
+  return mean;
+}
+
+/** A number that is none reaches everything that is computed with it, so it is enough to look at what comes out. */
+function requireFinite(samples: Float32Array): void {
+  for (let index = 0; index < samples.length; index += 1) {
+    if (!Number.isFinite(samples[index])) throw audioError('LS_AUDIO_NOT_FINITE', `a sample of the sound is ${samples[index] ?? ''}`);
+  }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const [first] = parts;
+  if (parts.length === 1 && first !== undefined) return first;
+  const whole = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
 }
