@@ -75,6 +75,16 @@ def bursts():
     return 0.15 * noise * gate + tone(np.full(noise.size, 660.0), 0.05)
 
 
+def tune(samples):
+    """A sound of any length, which tests make by the same formula: notes over a second voice that rises every three seconds. 16-bit numbers."""
+    number = np.arange(samples)
+    note = np.array([262, 330, 392, 523, 440, 349, 294, 494, 247, 370])[number // 7000 % 10]
+    high = 300 + 40 * (number // 48_000)
+    second = number / SAMPLE_RATE
+    sound = 0.4 * np.sin(2 * np.pi * note * second) * np.exp(-(number % 7000) / 2500) + 0.1 * np.sin(2 * np.pi * high * second)
+    return np.floor(sound * 32767 + 0.5)
+
+
 def save_image(name, pixels):
     Image.fromarray(pixels.round().clip(0, 255).astype(np.uint8)).save(INPUTS / name, optimize=True)
 

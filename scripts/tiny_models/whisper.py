@@ -123,6 +123,57 @@ def sequential(model, tokenizer, extractor, samples):
     return {"frames": long["input_features"].shape[-1], "parameters": parameters, "segments": segments, "text": tokenizer.decode(answer["sequences"][0], skip_special_tokens=True)}
 
 
+def by_length(model, tokenizer, extractor):
+    """From nothing but a blink up to three windows and a bit; with timestamps and, where there is one window alone, without. Silence, too."""
+    window = 30 * inputs.SAMPLE_RATE
+    cases = [(samples, False) for samples in [1, 320, 197_440, window - 1, window, window + 160, 1_120_000, 1_320_000, 1_520_080]] + [(window, True), (window + 160_000, True)]
+    for samples, is_silent in cases:
+        sound = np.zeros(samples) if is_silent else inputs.tune(samples)
+        is_long = samples > window
+        options = {"truncation": False, "padding": "longest", "return_attention_mask": True} if is_long else {}
+        read = features_of(extractor, (sound / 32768).astype(np.float32), **options)
+        mask = {"attention_mask": read["attention_mask"]} if is_long else {}
+        for stamped in [True] if is_long else [True, False]:
+            parameters = {"language": "en", "task": "transcribe", "return_timestamps": stamped, "max_new_tokens": NEW_TOKENS}
+            with torch.no_grad():
+                answer = model.generate(read["input_features"], return_segments=True, do_sample=False, **mask, **parameters)
+            segments = [{"start": rounded(float(each["start"])), "end": rounded(float(each["end"])), "tokens": each["tokens"].tolist()} for each in answer["segments"][0]]
+            text = tokenizer.decode(answer["sequences"][0], skip_special_tokens=True)
+            yield {"samples": samples, "isSilent": is_silent, "parameters": parameters, "segments": segments, "text": text}
+
+
+def readings(tokenizer):
+    """What transformers makes of one window's tokens: its segments, and how far it goes on."""
+    first = tokenizer.convert_tokens_to_ids("<|0.00|>")
+    chance = np.random.default_rng(17)
+    for _ in range(300):
+        tokens, time = [], 0
+        for _ in range(int(chance.integers(1, 9))):
+            kind = chance.choice(["text", "stamp", "pair"])
+            if kind == "text":
+                tokens += [int(each) for each in chance.integers(10, 90, chance.integers(1, 4))]
+                continue
+            time = min(1500, time + int(chance.integers(0, 200)))
+            tokens += [first + time] * (2 if kind == "pair" else 1)
+        frames = int(chance.integers(1, 3001))
+        segments, onward = WhisperForConditionalGeneration._retrieve_segment(
+            seek_sequence=torch.tensor(tokens),
+            seek_outputs=[torch.tensor(tokens)],
+            time_offset=torch.zeros(1, dtype=torch.float64),
+            timestamp_begin=first,
+            seek_num_frames=torch.tensor([frames]),
+            time_precision=0.02,
+            time_precision_features=0.01,
+            input_stride=2,
+            prev_idx=0,
+            idx=0,
+            return_token_timestamps=False,
+            decoder_input_ids=torch.zeros((1, 0), dtype=torch.long),
+        )
+        told = [{"start": rounded(float(each["start"])), "end": rounded(float(each["end"])), "tokens": each["tokens"].tolist()} for each in segments]
+        yield {"tokens": tokens, "frames": frames, "segments": told, "onward": int(onward)}
+
+
 def chunked(model, tokenizer, extractor, samples):
     """Long audio in windows of 30 s that overlap by 5 s on each side, merged by the pipeline."""
     recognise = pipeline("automatic-speech-recognition", model=model, tokenizer=tokenizer, feature_extractor=extractor, device="cpu")
@@ -178,4 +229,6 @@ def make():
     golden["long"]["sequential"] = sequential(model, tokenizer, extractor, samples)
     golden["long"]["windows"] = list(windows(model, extractor, samples))
     golden["long"]["chunked"] = list(chunked(model, tokenizer, extractor, samples))
+    golden["byLength"] = list(by_length(model, tokenizer, extractor))
+    golden["readings"] = {"firstTimestamp": tokenizer.convert_tokens_to_ids("<|0.00|>"), "cases": list(readings(tokenizer))}
     write_json(path / "goldens.json", golden)

@@ -68,13 +68,19 @@ export type WindowReading = {
 
 const framesPerTimestamp = 2;
 
+/** Where a window without timestamps ends, in steps of 20 ms. Python counts in float32, by which some lengths come out one step earlier. */
+function endOf(frameCount: number): number {
+  const seconds = Math.fround(frameCount * Math.fround(0.01));
+  return Math.trunc(Math.fround(seconds / Math.fround(secondsPerTimestamp)));
+}
+
 /** @param tokens of one window, without the end. @param frameCount of the window that are not filling. */
 export function readWindow(tokens: readonly number[], frameCount: number, beginId: number): WindowReading {
   const isTimestamp = (token: number | undefined): boolean => token !== undefined && token >= beginId;
   const ends = tokens.flatMap((token, index) => (index > 0 && isTimestamp(token) && isTimestamp(tokens[index - 1]) ? [index] : []));
   if (ends.length === 0) {
     const latest = tokens.findLast(isTimestamp);
-    const end = latest !== undefined && latest !== beginId ? latest - beginId : Math.trunc(frameCount / framesPerTimestamp);
+    const end = latest !== undefined && latest !== beginId ? latest - beginId : endOf(frameCount);
     return { segments: [{ start: 0, end, tokens }], frames: frameCount };
   }
   const isSingleEnding = isTimestamp(tokens.at(-1)) && !isTimestamp(tokens.at(-2));

@@ -134,6 +134,24 @@ export type SpeechGolden = {
   readonly logMel: readonly { readonly clip: string; readonly mean: number; readonly every4thBinOfEvery100thFrame: readonly (readonly number[])[] }[];
   readonly detectedLanguages: readonly string[];
   readonly cases: readonly { readonly parameters: Readonly<Record<string, string | number | boolean>>; readonly texts: readonly string[] }[];
+  /** Of sounds that tune() makes. */
+  readonly byLength: readonly {
+    readonly samples: number;
+    readonly isSilent: boolean;
+    readonly parameters: Readonly<Record<string, string | number | boolean>>;
+    readonly segments: readonly { readonly start: number; readonly end: number; readonly tokens: readonly number[] }[];
+    readonly text: string;
+  }[];
+  /** What Python makes of the tokens of one window. */
+  readonly readings: {
+    readonly firstTimestamp: number;
+    readonly cases: readonly {
+      readonly tokens: readonly number[];
+      readonly frames: number;
+      readonly segments: readonly { readonly start: number; readonly end: number; readonly tokens: readonly number[] }[];
+      readonly onward: number;
+    }[];
+  };
   readonly long: {
     readonly joined: readonly string[];
     readonly sequential: {
