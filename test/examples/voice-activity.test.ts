@@ -1,12 +1,14 @@
 // The segments of speech are those of Python: by drawn probabilities, and by Silero's network on recordings.
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { sampleModels, samples as sampleData } from '../../examples/example.ts';
 import { padded, speechProbabilities, speechSegments, speechSpans, type RunSilero } from '../../examples/plugins/voice-activity/speech-segments.ts';
 import { decodeAudio } from '../../src/models/preprocessing/audio/audio-decoder.ts';
+import { sha256 } from '../models/model-directory.ts';
 import { fileThere, testWith } from '../requirements.ts';
+import { jsonLines, repository, runProgram, withDirectory } from '../service/program.ts';
 
 type Segments = readonly { readonly start: number; readonly end: number }[];
 type Golden = {
@@ -56,3 +58,32 @@ for (const { recording, samples: sampleCount, probabilities, segments } of golde
     await release();
   });
 }
+
+const [first] = golden.recordings;
+const recording = join(sampleData, 'audio', first!.recording);
+testWith({ [model]: fileThere(model), [recording]: fileThere(recording) }, 'as a plugin: the task by hand, its model verified', { timeout: 240_000 }, async () => {
+  await withDirectory(async (directory) => {
+    const segments = first!.segments.map(({ start, end }) => ({ startSeconds: start / 16_000, endSeconds: end / 16_000, text: 'speech' }));
+    const files = await Promise.all(
+      [[model, 'silero_vad.onnx'], [recording, 'known.wav']].map(async ([from = '', path = '']) => {
+        const bytes = await readFile(from);
+        await writeFile(join(directory, path), bytes);
+        return { path, sha256: sha256(bytes), sizeBytes: bytes.length };
+      }),
+    );
+    const manifest = {
+      kind: 'plugin', plugin: 'voice-activity', opens: 'silero', name: 'silero-vad', version: '5.0.0', licence: 'MIT', source: 'snakers4/silero-vad', tasks: ['voice-activity-detection'], input: 'audio',
+      files, reproducible: true,
+      knownAnswers: [{ input: { kind: 'audio', file: 'known.wav', contentType: 'audio/wav' }, output: { kind: 'transcript', text: '', segments }, tolerance: 0 }],
+    };
+    await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest));
+    const plugin = ['--plugin', join(repository, 'examples/plugins/voice-activity/plugin.ts')];
+    const verified = await runProgram('models', 'verify', directory, ...plugin);
+    expect(verified.code, verified.stdout + verified.stderr).toBe(0);
+    const broken = join(directory, 'broken.wav');
+    await writeFile(broken, (await readFile(recording)).subarray(0, 1_000));
+    const { code, stdout, stderr } = await runProgram('task', 'voice-activity-detection', recording, broken, '--model', directory, ...plugin, '--json');
+    expect(code, stderr).toBe(1);
+    expect(jsonLines(stdout)).toMatchObject([{ result: { 'labelstream.v1.Transcript': { text: '', segments } } }, { error: { code: 'LS_AUDIO_CORRUPT' } }]);
+  });
+});

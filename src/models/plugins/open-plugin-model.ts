@@ -7,7 +7,7 @@ import { defaultExecutionProviders } from '../execution-providers.ts';
 import { failureOf, type InferenceOptions, type ItemFailure, type ItemOutcome } from '../inference.ts';
 import type { ModelInput } from '../model-port.ts';
 import { createSession } from '../onnx-session.ts';
-import { decodeAudio } from '../preprocessing/audio/audio-decoder.ts';
+import { audioLimits, decodeAudio } from '../preprocessing/audio/audio-decoder.ts';
 import { decodedImage } from '../preprocessing/image.ts';
 import type { PreprocessorResources } from '../preprocessing/preprocessors.ts';
 import { graphFile, type PluginArtefacts } from '../repository.ts';
@@ -21,8 +21,6 @@ export type OpenedPluginModel = {
   readonly run: (inputs: readonly ModelInput[]) => Promise<ItemOutcome[]>;
   readonly release: () => Promise<void>;
 };
-
-const audioLimits = { secondsMax: 2 * 60 * 60 };
 
 /** Rejects with LS_PLUGIN_MISSING, LS_PLUGIN_LOAD, and with what the plugin's own `open` rejects with, as LS_MODEL_LOAD where that has no code. */
 export async function openPluginModel(artefacts: PluginArtefacts, resources: PreprocessorResources, urls: PluginUrls, options: InferenceOptions = {}): Promise<OpenedPluginModel> {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { SpeechConfig } from '../../core/task-config.ts';
 import { modelError } from '../../core/errors/model.ts';
 import type { ModelAnswer, TranscriptSegment } from '../model-port.ts';
-import { decodeAudio, sampleRate } from '../preprocessing/audio/audio-decoder.ts';
+import { audioLimits, decodeAudio, sampleRate } from '../preprocessing/audio/audio-decoder.ts';
 import { logMelSpectrogram, type Spectrogram } from '../preprocessing/audio/log-mel.ts';
 import type { OpenArchitecture } from './architecture-port.ts';
 import { createCachedDecoder, type CachedDecoderGraph } from './generation/cached-decoder.ts';
@@ -45,8 +45,6 @@ type Whisper = {
 const windowFrames = 3_000;
 const windowSamples = 480_000;
 const framesPerSecond = 100;
-/** An hour, and of samples what it has in two channels of 48,000 a second, and a bit. */
-const audioLimits = { secondsMax: 3_600, decodedSamplesMax: 350_000_000 };
 
 export const openWhisper: OpenArchitecture = async ({ artefacts, open }) => {
   const { directory, manifest } = artefacts;

@@ -18,6 +18,9 @@ export type AudioLimits = {
   readonly decodedSamplesMax: number;
 };
 
+/** Of what models hear: an hour, and of samples what it has in two channels of 48,000 a second, and a bit. */
+export const audioLimits: AudioLimits = { secondsMax: 3_600, decodedSamplesMax: 350_000_000 };
+
 /** One channel of 16,000 samples a second, from about -1 to 1; at least one sample, all finite. Rejects with LS_AUDIO_*. */
 export type DecodeAudio = (bytes: Uint8Array, contentType: string, limits: AudioLimits) => Promise<Float32Array>;
 
