@@ -4,18 +4,20 @@
  *
  *   [ID3v2] "fLaC" STREAMINFO [block ...] frame frame ... [ID3v1]
  */
+import { audioError } from '../../../core/errors/audio.ts';
 import { corrupt, requireRate } from './audio-chunk.ts';
 import { endBeforeTags, id3Length } from './id3-tag.ts';
 
 export type FlacStream = {
   readonly rate: number;
-  readonly channels: number;
   readonly bitsPerSample: number;
   /** Of one channel; 0 where the encoder did not know. */
   readonly samples: number;
 };
 
 const streamInfoLength = 34;
+/** Of others the decoder's build for WebAssembly makes no numbers. */
+const bitsRead: ReadonlySet<number> = new Set([8, 16, 24, 32]);
 
 /** @param block without its header. Throws LS_AUDIO_CORRUPT, LS_AUDIO_FORMAT. */
 export function flacStream(block: Buffer): FlacStream {
@@ -23,7 +25,9 @@ export function flacStream(block: Buffer): FlacStream {
   const [high, low] = [block.readUInt32BE(10), block.readUInt32BE(14)];
   const rate = high >>> 12;
   requireRate(rate);
-  return { rate, channels: ((high >>> 9) & 7) + 1, bitsPerSample: ((high >>> 4) & 31) + 1, samples: (high & 15) * 2 ** 32 + low };
+  const bitsPerSample = ((high >>> 4) & 31) + 1;
+  if (!bitsRead.has(bitsPerSample)) throw audioError('LS_AUDIO_FORMAT', `the FLAC stream has samples of ${bitsPerSample} bits; 8, 16, 24 and 32 are read`, { bits: bitsPerSample });
+  return { rate, bitsPerSample, samples: (high & 15) * 2 ** 32 + low };
 }
 
 export type FlacStructure = {

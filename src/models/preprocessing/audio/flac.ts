@@ -18,9 +18,10 @@ export async function* decodeFlacFrames({ rate, bitsPerSample, samples }: FlacSt
   try {
     await decoder.decodeFrames([head]);
     for (const frame of frames) {
-      const { channelData, samplesDecoded, errors } = await decoder.decodeFrames([frame]);
+      const { channelData, samplesDecoded, bitDepth, errors } = await decoder.decodeFrames([frame]);
       refuseErrors('a FLAC frame', errors);
       if (samplesDecoded === 0) throw corrupt('a FLAC frame holds no samples');
+      if (bitDepth !== bitsPerSample) throw corrupt(`a FLAC frame has samples of ${bitDepth} bits in a stream of ${bitsPerSample}`);
       decoded += samplesDecoded;
       for (const channel of channelData) for (let index = 0; index < channel.length; index += 1) channel[index] = (channel[index] ?? 0) * scale;
       yield { channels: channelData, rate };

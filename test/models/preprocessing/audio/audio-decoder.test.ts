@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { decodeAudio, type AudioLimits } from '../../../../src/models/preprocessing/audio/audio-decoder.ts';
 import { decodeFlac } from '../../../../src/models/preprocessing/audio/flac.ts';
+import { flacStructure } from '../../../../src/models/preprocessing/audio/flac-structure.ts';
 import { constantFlac, contentTypeOf, float32Of, floatWav, oggPage, opusHead, opusTags, readGoldens, readSound, silentOpus, wav, withCrc } from './sound-files.ts';
 
 const goldens = await readGoldens();
@@ -123,6 +124,25 @@ describe('FLAC', () => {
     expect(samples).toHaveLength(3 * 65_535);
     expect(Math.max(...samples.subarray(0, 100_000).map((sample) => Math.abs(sample - 1_000 / 32_768)))).toBeLessThan(1e-8);
     expect(await codeOf(constantFlac(3, { said: 0 }))).toBe('decoded');
+  });
+
+  test.each([8, 16, 24, 32])('%i bits', async (bits) => {
+    const samples = await decodeAudio(constantFlac(1, { bits, value: 100 }), '', limits);
+    expect(Math.abs(samples[5]! * 2 ** (bits - 1) - 100)).toBeLessThan(1e-4);
+  });
+
+  test('bits that the decoder does not know, and others than the stream has', async () => {
+    for (const bits of [12, 17, 20]) expect(await codeOf(constantFlac(1, { bits, value: 100 })), String(bits)).toBe('LS_AUDIO_FORMAT');
+    const [stream, frame] = [constantFlac(1).subarray(0, 42), constantFlac(1, { bits: 24 }).subarray(42)];
+    expect(await codeOf(Buffer.concat([stream, frame]))).toBe('LS_AUDIO_CORRUPT');
+  });
+
+  test('in Ogg it is what it is in a file of its own', async () => {
+    const file = await readSound('integers-16.flac');
+    const { head, frames } = flacStructure(file);
+    const packets = [Buffer.concat([Buffer.from('\x7fFLAC\x01\0\0\x01', 'latin1'), head]), Buffer.from([0x84, 0, 0, 0]), ...frames];
+    const pages = packets.map((packet, sequence) => oggPage([packet], { sequence, granule: 0n, flags: (sequence === 0 ? 2 : 0) + (sequence === packets.length - 1 ? 4 : 0) }));
+    expect(await decodeAudio(Buffer.concat(pages), 'audio/ogg', limits)).toEqual(await decodeAudio(file, '', limits));
   });
 
   test('damaged, cut off, or other than it says', async () => {

@@ -105,22 +105,26 @@ export function silentOpus(packetCount: number): Buffer {
 }
 
 /** A file of one number: each frame of some fifteen bytes stands for 65,535 samples. */
-export function constantFlac(frameCount: number, { value = 1_000, rate = 16_000, said = frameCount * 65_535 } = {}): Buffer {
+export function constantFlac(frameCount: number, { value = 1_000, rate = 16_000, bits = 16, said = frameCount * 65_535 } = {}): Buffer {
   const info = Buffer.alloc(34);
   info.writeUInt16BE(65_535, 0);
   info.writeUInt16BE(65_535, 2);
-  info.writeUInt32BE(((rate << 12) >>> 0) + (15 << 4) + Math.floor(said / 2 ** 32), 10);
+  info.writeUInt32BE(((rate << 12) >>> 0) + ((bits - 1) << 4) + Math.floor(said / 2 ** 32), 10);
   info.writeUInt32BE(said >>> 0, 14);
-  const frames = Array.from({ length: frameCount }, (_, number) => constantFrame(number, value));
+  const frames = Array.from({ length: frameCount }, (_, number) => constantFrame(number, value, bits));
   return Buffer.concat([Buffer.from('fLaC\x80\0\0\x22', 'latin1'), info, ...frames]);
 }
 
-/** One channel of 16 bits, 16,000 samples a second. */
-function constantFrame(number: number, value: number): Buffer {
+/** What a frame says of its bits; other numbers are said by the file alone. */
+const bitsCodes: Readonly<Record<number, number>> = { 8: 1, 12: 2, 16: 4, 20: 5, 24: 6, 32: 7 };
+
+/** One channel of 16,000 samples a second. */
+function constantFrame(number: number, value: number, bits: number): Buffer {
   const coded = number < 0x80 ? [number] : number < 0x800 ? [0xc0 | (number >> 6), 0x80 | (number & 63)] : [0xe0 | (number >> 12), 0x80 | ((number >> 6) & 63), 0x80 | (number & 63)];
-  const header = Buffer.from([0xff, 0xf8, 0x75, 0x08, ...coded, 0xff, 0xfe]);
-  const sample = Buffer.alloc(2);
-  sample.writeInt16BE(value);
+  const header = Buffer.from([0xff, 0xf8, 0x75, (bitsCodes[bits] ?? 0) << 1, ...coded, 0xff, 0xfe]);
+  // Filled up with zeros to whole bytes.
+  const sample = Buffer.alloc(Math.ceil(bits / 8));
+  sample.writeIntBE(value * 2 ** (8 * sample.length - bits), 0, sample.length);
   const frame = Buffer.concat([header, Buffer.of(crcOf(header, 0x07, 8)), Buffer.of(0), sample]);
   const crc = Buffer.alloc(2);
   crc.writeUInt16BE(crcOf(frame, 0x8005, 16));
