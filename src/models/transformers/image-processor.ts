@@ -82,8 +82,10 @@ export function createImageProcessor(artefacts: TransformerArtefacts, decoding: 
         const { pixels, width, height } = await decodeWhole(bytes, { background: [0, 0, 0], imagePixelsMax: decoding.imagePixelsMax });
         const original = { width, height };
         const { resized, area } = planOf(original, config);
-        if (resized.width * resized.height > decoding.imagePixelsMax) {
-          throw modelError('LS_MODEL_INPUT', `the image has ${width} x ${height} pixels, and would have ${resized.width} x ${resized.height} for this model`, { width, height });
+        // Also what lies between the two passes, with all rows of the image: a million rows of two pixels are a small file.
+        const rows = Math.max(resized.height, height);
+        if (resized.width * rows > decoding.imagePixelsMax) {
+          throw modelError('LS_MODEL_INPUT', `the image has ${width} x ${height} pixels, and would have ${resized.width} x ${rows} on the way to what this model reads`, { width, height });
         }
         const isSame = area.width === width && area.height === height && resized.width === width && resized.height === height;
         const taken = isSame ? pixels : resample(pixels, original, resized, area, kernels[config.resample]);

@@ -61,3 +61,11 @@ test('sizes follow the shorter side, and the longer one where that would be too 
   expect(await sizeOf(64, 90)).toEqual([64, 90]);
   expect(await sizeOf(1, 1)).toEqual([64, 64]);
 });
+
+test('an image whose every row would be made much wider first is refused', async () => {
+  const { default: sharp } = await import('sharp');
+  const tall = png(await sharp({ create: { width: 2, height: 20_000, channels: 3, background: 'red' } }).png().toBuffer());
+  const files = { 'preprocessor_config.json': Buffer.from(JSON.stringify({ size: [32, 64] })) };
+  const narrow = createPreprocessorResources({ imagePixelsMax: 1_000_000 }).imageDecoding;
+  await expect(createImageProcessor(await tinyArtefacts('detr', { files }), narrow)(tall)).rejects.toMatchObject({ code: 'LS_MODEL_INPUT' });
+});

@@ -3,7 +3,7 @@
  * memory are blocked, nothing is kept between images, and one image uses one thread (images are decoded side by side instead).
  *
  * The steps, pinned: orientation by EXIF, colours to sRGB by the profile in the image, 16 bits to 8 by leaving the lower ones out, transparency
- * onto the background (in integers, rounded down), resizing of all pixels, then cut or pad. libvips makes images smaller; see resample.ts for
+ * onto the background (in integers, rounded down), resizing of all pixels, then cut or pad. libvips makes images smaller along both sides; see resample.ts for
  * the other way.
  */
 import { isMainThread } from 'node:worker_threads';
@@ -48,7 +48,7 @@ export async function decodePixels(bytes: Buffer, plan: PixelPlan): Promise<Deco
     checkResized(size, steps.resized, plan.imagePixelsMax);
     // Grey becomes colour before it is flattened: the background has a colour. Nothing is scaled down by the decoder, whose pixels would differ.
     const image = sharp(bytes, options).timeout({ seconds: decodeSecondsMax }).autoOrient().pipelineColourspace('srgb').flatten({ background: colourOf(plan.background) });
-    if (isEnlarged(size, steps.resized)) return { original, pixels: padded(resample(await rawPixels(image, size), size, steps.resized, enlargedArea(steps), plan.resize.kernel), steps, plan) };
+    if (isEnlarged(size, steps, plan.imagePixelsMax)) return { original, pixels: padded(resample(await rawPixels(image, size), size, steps.resized, enlargedArea(steps), plan.resize.kernel), steps, plan) };
     return { original, pixels: await rawPixels(placed(image.resize(steps.resized.width, steps.resized.height, { fit: 'fill', kernel: plan.resize.kernel }), steps, plan), plan) };
   } catch (error) {
     throw decodeError(error);
@@ -85,9 +85,9 @@ function colourOf([r, g, b]: PixelPlan['background']): { r: number; g: number; b
   return { r, g, b };
 }
 
-/** Along no side smaller, along one larger. */
-function isEnlarged(size: ImageSize, resized: ImageSize): boolean {
-  return resized.width >= size.width && resized.height >= size.height && resized.width * resized.height > size.width * size.height;
+/** Along one side at least, where libvips would move the image by half a pixel; but for what is so high that the first of the two passes would take more than an image may. */
+function isEnlarged(size: ImageSize, { resized, area }: ResizePlan, imagePixelsMax: number): boolean {
+  return (resized.width > size.width || resized.height > size.height) && area.width * size.height <= imagePixelsMax;
 }
 
 function placed(image: Sharp, { area, isPadded }: ResizePlan, plan: PixelPlan): Sharp {
