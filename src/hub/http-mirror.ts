@@ -31,8 +31,6 @@ export type HttpMirrorOptions = {
   readonly base: URL;
   readonly repository: string;
   readonly token: string | undefined;
-  /** After so long without a byte a connection is given up. */
-  readonly idleMsMax?: number;
 };
 
 /** Throws LS_PULL_NOT_FOUND for what is no URL of a mirror. */
@@ -46,8 +44,7 @@ export function mirrorUrl(text: string): URL {
 type Http = { readonly options: HttpMirrorOptions; readonly agent: Agent };
 
 export function createHttpMirror(options: HttpMirrorOptions): Mirror {
-  const idleMsMax = options.idleMsMax ?? times.idleMsMax;
-  const agent = new Agent({ headersTimeout: idleMsMax, bodyTimeout: idleMsMax, connect: { timeout: times.connectMsMax }, allowH2: false, pipelining: 1 });
+  const agent = new Agent({ headersTimeout: times.idleMsMax, bodyTimeout: times.idleMsMax, connect: { timeout: times.connectMsMax }, allowH2: false, pipelining: 1 });
   const http: Http = { options, agent };
   return {
     told: toldUrl(options.base).replace(/\/$/, ''),
