@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { ModelInput } from './model-port.ts';
 import type { PluginUrls } from './plugins/plugin-urls.ts';
+import { lengthEstimator } from './preprocessing/preprocessors.ts';
 import type { ModelArtefacts } from './repository.ts';
 import { inferenceWorkerEntry, startInferenceWorker, type InferenceWorker } from './worker-handle.ts';
 
@@ -44,11 +45,12 @@ const model = 'model';
 
 /** Case by case, smaller numbers of workers first. Rejects with what is wrong with the model, and with the reason of the signal. */
 export async function* benchModel(artefacts: ModelArtefacts, options: BenchOptions): AsyncGenerator<BenchCase> {
+  const groupOf = artefacts.kind === 'graph' ? lengthEstimator(artefacts.manifest) : () => 0;
   for (const workerCount of options.workerCounts) {
     const workers: InferenceWorker[] = [];
     try {
       while (workers.length < workerCount) workers.push(await startInferenceWorker({ models: [{ name: model, artefacts }], plugins: options.plugins, testKnownAnswers: false }, inferenceWorkerEntry, options.signal));
-      for (const batchSize of options.batchSizes) yield await benchCase(workers, batchSize, options);
+      for (const batchSize of options.batchSizes) yield await benchCase(workers, batchSize, batchesOf(options.inputs, batchSize, groupOf), options);
     } finally {
       await Promise.all(workers.map((worker) => worker.close()));
     }
@@ -57,9 +59,9 @@ export async function* benchModel(artefacts: ModelArtefacts, options: BenchOptio
 
 type Tally = { items: number; failedItems: number; readonly batchMs: number[] };
 
-async function benchCase(workers: readonly InferenceWorker[], batchSize: number, { inputs, durationMsMin, clock, residentBytes, signal }: BenchOptions): Promise<BenchCase> {
+async function benchCase(workers: readonly InferenceWorker[], batchSize: number, batches: readonly (readonly ModelInput[])[], { durationMsMin, clock, residentBytes, signal }: BenchOptions): Promise<BenchCase> {
   let next = 0;
-  const batch = (): ModelInput[] => Array.from({ length: batchSize }, () => inputs[next++ % inputs.length] as ModelInput);
+  const batch = (): readonly ModelInput[] => batches[next++ % batches.length] ?? [];
   const run = async (worker: InferenceWorker, tally: Tally): Promise<void> => {
     signal.throwIfAborted();
     const startMs = clock.elapsedMs();
@@ -87,6 +89,16 @@ async function benchCase(workers: readonly InferenceWorker[], batchSize: number,
     batchP99Ms: quantile(sorted, 0.99),
     residentBytesMax: memory.end(),
   };
+}
+
+/**
+ * Full batches that go through all inputs. Those in one batch are probably of one length, as the queues of the stream put them together: texts of different
+ * lengths would be executed one after the other, each in a batch that is mostly padding.
+ */
+export function batchesOf(inputs: readonly ModelInput[], batchSize: number, groupOf: (input: ModelInput) => number): readonly (readonly ModelInput[])[] {
+  return [...Map.groupBy(inputs, groupOf).values()].flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / batchSize) }, (_, batch) => Array.from({ length: batchSize }, (__, item) => group[(batch * batchSize + item) % group.length] as ModelInput)),
+  );
 }
 
 async function repeat(work: () => Promise<void>, goesOn: (done: number) => boolean): Promise<void> {

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { quantile } from '../../src/models/bench.ts';
+import { batchesOf, quantile } from '../../src/models/bench.ts';
 import { tinyDirectory } from '../models/transformers/tiny-models.ts';
 import { jsonLines, repository, runProgram, withDirectory } from '../service/program.ts';
 
@@ -49,6 +49,13 @@ test.each([
   [['--input', '/nowhere'], 1, 'LS_CLI_FILE'],
 ])('refuses %j', async (options, code, said) => {
   expect(await runProgram('models', 'bench', topics, ...options)).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(said) as string });
+});
+
+test('batches are full, of one length each, and leave no input out', () => {
+  const inputs = ['a', 'bb', 'c', 'dd', 'e', 'f'].map((text) => ({ kind: 'text', text }) as const);
+  const texts = (size: number): string[][] => batchesOf(inputs, size, (input) => (input.kind === 'text' ? input.text.length : 0)).map((batch) => batch.map((input) => (input.kind === 'text' ? input.text : '')));
+  expect(texts(1).flat().sort()).toEqual(['a', 'bb', 'c', 'dd', 'e', 'f']);
+  expect(texts(3)).toEqual([['a', 'c', 'e'], ['f', 'a', 'c'], ['bb', 'dd', 'bb']]);
 });
 
 test('a quantile is one of the values', () => {
