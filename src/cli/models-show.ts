@@ -74,6 +74,7 @@ function givesText(manifest: Manifest): string {
   if (manifest.kind === 'plugin') return pluginGivesText(manifest);
   if (manifest.kind === 'transformers') return 'the result of its task';
   const { postprocessing, labels } = manifest;
+  if (postprocessing.kind === 'boxes') return `boxes of ${counted(labels.length, 'label')}`;
   return postprocessing.kind === 'vector' ? `a vector of ${postprocessing.dimensions} numbers` : `scores of ${counted(labels.length, 'label')}`;
 }
 

@@ -23,7 +23,7 @@ test('what comes with the program is there, for that task', async () => {
 test('it is listed for people and for programs, with commands that the program takes', { timeout: 120_000 }, async () => {
   const shown = await runProgram('models', 'list', '--catalogue');
   expect(shown.stdout).toMatch(/^TASKS +SIZE +MODEL +LICENCE +EXTENT +MEASURED HERE\n/);
-  expect(shown.stdout).toMatch(/\nobject-detection +small +facebook\/detr-resnet-50 +Apache-2\.0 .*not measured\n/);
+  expect(shown.stdout).toMatch(/\nobject-detection +strong +facebook\/detr-resnet-50 +Apache-2\.0 .*not measured\n/);
   const entries = jsonLines((await runProgram('models', 'list', '--catalogue', '--json')).stdout);
   expect(entries.length).toBe(modelCatalogue.length);
   const commands = entries.flatMap((entry) => entry['commands'] as string[]);
