@@ -80,6 +80,7 @@ test.each<[string, Uint8Array, Partial<OnnxImport>, string]>([
   ['strides that do not fit', pixelGrid(), { boxes: 'grid-offsets' }, 'no multiple of the stride 32'],
   ['a placement with another rule', pixelGrid(), { boxes: 'grid-offsets', placement: 'top-left' }, '--placement goes with --resize contain, not with stretch'],
   ['no image for input', valuesClassifier(), { boxes: 'grid-offsets' }, 'only images can be imported'],
+  ['a file that is cut off', pixelGrid().subarray(0, -40), { boxes: 'grid-offsets' }, 'is no ONNX file'],
 ])('refuses %s, and leaves nothing behind', async (_, model, options, said) => {
   const { directory, options: base } = await written(model, options);
   await expect(importOnnx(base)).rejects.toMatchObject({ code: 'LS_MODEL_IMPORT', message: expect.stringContaining(said) as string });
