@@ -5,7 +5,7 @@ import { oggLinks, oggPages } from '../../../../src/models/preprocessing/audio/o
 import { seededRandom, type SeededRandom } from '../../../codec/seeded-random.ts';
 import { oggPage, readGoldens, readSound } from './sound-files.ts';
 
-const rounds = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 200 : 5;
+const rounds = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 40 : 5;
 const seed = Number(process.env['LABELSTREAM_TEST_SEED'] ?? Date.now() % 2 ** 31);
 const limits = { secondsMax: 20, decodedSamplesMax: 4_000_000 };
 const { sounds } = await readGoldens();
