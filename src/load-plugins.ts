@@ -1,5 +1,5 @@
 /** Finds, imports and checks the plugins of a configuration, before anything else is made of it: routes may name their tasks, models their ways to queue. */
-import { createRequire } from 'node:module';
+import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
@@ -7,6 +7,7 @@ import { pluginError } from './core/errors/plugin.ts';
 import { consumers as ownConsumers, type Consumer } from './models/consumers.ts';
 import type { PluginUrls } from './models/plugins/plugin-urls.ts';
 import { pluginApiVersion, type Plugin } from './plugin.ts';
+import { checkedTask } from './plugin-task.ts';
 import type { HttpApis } from './server/plugin-apis.ts';
 import { tasks as ownTasks } from './tasks/registry.ts';
 import type { Task } from './tasks/task.ts';
@@ -30,7 +31,7 @@ export async function loadPlugins(specifiers: readonly string[], directory: stri
     const url = urlOf(specifier, directory);
     const plugin = checked(await imported(specifier, url), specifier);
     add(pluginUrls, plugin.name, url, `${specifier}: a plugin ${plugin.name}`);
-    for (const task of plugin.tasks ?? []) add(tasks, task.name, task, `${specifier}: a task ${task.name}`);
+    for (const task of plugin.tasks ?? []) add(tasks, task.name, checkedTask(task, plugin.name), `${specifier}: a task ${task.name}`);
     for (const [name, consumer] of Object.entries(plugin.consumers ?? {})) consumers.set(`${plugin.name}/${name}`, consumer);
     for (const [name, api] of Object.entries(plugin.httpApis ?? {})) httpApis.set(`${plugin.name}/${name}`, api);
   }
@@ -39,20 +40,22 @@ export async function loadPlugins(specifiers: readonly string[], directory: stri
 
 function urlOf(specifier: string, directory: string): string {
   if (/^(\.{0,2}\/|[A-Za-z]:[\\/])/.test(specifier)) return pathToFileURL(resolve(directory, specifier)).href;
-  try {
-    // As a module in that folder would find it.
-    return import.meta.resolve(specifier, pathToFileURL(resolve(directory, 'configuration.js')).href);
-  } catch {
-    return required(specifier, directory);
-  }
+  return packageUrl(specifier, directory);
 }
 
-/** import.meta.resolve heeds its second argument behind a flag alone: where the package is not this program's to find, it is the folder's. */
-function required(specifier: string, directory: string): string {
+/** What is resolved as a module of the configuration's folder would import it. */
+const wanted = 'labelstream-plugin:';
+
+/** import.meta.resolve heeds a second argument behind a flag alone; a hook says from where. */
+function packageUrl(specifier: string, directory: string): string {
+  const parentURL = pathToFileURL(resolve(directory, 'configuration.js')).href;
+  const hooks = registerHooks({ resolve: (asked, context, next) => (asked === wanted + specifier ? next(specifier, { ...context, parentURL }) : next(asked, context)) });
   try {
-    return pathToFileURL(createRequire(resolve(directory, 'configuration.js')).resolve(specifier)).href;
+    return import.meta.resolve(wanted + specifier);
   } catch (error) {
-    throw pluginError('LS_PLUGIN_LOAD', `no package ${JSON.stringify(specifier)} is installed where ${directory} would find it`, { plugin: specifier }, { cause: error });
+    throw pluginError('LS_PLUGIN_LOAD', `no package ${JSON.stringify(specifier)} can be imported from ${directory}: ${error instanceof Error ? error.message : String(error)}`, { plugin: specifier }, { cause: error });
+  } finally {
+    hooks.deregister();
   }
 }
 

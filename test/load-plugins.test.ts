@@ -39,6 +39,42 @@ test('a package is found where the configuration lies', async () => {
   });
 });
 
+test('a package that can be imported and not required; the folder of the configuration goes first', async () => {
+  await withDirectory(async (directory) => {
+    // This program has a fastify of its own.
+    for (const name of ['loud', 'fastify']) {
+      const folder = join(directory, 'node_modules', name);
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'package.json'), JSON.stringify({ name, exports: { '.': { import: './plugin.mjs' } } }));
+      await writeFile(join(folder, 'plugin.mjs'), whole.replace("name: 'loud'", `name: '${name}'`).replace("name: 'shout'", `name: 'shout-${name}'`));
+    }
+    const { pluginUrls } = await loadPlugins(['loud', 'fastify'], directory);
+    for (const name of ['loud', 'fastify']) expect(pluginUrls.get(name)).toContain(`${directory}/node_modules/${name}/plugin.mjs`);
+  });
+});
+
+test('what a task of a plugin gives is a result of its kind, or the plugin is at fault', async () => {
+  await withDirectory(async (directory) => {
+    const says = (result: string): string => whole.replace("output: () => ({ kind: 'label', result: {} })", `output: () => (${result})`);
+    const give = async (name: string, result: string): Promise<unknown> => {
+      await writeFile(join(directory, `${name}.mjs`), says(result));
+      const { tasks } = await loadPlugins([`./${name}.mjs`], directory);
+      return tasks.get('shout')?.output({ kind: 'caption', text: '' }, {} as never);
+    };
+    const caption = { kind: 'label', result: { 'labelstream.v1.Caption': { text: 'A' } } };
+    expect(await give('fine', JSON.stringify(caption))).toEqual(caption);
+    for (const [name, result] of [
+      ['nothing', 'undefined'],
+      ['half', `{ kind: 'label', result: { 'labelstream.v1.Caption': { text: '\\ud83d' } } }`],
+      ['features', `{ kind: 'features', vector: Float32Array.of(1) }`],
+      ['assignment', `{ kind: 'label', result: { 'labelstream.v1.Assignment': {} } }`],
+      ['nan', `{ kind: 'label', result: { 'labelstream.v1.Classification': { labels: [{ label: 'a', score: NaN }] } } }`],
+    ] as const) {
+      await expect(give(name, result), name).rejects.toMatchObject({ code: 'LS_PLUGIN_ANSWER' });
+    }
+  });
+});
+
 const wrong: readonly (readonly [what: string, code: string, says: RegExp, module: string | undefined])[] = [
   ['a file that is not there', 'LS_PLUGIN_LOAD', /Cannot find module/, undefined],
   ['what fails while it is imported', 'LS_PLUGIN_LOAD', /no such luck/, `throw new Error('no such luck');`],

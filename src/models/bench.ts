@@ -75,7 +75,13 @@ async function benchCase(workers: readonly InferenceWorker[], batchSize: number,
   const tally: Tally = { items: 0, failedItems: 0, batchMs: [] };
   const memory = watchMemory(residentBytes, clock);
   const startMs = clock.elapsedMs();
-  await Promise.all(workers.map((worker) => repeat(() => run(worker, tally), () => clock.elapsedMs() - startMs < durationMsMin)));
+  let residentBytesMax: number;
+  try {
+    await Promise.all(workers.map((worker) => repeat(() => run(worker, tally), () => clock.elapsedMs() - startMs < durationMsMin)));
+  } finally {
+    // Whatever ends it: nothing else ends the watch.
+    residentBytesMax = memory.end();
+  }
   const durationMs = clock.elapsedMs() - startMs;
   const sorted = tally.batchMs.sort((left, right) => left - right);
   return {
@@ -87,7 +93,7 @@ async function benchCase(workers: readonly InferenceWorker[], batchSize: number,
     itemsPerSecond: (1_000 * tally.items) / durationMs,
     batchP50Ms: quantile(sorted, 0.5),
     batchP99Ms: quantile(sorted, 0.99),
-    residentBytesMax: memory.end(),
+    residentBytesMax,
   };
 }
 

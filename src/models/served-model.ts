@@ -122,8 +122,14 @@ function dimensionsOf(manifest: Manifest): number {
 
 function consumptionOf(name: string, manifest: Manifest, consumer: Consumer): Consumption {
   const consumed: ConsumedModel = { batchSizes: batchSizesOf(manifest), input: inputKindOf(manifest) };
-  const consumption = consumer(consumed);
-  const mistakes = consumptionMistakes(consumption, consumed);
+  let consumption: Consumption;
+  let mistakes: readonly string[];
+  try {
+    consumption = consumer(consumed);
+    mistakes = consumptionMistakes(consumption, consumed);
+  } catch (error) {
+    throw pluginError('LS_PLUGIN_INVALID', `the consumer of the model ${name} fails: ${error instanceof Error ? error.message : String(error)}`, { model: name }, { cause: error });
+  }
   if (mistakes.length === 0) return consumption;
   throw pluginError('LS_PLUGIN_INVALID', `the consumer of the model ${name}: ${mistakes.join('; ')}`, { model: name });
 }

@@ -10,7 +10,7 @@ import { watchProgress } from './progress-watch.ts';
 import { packRequest, type HoldReply, type HoldRequest, type RunReply, type RunRequest, type WorkerModel, type WorkerReply, type WorkerSetup } from './worker-protocol.ts';
 
 export type InferenceWorker = {
-  /** Rejects when the thread ends before it answered; replies come in the order of the requests, those to load and to unload among them. */
+  /** Rejects when the thread ends before it answered, or at once with LS_MODEL_NOT_SENT where the request cannot be handed to it; replies come in the order of the requests, those to load and to unload among them. */
   readonly run: (request: Omit<RunRequest, 'kind'>) => Promise<RunReply>;
   /** Opens and proves one model more. Rejects with the LS_MODEL_* error of the model, which is then not held. */
   readonly load: (model: WorkerModel) => Promise<void>;
@@ -108,17 +108,28 @@ function requestsOf(worker: Worker, waiting: Waiting[], ended: () => Error | und
         reject(end);
         return;
       }
+      try {
+        worker.postMessage(message, transfer);
+      } catch (error) {
+        reject(unsent(error));
+        return;
+      }
+      // What was not sent is not answered.
       waiting.push({ resolve, reject });
-      worker.postMessage(message, transfer);
     });
   const hold = async (request: HoldRequest): Promise<void> => {
     const reply = await ask(request);
     if (reply.kind === 'not-held') throw catalogueError(reply.failure.code, reply.failure.message, reply.failure.details);
   };
   return {
-    run: (request) => {
-      const { message, transfer } = packRequest(request);
-      return ask(message, transfer) as Promise<RunReply>;
+    run: async (request) => {
+      let packed: ReturnType<typeof packRequest>;
+      try {
+        packed = packRequest(request);
+      } catch (error) {
+        throw unsent(error);
+      }
+      return (await ask(packed.message, packed.transfer)) as RunReply;
     },
     load: async (model) => {
       await confineDecoders([model]);
@@ -126,6 +137,10 @@ function requestsOf(worker: Worker, waiting: Waiting[], ended: () => Error | und
     },
     unload: (name) => hold({ kind: 'unload', name }),
   };
+}
+
+function unsent(error: unknown): Error {
+  return modelError('LS_MODEL_NOT_SENT', `cannot be handed to a worker: ${error instanceof Error ? error.message : String(error)}`, {}, { cause: error });
 }
 
 type Awaited = { readonly waiting: Waiting[]; readonly started: Promise<unknown>; readonly answerMsMax: number };

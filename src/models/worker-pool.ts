@@ -166,12 +166,14 @@ function unsuspected<Item>(batch: PoolBatch<Item> | undefined): Work<Item> | und
   return batch === undefined ? undefined : { ...batch, suspected: false };
 }
 
-async function runWork<Item>(slot: Slot<Item>, worker: InferenceWorker, work: Work<Item>, { options, residents, pump }: Pool<Item>): Promise<void> {
+async function runWork<Item>(slot: Slot<Item>, worker: InferenceWorker, work: Work<Item>, pool: Pool<Item>): Promise<void> {
+  const { options, residents, pump } = pool;
   let reply: RunReply;
   try {
     reply = await worker.run(options.request(work));
-  } catch {
-    // The thread ended; `supervise` takes care of its work.
+  } catch (error) {
+    // Otherwise the thread ended; `supervise` takes care of its work.
+    if (error instanceof LabelstreamError && error.code === 'LS_MODEL_NOT_SENT') notSent(slot, work, error, pool);
     return;
   }
   const index = slot.work.indexOf(work);
@@ -179,6 +181,17 @@ async function runWork<Item>(slot: Slot<Item>, worker: InferenceWorker, work: Wo
   slot.work.splice(index, 1);
   slot.deathsInARow = 0;
   options.succeeded(work, reply);
+  residents.changed();
+  pump();
+}
+
+/** One item of a batch spoils the copy of all: each is sent by itself. */
+function notSent<Item>(slot: Slot<Item>, work: Work<Item>, error: Error, { options, retries, residents, pump }: Pool<Item>): void {
+  const index = slot.work.indexOf(work);
+  if (index < 0) return;
+  slot.work.splice(index, 1);
+  if (work.items.length === 1) options.failed(work.model, work.items, error);
+  else retries.unshift(...work.items.map((item) => ({ ...work, items: [item] })));
   residents.changed();
   pump();
 }

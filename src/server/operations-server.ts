@@ -20,7 +20,8 @@ export type OperationsServerOptions = {
 
 /** Rejects with LS_SERVER_LISTEN where the address cannot be used, LS_SERVER_PLUGIN where a plugin cannot be added. */
 export async function startOperationsServer({ host, port, metrics, readiness, plugins }: OperationsServerOptions): Promise<OperationsServer> {
-  const server = fastify();
+  // Whoever stops does not wait for requests that never end.
+  const server = fastify({ forceCloseConnections: true });
   server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()));
   // Answering at all shows that the main loop turns.
   server.get('/health/live', () => ({ status: 'live' }));
@@ -31,11 +32,15 @@ export async function startOperationsServer({ host, port, metrics, readiness, pl
   if (plugins !== undefined) addPluginApis(server, plugins);
   try {
     await server.ready();
+  } catch (error) {
+    await server.close();
+    throw error instanceof LabelstreamError ? error : serverError('LS_SERVER_PLUGIN', `what plugins add to the HTTP server cannot be added: ${(error as Error).message}`, {}, { cause: error });
+  }
+  try {
     const url = await server.listen({ host, port });
     return { url, close: () => server.close() };
   } catch (error) {
     await server.close();
-    if (error instanceof LabelstreamError) throw error;
     throw serverError('LS_SERVER_LISTEN', `cannot listen on ${host}:${port}: ${(error as Error).message}`, { host, port }, { cause: error });
   }
 }

@@ -35,14 +35,22 @@ const stop = new AbortController();
 const { signal } = new AbortController();
 const done = { items: 0, failed: 0, operations: 0 };
 const failures = new Set<string>();
+/** The first one to each item. */
+const answers = new Map<string, string>();
 
 async function ask(model: keyof typeof inWork, first: number): Promise<void> {
   for (let index = first; !stop.signal.aborted; index += 1) {
     const of = inputs[model];
-    await server.run(model, of[index % of.length]!, { signal, priority: index % 8 === 0 ? 'interactive' : 'stream' }).catch((error: unknown) => {
+    const place = index % of.length;
+    try {
+      const answer = JSON.stringify(await server.run(model, of[place]!, { signal, priority: index % 8 === 0 ? 'interactive' : 'stream' }));
+      const before = answers.get(`${model} ${place}`) ?? answer;
+      answers.set(`${model} ${place}`, before);
+      if (answer !== before) throw new Error(`${model} ${place} is answered in another way than before`);
+    } catch (error) {
       done.failed += 1;
       failures.add(String(error));
-    });
+    }
     done.items += 1;
   }
 }

@@ -45,3 +45,27 @@ test('what a plugin throws is answered by its cause', async () => {
 test('what cannot be added stops the start, with the name of the plugin', async () => {
   await expect(start(() => Promise.reject(new Error('no port of its own')))).rejects.toMatchObject({ code: 'LS_SERVER_PLUGIN', message: expect.stringMatching(/loud\/shout cannot be added: no port of its own/) as string });
 });
+
+test('what a plugin registers without waiting for it is its own fault, too', async () => {
+  const api: HttpApi = (server) => {
+    void server.register(() => Promise.reject(new Error('too late')));
+  };
+  await expect(start(api)).rejects.toMatchObject({ code: 'LS_SERVER_PLUGIN', message: expect.stringMatching(/too late/) as string });
+});
+
+test('a request that never ends does not hold up a stop', async () => {
+  const asked = Promise.withResolvers<undefined>();
+  const metrics = { contentType: 'text/plain', metrics: () => Promise.resolve('') };
+  const api: HttpApi = (server) => {
+    server.get('/for-ever', () => {
+      asked.resolve(undefined);
+      return new Promise(() => undefined);
+    });
+  };
+  const plugins = { apis: new Map([['loud/shout', api]]), host, failed: () => undefined };
+  const server = await startOperationsServer({ host: '127.0.0.1', port: 0, metrics, readiness: () => ({ ready: true, reasons: [] }), plugins });
+  const answer = fetch(`${server.url}/plugins/loud/shout/for-ever`).catch((error: unknown) => error);
+  await asked.promise;
+  await server.close();
+  expect(await answer).toBeInstanceOf(TypeError);
+});

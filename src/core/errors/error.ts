@@ -14,9 +14,12 @@ export type ErrorDescription = {
 
 export type ErrorArea = Readonly<Record<`LS_${string}`, ErrorDescription>>;
 
+const brand = Symbol.for('labelstream.error');
+
 /** Any failure that a person or a program may have to act on. `code` is stable; `details` names the file, record or setting concerned. */
 export class LabelstreamError extends Error {
   override readonly name = 'LabelstreamError';
+  readonly [brand] = true;
   readonly code: string;
   readonly description: ErrorDescription;
   readonly details: Readonly<Record<string, string | number | bigint | boolean>>;
@@ -32,6 +35,11 @@ export class LabelstreamError extends Error {
     this.code = code;
     this.description = description;
     this.details = details;
+  }
+
+  /** Also those that another copy of the program made, as a plugin may have one. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
   }
 
   get retryable(): boolean {

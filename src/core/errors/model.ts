@@ -103,6 +103,12 @@ export const modelErrors = {
     summary: 'onnxruntime, or the plugin that runs the model, failed on an item, alone in its batch, with a model that gives its known answers.',
     remedy: 'Read the message: the item is outside of what the model can compute. Correct the event at its producer.',
   },
+  LS_MODEL_NOT_SENT: {
+    cause: 'input',
+    retryable: false,
+    summary: 'An item for a model cannot be handed to an inference worker: it holds what cannot be copied between threads, such as a function, or there is no memory for the copy.',
+    remedy: 'Correct the task or the HTTP of the plugin that made the item; or publish smaller items, or give the program more memory.',
+  },
   LS_MODEL_OVERLOADED: {
     cause: 'environment',
     retryable: true,

@@ -28,7 +28,7 @@ export const pluginErrors = {
   LS_PLUGIN_ANSWER: {
     cause: 'configuration',
     retryable: false,
-    summary: 'A model of a plugin gave no answer, one of another kind than its manifest says, or another number of answers than it was given items; or a task of a plugin failed.',
+    summary: 'A model of a plugin gave no answer, one of another kind than its manifest says, or another number of answers than it was given items; or what a task of a plugin gave is no result.',
     remedy: 'Correct the plugin; the message says what was found.',
   },
 } as const satisfies ErrorArea;

@@ -41,8 +41,11 @@ export async function openPluginModel(artefacts: PluginArtefacts, resources: Pre
   return {
     run: (inputs) => run(inputs, model, manifest),
     release: async () => {
-      await model.release?.();
-      await release();
+      try {
+        await model.release?.();
+      } finally {
+        await release();
+      }
     },
   };
 }

@@ -3,20 +3,22 @@ import { z } from 'zod';
 import type { ItemOutcome } from '../inference.ts';
 import type { PluginManifest } from './plugin-manifest.ts';
 
+/** UTF-8 has no half of a pair. */
+const text = z.string().refine((value) => value.isWellFormed(), 'must be well-formed: it has half of a surrogate pair');
 const time = z.number().min(0);
-const segment = z.object({ startSeconds: time, endSeconds: time, text: z.string() }).refine(({ startSeconds, endSeconds }) => endSeconds >= startSeconds, 'must not end before it starts');
+const segment = z.object({ startSeconds: time, endSeconds: time, text }).refine(({ startSeconds, endSeconds }) => endSeconds >= startSeconds, 'must not end before it starts');
 
 /** As ModelOutput. */
 const outputSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('vector'), vector: z.instanceof(Float32Array) }),
   z.object({ kind: z.literal('scores'), scores: z.instanceof(Float32Array) }),
-  z.object({ kind: z.literal('caption'), text: z.string() }),
-  z.object({ kind: z.literal('transcript'), text: z.string(), segments: z.array(segment) }),
+  z.object({ kind: z.literal('caption'), text }),
+  z.object({ kind: z.literal('transcript'), text, segments: z.array(segment) }),
   z
-    .object({ kind: z.literal('zero-shot'), classes: z.array(z.string()), probabilities: z.array(z.number()) })
+    .object({ kind: z.literal('zero-shot'), classes: z.array(text), probabilities: z.array(z.number()) })
     .refine(({ classes, probabilities }) => classes.length === probabilities.length, 'must have one probability for each class'),
   z
-    .object({ kind: z.literal('detections'), boxes: z.array(z.tuple([z.number(), z.number(), z.number(), z.number()])), labels: z.array(z.string()), scores: z.array(z.number()) })
+    .object({ kind: z.literal('detections'), boxes: z.array(z.tuple([z.number(), z.number(), z.number(), z.number()])), labels: z.array(text), scores: z.array(z.number()) })
     .refine(({ boxes, labels, scores }) => boxes.length === labels.length && boxes.length === scores.length, 'must have one label and one score for each box'),
 ]);
 

@@ -33,6 +33,7 @@ export default {
               if (text === 'caption') return { kind: 'caption', text };
               if (text === 'nothing') return undefined;
               if (text === 'no text') return { kind: 'caption' };
+              if (text === 'half') return { kind: 'caption', text: '\\ud83d' };
               if (text === 'items') return { kind: 'vector', vector: Float32Array.of(items.length, 0) };
               if (text === 'end') process.exit(3);
               return { kind: 'vector', vector: Float32Array.of(text.length + offset, 1) };
@@ -97,6 +98,15 @@ test('items are answered by the plugin, and each mistake is its item\'s alone', 
   ]);
 });
 
+test('an item that cannot be handed to a worker fails alone, and nothing waits for its answer', async () => {
+  const server = await serve(await makeModel());
+  const unsent = { kind: 'image', bytes: new Uint8Array(1), contentType: 'a', config: { call: () => 1 } } as never;
+  const asked = [ask(server, 'a'), server.run('m', unsent, { signal: new AbortController().signal }), ask(server, 'bc')];
+  const settled = await Promise.allSettled(asked);
+  expect(settled.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.kind : (outcome.reason as { readonly code: string }).code))).toEqual(['vector', 'LS_MODEL_NOT_SENT', 'vector']);
+  expect(await askAll(server, ['def', 'g'])).toEqual([[5, 1], [3, 1]]);
+});
+
 test('an item that ends the worker fails alone, and the others are answered by the next', async () => {
   const server = await serve(await makeModel(), undefined, 2);
   expect(await askAll(server, ['a', 'end', 'bc', 'def'])).toEqual([[3, 1], 'LS_MODEL_WORKER_DIED', [4, 1], [5, 1]]);
@@ -124,7 +134,7 @@ test.each([
 test('answers that are no numbers are checked, too', async () => {
   const knownAnswers = [{ input: { kind: 'text', text: 'caption' }, output: { kind: 'caption', text: 'caption' }, tolerance: 0 }];
   const server = await serve(await makeModel({ dimensions: 0, knownAnswers }));
-  expect(await askAll(server, ['caption', 'no text', 'a'])).toEqual(['caption', 'LS_PLUGIN_ANSWER', 'LS_PLUGIN_ANSWER']);
+  expect(await askAll(server, ['caption', 'no text', 'half', 'a'])).toEqual(['caption', 'LS_PLUGIN_ANSWER', 'LS_PLUGIN_ANSWER', 'LS_PLUGIN_ANSWER']);
 });
 
 test('verify proves it as any model', async () => {
@@ -158,4 +168,8 @@ test('a consumer that asks for what cannot be is refused', async () => {
   for (const consumption of [{ batchItemsMax: 5 }, { batchItemsMax: 0 }, { batchItemsMax: 2, inWorkItemsMax: 1 }, { batchItemsMax: 1, lingerMsMax: -1 }]) {
     await expect(serve(await makeModel(), () => consumption)).rejects.toMatchObject({ code: 'LS_PLUGIN_INVALID' });
   }
+  const failing: Consumer = () => {
+    throw new TypeError('no idea');
+  };
+  await expect(serve(await makeModel(), failing)).rejects.toMatchObject({ code: 'LS_PLUGIN_INVALID', message: expect.stringContaining('no idea') as string });
 });
