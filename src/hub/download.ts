@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { Clock, Random } from '../core/clock.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { pullError } from '../core/errors/pull.ts';
-import { createRetry, isRetryable } from '../pipeline/retry.ts';
+import { createRetry, isRetryable, type Retry } from '../pipeline/retry.ts';
 import type { LockedFile } from './lock-file.ts';
 import type { Beginning, ListedFile, Mirror, OpenedFile } from './mirror.ts';
 
@@ -38,11 +38,16 @@ const retryAfterMsMax = 300_000;
 /** Without one more byte in between. */
 const policy = { attemptsMax: 6, baseMs: 500, capMs: 30_000, waitedForCodes: new Set<string>() };
 
+/** For what a mirror is asked: with longer and longer waits, and as long as it says. */
+export function mirrorRetry({ clock, random, signal, retried }: Omit<DownloadOptions, 'arrived'>): Retry {
+  const leastWaitMs = (error: unknown): number => (error instanceof LabelstreamError && typeof error.details['retryAfterMs'] === 'number' ? Math.min(error.details['retryAfterMs'], retryAfterMsMax) : 0);
+  return createRetry({ policy, clock, random, signal, leastWaitMs, ...(retried === undefined ? {} : { retried }) });
+}
+
 /** Rejects with LS_PULL_*; what has arrived stays, but for what turned out to be wrong. */
 export async function download(file: Download, options: DownloadOptions): Promise<LockedFile> {
-  const { clock, random, signal, retried } = options;
-  const leastWaitMs = (error: unknown): number => (error instanceof LabelstreamError && typeof error.details['retryAfterMs'] === 'number' ? Math.min(error.details['retryAfterMs'], retryAfterMsMax) : 0);
-  const retry = createRetry({ policy, clock, random, signal, leastWaitMs, ...(retried === undefined ? {} : { retried }) });
+  const { signal } = options;
+  const retry = mirrorRetry(options);
   for (;;) {
     const before = await sizeOf(file.part);
     try {

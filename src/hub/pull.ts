@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Clock, Random } from '../core/clock.ts';
 import { pullError } from '../core/errors/pull.ts';
 import { createDirectoryMirror } from './directory-mirror.ts';
-import { download, lockedFile, sizeOf } from './download.ts';
+import { download, lockedFile, mirrorRetry, sizeOf } from './download.ts';
 import { chosenFiles, unlistedFiles } from './file-choice.ts';
 import { createHttpMirror, mirrorUrl } from './http-mirror.ts';
 import { lockPathOf, readLock, writeLock, type Lock, type LockedFile } from './lock-file.ts';
@@ -66,7 +66,7 @@ async function pullFiles(request: PullRequest, options: PullOptions): Promise<Pu
   const lock = await readLock(lockPath);
   const mirror = mirrorOf(request);
   try {
-    const plan = await planOf(request, mirror, lock, options.signal);
+    const plan = await planOf(request, mirror, lock, options);
     await requireOwn(directory, lock, request.update ? plan.files : []);
     await mkdir(dirname(directory), { recursive: true });
     const place = await openPlace(directory, plan.revision);
@@ -106,13 +106,13 @@ function mirrorOf({ from, repository, token }: PullRequest): Mirror {
 type Plan = Pick<Lock, 'repository' | 'revision' | 'resolvedFrom'> & { readonly files: readonly ListedFile[] };
 
 /** Rejects with LS_PULL_LOCK where it is not what the lock file says. */
-async function planOf(request: PullRequest, mirror: Mirror, lock: Lock | undefined, signal: AbortSignal): Promise<Plan> {
+async function planOf(request: PullRequest, mirror: Mirror, lock: Lock | undefined, options: PullOptions): Promise<Plan> {
   const { repository, revision, update, files: patterns } = request;
   const lockPath = lockPathOf(resolve(request.directory));
   if (lock !== undefined && lock.repository !== repository && !update) throw pullError('LS_PULL_LOCK', `${lockPath} is of ${lock.repository}, not of ${repository}`, { file: lockPath });
   // What the lock file says needs no list, which a mirror may not keep.
   if (lock !== undefined && lock.repository === repository && lock.revision === revision && patterns.length === 0 && !update) return lock;
-  const listing = await mirror.list(revision, signal);
+  const listing = await mirrorRetry(options)(() => mirror.list(revision, options.signal));
   if (isCommit(revision) && listing.revision !== revision) throw pullError('LS_PULL_ANSWER', `asked for the revision ${revision}, ${mirror.told} lists ${listing.revision}`);
   if (!isCommit(listing.revision)) throw pullError('LS_PULL_NOT_FOUND', `${mirror.told} knows no revision ${JSON.stringify(revision)} of ${repository}`, { revision });
   const resolved = isCommit(revision) ? {} : { resolvedFrom: revision };

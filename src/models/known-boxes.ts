@@ -10,11 +10,11 @@ const boxesKnownMax = 10;
 /** One box more than is known, for the gap behind the last one. */
 export const surestBoxesConfig = { threshold: 0, top_k: boxesKnownMax + 1 };
 
-/** What of its surest boxes is known, and under which threshold the model tells just these. */
-export function knownBoxes({ boxes, labels, scores }: KnownDetections): { readonly threshold: number; readonly output: KnownDetections } {
+/** @param boxesMax how many the model tells at most. @returns what of its surest boxes is known, and under which threshold the model tells just these. */
+export function knownBoxes({ boxes, labels, scores }: KnownDetections, boxesMax = boxesKnownMax): { readonly threshold: number; readonly output: KnownDetections } {
   let count = 0;
   let widest = 0;
-  for (let index = 0; index < Math.min(scores.length, boxesKnownMax); index += 1) {
+  for (let index = 0; index < Math.min(scores.length, boxesKnownMax, boxesMax); index += 1) {
     const gap = (scores[index] ?? 0) - (scores[index + 1] ?? 0);
     if (gap <= widest) continue;
     widest = gap;

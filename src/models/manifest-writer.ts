@@ -102,7 +102,7 @@ async function withAnswers(directory: string, draft: ModelDraft, files: Manifest
   const questions = draft.knownInputs.map((input) => questionOf(input, outputWidth(draft.manifest)));
   await write(questions);
   const given = await answersOf(directory, batchSizes, signal);
-  return write(draft.knownInputs.map((input, index) => knownAnswerOf(input, given[index] ?? [], draft.toleranceShare)));
+  return write(draft.knownInputs.map((input, index) => knownAnswerOf(input, given[index] ?? [], draft)));
 }
 
 type KnownAnswer = GraphManifest['knownAnswers'][number];
@@ -113,9 +113,9 @@ function questionOf(input: KnownInput, width: number | undefined): KnownAnswer {
   return { input: { ...input, ...(input.kind === 'image' ? { config: surestBoxesConfig } : {}) }, output: { kind: 'detections', boxes: [], labels: [], scores: [] }, tolerance: 0 };
 }
 
-function knownAnswerOf(input: KnownInput, given: KnownAnswer['output'], toleranceShare: number): KnownAnswer {
+function knownAnswerOf(input: KnownInput, given: KnownAnswer['output'], { toleranceShare, manifest: { postprocessing: after } }: ModelDraft): KnownAnswer {
   if (!('kind' in given)) return { input, output: given, tolerance: toleranceOf(given, toleranceShare) };
-  const { threshold, output } = knownBoxes(given);
+  const { threshold, output } = knownBoxes(given, after.kind === 'boxes' ? after.boxesMax : undefined);
   return { input: { ...input, ...(input.kind === 'image' ? { config: { threshold } } : {}) }, output, tolerance: toleranceOf(output.scores, toleranceShare) };
 }
 

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { LabelstreamError } from '../../src/core/errors/error.ts';
 
 test('an error of another copy is known by its brand; others are not', async () => {
-  const other = (await import(`../../src/core/errors/error.ts?${'copy'}`)) as { readonly LabelstreamError: typeof LabelstreamError };
+  const copy: string = '../../src/core/errors/error.ts?copy';
+  const other = (await import(copy)) as { readonly LabelstreamError: typeof LabelstreamError };
   expect(other.LabelstreamError).not.toBe(LabelstreamError);
   const description = { cause: 'input', retryable: false, summary: 'a', remedy: 'b' } as const;
   expect(new other.LabelstreamError('LS_TASK_INPUT', description, 'c')).toBeInstanceOf(LabelstreamError);

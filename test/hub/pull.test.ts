@@ -206,6 +206,14 @@ describe('a download that breaks off', () => {
     expect(await contentOf(directory)).toEqual(digests(wanted));
   });
 
+  test('goes on where the list was not to be had at once', async () => {
+    let lists = 0;
+    const { directory, from } = await setUp({ before: (request, response) => (request.url ?? '').startsWith('/api/') && ++lists < 3 && response.writeHead(503).end() });
+    await pulled({ from, directory });
+    expect(lists).toBe(3);
+    expect(await contentOf(directory)).toEqual(digests(wanted));
+  });
+
   test('is given up after six attempts without one more byte, and the next pull goes on', async () => {
     const { root, directory } = await brokenOff();
     expect(await readdir(root)).toEqual(['.encoder.pull']);

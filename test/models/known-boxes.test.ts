@@ -27,6 +27,12 @@ describe('the known boxes are those above the widest gap', () => {
     expect(scores.filter((score) => score > found.threshold)).toHaveLength(count);
   });
 
+  test('and no more than the model tells', () => {
+    const { threshold, output } = knownBoxes(detections([0.9, 0.8, 0.2]), 1);
+    expect(output.scores).toEqual([0.9]);
+    expect(threshold).toBeGreaterThan(0.8);
+  });
+
   test('of an image without any, nothing', () => {
     expect(knownBoxes(detections([]))).toEqual({ threshold: 0.5, output: detections([]) });
   });

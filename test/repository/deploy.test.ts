@@ -34,7 +34,7 @@ test('what the Dockerfile copies is there, and is sent to the builder', async ()
   expect([...new Set(copied)].sort()).toEqual(sent.sort());
   const { files } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { files: string[] };
   const inImage = image.filter(({ name }) => name === 'COPY').map(({ rest }) => rest.split(/ +/).at(-1));
-  const forReaders = ['examples/*.yaml', 'examples/indexer.ts', 'examples/clustering.ts', 'docs', 'deploy/alerts.yaml', 'ARCHITECTURE.md'];
+  const forReaders = ['examples/*.yaml', 'examples/indexer.ts', 'examples/clustering.ts', 'examples/plugins', 'docs', 'deploy/alerts.yaml', 'ARCHITECTURE.md'];
   expect(inImage).toEqual(expect.arrayContaining([...files.filter((path) => !forReaders.includes(path)), 'node_modules']));
 });
 
