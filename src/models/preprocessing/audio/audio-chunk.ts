@@ -25,6 +25,14 @@ export function requireRate(rate: number): void {
   throw audioError('LS_AUDIO_FORMAT', `the sound has ${rate} samples a second; ${rateMin} to ${rateMax} are taken`, { rate });
 }
 
+/** All that FLAC can have, and that Vorbis and Opus give places to. What a page of Ogg costs is limited by it. */
+const channelsMax = 8;
+
+/** Throws LS_AUDIO_FORMAT. */
+export function requireChannels(channels: number): void {
+  if (channels > channelsMax) throw audioError('LS_AUDIO_FORMAT', `the sound has ${channels} channels; ${channelsMax} at most are taken`, { channels });
+}
+
 type DecoderError = { readonly message: string };
 
 /** What a library says of the bytes that it was given. Throws LS_AUDIO_CORRUPT. */

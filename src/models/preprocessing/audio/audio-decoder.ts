@@ -10,6 +10,7 @@ import { decodeFlac } from './flac.ts';
 import { decodeMpeg } from './mpeg.ts';
 import { decodeOgg } from './ogg.ts';
 import { createResampler, type Resampler } from './resample.ts';
+import { createSampleCollector } from './sample-collector.ts';
 import { decodeWav } from './wav.ts';
 
 export type AudioLimits = {
@@ -40,10 +41,10 @@ export const decodeAudio: DecodeAudio = async (bytes, contentType, limits) => {
 
 async function collected(chunks: ReturnType<DecodeChunks>, limits: AudioLimits): Promise<Float32Array> {
   const meter = createMeter(limits);
-  const parts: Float32Array[] = [];
+  const collector = createSampleCollector();
   const keep = (part: Float32Array): void => {
     requireFinite(part);
-    if (part.length > 0) parts.push(part);
+    collector.push(part);
   };
   let conversion: { readonly rate: number; readonly resampler: Resampler } | undefined;
   for await (const { channels, rate } of chunks) {
@@ -57,7 +58,7 @@ async function collected(chunks: ReturnType<DecodeChunks>, limits: AudioLimits):
     keep(conversion.resampler.push(mono));
   }
   if (conversion !== undefined) keep(conversion.resampler.finish());
-  const whole = joined(parts);
+  const whole = collector.joined();
   if (whole.length === 0) throw audioError('LS_AUDIO_EMPTY', 'the sound has no samples');
   return whole;
 }
@@ -91,16 +92,4 @@ function requireFinite(samples: Float32Array): void {
   for (let index = 0; index < samples.length; index += 1) {
     if (!Number.isFinite(samples[index])) throw audioError('LS_AUDIO_NOT_FINITE', `a sample of the sound is ${samples[index] ?? ''}`);
   }
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const [first] = parts;
-  if (parts.length === 1 && first !== undefined) return first;
-  const whole = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

@@ -1,7 +1,7 @@
 /** Opus in Ogg (RFC 7845) by libopus, packet by packet: one of a byte may hold 60 ms. */
 import { OpusDecoder } from 'opus-decoder';
 import { audioError } from '../../../core/errors/audio.ts';
-import { corrupt, refuseErrors, type AudioChunk } from './audio-chunk.ts';
+import { corrupt, refuseErrors, requireChannels, type AudioChunk } from './audio-chunk.ts';
 import type { OggPage } from './ogg-structure.ts';
 import { withinGranules, type DecodedPage } from './ogg-timing.ts';
 
@@ -19,6 +19,8 @@ type OpusHead = {
 
 /** Whatever was recorded: the codec works at this rate, and granules count so. */
 const opusRate = 48_000;
+
+type Decoder = OpusDecoder<typeof opusRate>;
 
 export async function* decodeOpus(pages: Iterable<OggPage>): AsyncGenerator<AudioChunk> {
   const packets: Buffer[] = [];
@@ -62,20 +64,24 @@ function opusHead(packet: Buffer): OpusHead {
   const decodedChannels = streamCount + coupledStreamCount;
   // 255 stands for silence.
   const isSound = channelMappingTable.length === channels && channelMappingTable.every((index) => index < decodedChannels || index === 255);
-  if (channels === 0 || streamCount === 0 || coupledStreamCount > streamCount || decodedChannels > 255 || !isSound) throw corrupt('the channels of the Opus stream are none that can be decoded');
+  if (channels === 0 || streamCount === 0 || coupledStreamCount > streamCount || !isSound) throw corrupt('the channels of the Opus stream are none that can be decoded');
+  // A stream is decoded whether or not one of the channels is it.
+  requireChannels(Math.max(channels, decodedChannels));
   return { ...common, streamCount, coupledStreamCount, channelMappingTable };
 }
 
-function* decodedPages(pages: Iterator<OggPage>, decoder: OpusDecoder<typeof opusRate>, gain: number): Generator<DecodedPage> {
+function* decodedPages(pages: Iterator<OggPage>, decoder: Decoder, gain: number): Generator<DecodedPage> {
   for (let page = pages.next(); page.done !== true; page = pages.next()) {
     const { packets, granule, isLast } = page.value;
-    const chunks: AudioChunk[] = [];
-    for (const packet of packets) {
-      const { channelData, errors } = decoder.decodeFrame(packet);
-      refuseErrors('an Opus packet', errors);
-      if (gain !== 1) for (const channel of channelData) for (let index = 0; index < channel.length; index += 1) channel[index] = (channel[index] ?? 0) * gain;
-      chunks.push({ channels: channelData, rate: opusRate });
-    }
-    yield { chunks, granule, isLast };
+    yield { chunks: decodedPackets(packets, decoder, gain), granule, isLast };
+  }
+}
+
+function* decodedPackets(packets: readonly Buffer[], decoder: Decoder, gain: number): Generator<AudioChunk> {
+  for (const packet of packets) {
+    const { channelData, errors } = decoder.decodeFrame(packet);
+    refuseErrors('an Opus packet', errors);
+    if (gain !== 1) for (const channel of channelData) for (let index = 0; index < channel.length; index += 1) channel[index] = (channel[index] ?? 0) * gain;
+    yield { channels: channelData, rate: opusRate };
   }
 }

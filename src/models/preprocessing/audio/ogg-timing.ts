@@ -8,39 +8,53 @@
 import { corrupt, type AudioChunk } from './audio-chunk.ts';
 
 export type DecodedPage = {
-  readonly chunks: readonly AudioChunk[];
+  /** Decoded as they are asked for: a page of a few hundred bytes may hold half a minute. */
+  readonly chunks: AsyncIterable<AudioChunk> | Iterable<AudioChunk>;
   readonly granule: bigint | undefined;
   readonly isLast: boolean;
 };
 
+/** Chunks are passed on one by one, but those of the first page that tells something: where these begin is known only when they are counted. */
 export async function* withinGranules(pages: AsyncIterable<DecodedPage> | Iterable<DecodedPage>, skip: number): AsyncGenerator<AudioChunk> {
   let decoded = 0;
   /** Of the sample before the first one. */
   let origin: number | undefined;
   let leftOut = skip;
   for await (const { chunks, granule, isLast } of pages) {
-    const count = chunks.reduce((total, { channels }) => total + lengthOf(channels), 0);
-    decoded += count;
-    let kept = count;
-    if (granule !== undefined && count > 0) {
-      const told = Number(granule);
-      if (origin === undefined) {
-        origin = isLast ? Math.max(0, told - decoded) : told - decoded;
+    const pageStart = decoded;
+    let rest = chunks;
+    if (granule !== undefined && origin === undefined) {
+      const { held, count } = await heldChunks(chunks);
+      rest = held;
+      if (count > 0) {
+        origin = Number(granule) - pageStart - count;
+        if (isLast) origin = Math.max(0, origin);
         // A head that says what to skip counts these among them.
         leftOut = Math.max(leftOut, -origin);
       }
-      if (isLast) kept -= Math.max(0, decoded - (told - origin));
-      if (kept < 0) throw corrupt('the Ogg stream ends before its last page begins');
     }
-    for (const { channels, rate } of chunks) {
+    const end = isLast && granule !== undefined && origin !== undefined ? Number(granule) - origin : Number.POSITIVE_INFINITY;
+    for await (const { channels, rate } of rest) {
       const length = lengthOf(channels);
-      const start = Math.min(length, leftOut);
-      const end = Math.min(length, kept);
-      leftOut -= start;
-      kept -= end;
-      if (end > start) yield { channels: channels.map((channel) => channel.subarray(start, end)), rate };
+      if (length > 0 && end < pageStart) throw corrupt('the Ogg stream ends before its last page begins');
+      const from = Math.min(length, leftOut);
+      const to = Math.max(0, Math.min(length, end - decoded));
+      leftOut -= from;
+      decoded += length;
+      if (to > from) yield { channels: channels.map((channel) => channel.subarray(from, to)), rate };
     }
   }
+}
+
+/** A page has 255 packets at most. */
+async function heldChunks(chunks: DecodedPage['chunks']): Promise<{ readonly held: readonly AudioChunk[]; readonly count: number }> {
+  const held: AudioChunk[] = [];
+  let count = 0;
+  for await (const chunk of chunks) {
+    held.push(chunk);
+    count += lengthOf(chunk.channels);
+  }
+  return { held, count };
 }
 
 function lengthOf(channels: AudioChunk['channels']): number {

@@ -1,6 +1,6 @@
-/** Vorbis in Ogg by libvorbis, page by page. */
+/** Vorbis in Ogg by libvorbis, packet by packet. */
 import { OggVorbisDecoder } from '@wasm-audio-decoders/ogg-vorbis';
-import { corrupt, refuseErrors, requireRate, type AudioChunk } from './audio-chunk.ts';
+import { corrupt, refuseErrors, requireChannels, requireRate, type AudioChunk } from './audio-chunk.ts';
 import type { OggPage } from './ogg-structure.ts';
 import { withinGranules, type DecodedPage } from './ogg-timing.ts';
 
@@ -24,6 +24,7 @@ export async function* decodeVorbis(pages: Iterable<OggPage>): AsyncGenerator<Au
   const [identification, comments, setup] = heads;
   const isSound = [identification, comments, setup].every((head, index) => head?.toString('latin1', 0, 7) === `${String.fromCharCode(2 * index + 1)}vorbis`);
   if (heads.length > 3 || identification === undefined || setup === undefined || !isSound || identification.length < 30) throw corrupt('the Vorbis stream lacks one of its three heads');
+  requireChannels(identification.readUInt8(11));
   requireRate(identification.readUInt32LE(12));
   const decoder = new OggVorbisDecoder();
   await decoder.ready;
@@ -34,17 +35,22 @@ export async function* decodeVorbis(pages: Iterable<OggPage>): AsyncGenerator<Au
   }
 }
 
-async function* decodedPages(pages: Iterator<OggPage>, decoder: OggVorbisDecoder, identification: Buffer, setup: Buffer): AsyncGenerator<DecodedPage> {
+function* decodedPages(pages: Iterator<OggPage>, decoder: OggVorbisDecoder, identification: Buffer, setup: Buffer): Generator<DecodedPage> {
   const header = { vorbisComments: noComments, vorbisSetup: setup };
+  const rate = identification.readUInt32LE(12);
   // Told of its heads once, with the first packet.
   let data = identification;
-  const rate = identification.readUInt32LE(12);
+  async function* decodedPackets(packets: readonly Buffer[]): AsyncGenerator<AudioChunk> {
+    for (const packet of packets) {
+      const told: VorbisPage = { data, codecFrames: [{ data: packet, header }] };
+      const { channelData, errors } = await decoder.decodeOggPages([told as unknown as Parameters<typeof decoder.decodeOggPages>[0][number]]);
+      refuseErrors('a Vorbis packet', errors);
+      data = noComments;
+      yield { channels: channelData, rate };
+    }
+  }
   for (let page = pages.next(); page.done !== true; page = pages.next()) {
     const { packets, granule, isLast } = page.value;
-    const told: VorbisPage = { data, codecFrames: packets.map((packet) => ({ data: packet, header })) };
-    const { channelData, errors } = await decoder.decodeOggPages([told as unknown as Parameters<typeof decoder.decodeOggPages>[0][number]]);
-    refuseErrors('a Vorbis packet', errors);
-    if (packets.length > 0) data = noComments;
-    yield { chunks: [{ channels: channelData, rate }], granule, isLast };
+    yield { chunks: decodedPackets(packets), granule, isLast };
   }
 }

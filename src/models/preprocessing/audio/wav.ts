@@ -1,9 +1,9 @@
 /**
- * WAV: integers of 8 to 32 bits and floating-point numbers of 32 and 64, of any number of channels, as plain formats and as WAVE_FORMAT_EXTENSIBLE.
+ * WAV: integers of 8 to 32 bits and floating-point numbers of 32 and 64, as plain formats and as WAVE_FORMAT_EXTENSIBLE.
  * The bytes are a producer's, so every length in them is compared with what is there.
  */
 import { audioError } from '../../../core/errors/audio.ts';
-import { corrupt, requireRate, type AudioChunk } from './audio-chunk.ts';
+import { corrupt, requireChannels, requireRate, type AudioChunk } from './audio-chunk.ts';
 
 type WavFormat = {
   readonly channels: number;
@@ -66,6 +66,7 @@ function formatOf(format: Buffer): WavFormat {
     throw audioError('LS_AUDIO_FORMAT', `the WAV file holds ${coding === 1 ? 'integers' : coding === 3 ? 'floating-point numbers' : named} of ${bits} bits`, { bits });
   }
   if (channels === 0 || frameBytes !== channels * bytesPerSample) throw corrupt(`the WAV file says that ${channels} channels of ${bits} bits take ${frameBytes} bytes`);
+  requireChannels(channels);
   requireRate(rate);
   return { channels, rate, bytesPerSample, read };
 }

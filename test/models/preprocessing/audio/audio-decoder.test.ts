@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeAudio, type AudioLimits } from '../../../../src/models/preprocessing/audio/audio-decoder.ts';
 import { decodeFlac } from '../../../../src/models/preprocessing/audio/flac.ts';
 import { flacStructure } from '../../../../src/models/preprocessing/audio/flac-structure.ts';
+import { oggLinks, oggPages } from '../../../../src/models/preprocessing/audio/ogg-structure.ts';
 import { constantFlac, contentTypeOf, float32Of, floatWav, oggPage, opusHead, opusTags, readGoldens, readSound, silentOpus, wav, withCrc } from './sound-files.ts';
 
 const goldens = await readGoldens();
@@ -115,6 +116,54 @@ describe('limits', () => {
     const { value } = await chunks.next();
     expect(value?.channels[0]).toHaveLength(65_535);
     await chunks.return(undefined);
+  });
+});
+
+describe('within a page of Ogg', () => {
+  /** Each packet decodes; the last one of the last page does not, and is never come to. */
+  const spoilt = (packets: readonly Buffer[]): Buffer[] => [...packets, Buffer.of(0xff)];
+
+  test('Opus is no further decoded than what is allowed', async () => {
+    const pages = [[opusHead()], [opusTags], [Buffer.of(0x18)], spoilt(Array.from({ length: 200 }, () => Buffer.of(0x18)))];
+    const file = Buffer.concat(pages.map((packets, sequence) => oggPage(packets, { sequence, granule: BigInt(Math.max(0, sequence - 1) * 2_880), flags: sequence === 0 ? 2 : 0 })));
+    expect(await codeOf(file)).toBe('LS_AUDIO_CORRUPT');
+    expect(await codeOf(file, '', { ...limits, secondsMax: 2 })).toBe('LS_AUDIO_TOO_LONG');
+    expect(await codeOf(file, '', { ...limits, decodedSamplesMax: 50_000 })).toBe('LS_AUDIO_TOO_LARGE');
+  });
+
+  test('Vorbis is no further decoded than what is allowed', async () => {
+    const whole = await readSound('mono.vorbis.ogg');
+    const packets = [...oggPages(whole, oggLinks(whole)[0]!)].flatMap((page) => page.packets);
+    const pages = [packets.slice(0, 1), packets.slice(1, 3), packets.slice(3, 6), spoilt(packets.slice(6))];
+    const file = Buffer.concat(pages.map((page, sequence) => oggPage(page, { sequence, granule: sequence < 2 ? 0n : 1_000n, flags: sequence === 0 ? 2 : 0 })));
+    expect(await codeOf(file)).toBe('LS_AUDIO_CORRUPT');
+    expect(await codeOf(file, '', { ...limits, secondsMax: 0.2 })).toBe('LS_AUDIO_TOO_LONG');
+  });
+});
+
+describe('channels', () => {
+  /** As in RFC 7845: streams, pairs among them, and which decoded channel each channel is. */
+  const familyHead = (channels: number, streams: number): Buffer => Buffer.concat([opusHead(channels).subarray(0, 18), Buffer.of(255, streams, 0), Buffer.from(Array.from({ length: channels }, (_, index) => index % streams))]);
+  const opusOf = (head: Buffer): Buffer => Buffer.concat([oggPage([head], { sequence: 0, granule: 0n, flags: 2 }), oggPage([opusTags], { sequence: 1, granule: 0n }), oggPage([Buffer.of(0x18)], { sequence: 2, granule: 2_880n, flags: 4 })]);
+
+  test('eight are taken', async () => {
+    expect(await codeOf(wav(Buffer.alloc(160), { channels: 8 }))).toBe('decoded');
+    expect(await codeOf(opusOf(familyHead(8, 1)))).toBe('decoded');
+  });
+
+  test.each([
+    ['WAV', () => wav(Buffer.alloc(180), { channels: 9 })],
+    ['Opus', () => opusOf(familyHead(255, 1))],
+    ['Opus, of streams that no channel is', () => opusOf(familyHead(1, 9))],
+  ])('nine are not: %s', async (_, bytesOf) => {
+    expect(await codeOf(bytesOf())).toBe('LS_AUDIO_FORMAT');
+  });
+
+  test('nine are not: Vorbis', async () => {
+    const file = await readSound('mono.vorbis.ogg');
+    const firstPage = Buffer.from(file.subarray(0, file.indexOf('OggS', 10, 'latin1')));
+    firstPage[28 + 11] = 9;
+    expect(await codeOf(Buffer.concat([withCrc(firstPage), file.subarray(firstPage.length)]))).toBe('LS_AUDIO_FORMAT');
   });
 });
 
