@@ -76,25 +76,10 @@ function tooLarge(file: string, bytesMax: number): LabelstreamError {
   return cliError('LS_CLI_INPUT', `${file} has more than ${bytesMax} bytes`, { file });
 }
 
-type Signature = { readonly contentType: string; readonly fits: (bytes: Buffer) => boolean };
-
-const startsWith = (text: string, at = 0) => (bytes: Buffer): boolean => bytes.toString('latin1', at, at + text.length) === text;
-
-/** MPEG audio begins with eleven bits that are set, and names a layer that is there. */
-const isMpegFrame = (bytes: Buffer): boolean => bytes.length > 2 && bytes[0] === 0xff && ((bytes[1] ?? 0) & 0xe0) === 0xe0 && ((bytes[1] ?? 0) & 0x06) !== 0;
-
-const sounds: readonly Signature[] = [
-  { contentType: 'audio/wav', fits: (bytes) => startsWith('RIFF')(bytes) && startsWith('WAVE', 8)(bytes) },
-  { contentType: 'audio/flac', fits: startsWith('fLaC') },
-  { contentType: 'audio/ogg', fits: startsWith('OggS') },
-  { contentType: 'audio/mpeg', fits: (bytes) => startsWith('ID3')(bytes) || isMpegFrame(bytes) },
-];
-
-/** What nobody knows is for the model to refuse, which says best what it is. */
+/** What is no image is for the model to find out, or to refuse: it says best what it is. */
 function contentTypeOf(bytes: Buffer): string {
   const image = signatureOf(bytes);
-  if (image !== undefined) return `image/${image}`;
-  return sounds.find(({ fits }) => fits(bytes))?.contentType ?? 'application/octet-stream';
+  return image === undefined ? 'application/octet-stream' : `image/${image}`;
 }
 
 /** Throws LS_CLI_INPUT. */
