@@ -2,7 +2,7 @@
 
 const blockLength = 65_536;
 
-export type SampleCollector = {
+type SampleCollector = {
   readonly push: (samples: Float32Array) => void;
   /** All of them in their order. */
   readonly joined: () => Float32Array;
