@@ -37,6 +37,14 @@ export const commonParts = {
 /** What is asked with a known input, in the words of its task. */
 export const knownConfig = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
+/** An image or a sound that is one of the files of the manifest, and what is asked about it. */
+export function knownFileInputs<Config extends z.ZodType>(config: Config) {
+  const file = { file: confinedPath, contentType: z.string().min(1) };
+  const image = z.strictObject({ kind: z.literal('image'), ...file, text: z.string().min(1).optional(), classes: z.array(z.string().min(1)).min(1).optional(), config });
+  const audio = z.strictObject({ kind: z.literal('audio'), ...file, config });
+  return [image, audio] as const;
+}
+
 const finite = z.number();
 
 /** The known answer of a detector, in the shape of the results of its task. */

@@ -1,25 +1,14 @@
 /** The manifest of a model that a plugin runs (`kind: plugin`): what else a graph or an architecture tells, it says itself. */
 import { z } from 'zod';
-import { commonParts, confinedPath, unique, type Contradiction } from '../manifest-parts.ts';
+import { commonParts, knownFileInputs, unique, type Contradiction } from '../manifest-parts.ts';
 import { knownOutput } from '../transformers/transformer-manifest.ts';
 
 const inputKinds = ['text', 'values', 'image', 'audio'] as const;
 
-const config = z.record(z.string(), z.unknown());
-
 const knownInput = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('text'), text: z.string() }),
   z.strictObject({ kind: z.literal('values'), values: z.record(z.string(), z.number()) }),
-  /** One of the files of the manifest. */
-  z.strictObject({
-    kind: z.literal('image'),
-    file: confinedPath,
-    contentType: z.string().min(1),
-    text: z.string().min(1).optional(),
-    classes: z.array(z.string().min(1)).min(1).optional(),
-    config: config.default({}),
-  }),
-  z.strictObject({ kind: z.literal('audio'), file: confinedPath, contentType: z.string().min(1), config: config.default({}) }),
+  ...knownFileInputs(z.record(z.string(), z.unknown()).default({})),
 ]);
 
 export const pluginManifestParts = z.strictObject({

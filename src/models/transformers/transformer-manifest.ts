@@ -4,21 +4,10 @@
  */
 import { z } from 'zod';
 import { taskConfigMistakes } from '../../core/task-config.ts';
-import { commonParts, confinedPath, knownConfig, knownDetections, type Contradiction } from '../manifest-parts.ts';
+import { commonParts, confinedPath, knownConfig, knownFileInputs, knownDetections, type Contradiction } from '../manifest-parts.ts';
 import { architectureNames, architectures } from './architectures.ts';
 
-/** One of the files of the manifest, and what is asked about it. */
-const knownInput = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('image'),
-    file: confinedPath,
-    contentType: z.string().min(1),
-    text: z.string().min(1).optional(),
-    classes: z.array(z.string().min(1)).min(1).optional(),
-    config: knownConfig.default({}),
-  }),
-  z.strictObject({ kind: z.literal('audio'), file: confinedPath, contentType: z.string().min(1), config: knownConfig.default({}) }),
-]);
+const knownInput = z.discriminatedUnion('kind', [...knownFileInputs(knownConfig.default({}))]);
 
 const finite = z.number();
 
