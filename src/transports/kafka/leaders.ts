@@ -5,7 +5,7 @@ import { pipelineError } from '../../core/errors/pipeline.ts';
 import type { TopicPartition } from '../../core/records.ts';
 import { refreshMetadata, type KafkaCluster } from './connection.ts';
 import { protocolError } from './fetch-request.ts';
-import { asKafkaError, type KafkaCall } from './kafka-errors.ts';
+import { asKafkaError, protocolCodeOf, type KafkaCall } from './kafka-errors.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 
 export type Leaders = {
@@ -15,13 +15,19 @@ export type Leaders = {
   readonly nodeOf: (topicPartition: TopicPartition) => Promise<string>;
   readonly broker: (nodeId: string) => Promise<Broker>;
   readonly refresh: () => Promise<void>;
-  /** Tries the action until it succeeds, for about two seconds where its failures may pass; rejects with a LabelstreamError. */
+  /**
+   * Tries the action until it succeeds, for about two seconds where its failures may pass, and for about fifteen where a broker does not lead yet
+   * what the metadata says it leads; rejects with a LabelstreamError.
+   */
   readonly attempt: <Result>(call: KafkaCall & TopicPartition, action: (broker: Broker) => Promise<Result>) => Promise<Result>;
 };
 
 const attemptsMax = 6;
-const delayMs = 25;
+const delay = { baseMs: 25, capMs: 1_000 };
 const leaderNotAvailable = 5;
+/** Metadata names the leader of a partition before that broker has taken it up, by seconds on a busy machine. */
+const notLeader = 6;
+const handoverMsMax = 15_000;
 
 export function createLeaders(cluster: KafkaCluster, { clock }: KafkaOptions, closing: AbortSignal): Leaders {
   /** None while nothing is known; kafkajs throws then. */
@@ -58,13 +64,16 @@ export function createLeaders(cluster: KafkaCluster, { clock }: KafkaOptions, cl
     broker,
     refresh,
     attempt: async (call, action) => {
-      for (let attempt = 1; ; attempt++) {
+      for (let attempt = 1, waitedMs = 0; ; attempt++) {
         try {
           return await action(await broker(await nodeOf(call)));
         } catch (thrown) {
           const error = asKafkaError(thrown, call);
-          if (closing.aborted || attempt === attemptsMax || !mayPass(error)) throw error;
-          await clock.sleep(delayMs * 2 ** attempt, closing);
+          const isOver = protocolCodeOf(thrown) === notLeader ? waitedMs >= handoverMsMax : attempt >= attemptsMax;
+          if (closing.aborted || isOver || !mayPass(error)) throw error;
+          const waitMs = Math.min(delay.baseMs * 2 ** attempt, delay.capMs);
+          await clock.sleep(waitMs, closing);
+          waitedMs += waitMs;
           // What hinders this hinders the next attempt, which tells it.
           await refresh().catch(() => undefined);
         }
