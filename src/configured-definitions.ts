@@ -18,7 +18,7 @@ type Proposed = { readonly collection: Configuration['collections'][number]; rea
  * Looked at before the log is told of them: a partition whose projection is missing stops.
  * @param proposed in the order of the configuration.
  */
-export async function refusedProjections(proposed: readonly Proposed[], stateStore: Pick<StateStore, 'newest' | 'list'>): Promise<readonly UnlocatedMistake[]> {
+export async function refusedProjections(proposed: readonly Proposed[], stateStore: Pick<StateStore, 'readNewest' | 'list'>): Promise<readonly UnlocatedMistake[]> {
   const refused: UnlocatedMistake[] = [];
   for (const [index, { collection: { name }, definition: { projectionSha256, dimensions } }] of proposed.entries()) {
     if (projectionSha256 === null) continue;

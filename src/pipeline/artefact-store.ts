@@ -6,30 +6,29 @@ import { createHash } from 'node:crypto';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { stateError } from '../core/errors/state.ts';
 import type { SnapshotKey, StateStore } from './state-store.ts';
+import { readWhole } from './stored-snapshots.ts';
 
 const chunkBytes = 256 * 1024;
 const onlySequence = 0n;
 
 /** Resolves with its name once it is durable; what is there already stays. Rejects with LS_STATE_WRITE_FAILED. */
 export async function storeArtefact(stateStore: Pick<StateStore, 'write'>, bytes: Uint8Array): Promise<string> {
-  const sha256 = sha256Of([bytes]);
+  const sha256 = sha256Of(bytes);
   await stateStore.write({ ...keyOf(sha256), sequence: onlySequence, position: '' }, chunksOf(bytes));
   return sha256;
 }
 
 /** The bytes of that name. Rejects with LS_STATE_ARTEFACT_MISSING and LS_STATE_ARTEFACT_CORRUPT. */
-export async function fetchArtefact(stateStore: Pick<StateStore, 'newest'>, sha256: string): Promise<Buffer> {
+export async function fetchArtefact(stateStore: Pick<StateStore, 'readNewest'>, sha256: string): Promise<Buffer> {
   const key = keyOf(sha256);
   let damage: Error | undefined;
-  const stored = await stateStore.newest(key, onlySequence, (error) => (damage = error));
+  const stored = await stateStore.readNewest(key, onlySequence, readWhole, (error) => (damage = error));
   if (stored === undefined) {
     if (damage !== undefined) throw corrupt(sha256, damageIn(damage));
     throw stateError('LS_STATE_ARTEFACT_MISSING', `The state store holds no artefact ${sha256}.`, { sha256 });
   }
-  const chunks: Buffer[] = [];
-  for await (const chunk of stored.chunks()) chunks.push(Buffer.from(chunk));
-  if (sha256Of(chunks) !== sha256) throw corrupt(sha256, 'its bytes are not those of its name');
-  return Buffer.concat(chunks);
+  if (sha256Of(stored.bytes) !== sha256) throw corrupt(sha256, 'its bytes are not those of its name');
+  return stored.bytes;
 }
 
 function keyOf(sha256: string): SnapshotKey {
@@ -40,10 +39,8 @@ function* chunksOf(bytes: Uint8Array): Generator<Buffer> {
   for (let start = 0; start < bytes.length; start += chunkBytes) yield Buffer.from(bytes.subarray(start, start + chunkBytes));
 }
 
-function sha256Of(chunks: readonly Uint8Array[]): string {
-  const hash = createHash('sha256');
-  for (const chunk of chunks) hash.update(chunk);
-  return hash.digest('hex');
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function corrupt(sha256: string, reason: string): Error {

@@ -2,15 +2,18 @@
  * Snapshots as files: `<directory>/<stage>/<topic>-<incarnation>/<partition>/<20-digit sequence>.snapshot`.
  *
  * A snapshot is written under another name, synchronised, renamed, and its directory synchronised: under its own name it is whole or absent,
- * whenever the power fails. It is never overwritten, and it is checked from beginning to end before anything of it is handed out.
+ * whenever the power fails. It is never overwritten, and it is checked as it is read, from beginning to end before anything of it is used.
  */
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { LabelstreamError } from '../core/errors/error.ts';
 import type { FileSystem } from './file-system.ts';
-import { corrupt, readSnapshotFile, writeSnapshotFile, type SnapshotCheck } from './snapshot-file.ts';
-import type { SnapshotHeader, SnapshotKey, StateStore, StoredSnapshot } from './state-store.ts';
-import { messageOf, newestFirst, partitionFolder, sequenceInName, snapshotName, snapshotsKept, stageFolder, tellingDiscardFailures, tellingWriteFailures, verifiedHeader, withoutHeader } from './stored-snapshots.ts';
+import { corrupt, readSnapshotFile, writeSnapshotFile } from './snapshot-file.ts';
+import type { ReadSnapshot, SnapshotHeader, SnapshotKey, StateStore } from './state-store.ts';
+import {
+  madeOf, messageOf, newestFirst, partitionFolder, readNothing, readSnapshot, sequenceInName, snapshotName, snapshotsKept, stageFolder, tellingDiscardFailures, tellingWriteFailures,
+  type Made, type SnapshotPlace,
+} from './stored-snapshots.ts';
 
 export type DirectoryStateStoreOptions = {
   readonly directory: string;
@@ -49,7 +52,7 @@ export function createDirectoryStateStore({ directory, fileSystem, snapshotCorru
     const temporaryNames = names.filter((each) => each.endsWith(temporarySuffix));
     // Those of the same name may be another process's, which writes the same at this moment.
     await removeAll(temporaryNames.map((each) => join(leaf, each)).filter((path) => leftBehind.has(path) || !path.startsWith(join(leaf, name))));
-    const isWhole = async (): Promise<boolean> => !((await checked(fileSystem, join(leaf, name), header, header.sequence)) instanceof Error);
+    const isWhole = async (): Promise<boolean> => !('corruption' in (await readFile(fileSystem, join(leaf, name), header, readNothing)));
     if (names.includes(name)) {
       if (await isWhole()) return;
       await fileSystem.remove(join(leaf, name));
@@ -82,13 +85,13 @@ export function createDirectoryStateStore({ directory, fileSystem, snapshotCorru
 
   return {
     write: tellingWriteFailures(write),
-    newest: async (key, sequence, passedOver = snapshotCorrupt) => {
+    readNewest: async (key, sequence, read, passedOver = snapshotCorrupt) => {
       const leaf = directoryOf(directory, key);
       for (const at of sequencesIn(await fileSystem.list(leaf))) {
         if (at > sequence) continue;
-        const found = await checked(fileSystem, join(leaf, snapshotName(at)), key, at);
-        if (!(found instanceof Error)) return found;
-        passedOver?.(found);
+        const outcome = await readFile(fileSystem, join(leaf, snapshotName(at)), { ...key, sequence: at }, read);
+        if (!('corruption' in outcome)) return madeOf(outcome);
+        passedOver?.(outcome.corruption);
       }
       return undefined;
     },
@@ -150,22 +153,20 @@ async function removeOld(fileSystem: FileSystem, leaf: string): Promise<void> {
   }
 }
 
-/** Reads all of it. Whatever keeps it from being read counts as corruption: the snapshot before it does as well. */
-async function checked(fileSystem: FileSystem, path: string, key: SnapshotKey, sequence: bigint): Promise<StoredSnapshot | Error> {
-  try {
-    const header = await verifiedHeader(framesOf(fileSystem, path, 'whole'), path, key, sequence);
-    return { header, chunks: () => withoutHeader(framesOf(fileSystem, path, 'none')) };
-  } catch (cause) {
-    // What reads the file says already that, and why, it is passed over.
-    if (cause instanceof LabelstreamError && cause.code === 'LS_STATE_SNAPSHOT_CORRUPT') return cause;
-    return corrupt(path, messageOf(cause), cause);
-  }
+/** Whatever keeps it from being read counts as corruption: the snapshot before it does as well. */
+async function readFile<Result>(fileSystem: FileSystem, path: string, place: SnapshotPlace, read: ReadSnapshot<Result>): Promise<Made<Result> | { readonly corruption: Error }> {
+  const outcome = await readSnapshot(framesOf(fileSystem, path), path, place, read);
+  if (!('failure' in outcome)) return outcome;
+  const { failure } = outcome;
+  // What reads the file says already that, and why, it is passed over.
+  const isSaid = failure instanceof LabelstreamError && failure.code === 'LS_STATE_SNAPSHOT_CORRUPT';
+  return { corruption: isSaid ? failure : corrupt(path, messageOf(failure), failure) };
 }
 
-async function* framesOf(fileSystem: FileSystem, path: string, check: SnapshotCheck): AsyncGenerator<Buffer> {
+async function* framesOf(fileSystem: FileSystem, path: string): AsyncGenerator<Buffer> {
   const file = await fileSystem.open(path, { create: false });
   try {
-    yield* readSnapshotFile(file, path, check);
+    yield* readSnapshotFile(file, path);
   } finally {
     await file.close();
   }

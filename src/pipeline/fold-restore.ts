@@ -6,7 +6,7 @@ import { stateError } from '../core/errors/state.ts';
 import { patiently } from './delivery.ts';
 import { hasEnded, unlessEnded, type FoldRun } from './fold-run.ts';
 import { codeOf } from './retry.ts';
-import type { SnapshotKey, StoredSnapshot } from './state-store.ts';
+import type { SnapshotHeader, SnapshotKey } from './state-store.ts';
 
 /** A log whose first record has another sequence has lost its beginning. */
 const firstSequence = 0n;
@@ -14,19 +14,21 @@ const firstSequence = 0n;
 export async function restore(run: FoldRun): Promise<void> {
   const { context, state, working } = run;
   const { partition, stateStore, start } = context;
-  const snapshot = stateStore && (await unlessEnded(run, stateStore.newest(snapshotKey(run), start.sequence)));
+  const reading = stateStore?.readNewest(snapshotKey(run), start.sequence, async ({ header, chunks }) => {
+    await state.restore(chunks);
+    return header;
+  });
+  const snapshot = reading && (await unlessEnded(run, reading));
   const bounds = await patiently(context, working.signal, () => partition.bounds());
   if (bounds === undefined || hasEnded(run)) return;
   // At the committed sequence the committed position counts: the transport may have moved it on over gaps, and retention taken those.
-  const standsAlready = snapshot?.header.sequence === start.sequence;
+  const standsAlready = snapshot?.sequence === start.sequence;
   if (!standsAlready) requireLog(run, snapshot, bounds.start.sequence);
   await discardOtherHistory(run);
   if (hasEnded(run)) return;
-  if (snapshot !== undefined) await unlessEnded(run, state.restore(snapshot.chunks()));
-  if (hasEnded(run)) return;
-  run.position = standsAlready ? start.position : (snapshot?.header.position ?? bounds.start.position);
-  run.foldedSequence = snapshot?.header.sequence ?? bounds.start.sequence - 1n;
-  run.restore.snapshotSequence = snapshot?.header.sequence;
+  run.position = standsAlready ? start.position : (snapshot?.position ?? bounds.start.position);
+  run.foldedSequence = snapshot?.sequence ?? bounds.start.sequence - 1n;
+  run.restore.snapshotSequence = snapshot?.sequence;
   partition.seek(run.position);
   noteProgress(run, 0);
 }
@@ -80,8 +82,8 @@ export function asRestoreFailure(run: FoldRun, error: unknown): unknown {
   return run.foldedSequence <= run.context.start.sequence && codeOf(error) === 'LS_TRANSPORT_POSITION_LOST' ? truncated(run, run.foldedSequence, error) : error;
 }
 
-function requireLog(run: FoldRun, snapshot: StoredSnapshot | undefined, startSequence: bigint): void {
-  const nextSequence = snapshot === undefined ? firstSequence : snapshot.header.sequence + 1n;
+function requireLog(run: FoldRun, snapshot: SnapshotHeader | undefined, startSequence: bigint): void {
+  const nextSequence = snapshot === undefined ? firstSequence : snapshot.sequence + 1n;
   if (startSequence > nextSequence) throw truncated(run, nextSequence - 1n, undefined, startSequence);
 }
 

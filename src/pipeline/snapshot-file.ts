@@ -12,7 +12,7 @@
  * within 4 bytes of a payload is always found, and any other but once in 2^32 times. In version 1 checksums are of payloads alone, and the SHA-256 of
  * all bytes before the end mark stands behind it; computing that takes several times as long as reading the file.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { stateError } from '../core/errors/state.ts';
@@ -67,27 +67,17 @@ export async function writeSnapshotFile(file: Pick<FileHandle, 'write'>, header:
   await file.write(end, offset);
 }
 
-/**
- * What is checked on the way: each frame as it is read, all of the file, which of version 1 says more, but only at the end; or nothing, of what has
- * just been checked.
- */
-export type SnapshotCheck = 'frames' | 'whole' | 'none';
-
-/** Few frames lie in two reads. Where frames are checked as they are read, what reads them may have far to go: no more is asked for than needed. */
-const readsFor: Readonly<Record<SnapshotCheck, Reads>> = {
-  frames: { bytes: 1024 * 1024, ahead: 1 },
-  whole: { bytes: 2 * 1024 * 1024, ahead: 2 },
-  none: { bytes: 2 * 1024 * 1024, ahead: 1 },
-};
+/** Of one read, and of the next one, which is under way meanwhile. Few frames lie in two, and what reads them may have far to go: no more is asked for than needed. */
+const readBytes = 1024 * 1024;
 
 /**
- * The frames, the header's first, as views of what was read; each is gone when the next is taken, since the memory is used again. Rejects with
- * LS_STATE_SNAPSHOT_CORRUPT where the file is not what was written, as far as it is checked, at its end at the latest.
+ * The frames, the header's first, as views of what was read; each is gone when the next is taken, since the memory is used again. Each is checked before it
+ * is handed out, and so is all that came before it. Rejects with LS_STATE_SNAPSHOT_CORRUPT where the file is not what was written, at its end at the latest.
  */
-export async function* readSnapshotFile(file: Pick<FileHandle, 'size' | 'read'>, path: string, check: SnapshotCheck): AsyncGenerator<Buffer> {
-  const { take, left } = createReader(file, await file.size(), path, readsFor[check]);
+export async function* readSnapshotFile(file: Pick<FileHandle, 'size' | 'read'>, path: string): AsyncGenerator<Buffer> {
+  const { take, left } = createReader(file, await file.size(), path);
   const begin = await take(magic.length);
-  const sums = begin.equals(magic) ? checksums(check) : begin.equals(formerMagic) ? formerChecksums(check) : undefined;
+  const sums = begin.equals(magic) ? checksums() : begin.equals(formerMagic) ? formerChecksums() : undefined;
   if (sums === undefined) throw corrupt(path, 'it does not begin as a snapshot of a known version');
   sums.add(begin);
   for (;;) {
@@ -119,27 +109,28 @@ type Checksums = {
   readonly holdsAtEnd: (stored: Buffer) => boolean;
 };
 
-function checksums(check: SnapshotCheck): Checksums {
+function checksums(): Checksums {
   let checksum = 0;
   const add = (bytes: Buffer): void => {
-    if (check !== 'none') checksum = crc32(bytes, checksum);
+    checksum = crc32(bytes, checksum);
   };
   return {
     add,
     addStored: (bytes) => bytes.readUInt32BE(),
     holds: (payload, stored) => {
       add(payload);
-      return check === 'none' || checksum === stored;
+      return checksum === stored;
     },
     addEnd: add,
     endBytes: checksumBytes,
-    holdsAtEnd: (stored) => check === 'none' || checksum === stored.readUInt32BE(),
+    holdsAtEnd: (stored) => checksum === stored.readUInt32BE(),
   };
 }
 
-function formerChecksums(check: SnapshotCheck): Checksums {
-  const hash: Hash | undefined = check === 'whole' ? createHash('sha256') : undefined;
-  const add = (bytes: Buffer): void => void hash?.update(bytes);
+/** Frames that are missing, or in another order, show only at the end. */
+function formerChecksums(): Checksums {
+  const hash = createHash('sha256');
+  const add = (bytes: Buffer): void => void hash.update(bytes);
   return {
     add,
     addStored: (bytes) => {
@@ -148,20 +139,17 @@ function formerChecksums(check: SnapshotCheck): Checksums {
     },
     holds: (payload, stored) => {
       add(payload);
-      return check !== 'frames' || crc32(payload) === stored;
+      return crc32(payload) === stored;
     },
     addEnd: () => undefined,
     endBytes: formerDigestBytes,
-    holdsAtEnd: (stored) => hash === undefined || stored.equals(hash.digest()),
+    holdsAtEnd: (stored) => stored.equals(hash.digest()),
   };
 }
 
 export function corrupt(path: string, reason: string, cause?: unknown): Error {
   return stateError('LS_STATE_SNAPSHOT_CORRUPT', `Snapshot ${path} is passed over: ${reason}.`, { path, reason }, { cause });
 }
-
-/** How much is asked for at a time, and how many times beside what is taken from. */
-type Reads = { readonly bytes: number; readonly ahead: number };
 
 type Reader = {
   /** The next bytes, until others are taken: a view where they lie in one piece. */
@@ -170,33 +158,34 @@ type Reader = {
   readonly left: () => number;
 };
 
-/** Reads in pieces, the next ones while one is taken; a length that the file cannot hold is refused before memory is taken for it. */
-function createReader(file: Pick<FileHandle, 'read'>, size: number, path: string, { bytes: readBytes, ahead }: Reads): Reader {
+/** Reads in pieces, the next one while one is taken; a length that the file cannot hold is refused before memory is taken for it. */
+function createReader(file: Pick<FileHandle, 'read'>, size: number, path: string): Reader {
+  /** Of the piece that is taken, and of the next one. */
   const memories: Buffer[] = [];
   let piece: Buffer = Buffer.alloc(0);
   let gathered: Buffer = Buffer.alloc(0);
   /** Behind what was taken, and behind what was asked for. */
   let offset = 0;
   let askedEnd = 0;
-  const asked: { readonly length: number; readonly bytes: Promise<Buffer> }[] = [];
   let askedCount = 0;
+  let ahead: { readonly length: number; readonly bytes: Promise<Buffer> } | undefined;
   const readOn = (): void => {
-    while (asked.length < ahead && askedEnd < size) {
-      const length = Math.min(readBytes, size - askedEnd);
-      const into = (memories[askedCount % (ahead + 1)] ??= Buffer.allocUnsafeSlow(length));
-      const bytes = file.read(askedEnd, length, into);
-      // It may fail before it is asked for, or never be.
-      bytes.catch(() => undefined);
-      asked.push({ length, bytes });
-      askedEnd += length;
-      askedCount += 1;
-    }
+    if (ahead !== undefined || askedEnd === size) return;
+    const length = Math.min(readBytes, size - askedEnd);
+    const into = (memories[askedCount % 2] ??= Buffer.allocUnsafeSlow(length));
+    const bytes = file.read(askedEnd, length, into);
+    // It may fail before it is asked for, or never be.
+    bytes.catch(() => undefined);
+    ahead = { length, bytes };
+    askedEnd += length;
+    askedCount += 1;
   };
   const nextPiece = async (): Promise<Buffer> => {
     readOn();
-    const next = asked.shift();
+    const next = ahead;
     const read = await next?.bytes;
     if (next === undefined || read === undefined || read.length < next.length) throw corrupt(path, 'it ends early');
+    ahead = undefined;
     offset += read.length;
     readOn();
     return read;

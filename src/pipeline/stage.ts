@@ -49,7 +49,10 @@ export type FoldPartition = {
    * up by the iterator's `return`; until then no other snapshot is asked for.
    */
   readonly snapshot: () => Iterable<Buffer>;
-  /** Called at most once, before any fold. */
+  /**
+   * Before any fold. Nothing of the chunks is in the state before the last was read: whether they are what was written may show only then. Where it rejects
+   * the state is as it was, and it may be called again; otherwise it is not.
+   */
   readonly restore: (chunks: AsyncIterable<Buffer>) => Promise<void>;
   /**
    * When the owner has something to append for itself: milliseconds since the epoch, and the record, which goes into the stage's own input topic.

@@ -2,7 +2,7 @@
 import { LabelstreamError } from '../core/errors/error.ts';
 import { stateError } from '../core/errors/state.ts';
 import { corrupt, headerText, parseHeader } from './snapshot-file.ts';
-import type { SnapshotHeader, SnapshotKey, StateStore } from './state-store.ts';
+import type { ReadSnapshot, SnapshotHeader, SnapshotKey, StateStore } from './state-store.ts';
 
 /** The newest so many of a partition stay. */
 export const snapshotsKept = 3;
@@ -43,24 +43,75 @@ export function newestFirst(left: bigint, right: bigint): number {
   return left < right ? 1 : -1;
 }
 
-/** Reads all of it. Rejects with LS_STATE_SNAPSHOT_CORRUPT where it is not the snapshot of its name, and as reading the frames does. */
-export async function verifiedHeader(frames: AsyncIterable<Buffer>, path: string, { stage, topic, incarnation, partition }: SnapshotKey, sequence: bigint): Promise<SnapshotHeader> {
-  let header: SnapshotHeader | undefined;
-  for await (const frame of frames) {
-    if (header !== undefined) continue;
-    header = parseHeader(frame);
-    if (header === undefined || headerText(header) !== headerText({ ...header, stage, topic, incarnation, partition, sequence })) {
-      throw corrupt(path, 'its header is not that of its name');
+/** What was made of a snapshot that is whole, or the error of whoever was to make it. */
+export type Made<Result> = { readonly result: Result } | { readonly error: unknown };
+
+export function madeOf<Result>(made: Made<Result>): Result {
+  if ('error' in made) throw made.error;
+  return made.result;
+}
+
+/**
+ * Hands a snapshot to `read`, and reads what it has left of it.
+ * @returns `failure`: what reading the file failed with, whether anything was made of it or not.
+ * @param frames of its file; fail with LS_STATE_SNAPSHOT_CORRUPT where they are not what was written, as is the outcome where they are not the snapshot of its name.
+ */
+export async function readSnapshot<Result>(frames: AsyncGenerator<Buffer>, path: string, place: SnapshotPlace, read: ReadSnapshot<Result>): Promise<Made<Result> | { readonly failure: unknown }> {
+  let failed: { readonly failure: unknown } | undefined;
+  const next = async (): Promise<Buffer | undefined> => {
+    try {
+      const frame = await frames.next();
+      return frame.done === true ? undefined : frame.value;
+    } catch (failure) {
+      failed = { failure };
+      throw failure;
     }
+  };
+  const chunks = async function* (): AsyncGenerator<Buffer> {
+    for (let chunk = await next(); chunk !== undefined; chunk = await next()) yield chunk;
+  };
+  let made: Made<Result>;
+  try {
+    const header = headerIn(await next(), path, place);
+    made = await settled(() => read({ header, chunks: chunks() }));
+    while (failed === undefined && (await next()) !== undefined);
+  } catch (failure) {
+    return { failure };
+  } finally {
+    await frames.return(undefined);
   }
-  if (header === undefined) throw corrupt(path, 'it has no header');
+  return failed ?? made;
+}
+
+async function settled<Result>(work: () => Promise<Result>): Promise<Made<Result>> {
+  try {
+    return { result: await work() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** Whose the header has to be. */
+export type SnapshotPlace = SnapshotKey & Pick<SnapshotHeader, 'sequence'>;
+
+function headerIn(frame: Buffer | undefined, path: string, { stage, topic, incarnation, partition, sequence }: SnapshotPlace): SnapshotHeader {
+  if (frame === undefined) throw corrupt(path, 'it has no header');
+  const header = parseHeader(frame);
+  if (header === undefined || headerText(header) !== headerText({ ...header, stage, topic, incarnation, partition, sequence })) {
+    throw corrupt(path, 'its header is not that of its name');
+  }
   return header;
 }
 
-export async function* withoutHeader(frames: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  await frames.next();
-  yield* frames;
-}
+/** Makes nothing of a snapshot: to know whether it is whole. */
+export const readNothing: ReadSnapshot<undefined> = () => Promise.resolve(undefined);
+
+/** All of one that is small. */
+export const readWhole: ReadSnapshot<{ readonly header: SnapshotHeader; readonly bytes: Buffer }> = async ({ header, chunks }) => {
+  const copies: Buffer[] = [];
+  for await (const chunk of chunks) copies.push(Buffer.from(chunk));
+  return { header, bytes: Buffer.concat(copies) };
+};
 
 /** Rejects with LS_STATE_WRITE_FAILED where the store fails, and with what iterating over the chunks throws. */
 export function tellingWriteFailures(write: StateStore['write']): StateStore['write'] {

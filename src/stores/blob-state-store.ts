@@ -1,8 +1,8 @@
 /**
  * Snapshots as blobs: `<prefix><stage>/<topic>-<incarnation>/<partition>/<20-digit sequence>.snapshot`, in the form of snapshot files.
  *
- * A snapshot is uploaded block by block and appears under its name in one step, when it is whole. It is never overwritten, and it is checked
- * from beginning to end before anything of it is handed out. What is held of it at once are a few blocks, whatever its size.
+ * A snapshot is uploaded block by block and appears under its name in one step, when it is whole. It is never overwritten, and it is checked as it is
+ * downloaded, from beginning to end before anything of it is used. What is held of it at once are a few blocks, whatever its size.
  *
  * While the container cannot be reached, reading and discarding wait (SEMANTICS.md, rule 22): without an answer nobody knows what the state is.
  * Writing gives up after some attempts, and after one where the snapshot before failed: the stage stands still while it is written, and a
@@ -13,9 +13,12 @@ import { LabelstreamError } from '../core/errors/error.ts';
 import { stateError } from '../core/errors/state.ts';
 import { within } from '../pipeline/abort.ts';
 import { codeOf, createRetry } from '../pipeline/retry.ts';
-import { corrupt, readSnapshotFile, writeSnapshotFile, type SnapshotCheck } from '../pipeline/snapshot-file.ts';
-import { newestFirst, partitionFolder, sequenceInName, snapshotName, snapshotsKept, stageFolder, tellingDiscardFailures, tellingWriteFailures, verifiedHeader, withoutHeader } from '../pipeline/stored-snapshots.ts';
-import type { SnapshotHeader, SnapshotKey, StateStore, StoredSnapshot } from '../pipeline/state-store.ts';
+import { readSnapshotFile, writeSnapshotFile } from '../pipeline/snapshot-file.ts';
+import {
+  madeOf, newestFirst, partitionFolder, readNothing, readSnapshot, sequenceInName, snapshotName, snapshotsKept, stageFolder, tellingDiscardFailures, tellingWriteFailures,
+  type Made,
+} from '../pipeline/stored-snapshots.ts';
+import type { ReadSnapshot, SnapshotHeader, SnapshotKey, StateStore } from '../pipeline/state-store.ts';
 import type { BlobContainer, StoredBlob } from './blob-container.ts';
 import { createBlobReader } from './blob-reader.ts';
 import { createBlockUpload } from './block-upload.ts';
@@ -57,7 +60,7 @@ type Found = { readonly blob: StoredBlob; readonly sequence: bigint };
 /** The blob was removed since it was listed: its partition's owner wrote newer ones. */
 class Gone extends Error {}
 
-/** `write` rejects with LS_STATE_WRITE_FAILED and with what iterating over the chunks throws, `newest` with what no waiting can help. */
+/** `write` rejects with LS_STATE_WRITE_FAILED and with what iterating over the chunks throws, `readNewest` also with what no waiting can help. */
 export function createBlobStateStore(options: BlobStateStoreOptions): StateStore {
   const limits = { ...defaultLimits, ...options.limits };
   const attempts = { some: requester(options, limits, limits.writeAttemptsMax), one: requester(options, limits, 1) };
@@ -76,7 +79,7 @@ export function createBlobStateStore(options: BlobStateStoreOptions): StateStore
         throw error;
       }
     },
-    newest: (key, sequence, passedOver = options.snapshotCorrupt) => newest(store, key, sequence, passedOver),
+    readNewest: (key, sequence, read, passedOver = options.snapshotCorrupt) => readNewest(store, { key, sequence }, read, passedOver),
     list: async (key, signal) => {
       const patient = signal === undefined ? store.patient : requester({ ...options, signal: AbortSignal.any([options.signal, signal]) }, limits, Infinity);
       return (await found(store, key, patient)).map((each) => each.sequence);
@@ -107,7 +110,7 @@ async function write(store: Store, header: SnapshotHeader, chunks: Iterable<Buff
   const { container } = options;
   const there = (await found(store, header, bounded)).find(({ sequence }) => sequence === header.sequence);
   if (there !== undefined) {
-    if (!((await checked(store, there, header, bounded)) instanceof Error)) return;
+    if (!('corruption' in (await readBlob(store, there, header, readNothing, bounded)))) return;
     await bounded((signal) => container.remove(there.blob, signal));
   }
   const name = leafOf(options.prefix, header) + snapshotName(header.sequence);
@@ -122,8 +125,8 @@ async function write(store: Store, header: SnapshotHeader, chunks: Iterable<Buff
 async function requireWhole(store: Store, header: SnapshotHeader): Promise<void> {
   const there = (await found(store, header, store.bounded)).find(({ sequence }) => sequence === header.sequence);
   if (there === undefined) throw stateError('LS_STATE_CONTAINER_REFUSED', 'the blocks of the upload are gone, and there is no such snapshot');
-  const outcome = await checked(store, there, header, store.bounded);
-  if (outcome instanceof Error) throw outcome;
+  const outcome = await readBlob(store, there, header, readNothing, store.bounded);
+  if ('corruption' in outcome) throw outcome.corruption;
 }
 
 /** A snapshot that was just written is durable: old ones that cannot be removed now are tried again after the next. */
@@ -136,18 +139,26 @@ async function removeOld({ options, bounded, ...store }: Store, key: SnapshotKey
   }
 }
 
-function newest(store: Store, key: SnapshotKey, sequence: bigint, passedOver: ((error: Error) => void) | undefined): Promise<StoredSnapshot | undefined> {
+async function readNewest<Result>(
+  store: Store,
+  { key, sequence }: { readonly key: SnapshotKey; readonly sequence: bigint },
+  read: ReadSnapshot<Result>,
+  passedOver: ((error: Error) => void) | undefined,
+): Promise<Result | undefined> {
   const { clock, random, signal, retried } = store.options;
   // Once is nothing to tell of: the owner wrote others meanwhile.
   const again = (attempt: number, error: unknown): void => (attempt > 1 ? retried?.(attempt, error) : undefined);
   const retry = createRetry({ policy: { ...backOff, attemptsMax: Infinity }, clock, random, signal, retried: again });
-  return retry(async () => {
+  const told = new Set<bigint>();
+  // What the reader rejects with is not tried again.
+  const made = await retry(async () => {
     try {
       for (const candidate of await found(store, key, store.patient)) {
         if (candidate.sequence > sequence) continue;
-        const outcome = await checked(store, candidate, key, store.patient);
-        if (!(outcome instanceof Error)) return outcome;
-        passedOver?.(outcome);
+        const outcome = await readBlob(store, candidate, key, read, store.patient);
+        if (!('corruption' in outcome)) return outcome;
+        if (!told.has(candidate.sequence)) passedOver?.(outcome.corruption);
+        told.add(candidate.sequence);
       }
       return undefined;
     } catch (error) {
@@ -156,37 +167,32 @@ function newest(store: Store, key: SnapshotKey, sequence: bigint, passedOver: ((
       throw stateError('LS_STATE_CONTAINER_UNREACHABLE', error.message, {}, { cause: error });
     }
   });
+  return made && madeOf(made);
 }
 
-/** Reads all of it. What the bytes say counts as corruption; that they cannot be had does not, and is thrown. */
-async function checked(store: Store, candidate: Found, key: SnapshotKey, request: Requests['patient']): Promise<StoredSnapshot | Error> {
-  const path = store.options.container.describe(candidate.blob.name);
-  try {
-    const header = await verifiedHeader(framesOf(store, candidate.blob, 'whole', request), path, key, candidate.sequence);
-    return { header, chunks: () => chunksOf(store, candidate.blob) };
-  } catch (error) {
-    if (error instanceof LabelstreamError && error.code === 'LS_STATE_SNAPSHOT_CORRUPT') return error;
-    throw error;
-  }
+/** What the bytes say counts as corruption; that they cannot be had does not, and is thrown. */
+async function readBlob<Result>(
+  store: Store,
+  { blob, sequence }: Found,
+  key: SnapshotKey,
+  read: ReadSnapshot<Result>,
+  request: Requests['patient'],
+): Promise<Made<Result> | { readonly corruption: Error }> {
+  const outcome = await readSnapshot(framesOf(store, blob, request), store.options.container.describe(blob.name), { ...key, sequence }, read);
+  if (!('failure' in outcome)) return outcome;
+  const { failure } = outcome;
+  if (failure instanceof LabelstreamError && failure.code === 'LS_STATE_SNAPSHOT_CORRUPT') return { corruption: failure };
+  throw failure;
 }
 
-function framesOf({ options, limits }: Store, blob: StoredBlob, check: SnapshotCheck, request: Requests['patient']): AsyncGenerator<Buffer> {
+function framesOf({ options, limits }: Store, blob: StoredBlob, request: Requests['patient']): AsyncGenerator<Buffer> {
   const { container } = options;
   const reader = createBlobReader(blob.bytes, limits.blockBytes, async (offset, length) => {
     const bytes = await request((signal) => container.read(blob, offset, length, signal));
     if (bytes === 'gone') throw new Gone(`${container.describe(blob.name)} is listed, and is not there when it is read`);
     return bytes;
   });
-  return readSnapshotFile(reader, container.describe(blob.name), check);
-}
-
-async function* chunksOf(store: Store, blob: StoredBlob): AsyncGenerator<Buffer> {
-  try {
-    yield* withoutHeader(framesOf(store, blob, 'frames', store.patient));
-  } catch (error) {
-    if (error instanceof Gone) throw corrupt(store.options.container.describe(blob.name), 'it was removed while it was read', error);
-    throw error;
-  }
+  return readSnapshotFile(reader, container.describe(blob.name));
 }
 
 /** Of one partition, from newest to oldest. */

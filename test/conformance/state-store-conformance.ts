@@ -1,6 +1,7 @@
 /** What every store of snapshots has to do, wherever it keeps them. */
 import { expect, it } from 'vitest';
-import type { SnapshotHeader, SnapshotKey, StateStore } from '../../src/pipeline/state-store.ts';
+import { stateError } from '../../src/core/errors/state.ts';
+import type { SnapshotHeader, SnapshotKey, StateStore, StoredSnapshot } from '../../src/pipeline/state-store.ts';
 
 export type StateStoreHarness = {
   /** As a new process would. */
@@ -20,9 +21,13 @@ export const headerAt = (sequence: bigint): SnapshotHeader => ({ ...conformanceK
 export const chunksAt = (sequence: bigint): Buffer[] => [Buffer.from(`state at ${sequence}`), Buffer.alloc(0), Buffer.alloc(700_000, Number(sequence % 251n))];
 export const snapshotName = (sequence: number): string => `${String(sequence).padStart(20, '0')}.snapshot`;
 
-export async function restored(store: StateStore, sequence: bigint): Promise<{ header: SnapshotHeader; chunks: Buffer[] } | undefined> {
-  const found = await store.newest(conformanceKey, sequence);
-  return found && { header: found.header, chunks: await Array.fromAsync(found.chunks(), (chunk) => Buffer.from(chunk)) };
+export const copied = async ({ header, chunks }: StoredSnapshot): Promise<{ header: SnapshotHeader; chunks: Buffer[] }> => ({
+  header,
+  chunks: await Array.fromAsync(chunks, (chunk) => Buffer.from(chunk)),
+});
+
+export function restored(store: StateStore, sequence: bigint): Promise<{ header: SnapshotHeader; chunks: Buffer[] } | undefined> {
+  return store.readNewest(conformanceKey, sequence, copied);
 }
 
 /** @param damagedEvery in how many of the bytes of a snapshot damage is tried: 1, of all. */
@@ -30,6 +35,7 @@ export function testStateStore(harness: () => StateStoreHarness, { damagedEvery 
   testKeeping(harness);
   testWriting(harness);
   testDamage(harness, damagedEvery);
+  testReading(harness);
 }
 
 function testKeeping(harness: () => StateStoreHarness): void {
@@ -45,8 +51,8 @@ function testKeeping(harness: () => StateStoreHarness): void {
       // Comparing so many bytes through the matcher takes seconds.
       expect(Buffer.concat(found?.chunks ?? []).equals(Buffer.concat(chunksAt(sequence)))).toBe(true);
     }
-    expect(await store.newest({ ...conformanceKey, partition: 3 }, 100n)).toBeUndefined();
-    expect(await store.newest({ ...conformanceKey, incarnation: 'c' }, 100n)).toBeUndefined();
+    expect(await store.readNewest({ ...conformanceKey, partition: 3 }, 100n, copied)).toBeUndefined();
+    expect(await store.readNewest({ ...conformanceKey, incarnation: 'c' }, 100n, copied)).toBeUndefined();
   });
 
   it('names everything that it holds of a stage, of other lives of a topic, too', async () => {
@@ -81,8 +87,8 @@ function testKeeping(harness: () => StateStoreHarness): void {
     expect((await restored(store, 8n))?.chunks.map(String)).toEqual(['new 7']);
     expect((await restored(store, 100n))?.chunks.map(String)).toEqual(['new 9']);
     expect((await restored(store, 5n))?.chunks.map(String)).toEqual(['lost 5']);
-    expect((await store.newest(other, 100n))?.header).toEqual(other);
-    expect((await store.newest(ofSimilarName, 100n))?.header).toEqual(ofSimilarName);
+    expect((await store.readNewest(other, 100n, copied))?.header).toEqual(other);
+    expect((await store.readNewest(ofSimilarName, 100n, copied))?.header).toEqual(ofSimilarName);
   });
 }
 
@@ -159,5 +165,62 @@ function testDamage(harness: () => StateStoreHarness, damagedEvery: number): voi
     expect((await restored(store, 9n))?.header.sequence).toBe(9n);
     await replace(snapshotName(10), whole);
     expect((await restored(store, 10n))?.header.sequence, 'one under another name').toBe(9n);
+  });
+}
+
+function testReading(harness: () => StateStoreHarness): void {
+  /** An older one, and a newer one whose last byte, of the checksum at the end, is another. */
+  const writeDamaged = async (store: StateStore): Promise<void> => {
+    for (const sequence of [5n, 9n]) await store.write(headerAt(sequence), chunksAt(sequence));
+    const whole = await harness().read(snapshotName(9));
+    await harness().replace(snapshotName(9), Buffer.from(whole).fill((whole.at(-1) ?? 0) ^ 1, whole.length - 1));
+  };
+  const first = async (chunks: AsyncIterable<Buffer>): Promise<string> => {
+    for await (const chunk of chunks) return chunk.toString();
+    return 'nothing';
+  };
+  const readers: Readonly<Record<string, (chunks: AsyncIterable<Buffer>) => Promise<unknown>>> = {
+    'reads nothing of it': () => Promise.resolve(),
+    'reads no more than its beginning': first,
+    'reads all of it': (chunks) => Array.fromAsync(chunks, ({ length }) => length),
+    'does not mind that it ends with an error': (chunks) => Array.fromAsync(chunks, ({ length }) => length).catch(() => undefined),
+    'fails before its end': async (chunks) => Promise.reject(new RangeError(`made of what is no snapshot: ${await first(chunks)}`)),
+  };
+
+  it.each(Object.keys(readers))('takes nothing of one that is damaged behind, told once, and goes on with the one before, where who reads it %s', async (name) => {
+    const { open, corrupted } = harness();
+    const store = open();
+    await writeDamaged(store);
+    const before = corrupted.length;
+    const asked: bigint[] = [];
+    const read = async ({ header: { sequence }, chunks }: StoredSnapshot): Promise<bigint> => {
+      asked.push(sequence);
+      if (sequence === 9n) await readers[name]?.(chunks);
+      return sequence;
+    };
+    expect(await store.readNewest(conformanceKey, 100n, read)).toBe(5n);
+    expect(asked).toEqual([9n, 5n]);
+    expect(corrupted.slice(before)).toEqual([expect.objectContaining({ code: 'LS_STATE_SNAPSHOT_CORRUPT' })]);
+    const told: Error[] = [];
+    await store.readNewest(conformanceKey, 100n, read, (error) => told.push(error));
+    expect([told.length, corrupted.length], 'to whom it is to be told').toEqual([1, before + 1]);
+  });
+
+  it('fails as who reads one that is whole does, and asks him for no other', async () => {
+    const { open, corrupted } = harness();
+    const store = open();
+    for (const sequence of [5n, 9n]) await store.write(headerAt(sequence), chunksAt(sequence));
+    const before = corrupted.length;
+    for (const error of [new TypeError('of another version'), stateError('LS_STATE_SNAPSHOT_CORRUPT', 'of something else')]) {
+      const asked: bigint[] = [];
+      const refused = store.readNewest(conformanceKey, 100n, async ({ header, chunks }) => {
+        asked.push(header.sequence);
+        await first(chunks);
+        throw error;
+      });
+      await expect(refused).rejects.toBe(error);
+      expect(asked).toEqual([9n]);
+    }
+    expect(corrupted.length).toBe(before);
   });
 }

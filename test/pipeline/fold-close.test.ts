@@ -7,7 +7,7 @@ import { sumStage, textOf, textRecord } from './stages.ts';
 
 it.each([
   { what: 'fails', options: { fails: (record: ConsumedRecord) => textOf(record) === '3' } },
-  { what: 'cannot be restored', options: { outputs: () => 1 }, stateStore: { ...createMemoryStateStore(), newest: () => Promise.reject(new RangeError('no disk')) } },
+  { what: 'cannot be restored', options: { outputs: () => 1 }, stateStore: { ...createMemoryStateStore(), readNewest: () => Promise.reject(new RangeError('no disk')) } },
 ])('closes a state that $what', async ({ options, stateStore }) => {
   const fixture = createFixture({ log: 1, sums: 1 });
   fixture.broker.append(Array.from({ length: 5 }, (_, index) => textRecord({ topic: 'log', partition: 0 }, String(index + 1))));

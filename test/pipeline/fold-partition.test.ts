@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RunnerOptions } from '../../src/pipeline/runner.ts';
+import type { StateStore } from '../../src/pipeline/state-store.ts';
 import type { MemoryClient } from './memory-client.ts';
 import { noFaults } from './memory-faults.ts';
 import { createMemoryStateStore } from './memory-state-store.ts';
@@ -68,6 +69,44 @@ describe('a fold partition', () => {
     const [restored] = eventsOf(told, 'restored');
     expect(restored?.[1]).toMatchObject({ snapshotSequence: newest });
     expect(sums(fixture)).toEqual(offline(fixture, () => 1));
+    await fixture.stop(runner);
+  });
+
+  it('takes nothing of a snapshot that shows damage only at its end, and goes on from the one before; nothing is removed until then', async () => {
+    const fixture = createFixture({ log: 1, sums: 1 });
+    const stateStore = createMemoryStateStore();
+    const limits = { ...testLimits, snapshotEveryRecords: 100, foldRecordsMax: 30 };
+    publish(fixture, 250);
+    await runAndCrash(fixture, () => 1, { stateStore, limits });
+    publish(fixture, 50);
+    const done: string[] = [];
+    const ending = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+      yield* chunks;
+      throw new Error('a checksum does not hold');
+    };
+    const damaged: StateStore = {
+      ...stateStore,
+      readNewest: async (key, sequence, read) => {
+        const [newest = -1n] = (await stateStore.list(key)).filter((at) => at <= sequence);
+        await expect(stateStore.readNewest(key, newest, ({ header, chunks }) => read({ header, chunks: ending(chunks) }))).rejects.toThrow('a checksum');
+        done.push('passed over');
+        return stateStore.readNewest(key, newest - 1n, read);
+      },
+      discardAbove: (key, sequence) => {
+        done.push('discard');
+        return stateStore.discardAbove(key, sequence);
+      },
+    };
+    const folded: bigint[] = [];
+    const { observer, told } = recordingObserver();
+    const stage = sumStage('log', { outputs: () => 1, folded: ({ sequence }) => folded.push(sequence) });
+    const runner = await fixture.start(fixture.broker.connect().transport, stage, { stateStore: damaged, limits, observer });
+    await fixture.drain(runner, ['log']);
+    const older = stateStore.headers()[0]?.sequence ?? -1n;
+    expect(eventsOf(told, 'restored')[0]?.[1]).toMatchObject({ snapshotSequence: older });
+    expect(folded).toEqual(fixture.broker.records(log).flatMap(({ sequence }) => (sequence > older ? [sequence] : [])));
+    expect(sums(fixture)).toEqual(offline(fixture, () => 1));
+    expect(done).toEqual(['passed over', 'discard']);
     await fixture.stop(runner);
   });
 

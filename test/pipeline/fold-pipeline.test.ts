@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ConsumedRecord } from '../../src/core/records.ts';
 import { pipelineError } from '../../src/core/errors/pipeline.ts';
 import type { StateStore } from '../../src/pipeline/state-store.ts';
+import { copied } from '../conformance/state-store-conformance.ts';
 import { noFaults, type Faults } from './memory-faults.ts';
 import { createMemoryStateStore } from './memory-state-store.ts';
 import { createFixture, eventsOf, recordingObserver, testLimits, type Fixture } from './runner-fixture.ts';
@@ -170,11 +171,10 @@ describe('the batches of a fold partition', () => {
     expect(stateStore.headers().length).toBeGreaterThan(3);
     expect(deliveredMeanwhile).toBeGreaterThan(40);
     for (const { sequence } of stateStore.headers()) {
-      const snapshot = await stateStore.newest({ stage: 'sum', topic: 'log', incarnation: fixture.broker.records(log)[0]!.incarnation, partition: 0 }, sequence);
-      const parts: string[] = [];
-      for await (const chunk of snapshot!.chunks()) parts.push(chunk.toString());
+      const key = { stage: 'sum', topic: 'log', incarnation: fixture.broker.records(log)[0]!.incarnation, partition: 0 };
+      const snapshot = await stateStore.readNewest(key, sequence, copied);
       const count = fixture.broker.records(log).findIndex((record) => record.sequence === sequence) + 1;
-      expect(parts, `at ${sequence}`).toEqual([String((count * (count + 1)) / 2), String(count)]);
+      expect(snapshot?.chunks.map(String), `at ${sequence}`).toEqual([String((count * (count + 1)) / 2), String(count)]);
     }
   });
 

@@ -20,21 +20,11 @@ export function createMemoryStateStore(fails: () => Error | undefined = () => un
       if (error !== undefined) throw error;
       stored.push({ header, chunks: copied });
     },
-    newest: (key, sequence) => {
+    readNewest: async (key, sequence, read) => {
       const found = stored
         .filter(({ header }) => isOf(key, header) && header.sequence <= sequence)
         .sort((left, right) => Number(right.header.sequence - left.header.sequence))[0];
-      return Promise.resolve(
-        found && {
-          header: found.header,
-          chunks: async function* () {
-            for (const chunk of found.chunks) {
-              await Promise.resolve();
-              yield chunk;
-            }
-          },
-        },
-      );
+      return found && (await read({ header: found.header, chunks: inTurns(found.chunks) }));
     },
     names: (stage) =>
       Promise.resolve(stored.flatMap(({ header }) => (header.stage === stage ? [`${partitionFolder(header)}/${snapshotName(header.sequence)}`] : []))),
@@ -49,4 +39,8 @@ export function createMemoryStateStore(fails: () => Error | undefined = () => un
       return Promise.resolve(discarded);
     },
   };
+}
+
+async function* inTurns(chunks: readonly Buffer[]): AsyncGenerator<Buffer> {
+  for (const chunk of chunks) yield await Promise.resolve(chunk);
 }

@@ -15,6 +15,7 @@ import { createClusterStage } from '../../src/stages/cluster/cluster-stage.ts';
 import { tasks } from '../../src/tasks/registry.ts';
 import { succeed, textsConfiguration, withLog, writeEncoder } from '../cli/fixtures.ts';
 import { appendTexts, recordsIn } from '../cli/log-access.ts';
+import { copied } from '../conformance/state-store-conformance.ts';
 import { runProgram, withDirectory, writeConfiguration } from './program.ts';
 
 const partitionCount = 2;
@@ -70,10 +71,10 @@ async function beginAnew(file: string): Promise<Buffer> {
   await rebuildTruncatedLogs(configuration!, await createProcessContext(pino({ level: 'silent' })), never);
   return withLog(file, async ({ stateStore, transport }) => {
     const { incarnation } = await transport.describeTopic(topics.features);
-    const first = await stateStore.newest({ stage: 'cluster', incarnation, ...features }, 2n ** 60n);
+    const first = await stateStore.readNewest({ stage: 'cluster', incarnation, ...features }, 2n ** 60n, copied);
     const { start } = await transport.bounds(features);
     expect(first!.header).toMatchObject({ sequence: start.sequence - 1n, position: start.position });
-    return Buffer.concat(await Array.fromAsync(first!.chunks(), (chunk) => Buffer.from(chunk)));
+    return Buffer.concat(first!.chunks);
   });
 }
 

@@ -10,7 +10,7 @@ import { openAzureContainer } from '../../src/stores/azure-container.ts';
 import type { BlobContainer } from '../../src/stores/blob-container.ts';
 import { createBlobStateStore } from '../../src/stores/blob-state-store.ts';
 import { describeWith } from '../requirements.ts';
-import { conformanceKey as key, headerAt, restored } from '../conformance/state-store-conformance.ts';
+import { conformanceKey as key, copied, headerAt, restored } from '../conformance/state-store-conformance.ts';
 import { azuriteNeeds, startAzurite, type Azurite } from './azurite.ts';
 
 const accountKey = randomBytes(32).toString('base64');
@@ -131,7 +131,7 @@ describeWith(await azuriteNeeds(), 'a container of Azurite', () => {
     await expect(storeOf(await open('nowhere')).write(headerAt(5n), [])).rejects.toMatchObject({ message: expect.stringContaining('LS_STATE_CONTAINER_MISSING') as unknown });
     const wrongKey = randomBytes(32).toString('base64');
     const stranger = await openAzureContainer({ connectionString: azurite.connectionString.replace(accountKey, wrongKey), container });
-    const error: unknown = await storeOf(stranger).newest(key, 5n).catch((thrown: unknown) => thrown);
+    const error: unknown = await storeOf(stranger).readNewest(key, 5n, copied).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'LS_STATE_CREDENTIALS', retryable: false });
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(wrongKey);
   });
@@ -148,7 +148,7 @@ describeWith(await azuriteNeeds(), 'a container of Azurite', () => {
     expect((await restored(await storeWith('rl', 600_000), 5n))?.chunks.map(String)).toEqual(['state']);
     const refused = [
       async () => (await storeWith('rl', 600_000)).write(headerAt(6n), []),
-      async () => (await storeWith('racwdl', -600_000)).newest(key, 5n),
+      async () => (await storeWith('racwdl', -600_000)).readNewest(key, 5n, copied),
       async () => (await storeWith('racwl', 600_000)).discardAbove(key, 1n),
     ];
     for (const call of refused) {
@@ -162,7 +162,7 @@ describeWith(await azuriteNeeds(), 'a container of Azurite', () => {
     const container = await open(await newContainer());
     const name = 'cluster/features-a%2Fb/2/00000000000000000005.snapshot';
     await container.stage(name, Buffer.from('x'.repeat(31)).toString('base64'), Buffer.alloc(1_000_000), never);
-    expect(await storeOf(container).newest(key, 5n)).toBeUndefined();
+    expect(await storeOf(container).readNewest(key, 5n, copied)).toBeUndefined();
     expect(await storeOf(container).list(key)).toEqual([]);
     await storeOf(container).write(headerAt(5n), [Buffer.from('whole')]);
     expect((await restored(storeOf(container), 5n))?.chunks.map(String)).toEqual(['whole']);

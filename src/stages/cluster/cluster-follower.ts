@@ -5,7 +5,7 @@
 import { stateError } from '../../core/errors/state.ts';
 import { topics } from '../../core/topics.ts';
 import { rejectionOf } from '../../pipeline/abort.ts';
-import type { StateStore } from '../../pipeline/state-store.ts';
+import type { SnapshotHeader, StateStore } from '../../pipeline/state-store.ts';
 import type { Bound, ReadBudget, Transport } from '../../pipeline/transport.ts';
 import type { ClusterPartition, ClusterStage } from './cluster-stage.ts';
 import type { FeaturesPartition } from './state.ts';
@@ -15,7 +15,7 @@ export type FollowerOptions = {
   readonly transport: Pick<Transport, 'describeTopic' | 'bounds' | 'read' | 'committed'>;
   /** Of the stage. */
   readonly group: string;
-  readonly stateStore: Pick<StateStore, 'newest'>;
+  readonly stateStore: Pick<StateStore, 'readNewest'>;
   /** Made with `createClusterStage`; its partitions are opened for this answer alone. */
   readonly stage: Pick<ClusterStage, 'name' | 'open'>;
   /** Of one read. */
@@ -39,32 +39,43 @@ export async function followClusters(options: FollowerOptions, signal: AbortSign
 
 /** A partition as of the end of its log now, which whoever asked closes; `sequence` is that of the last record folded, undefined where none is known to be. Rejects as `followClusters` does. */
 export async function foldToEnd(options: FollowerOptions, features: FeaturesPartition, signal: AbortSignal): Promise<{ readonly folded: ClusterPartition; readonly sequence: bigint | undefined }> {
-  const { transport, stateStore, stage, group } = options;
+  const { transport, stateStore, stage } = options;
   const { start, end } = await transport.bounds(features);
   const { topic, partition, incarnation } = features;
   const lastSequence = end.sequence - 1n;
   // A store that cannot be reached waits; whoever asks need not.
   const unlessEnded = <Result>(promise: Promise<Result>): Promise<Result> => Promise.race([promise, rejectionOf(signal)]);
-  const snapshot = await unlessEnded(stateStore.newest({ stage: stage.name, topic, incarnation, partition }, lastSequence));
-  const beginsLater = start.sequence > (snapshot?.header.sequence ?? -1n) + 1n;
-  // Where nothing but gaps stood between, the owner has moved its position on over them.
-  const committed = beginsLater ? await transport.committed(group, features) : undefined;
-  const standsAlready = committed !== undefined && committed.sequence === snapshot?.header.sequence;
-  if (beginsLater && !standsAlready) {
-    const reached = snapshot === undefined ? 'there is no snapshot' : `the newest snapshot stands at ${String(snapshot.header.sequence)}`;
-    const message = `Partition ${partition} of ${topic} begins at sequence ${String(start.sequence)}, and ${reached}.`;
-    throw stateError('LS_STATE_LOG_TRUNCATED', message, { stage: stage.name, topic, partition, startSequence: start.sequence });
-  }
   const folded = stage.open(features);
   try {
-    if (snapshot !== undefined) await unlessEnded(folded.restore(snapshot.chunks()));
-    const position = standsAlready ? committed.position : snapshot?.header.position;
-    const sequence = await foldTail(options, features, folded, { start, end, position, sequence: snapshot?.header.sequence }, signal);
+    const restored = stateStore.readNewest({ stage: stage.name, topic, incarnation, partition }, lastSequence, async ({ header, chunks }) => {
+      const position = await positionAfter(options, features, start, header);
+      await folded.restore(chunks);
+      return { position, sequence: header.sequence };
+    });
+    const from = (await unlessEnded(restored)) ?? { position: await positionAfter(options, features, start, undefined), sequence: undefined };
+    const sequence = await foldTail(options, features, folded, { start, end, ...from }, signal);
     return { folded, sequence };
   } catch (error) {
     await folded.close();
     throw error;
   }
+}
+
+/** Where to go on after a snapshot, or without one; undefined: with the first record. Rejects with LS_STATE_LOG_TRUNCATED. */
+async function positionAfter(
+  { transport, stage, group }: FollowerOptions,
+  features: FeaturesPartition,
+  start: Bound,
+  snapshot: SnapshotHeader | undefined,
+): Promise<string | undefined> {
+  if (start.sequence <= (snapshot?.sequence ?? -1n) + 1n) return snapshot?.position;
+  // Where nothing but gaps stood between, the owner has moved its position on over them.
+  const committed = await transport.committed(group, features);
+  if (committed !== undefined && committed.sequence === snapshot?.sequence) return committed.position;
+  const { topic, partition } = features;
+  const reached = snapshot === undefined ? 'there is no snapshot' : `the newest snapshot stands at ${String(snapshot.sequence)}`;
+  const message = `Partition ${partition} of ${topic} begins at sequence ${String(start.sequence)}, and ${reached}.`;
+  throw stateError('LS_STATE_LOG_TRUNCATED', message, { stage: stage.name, topic, partition, startSequence: start.sequence });
 }
 
 type Tail = { readonly start: Bound; readonly end: Bound; readonly position: string | undefined; readonly sequence: bigint | undefined };

@@ -16,7 +16,7 @@ export type KeptSnapshot = {
 
 export type KeptSnapshotsOptions = {
   readonly transport: Pick<Transport, 'describeTopic'>;
-  readonly stateStore: Pick<StateStore, 'list' | 'newest'>;
+  readonly stateStore: Pick<StateStore, 'list' | 'readNewest'>;
   readonly stage: Pick<ClusterStage, 'name' | 'open'>;
 };
 
@@ -28,11 +28,12 @@ export async function* keptSnapshots({ transport, stateStore, stage }: KeptSnaps
     for (const sequence of await stateStore.list(key)) {
       signal.throwIfAborted();
       const opened = stage.open({ topic, partition, incarnation });
-      const isRead = await restored(opened, await stateStore.newest(key, sequence), sequence);
+      // Of an older one, which there is where this one cannot be read, nothing is wanted.
+      const isRead = await stateStore.readNewest(key, sequence, async ({ header, chunks }) => header.sequence === sequence && (await isRestored(opened, chunks)));
       // What it holds can still be looked at.
       await opened.close();
       // One that was removed meanwhile holds nothing any more.
-      if (isRead || (await stateStore.list(key)).includes(sequence)) yield { partition, incarnation, sequence, view: isRead ? opened.view : undefined };
+      if (isRead === true || (await stateStore.list(key)).includes(sequence)) yield { partition, incarnation, sequence, view: isRead === true ? opened.view : undefined };
     }
   }
 }
@@ -55,9 +56,8 @@ export type StrayNamesOptions = Pick<KeptSnapshotsOptions, 'transport'> & {
   readonly stage: Pick<ClusterStage, 'name'>;
 };
 
-async function restored(opened: ReturnType<ClusterStage['open']>, snapshot: Awaited<ReturnType<StateStore['newest']>>, sequence: bigint): Promise<boolean> {
-  if (snapshot?.header.sequence !== sequence) return false;
-  return opened.restore(snapshot.chunks()).then(
+function isRestored(opened: ReturnType<ClusterStage['open']>, chunks: AsyncIterable<Buffer>): Promise<boolean> {
+  return opened.restore(chunks).then(
     () => true,
     () => false,
   );

@@ -8,7 +8,8 @@
 import type { LabelstreamError } from '../../core/errors/error.ts';
 import { stateError } from '../../core/errors/state.ts';
 import { topics } from '../../core/topics.ts';
-import type { SnapshotKey, StateStore, StoredSnapshot } from '../../pipeline/state-store.ts';
+import type { SnapshotKey, StateStore } from '../../pipeline/state-store.ts';
+import { readWhole } from '../../pipeline/stored-snapshots.ts';
 import type { TopicForm } from '../../pipeline/transport.ts';
 
 export type RepartitionPlan = {
@@ -27,7 +28,7 @@ function keyOf(group: string, stage: PlanStage): SnapshotKey {
   return { stage: `${group}.repartition-${stage}`, topic: topics.features, incarnation: 'pending', partition: 0 };
 }
 
-type PlanReader = Pick<StateStore, 'list' | 'newest'>;
+type PlanReader = Pick<StateStore, 'list' | 'readNewest'>;
 
 /** Rejects with LS_STATE_REPARTITION_PENDING where another note got the place. */
 export async function notePlan(stateStore: PlanReader & Pick<StateStore, 'write'>, group: string, stage: PlanStage, plan: RepartitionPlan): Promise<void> {
@@ -52,8 +53,8 @@ export async function readPlan(stateStore: PlanReader, group: string, stage: Pla
   const key = keyOf(group, stage);
   let [newest] = await stateStore.list(key);
   while (newest !== undefined) {
-    const note = await stateStore.newest(key, newest);
-    if (note?.header.sequence === newest) return parsePlan(note);
+    const note = await stateStore.readNewest(key, newest, readWhole);
+    if (note?.header.sequence === newest) return parsePlan(note.bytes);
     const [now] = await stateStore.list(key);
     if (now === newest) throw stateError('LS_STATE_REPARTITION_LOST', 'What was noted of a repartition that has begun cannot be read.');
     // Somebody erased it meanwhile, or noted another.
@@ -62,11 +63,9 @@ export async function readPlan(stateStore: PlanReader, group: string, stage: Pla
   return undefined;
 }
 
-async function parsePlan(note: StoredSnapshot): Promise<RepartitionPlan> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of note.chunks()) chunks.push(Buffer.from(chunk));
-  // The store has checked the bytes, and only `notePlan` writes them.
-  const plan = JSON.parse(Buffer.concat(chunks).toString()) as Omit<RepartitionPlan, 'foldedThrough'> & { readonly foldedThrough: readonly string[] };
+function parsePlan(bytes: Buffer): RepartitionPlan {
+  // The store has checked them, and only `notePlan` writes them.
+  const plan = JSON.parse(bytes.toString()) as Omit<RepartitionPlan, 'foldedThrough'> & { readonly foldedThrough: readonly string[] };
   return { ...plan, foldedThrough: plan.foldedThrough.map(BigInt) };
 }
 

@@ -18,7 +18,7 @@ import { inputTopics, topics } from '../../core/topics.ts';
 import { partitionLag } from '../../pipeline/lag.ts';
 import { codeOf } from '../../pipeline/retry.ts';
 import { requireNeverStarted } from '../../pipeline/start-marker.ts';
-import type { StateStore } from '../../pipeline/state-store.ts';
+import type { StateStore, StoredSnapshot } from '../../pipeline/state-store.ts';
 import type { GroupPlace, TopicDescription, Transport } from '../../pipeline/transport.ts';
 import { foldToEnd, type FollowerOptions } from './cluster-follower.ts';
 import { erasePlan, notePlan, readPlan, repartitionPending, requireOwn, type RepartitionPlan } from './repartition-plan.ts';
@@ -235,12 +235,14 @@ async function formerPartitions({ stateStore, stage }: RepartitionOptions, { for
   for (const [partition, sequence] of foldedThrough.entries()) {
     const location = { topic: topics.features, partition, incarnation };
     const state = emptyState(location);
-    const snapshot = sequence < 0n ? undefined : await stateStore.newest({ stage: stage.name, ...location }, sequence);
-    if (sequence >= 0n && snapshot?.header.sequence !== sequence) {
+    const read = async ({ header, chunks }: StoredSnapshot): Promise<bigint> => {
+      if (header.sequence === sequence) await restoreState(state, chunks);
+      return header.sequence;
+    };
+    if (sequence >= 0n && (await stateStore.readNewest({ stage: stage.name, ...location }, sequence, read)) !== sequence) {
       const message = `The snapshot of the former partition ${partition} of ${topics.features} at ${sequence} is gone or damaged.`;
       throw stateError('LS_STATE_REPARTITION_LOST', message, { partition, sequence });
     }
-    if (snapshot !== undefined) await restoreState(state, snapshot.chunks());
     former.push({ state, sequence });
   }
   return former;

@@ -22,12 +22,16 @@ import { clusterError } from '../../core/errors/cluster.ts';
 import type { LabelstreamError } from '../../core/errors/error.ts';
 import { untilClosed } from '../../core/until-closed.ts';
 import { requireKnownEngine } from './engine-version.ts';
+import { closeCollections } from './families.ts';
 import type { ItemNames, OpenItemRows } from './item-rows.ts';
 import { raiseMark } from './marks.ts';
 import { itemCountsOf, nameBatches, restoreFormerItems, restoreItems, type FormerItem, type StoredItemCounts } from './snapshot-items.ts';
 import { restoreRawVectors } from './raw-vectors.ts';
 import { openTombstones, restoreTombstones, type OpenTombstones, type StoredTombstone } from './snapshot-tombstones.ts';
-import { sortedByKey, type Claim, type CollectionName, type CollectionState, type DeclaredModel, type FamilyState, type PartitionState, type PendingGeneration } from './state.ts';
+import {
+  adoptState, emptyState, sortedByKey,
+  type Claim, type CollectionName, type CollectionState, type DeclaredModel, type FamilyState, type PartitionState, type PendingGeneration,
+} from './state.ts';
 import { rebuildAgeOrders } from './window.ts';
 
 const format = 3;
@@ -195,19 +199,26 @@ function definitionFrom(stored: Stored<Define>): Define {
   };
 }
 
-/** Fills an empty state. Rejects with LS_CLUSTER_SNAPSHOT_INVALID, LS_CLUSTER_ENGINE_UNKNOWN, LS_CLUSTERING_SNAPSHOT_INVALID. */
+/**
+ * Fills an empty state, once the chunks are read to their end: whether they are what was written may show only then. Until then, and where it rejects, the state is as
+ * it was. Rejects with LS_CLUSTER_SNAPSHOT_INVALID, LS_CLUSTER_ENGINE_UNKNOWN, LS_CLUSTERING_SNAPSHOT_INVALID, and what the chunks end with.
+ */
 export async function restoreState(state: PartitionState, chunks: AsyncIterable<Buffer>): Promise<void> {
+  const restored = emptyState(state.partition, state.openSearch, state.projections);
   const frames = framesOf(chunks);
   try {
-    await restoreFrames(state, frames);
+    await restoreFrames(restored, frames);
+    if ((await frames.next()).done !== true) throw invalid('it goes on behind its last frame');
   } catch (error) {
+    await closeCollections(restored);
     // Frames of the right kinds with something else in them.
     const isNonsense = error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError;
     throw isNonsense ? invalid(error.message, { cause: error }) : error;
   } finally {
-    // The last frame says that it is the last: nobody reads on, so the file behind the chunks has to be let go of here.
+    // Who fails does not read on, and what is behind the chunks may have something to let go of.
     await frames.return(undefined);
   }
+  adoptState(state, restored);
 }
 
 async function restoreFrames(state: PartitionState, frames: AsyncGenerator<Frame>): Promise<void> {
@@ -250,6 +261,7 @@ async function* framesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Frame> {
     // The memory of a chunk may be used again for the next.
     if (rest.length > 0) rest = Buffer.from(rest);
   }
+  if (rest.length > 0) throw invalid('it ends within a frame');
 }
 
 function invalid(reason: string, options?: ErrorOptions): LabelstreamError {

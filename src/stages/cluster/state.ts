@@ -130,6 +130,14 @@ export function emptyState(partition: FeaturesPartition, openSearch: OpenSearch 
   return { partition, openSearch, projections, builds: new Map(), epoch: firstEpoch, claim: undefined, engineVersion, timeMs: 0, marks: new Map(), tombstones: new Map(), pendingResets: [], families: new Map() };
 }
 
+/** Puts all that another state holds into one that is empty. The other is not to be used any more. */
+export function adoptState(state: PartitionState, { epoch, claim, engineVersion: version, timeMs, pendingResets, marks, tombstones, families }: PartitionState): void {
+  Object.assign(state, { epoch, claim, engineVersion: version, timeMs, pendingResets } satisfies Partial<PartitionState>);
+  for (const [key, mark] of marks) state.marks.set(key, mark);
+  for (const [scopeName, scope] of tombstones) state.tombstones.set(scopeName, scope);
+  for (const [name, family] of families) state.families.set(name, family);
+}
+
 /** The collection of the family that holds the item. */
 export function placeOf({ collections }: FamilyState, itemId: string): CollectionState | undefined {
   for (const collection of collections.values()) if (collection.items.has(itemId)) return collection;

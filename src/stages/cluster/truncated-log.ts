@@ -12,7 +12,7 @@ import type { LabelstreamError } from '../../core/errors/error.ts';
 import type { Define } from '../../core/events.generated.ts';
 import { partitionForKey } from '../../core/partitioning.ts';
 import { topics } from '../../core/topics.ts';
-import type { SnapshotKey, StateStore, StoredSnapshot } from '../../pipeline/state-store.ts';
+import type { SnapshotKey, StateStore } from '../../pipeline/state-store.ts';
 import type { Bound, Transport } from '../../pipeline/transport.ts';
 import { clusterStageName } from './fold-record.ts';
 import { rebuiltState, type Beginning } from './rebuilt-state.ts';
@@ -52,21 +52,22 @@ export async function findTruncated(options: TruncatedLogOptions, signal: AbortS
     const key = { stage: clusterStageName, ...location };
     const { start, end } = await transport.bounds(location);
     const committed = (await transport.committed(group, location))?.sequence;
-    const snapshot = await stateStore.newest(key, committed ?? start.sequence - 1n);
+    const isTooOld = (sequence: bigint): boolean => start.sequence > sequence + 1n;
+    const snapshot = await newestState(stateStore, key, committed ?? start.sequence - 1n, isTooOld);
     signal.throwIfAborted();
-    if (start.sequence <= (snapshot?.header.sequence ?? -1n) + 1n) continue;
+    if (!isTooOld(snapshot?.sequence ?? -1n)) continue;
     told ??= await readTold(options, signal);
     const isHere = (family: string): boolean => partitionForKey(family, partitionCount) === partition;
     const toldHere = new Map([...told].filter(([family]) => isHere(family)));
-    const former = await stateIn(snapshot, location);
-    const newest = await stateIn(await stateStore.newest(key, anySequence), location);
+    const former = snapshot?.state;
+    const newest = (await newestState(stateStore, key, anySequence, () => true))?.state;
     const epochs = [...toldHere.values(), ...(former ? [former] : []), ...(newest ? [newest] : [])].map(({ epoch }) => epoch);
     found.push({
       partition: location,
       key,
       start,
       committed,
-      snapshotSequence: snapshot?.header.sequence,
+      snapshotSequence: snapshot?.sequence,
       recordsKept: end.sequence - start.sequence,
       epoch: Math.max(epochOfStart(start.sequence), ...epochs.map((epoch) => epoch + 1)),
       former,
@@ -88,11 +89,19 @@ export function epochOfStart(startSequence: bigint): number {
   return Math.min(Number(exactStarts + (startSequence - exactStarts) / startsPerEpoch) + 1, epochMax);
 }
 
-async function stateIn(snapshot: StoredSnapshot | undefined, partition: Parameters<typeof emptyState>[0]): Promise<PartitionState | undefined> {
-  if (snapshot === undefined) return undefined;
-  const state = emptyState(partition);
-  await restoreState(state, snapshot.chunks());
-  return state;
+/** @param isWanted whether the state in it is, by its sequence. */
+function newestState(
+  stateStore: Pick<StateStore, 'readNewest'>,
+  key: SnapshotKey,
+  sequence: bigint,
+  isWanted: (sequence: bigint) => boolean,
+): Promise<{ readonly sequence: bigint; readonly state: PartitionState | undefined } | undefined> {
+  return stateStore.readNewest(key, sequence, async ({ header, chunks }) => {
+    if (!isWanted(header.sequence)) return { sequence: header.sequence, state: undefined };
+    const state = emptyState(key);
+    await restoreState(state, chunks);
+    return { sequence: header.sequence, state };
+  });
 }
 
 function resetsOf(told: ReadonlyMap<string, ToldFamily>, former: PartitionState | undefined, configured: readonly CollectionName[]): readonly CollectionName[] {

@@ -161,17 +161,15 @@ describe.each(Object.entries(searches))('a disk that is full, over %s', (_name, 
       await fold(undisturbed, told[1]!);
       expect(told[0]).toEqual(told[1]);
       expect(await disturbed.state()).toBe(await undisturbed.state());
-      const newest = await store.newest(key, BigInt(origin));
-      expect(newest?.header.sequence).toBe(1n);
       const again = createClusterStage({ codec, partitionCounts, openSearch }).open(features);
-      await again.restore(newest!.chunks());
+      expect(await store.readNewest(key, BigInt(origin), ({ header, chunks }) => again.restore(chunks).then(() => header.sequence))).toBe(1n);
       expect((await canonicalSnapshot(again.snapshot())).toString('base64')).toBe(restored);
       await again.close();
     }
     space.bytes = Infinity;
     await write(9999n);
     const whole = createClusterStage({ codec, partitionCounts, openSearch }).open(features);
-    await whole.restore((await store.newest(key, 9999n))!.chunks());
+    expect(await store.readNewest(key, 9999n, ({ header, chunks }) => whole.restore(chunks).then(() => header.sequence))).toBe(9999n);
     expect((await canonicalSnapshot(whole.snapshot())).toString('base64')).toBe(await undisturbed.state());
     await Promise.all([whole, disturbed.partition, undisturbed.partition].map((partition) => partition.close()));
   });

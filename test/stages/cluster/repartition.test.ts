@@ -76,10 +76,10 @@ async function open(directory: string) {
       const committed = await transport.committed(group, features(partition));
       const { start, end } = await transport.bounds(features(partition));
       const opened = stage.open({ ...features(partition), incarnation });
-      const snapshot = await stateStore.newest({ stage: stage.name, ...features(partition), incarnation }, committed?.sequence ?? -1n);
-      if (start.sequence > (snapshot?.header.sequence ?? -1n) + 1n) throw new Error(`Partition ${partition} is truncated.`);
-      if (snapshot !== undefined) await opened.restore(snapshot.chunks());
-      let position = snapshot?.header.position ?? start.position;
+      const key = { stage: stage.name, ...features(partition), incarnation };
+      const snapshot = await stateStore.readNewest(key, committed?.sequence ?? -1n, ({ header, chunks }) => opened.restore(chunks).then(() => header));
+      if (start.sequence > (snapshot?.sequence ?? -1n) + 1n) throw new Error(`Partition ${partition} is truncated.`);
+      let position = snapshot?.position ?? start.position;
       while (position !== end.position) {
         const records = await transport.read(features(partition), position, { records: 500, bytes: 1e6 }, never);
         const outputs = await opened.fold(records);
@@ -211,14 +211,14 @@ describe('a repartition of features', () => {
     await extract.close();
     // Who appends while the former partitions are restored.
     let isLate = false;
-    const newest: StateStore['newest'] = async (key, sequence) => {
+    const readNewest: StateStore['readNewest'] = async (key, ...asked) => {
       if (!isLate && (await code(requireNoPlan(stateStore, group))) !== 'resolved' && key.stage === options.stage.name) {
         isLate = true;
         await append([['shop', item('shop', 'i9', 9, 60)]]);
       }
-      return stateStore.newest(key, sequence);
+      return stateStore.readNewest(key, ...asked);
     };
-    expect(await code(repartition({ ...options, stateStore: { ...stateStore, newest } }, 5, never))).toBe('LS_STATE_REPARTITION_UNREAD');
+    expect(await code(repartition({ ...options, stateStore: { ...stateStore, readNewest } }, 5, never))).toBe('LS_STATE_REPARTITION_UNREAD');
     expect([isLate, await countOf()]).toEqual([true, 3]);
     await requireNoPlan(stateStore, group);
     await transport.close();
@@ -252,10 +252,11 @@ describe('a repartition of features', () => {
     expect(await look()).toEqual(before);
     // The second has noted a plan of its own meanwhile, and goes on: the first stops.
     let noted = 0;
-    const late = { ...options, stateStore: { ...stateStore, newest: async (...asked: Parameters<StateStore['newest']>) => {
-      if (asked[0].stage.endsWith('planned') && noted++ === 1) await repartition(options, 2, never);
-      return stateStore.newest(...asked);
-    } } };
+    const readLate: StateStore['readNewest'] = async (key, ...asked) => {
+      if (key.stage.endsWith('planned') && noted++ === 1) await repartition(options, 2, never);
+      return stateStore.readNewest(key, ...asked);
+    };
+    const late = { ...options, stateStore: { ...stateStore, readNewest: readLate } };
     expect(await code(repartition(late, 3, never))).toBe('LS_STATE_REPARTITION_PENDING');
     expect([await countOf(), await look()]).toEqual([2, before]);
     await requireNoPlan(stateStore, group);

@@ -1,7 +1,10 @@
 /** Snapshots: canonical, complete, and refused where they are not (SEMANTICS.md, rule 17). */
 import { describe, expect, it } from 'vitest';
 import { itemHashOf } from '../../../src/core/ids.ts';
-import { asChunks, control, define, openFold, openWithItems, type FoldHarness } from './fold-harness.ts';
+import { createPlainSearch } from '../../../src/clustering/plain-search.ts';
+import { createClusterStage } from '../../../src/stages/cluster/cluster-stage.ts';
+import { createCounted } from './counted-search.ts';
+import { asChunks, codec, control, define, features, openFold, openWithItems, partitionCounts, type FoldHarness } from './fold-harness.ts';
 
 async function restored(chunks: Iterable<Buffer>): Promise<FoldHarness> {
   const harness = openFold();
@@ -47,6 +50,32 @@ describe('a snapshot', () => {
     await openFold().partition.restore(file(chunks, 'whole'));
     await expect(openFold().partition.restore(file(chunks.slice(0, 2), 'cut'))).rejects.toMatchObject({ code: 'LS_CLUSTER_SNAPSHOT_INVALID' });
     expect(released).toEqual(['whole', 'cut']);
+  });
+
+  it('that ends with an error, wherever, even behind its last chunk, leaves the state as it was and nothing open, and another can be restored', async () => {
+    const chunks = [...(await full()).partition.snapshot()];
+    const counted = createCounted(createPlainSearch);
+    const partition = createClusterStage({ codec, partitionCounts, openSearch: counted.openSearch }).open(features);
+    const empty = Buffer.concat([...partition.snapshot()]);
+    const view = partition.view.collections();
+    const damage = new Error('a checksum does not hold');
+    for (let taken = 0; taken <= chunks.length; taken++) {
+      const damaged = async function* (): AsyncGenerator<Buffer> {
+        yield* asChunks(chunks.slice(0, taken));
+        throw damage;
+      };
+      await expect(partition.restore(damaged()), `after ${taken} chunks`).rejects.toBe(damage);
+      expect(Buffer.concat([...partition.snapshot()]), `after ${taken} chunks`).toEqual(empty);
+      expect(counted.searches(), `after ${taken} chunks`).toBe(0);
+    }
+    expect(partition.view.collections()).toEqual(view);
+    for (const more of [chunks[0]!, Buffer.alloc(3)]) await expect(partition.restore(asChunks([...chunks, more]))).rejects.toMatchObject({ code: 'LS_CLUSTER_SNAPSHOT_INVALID' });
+    expect(counted.searches()).toBe(0);
+    await partition.restore(asChunks(chunks));
+    expect(Buffer.concat([...partition.snapshot()])).toEqual(Buffer.concat(chunks));
+    expect(partition.view.collections()).toHaveLength(2);
+    await partition.close();
+    expect(counted.searches()).toBe(0);
   });
 
   it('of an empty state is one, too', async () => {

@@ -35,9 +35,8 @@ async function openLog(changes: { readonly fails?: () => Error | undefined; read
     transport.append(events.map((event) => ({ ...location, key: null, value: encodeIncoming(event), headers: new Map() })));
   const open = async (through = 2n ** 60n) => {
     const partition = stage.open({ incarnation, ...location });
-    const snapshot = await stateStore.newest(key, through);
-    if (snapshot !== undefined) await partition.restore(snapshot.chunks());
-    const records = (await readAll(transport, location)).filter(({ sequence }) => sequence > (snapshot?.header.sequence ?? -1n));
+    const restored = await stateStore.readNewest(key, through, ({ header, chunks }) => partition.restore(chunks).then(() => header.sequence));
+    const records = (await readAll(transport, location)).filter(({ sequence }) => sequence > (restored ?? -1n));
     return { partition, records, fold: async () => decodeOutputs((await partition.fold(records)).flat()) };
   };
   /** Folds everything, with its outputs, as the owner does. */
