@@ -2,6 +2,7 @@
 import type { ClusteringParameters } from '../clustering.ts';
 import type { GroupedHits } from './hits.ts';
 import type { ScanCosts } from './range-scan.ts';
+import type { MemoryRange } from './rows-ahead.ts';
 import type { ScanPart, ScanState, SearchedVector } from './scan-context.ts';
 
 /** The workerData of a search worker: which of several it is. */
@@ -18,7 +19,10 @@ export type SearchRequest = {
   readonly part: ScanPart;
 };
 
-export type WorkerRequest = SearchRequest | { readonly kind: 'forget'; readonly index: number } | { readonly kind: 'close' };
+/** It has no answer. */
+export type TouchRequest = { readonly kind: 'touch'; readonly ranges: readonly MemoryRange[] };
+
+export type WorkerRequest = SearchRequest | TouchRequest | { readonly kind: 'forget'; readonly index: number } | { readonly kind: 'close' };
 
 export type SearchReply = GroupedHits & {
   readonly kind: 'found';
