@@ -133,33 +133,23 @@ export function fillPage(chunk: PageChunk, page: number, kind: number, list: Int
 
 /** The same for numbers that are in the order of the places: the last of them comes into the last place, as `copyNeighbours` gave them. */
 export function refillPage(chunk: PageChunk, page: number, kind: number, list: Int32Array, start: number, count: number): number {
-  const { low, high } = chunk;
-  const lows = (page & chunkMask) * pageLows;
-  const highs = (page & chunkMask) * pageBytes + highAt;
   const places = placesOf(kind);
   const free = places - count;
-  if (kind === widestKind) {
-    for (let place = free; place < places; place++) putNeighbour(chunk, page, kind, place, list[start + place - free] as number);
-    return free;
-  }
+  if (kind === 0) refillNarrow(chunk, page, list, start, free);
+  else if (kind === widestKind) for (let place = free; place < places; place++) putNeighbour(chunk, page, kind, place, list[start + place - free] as number);
+  else refillBytes(chunk, page, kind, list, start, { from: free, to: places });
+  return free;
+}
+
+/** From a place to another, each byte of the higher bits at once. */
+function refillBytes({ low, high }: PageChunk, page: number, kind: number, list: Int32Array, start: number, { from, to }: { readonly from: number; readonly to: number }): void {
+  const lows = (page & chunkMask) * pageLows;
   const bits = 2 << kind;
   const perByte = 8 >> (kind + 1);
   let index = start;
-  let place = free;
-  if (kind === 0 && (place & 3) === 0) {
-    // Whole bytes, of most pages that there are.
-    for (; place + 4 <= places; place += 4, index += 4) {
-      const [first, second, third, fourth] = [list[index] as number, list[index + 1] as number, list[index + 2] as number, list[index + 3] as number];
-      low[lows + place] = first;
-      low[lows + place + 1] = second;
-      low[lows + place + 2] = third;
-      low[lows + place + 3] = fourth;
-      high[highs - (place >> 2)] = (first >>> 16) | ((second >>> 16) << 2) | ((third >>> 16) << 4) | ((fourth >>> 16) << 6);
-    }
-  }
-  while (place < places) {
-    const byteAt = highs - ((place * bits) >> 3);
-    const end = Math.min(places, (place | (perByte - 1)) + 1);
+  for (let place = from; place < to;) {
+    const byteAt = highOf(page, place, bits);
+    const end = Math.min(to, (place | (perByte - 1)) + 1);
     let byte = 0;
     for (; place < end; place++, index++) {
       const neighbour = list[index] as number;
@@ -168,7 +158,34 @@ export function refillPage(chunk: PageChunk, page: number, kind: number, list: I
     }
     high[byteAt] = byte;
   }
-  return free;
+}
+
+/** Of kind 0, which most pages are of: a restore fills all that there are. A byte of the higher bits is of four places, and the last one of two. */
+function refillNarrow(chunk: PageChunk, page: number, list: Int32Array, start: number, free: number): void {
+  const { low, high } = chunk;
+  const lows = (page & chunkMask) * pageLows;
+  const highs = (page & chunkMask) * pageBytes + highAt;
+  const whole = Math.min(placesOf(0), (free + 3) & ~3);
+  if (free < whole) refillBytes(chunk, page, 0, list, start, { from: free, to: whole });
+  let index = start + whole - free;
+  let place = whole;
+  for (; place < placesOf(0) - 2; place += 4, index += 4) {
+    const first = list[index] as number;
+    const second = list[index + 1] as number;
+    const third = list[index + 2] as number;
+    const fourth = list[index + 3] as number;
+    low[lows + place] = first;
+    low[lows + place + 1] = second;
+    low[lows + place + 2] = third;
+    low[lows + place + 3] = fourth;
+    high[highs - (place >> 2)] = (first >>> 16) | ((second >>> 16) << 2) | ((third >>> 16) << 4) | ((fourth >>> 16) << 6);
+  }
+  if (place === placesOf(0)) return;
+  const first = list[index] as number;
+  const second = list[index + 1] as number;
+  low[lows + place] = first;
+  low[lows + place + 1] = second;
+  high[highs - (place >> 2)] = (first >>> 16) | ((second >>> 16) << 2);
 }
 
 /** The neighbours in some places of a page, to where they are wanted. */
