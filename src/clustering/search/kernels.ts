@@ -54,6 +54,7 @@ export type Kernels = {
   ) => number;
   readonly reaching: (scores: number, count: number, threshold: number, out: number) => number;
   readonly products: (query: number, rows: number, stride: number, count: number, bytes: number, out: number) => void;
+  readonly copyRows: (from: number, to: number, bytes: number, stride: number, sums: number) => void;
   readonly productsAt: (query: number, rows: number, stride: number, indices: number, count: number, bytes: number, out: number) => void;
 };
 

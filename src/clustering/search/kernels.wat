@@ -545,4 +545,46 @@
         (local.set $out (i32.add (local.get $out) (i32.const 4)))
         (local.set $count (i32.sub (local.get $count) (i32.const 1)))
         (br $more))))
-)
+
+  ;; Copies 4 rows of `bytes` bytes of float32 that lie one behind the other to rows `stride` bytes apart. Of each the sum of its squares, in float64 and in
+  ;; their order, goes to `sums`: two rows side by side, since an addition waits for the one before.
+  (func (export "copyRows") (param $from i32) (param $to i32) (param $bytes i32) (param $stride i32) (param $sums i32)
+    (call $copyPair (local.get $from) (local.get $to) (local.get $bytes) (local.get $stride) (local.get $sums))
+    (call $copyPair (i32.add (local.get $from) (i32.shl (local.get $bytes) (i32.const 1))) (i32.add (local.get $to) (i32.shl (local.get $stride) (i32.const 1)))
+      (local.get $bytes) (local.get $stride) (i32.add (local.get $sums) (i32.const 16))))
+
+  (func $copyPair (param $from i32) (param $to i32) (param $bytes i32) (param $stride i32) (param $sums i32)
+    (local $whole i32) (local $end i32) (local $a v128) (local $b v128) (local $s v128)
+    (local.set $end (i32.add (local.get $from) (local.get $bytes)))
+    (local.set $whole (i32.add (local.get $from) (i32.and (local.get $bytes) (i32.const -16))))
+    (block $done
+      (loop $more
+        (br_if $done (i32.ge_u (local.get $from) (local.get $whole)))
+        (local.set $a (v128.load (local.get $from)))
+        (local.set $b (v128.load (i32.add (local.get $from) (local.get $bytes))))
+        (v128.store (local.get $to) (local.get $a))
+        (v128.store (i32.add (local.get $to) (local.get $stride)) (local.get $b))
+        (local.set $s (call $addSquares (local.get $s) (i8x16.shuffle 0 1 2 3 16 17 18 19 4 5 6 7 20 21 22 23 (local.get $a) (local.get $b))))
+        (local.set $s (call $addSquares (local.get $s) (i8x16.shuffle 8 9 10 11 24 25 26 27 12 13 14 15 28 29 30 31 (local.get $a) (local.get $b))))
+        (local.set $from (i32.add (local.get $from) (i32.const 16)))
+        (local.set $to (i32.add (local.get $to) (i32.const 16)))
+        (br $more)))
+    (block $ended
+      (loop $rest
+        (br_if $ended (i32.ge_u (local.get $from) (local.get $end)))
+        (f32.store (local.get $to) (f32.load (local.get $from)))
+        (f32.store (i32.add (local.get $to) (local.get $stride)) (f32.load (i32.add (local.get $from) (local.get $bytes))))
+        (local.set $a (f64x2.replace_lane 1 (f64x2.splat (f64.promote_f32 (f32.load (local.get $from))))
+          (f64.promote_f32 (f32.load (i32.add (local.get $from) (local.get $bytes))))))
+        (local.set $s (f64x2.add (local.get $s) (f64x2.mul (local.get $a) (local.get $a))))
+        (local.set $from (i32.add (local.get $from) (i32.const 4)))
+        (local.set $to (i32.add (local.get $to) (i32.const 4)))
+        (br $rest)))
+    (v128.store (local.get $sums) (local.get $s)))
+
+  ;; Two numbers of each row, the first ones first.
+  (func $addSquares (param $s v128) (param $x v128) (result v128)
+    (local $low v128) (local $high v128)
+    (local.set $low (f64x2.promote_low_f32x4 (local.get $x)))
+    (local.set $high (f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 (local.get $x) (local.get $x))))
+    (f64x2.add (f64x2.add (local.get $s) (f64x2.mul (local.get $low) (local.get $low))) (f64x2.mul (local.get $high) (local.get $high)))))

@@ -1,49 +1,66 @@
-/** Rows of a snapshot, several at a time: a sum of squares waits for each of its additions, and meanwhile those of other rows are at hand. */
+/** Rows of a snapshot, several at a time, by a kernel: they are put into scratch memory, where it finds them. */
+import { kernelsFor, type Kernels } from './kernels.ts';
 import { isOrdinary } from './query-record.ts';
-import { extraNumbers, type BlockView } from './row-layout.ts';
+import { extraNumbers, type BlockView, type RowLayout } from './row-layout.ts';
+import type { SharedMemory } from './web-assembly.ts';
 
 export const copiedRows = 4;
 
-/**
- * Copies rows that lie one behind the other into the open area, whose heads are whole vectors.
- * @param norms gets what `normOf` makes of each.
- * @returns whether all of them belong there; otherwise there are zeros where they would be.
- */
-export function copyOrdinaryRows(rows: Float32Array, start: number, { heads, headWidth }: BlockView, row: number, norms: Float64Array): boolean {
-  const width = headWidth + extraNumbers;
-  const to = row * width;
-  let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0];
-  for (let index = 0; index < headWidth; index++) {
-    const from = start + index;
-    const at = to + index;
-    const value0 = rows[from] as number;
-    const value1 = rows[from + headWidth] as number;
-    const value2 = rows[from + 2 * headWidth] as number;
-    const value3 = rows[from + 3 * headWidth] as number;
-    heads[at] = value0;
-    heads[at + width] = value1;
-    heads[at + 2 * width] = value2;
-    heads[at + 3 * width] = value3;
-    sum0 += value0 * value0;
-    sum1 += value1 * value1;
-    sum2 += value2 * value2;
-    sum3 += value3 * value3;
-  }
-  norms[0] = Math.sqrt(sum0);
-  norms[1] = Math.sqrt(sum1);
-  norms[2] = Math.sqrt(sum2);
-  norms[3] = Math.sqrt(sum3);
-  if (!norms.every(isOrdinary)) {
-    heads.fill(0, to, to + copiedRows * width);
-    return false;
-  }
-  for (let copied = 0; copied < copiedRows; copied++) {
-    const norm = norms[copied] as number;
-    const behind = to + copied * width + headWidth;
-    // There is no tail.
-    heads[behind] = 0;
-    heads[behind + 1] = norm;
-    heads[behind + 2] = (norm * norm) / 2;
-  }
-  return true;
+export type RowCopy = {
+  /**
+   * Copies rows that lie one behind the other into the open area, whose heads are whole vectors.
+   * @param norms gets what `normOf` makes of each.
+   * @returns whether all of them belong there; otherwise there are zeros where they would be, or the rows are too long to be copied so.
+   */
+  readonly copyOrdinary: (start: number, block: BlockView, row: number, norms: Float64Array) => boolean;
+};
+
+type Scratch = { readonly kernels: Kernels; readonly sums: Float64Array; readonly staged: Float32Array };
+
+/** @returns for the rows of one call after the other, which are not to change until the next. */
+export function createRowCopies({ dimensions, main }: RowLayout, memories: readonly SharedMemory[]): (rows: Float32Array) => RowCopy {
+  const scratches = new Map<SharedMemory, Scratch>();
+  const width = dimensions + extraNumbers;
+  const groupNumbers = copiedRows * dimensions;
+  // What of the main thread's scratch lies between its records and its lists is nobody's between two searches.
+  const address = main.answers + copiedRows * Float64Array.BYTES_PER_ELEMENT;
+  const room = Math.floor((main.list - address) / (4 * groupNumbers)) * groupNumbers;
+  const scratchOf = (segment: number): Scratch => {
+    const memory = memories[segment] as SharedMemory;
+    const known = scratches.get(memory);
+    if (known !== undefined) return known;
+    const sums = new Float64Array(memory.buffer, main.answers, copiedRows);
+    const scratch = { kernels: kernelsFor(memory), sums, staged: new Float32Array(memory.buffer, address, room) };
+    scratches.set(memory, scratch);
+    return scratch;
+  };
+  return (rows) => {
+    let staging: { readonly segment: number; readonly from: number } | undefined;
+    return {
+      copyOrdinary: (start, { segment, heads }, row, norms) => {
+        if (room === 0) return false;
+        const { kernels, sums, staged } = scratchOf(segment);
+        if (staging?.segment !== segment || start + groupNumbers > staging.from + room) {
+          staged.set(rows.subarray(start, start + room));
+          staging = { segment, from: start };
+        }
+        const to = row * width;
+        kernels.copyRows(address + 4 * (start - staging.from), heads.byteOffset + 4 * to, 4 * dimensions, 4 * width, main.answers);
+        for (let copied = 0; copied < copiedRows; copied++) norms[copied] = Math.sqrt(sums[copied] as number);
+        if (!norms.every(isOrdinary)) {
+          heads.fill(0, to, to + copiedRows * width);
+          return false;
+        }
+        for (let copied = 0; copied < copiedRows; copied++) {
+          const norm = norms[copied] as number;
+          const behind = to + copied * width + dimensions;
+          // There is no tail.
+          heads[behind] = 0;
+          heads[behind + 1] = norm;
+          heads[behind + 2] = (norm * norm) / 2;
+        }
+        return true;
+      },
+    };
+  };
 }

@@ -11,7 +11,7 @@ import { PointTable } from './point-table.ts';
 import { quantiseBlock, quantiseRow, type QuantisedBlock } from './quantised-heads.ts';
 import { writeTerms } from './quantised-terms.ts';
 import { isOrdinary, roundedUp, tailNorm } from './query-record.ts';
-import { copiedRows, copyOrdinaryRows } from './row-copy.ts';
+import { copiedRows, createRowCopies } from './row-copy.ts';
 import { batchMax, blockBits, blockPages, blockRows, blockView, copyNumbers, extraNumbers, memoryPages, pageRows, rowLayout, rowVector, type BlockView, type RowLayout } from './row-layout.ts';
 import { lengthen, sharedMemory, type SharedMemory } from './web-assembly.ts';
 
@@ -50,12 +50,14 @@ export class RowStore {
   readonly #freeBlocks: number[] = [];
   readonly #freePages: number[] = [];
   readonly #copy: Float32Array;
+  readonly #copyOf: ReturnType<typeof createRowCopies>;
 
   constructor(dimensions: number, points = new PointTable()) {
     this.points = points;
     this.layout = rowLayout(dimensions);
     this.openHeadWidth = dimensions;
     this.#copy = new Float32Array(dimensions);
+    this.#copyOf = createRowCopies(this.layout, this.memories);
   }
 
   get dimensions(): number {
@@ -83,10 +85,11 @@ export class RowStore {
   addRows(rows: Float32Array): void {
     const { dimensions, open } = this;
     const norms = new Float64Array(copiedRows);
+    const { copyOrdinary } = this.#copyOf(rows);
     for (let start = 0; start < rows.length;) {
       const block = this.#blockFor(copiedRows);
       const isWhole = start + copiedRows * dimensions <= rows.length;
-      if (block === undefined || !isWhole || !copyOrdinaryRows(rows, start, block, inBlock(open.count), norms)) {
+      if (block === undefined || !isWhole || !copyOrdinary(start, block, inBlock(open.count), norms)) {
         const vector = rows.subarray(start, start + dimensions);
         this.add(vector, normOf(vector));
         start += dimensions;

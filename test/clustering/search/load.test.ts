@@ -18,6 +18,9 @@ const cases: readonly (readonly [SearchOptions, dimensions: number, count: numbe
   [{}, 64, 5_003],
   [{ kernel: 'flat' }, 33, 2_300],
   [{ kernel: 'flat-int8' }, 130, 2_300],
+  // More than the scratch holds at a time, and rows too long for it.
+  [{ kernel: 'flat' }, 1_030, 300],
+  [{ kernel: 'flat' }, 9_001, 30],
   [{ kernel: 'cells' }, 40, 2_300],
   [{ kernel: 'tree' }, 3, 500],
   [{}, 64, 7],
