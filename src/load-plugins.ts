@@ -1,4 +1,5 @@
 /** Finds, imports and checks the plugins of a configuration, before anything else is made of it: routes may name their tasks, models their ways to queue. */
+import { stat } from 'node:fs/promises';
 import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -28,7 +29,7 @@ export async function loadPlugins(specifiers: readonly string[], directory: stri
   if (specifiers.length === 0) return ownExtensions;
   const [tasks, consumers, httpApis, pluginUrls] = [new Map(ownExtensions.tasks), new Map(ownExtensions.consumers), new Map(ownExtensions.httpApis), new Map<string, string>()];
   for (const specifier of specifiers) {
-    const url = urlOf(specifier, directory);
+    const url = await urlOf(specifier, directory);
     const plugin = checked(await imported(specifier, url), specifier);
     add(pluginUrls, plugin.name, url, `${specifier}: a plugin ${plugin.name}`);
     for (const task of plugin.tasks ?? []) add(tasks, task.name, checkedTask(task, plugin.name), `${specifier}: a task ${task.name}`);
@@ -38,9 +39,15 @@ export async function loadPlugins(specifiers: readonly string[], directory: stri
   return { tasks, consumers, httpApis, pluginUrls };
 }
 
-function urlOf(specifier: string, directory: string): string {
+async function urlOf(specifier: string, directory: string): Promise<string> {
   if (/^(\.{0,2}\/|[A-Za-z]:[\\/])/.test(specifier)) return pathToFileURL(resolve(directory, specifier)).href;
-  return packageUrl(specifier, directory);
+  try {
+    return packageUrl(specifier, directory);
+  } catch (error) {
+    const isFile = await stat(resolve(directory, specifier)).then((found) => found.isFile(), () => false);
+    const why = isFile ? `a file is called so: ./${specifier} names it` : error instanceof Error ? error.message : String(error);
+    throw pluginError('LS_PLUGIN_LOAD', `no package ${JSON.stringify(specifier)} can be imported from ${directory}: ${why}`, { plugin: specifier }, { cause: error });
+  }
 }
 
 /** What is resolved as a module of the configuration's folder would import it. */
@@ -52,8 +59,6 @@ function packageUrl(specifier: string, directory: string): string {
   const hooks = registerHooks({ resolve: (asked, context, next) => (asked === wanted + specifier ? next(specifier, { ...context, parentURL }) : next(asked, context)) });
   try {
     return import.meta.resolve(wanted + specifier);
-  } catch (error) {
-    throw pluginError('LS_PLUGIN_LOAD', `no package ${JSON.stringify(specifier)} can be imported from ${directory}: ${error instanceof Error ? error.message : String(error)}`, { plugin: specifier }, { cause: error });
   } finally {
     hooks.deregister();
   }

@@ -102,5 +102,7 @@ test('one plugin twice, and a package that is not installed, are refused', async
     await writeFile(join(directory, 'loud.mjs'), whole);
     await expect(loadPlugins(['./loud.mjs', './loud.mjs'], directory)).rejects.toMatchObject({ code: 'LS_PLUGIN_INVALID' });
     await expect(loadPlugins(['no-such-plugin-anywhere'], directory)).rejects.toMatchObject({ code: 'LS_PLUGIN_LOAD' });
+    // As a shell completes it.
+    await expect(loadPlugins(['loud.mjs'], directory)).rejects.toMatchObject({ code: 'LS_PLUGIN_LOAD', message: expect.stringContaining('./loud.mjs names it') as string });
   });
 });

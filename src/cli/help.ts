@@ -48,6 +48,7 @@ export function addHelpCommand(program: Command): void {
 
 function environmentOf(command: Command): readonly string[] {
   const color = 'NO_COLOR         messages on a terminal are not coloured';
+  if (command.name() === 'pull') return ['HF_TOKEN         the token of the host that --from names', color];
   if (!command.options.some(({ long }) => long === '--config')) return [color];
   return [
     'LABELSTREAM_...  settings that win over the file, such as',

@@ -62,7 +62,7 @@ export async function architectureIn(directory: string): Promise<Architecture | 
 export async function importArchitecture(architecture: Architecture, options: ArchitectureImport, write: WriteOptions = {}): Promise<WrittenModel<TransformerManifest>> {
   const from = resolve(options.from);
   const source = await readSource(architecture, from, options.graphs ?? {});
-  if (options.licence === undefined) refuse(from, 'does not tell its licence: name it');
+  if (options.licence === undefined) refuse(from, 'does not tell its licence: name it (--licence NAME)');
   const similarity = await similarityOf(architecture, from, options);
   const known = await knownQuestions(architecture, options);
   const manifest = {

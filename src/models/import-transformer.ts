@@ -77,7 +77,7 @@ function draftOf(source: TransformerSource, options: TransformerImport): ModelDr
   const [fixedBatch, fixedLength] = (graph.inputs[0]?.shape ?? []).map((size) => (typeof size === 'number' && size > 0 ? size : undefined));
   const maxTokens = maxTokensOf(source, options.maxTokens, fixedLength);
   const directoryName = basename(source.directory);
-  if (options.licence === undefined) refuse(source.directory, 'does not tell its licence: name it');
+  if (options.licence === undefined) refuse(source.directory, 'does not tell its licence: name it (--licence NAME)');
   return {
     manifest: {
       name: options.name ?? directoryName.toLowerCase().replaceAll(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, ''),

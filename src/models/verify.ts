@@ -4,6 +4,7 @@
  * the longest neighbours there are.
  */
 import { basename } from 'node:path';
+import { counted } from '../core/counted.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import type { Random } from '../core/clock.ts';
 import type { ItemOutcome } from './inference.ts';
@@ -61,7 +62,8 @@ export async function verifyModel(directory: string, { seed = 1, rounds = 4, dep
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof LabelstreamError)) throw error;
-      result = { ok: false, detail: `${error.code}: ${error.message}` };
+      // In one line, as a table has it.
+      result = { ok: false, detail: `${error.code}: ${error.message.replaceAll(/\s*\n\s*/g, ' ')}` };
     }
     checks.push({ name, ...result });
     return result.ok;
@@ -91,7 +93,7 @@ async function verifyBehind(directory: string, check: Check, random: Random, opt
     artefacts = await loadArtefacts(directory);
     const { files } = artefacts.manifest;
     const bytes = files.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
-    return { ok: true, detail: `${files.length} files, ${bytes} bytes, every SHA-256 as listed` };
+    return { ok: true, detail: `${counted(files.length, 'file')}, ${bytes} bytes, every SHA-256 as listed` };
   });
   if (artefacts === undefined) return;
   const loaded = artefacts;
@@ -129,7 +131,7 @@ function runnerOf(worker: InferenceWorker): Run {
 async function proveKnownAnswers(artefacts: ModelArtefacts, run: Run): Promise<{ ok: boolean; detail: string }> {
   const mistakes = await knownAnswerMistakes(artefacts, run);
   const { manifest } = artefacts;
-  const seen = `${manifest.knownAnswers.length} known answers in batches of ${batchSizesOf(manifest).join(', ')}`;
+  const seen = `${counted(manifest.knownAnswers.length, 'known answer')} in batches of ${batchSizesOf(manifest).join(', ')}`;
   return { ok: mistakes.length === 0, detail: mistakes.length === 0 ? seen : mistakes.join('; ') };
 }
 
@@ -164,7 +166,7 @@ async function proveBatchInvariance(
     for (const order of besideLongest(inputs.length, longest, batchSize)) await compare(order, batchSize, 'beside the longest items in a batch');
   }
   const failing = alone.filter((outcome) => 'failure' in outcome).length;
-  const seen = `${comparison.compared} results of ${inputs.length} items in batches of ${batchSizes.join(', ')} (seed ${seed})`;
+  const seen = `${counted(comparison.compared, 'result')} of ${counted(inputs.length, 'item')} in batches of ${batchSizes.join(', ')} (seed ${seed})`;
   if (failing === inputs.length) return { ok: false, detail: 'the model failed on every item' };
   if (comparison.different === 0) return { ok: true, detail: `${seen}: equal to the last bit` };
   return { ok: false, detail: `${comparison.different} of ${seen} differ, first ${comparison.example}` };

@@ -35,6 +35,7 @@ test('texts: a file is one, or each of its lines is; one that cannot be answered
       { error: { code: 'LS_TASK_INPUT' } },
     ]);
     expect(topLabel(answers[1])).toBe('business');
+    expect((await runProgram('task', 'text-classification', missing, good, ...topics)).stderr).toMatch(/^\S*missing: ENOENT/);
     expect(stderr).toContain('2 of 3 items could not be answered [LS_CLI_TASK_FAILED]');
     const byLines = await runProgram('task', 'text-classification', lines, ...topics, '--lines', '--json');
     expect(jsonLines(byLines.stdout).map((answer) => [answer['line'], topLabel(answer)])).toEqual([[1, 'business'], [3, 'sports']]);

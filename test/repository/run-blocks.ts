@@ -1,6 +1,6 @@
 /** Follows a document as a reader does: from what a reader has before the first command, block after block, with the real program. */
 import { spawn } from 'node:child_process';
-import { copyFile, cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { root, type Block } from './documents.ts';
@@ -11,7 +11,9 @@ import { root, type Block } from './documents.ts';
  */
 export async function prepare(directory: string): Promise<void> {
   for (const entry of ['bin', 'deploy', 'docs', 'examples', 'schemas']) await linkFiles(join(root, entry), join(directory, entry));
-  // A model's files must lie in its directory, which links do not.
+  // A model's files must lie in its directory, which links do not; those of plugins, too.
+  await rm(join(directory, 'examples/plugins'), { recursive: true });
+  await cp(join(root, 'examples/plugins'), join(directory, 'examples/plugins'), { recursive: true });
   await cp(join(root, 'models'), join(directory, 'models'), { recursive: true });
   await copyFile(join(root, 'package.json'), join(directory, 'package.json'));
   await mkdir(join(directory, 'node_modules/.bin'), { recursive: true });

@@ -3,13 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageDirectory } from '../../process-context.ts';
 import type { MediaEvent } from '../../core/events.generated.ts';
-import { imageFilesOf } from '../publish/image-files.ts';
+import { mediaFilesOf } from '../publish/media-files.ts';
+import { imageKind } from '../publish/media-kinds.ts';
 
 const everyNthBroken = 20;
 
 export async function demoImages(): Promise<readonly MediaEvent[]> {
-  const { images } = await imageFilesOf([join(packageDirectory, 'examples/images')]);
-  const good = await Promise.all(images.map(async ({ file, id, contentType }) => imageEvent(id, contentType, await readFile(file))));
+  const { files } = await mediaFilesOf(imageKind, [join(packageDirectory, 'examples/images')]);
+  const good = await Promise.all(files.map(async ({ file, id, contentType }) => imageEvent(id, contentType, await readFile(file))));
   return good.flatMap((event, index) => (index % everyNthBroken === everyNthBroken - 1 ? [event, brokenOf(event)] : [event]));
 }
 

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import type { CommandLine } from '../context.ts';
 import { withExamples } from '../help.ts';
-import { addImagesCommand } from './images.ts';
+import { addMediaCommand } from './media.ts';
+import { imageKind, soundKind } from './media-kinds.ts';
 import { addRecordsCommand, addTextCommand } from './rows.ts';
 
 export function addPublishCommand(program: Command, commandLine: CommandLine): void {
@@ -18,5 +19,6 @@ export function addPublishCommand(program: Command, commandLine: CommandLine): v
   );
   addTextCommand(publish, commandLine);
   addRecordsCommand(publish, commandLine);
-  addImagesCommand(publish, commandLine);
+  addMediaCommand(publish, commandLine, imageKind);
+  addMediaCommand(publish, commandLine, soundKind);
 }

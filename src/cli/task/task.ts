@@ -74,7 +74,7 @@ export function addTaskCommand(program: Command, commandLine: CommandLine): void
 function taskOf(name: string, { extensions }: NamedModels): Task {
   const task = extensions.tasks.get(name);
   if (task !== undefined) return task;
-  throw cliError('LS_CLI_USAGE', `there is no task ${name}; there are ${[...extensions.tasks.keys()].join(', ')}`);
+  throw cliError('LS_CLI_USAGE', `there is no task ${name}; there are ${[...extensions.tasks.keys()].join(', ')} (\`plugins\` of a configuration, or --plugin, add others)`);
 }
 
 type Asked = Pick<Question, 'task' | 'text' | 'classes' | 'config'>;
@@ -187,7 +187,8 @@ function tell(answer: TaskAnswer, by: { readonly task: string; readonly model: s
   if ('error' in answer) {
     const { code, message } = answer.error;
     if (output.json) output.object({ ...place, ...by, error: { code, message } });
-    else output.note(`${placeText(answer)}: ${message} [${code}]`);
+    // What is wrong with a file says by itself which one it is.
+    else output.note(`${message.startsWith(file) ? '' : `${placeText(answer)}: `}${message} [${code}]`);
     return;
   }
   const { result } = answer;

@@ -29,7 +29,7 @@ export const cliErrors = {
     cause: 'input',
     retryable: false,
     summary: 'A file to be published is of a kind that the command makes no event of.',
-    remedy: '`publish text` and `publish records` take .csv, .jsonl, .ndjson and .txt; `publish images` takes JPEG, PNG and WebP, and folders.',
+    remedy: '`publish text` and `publish records` take .csv, .jsonl, .ndjson and .txt; `publish images` takes JPEG, PNG and WebP, `publish sounds` WAV, MP3, FLAC and Ogg, both also folders.',
   },
   LS_CLI_COLUMN: {
     cause: 'input',

@@ -4,8 +4,8 @@ export const pluginErrors = {
   LS_PLUGIN_LOAD: {
     cause: 'configuration',
     retryable: false,
-    summary: 'A plugin that the configuration names cannot be loaded: there is no such file or package, or it fails while it is imported.',
-    remedy: 'Correct `plugins` in the configuration: a path begins with ./, ../ or /, and starts from the folder of the configuration file; a package is installed there. The message says what failed.',
+    summary: 'A plugin that the configuration, or --plugin, names cannot be loaded: there is no such file or package, or it fails while it is imported.',
+    remedy: 'Correct `plugins` in the configuration, or --plugin: a path begins with ./, ../ or /, and starts from the folder of the configuration file, or of the command; a package is installed there. The message says what failed.',
   },
   LS_PLUGIN_INVALID: {
     cause: 'configuration',
@@ -23,7 +23,7 @@ export const pluginErrors = {
     cause: 'configuration',
     retryable: false,
     summary: 'A model is run by a plugin that is not loaded, or that has no such model.',
-    remedy: 'Name the plugin under `plugins` in the configuration; the message says which one, and what it has.',
+    remedy: 'Name the plugin under `plugins` in the configuration, or by --plugin; the message says which one, and what it has.',
   },
   LS_PLUGIN_ANSWER: {
     cause: 'configuration',

@@ -10,5 +10,5 @@ export function pluginUrl({ name, plugin }: PluginManifest, urls: PluginUrls): s
   const url = urls.get(plugin);
   if (url !== undefined) return url;
   const known = [...urls.keys()].join(', ') || 'none';
-  throw pluginError('LS_PLUGIN_MISSING', `the model ${name} is run by the plugin ${JSON.stringify(plugin)}, which is not loaded; loaded are: ${known}`, { model: name, plugin });
+  throw pluginError('LS_PLUGIN_MISSING', `the model ${name} is run by the plugin ${JSON.stringify(plugin)}, which is not loaded (\`plugins\` of a configuration, or --plugin, name it); loaded are: ${known}`, { model: name, plugin });
 }

@@ -119,7 +119,7 @@ test('graphs of the manifest are opened by the program', async () => {
 });
 
 test.each([
-  ['a plugin that is not loaded', { plugin: 'widths' }, 'LS_PLUGIN_MISSING', /"widths", which is not loaded; loaded are: lengths/],
+  ['a plugin that is not loaded', { plugin: 'widths' }, 'LS_PLUGIN_MISSING', /"widths", which is not loaded \(`plugins` of a configuration, or --plugin, name it\); loaded are: lengths/],
   ['a model that the plugin lacks', { opens: 'width' }, 'LS_PLUGIN_MISSING', /which has: length, graph/],
   ['a model that its plugin cannot open', { settings: { broken: true } }, 'LS_MODEL_LOAD', /settings\.broken/],
   ['another known answer', { knownAnswers: [{ input: { kind: 'text', text: 'four' }, output: [7, 1], tolerance: 0 }] }, 'LS_MODEL_KNOWN_ANSWER', /is 6, expected 7/],

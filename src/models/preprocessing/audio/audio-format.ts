@@ -63,7 +63,7 @@ const otherFormats: readonly Probe[] = [
 /** Throws LS_AUDIO_EMPTY, LS_AUDIO_FORMAT, LS_AUDIO_CONTENT_TYPE. */
 export function audioFormatOf(bytes: Buffer, contentType: string): AudioFormat {
   if (bytes.length === 0) throw audioError('LS_AUDIO_EMPTY', 'the content has no bytes');
-  const format = signatureOf(bytes);
+  const format = soundSignatureOf(bytes);
   const declared = contentType.split(';')[0]?.trim().toLowerCase() ?? '';
   if (format === undefined) throw audioError('LS_AUDIO_FORMAT', `the content is ${otherFormatOf(bytes)}, not a WAV, MP3, FLAC or Ogg file`, { contentType });
   if (!unknownTypes.has(declared) && contentTypes[declared] !== format) {
@@ -72,8 +72,8 @@ export function audioFormatOf(bytes: Buffer, contentType: string): AudioFormat {
   return format;
 }
 
-/** Undefined: none of those that are read. */
-function signatureOf(bytes: Buffer): AudioFormat | undefined {
+/** Undefined: none of those that are read. The first bytes suffice where they go as far as behind a tag in front, and to the second frame of MPEG audio. */
+export function soundSignatureOf(bytes: Buffer): AudioFormat | undefined {
   const textAt = (start: number, end: number): string => bytes.toString('latin1', start, end);
   if (textAt(0, 4) === 'RIFF' && textAt(8, 12) === 'WAVE') return 'wav';
   if (textAt(0, 4) === 'OggS') return 'ogg';

@@ -9,7 +9,7 @@ import type { Reference } from '../../core/events.generated.ts';
 import type { ContentFetcher } from '../../stages/extract/content-fetcher.ts';
 import { isBelow } from '../../stages/extract/file-content.ts';
 import { uriLengthMax } from '../../stages/extract/media-content.ts';
-import type { ImageFile } from './image-files.ts';
+import type { MediaFile } from './media-files.ts';
 
 export type Carried =
   | { readonly kind: 'bytes' }
@@ -30,7 +30,7 @@ export function carriedBy({ reference, byReference }: { readonly reference?: boo
 }
 
 /** Rejects with LS_CLI_FILE. */
-export async function contentOf(image: ImageFile, carried: Carried): Promise<Buffer | Reference> {
+export async function contentOf(image: MediaFile, carried: Carried): Promise<Buffer | Reference> {
   const { file } = image;
   try {
     return carried.kind === 'bytes' ? await readFile(file) : { uri: await uriOf(image, carried), ...(await fingerprint(file)) };
@@ -49,7 +49,7 @@ async function fingerprint(file: string): Promise<Pick<Reference, 'sha256' | 'si
   return { sha256: hash.digest('hex'), sizeBytes };
 }
 
-async function uriOf({ file, id }: ImageFile, carried: Exclude<Carried, { readonly kind: 'bytes' }>): Promise<string> {
+async function uriOf({ file, id }: MediaFile, carried: Exclude<Carried, { readonly kind: 'bytes' }>): Promise<string> {
   if (carried.kind === 'file') return pathToFileURL(await realpath(file)).href;
   const { origin, pathname, search } = carried.base;
   return `${origin}${pathname.replace(/\/$/, '')}/${id.split('/').map(encodeURIComponent).join('/')}${search}`;
@@ -57,7 +57,7 @@ async function uriOf({ file, id }: ImageFile, carried: Exclude<Carried, { readon
 
 /** A reference of the right form, with nothing in it yet that takes reading the file. Rejects with LS_CLI_INPUT where EXTRACT would not follow it. */
 export async function referenceBefore(
-  image: ImageFile,
+  image: MediaFile,
   carried: Exclude<Carried, { readonly kind: 'bytes' }>,
   { roots, fetcher }: { readonly roots: readonly string[]; readonly fetcher: ContentFetcher | undefined },
 ): Promise<Reference> {

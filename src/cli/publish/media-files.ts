@@ -1,16 +1,16 @@
 /**
- * Which files `publish images` takes, and what they are called. A folder gives all images in it, at any depth, in the order of their paths. There a
- * file is an image by its first bytes or by its name: one that has only the name is damaged, or something else, and what is wrong with it belongs
+ * Which files `publish images` and `publish sounds` take, and what they are called. A folder gives all of the kind in it, at any depth, in the order of their
+ * paths. There a file is of the kind by its first bytes or by its name: one that has only the name is damaged, or something else, and what is wrong with it belongs
  * into a dead letter. What is neither, hidden files and folders, links to folders and to nothing, and what has a name that is no UTF-8 are passed over;
- * a path that was named itself must be an image or a folder. Images that are to be deleted need not be there any more.
+ * a path that was named itself must be of the kind, or a folder. What is to be deleted need not be there any more.
  */
 import { isUtf8 } from 'node:buffer';
 import { open, readdir, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
 import { cliError } from '../../core/errors/cli.ts';
-import { signatureOf } from '../../models/preprocessing/image/image-format.ts';
+import type { MediaKind } from './media-kinds.ts';
 
-export type ImageFile = {
+export type MediaFile = {
   readonly file: string;
   /** Below the root. Stable wherever that lies. */
   readonly id: string;
@@ -23,14 +23,14 @@ export type ImageFile = {
   readonly modifiedAtMs: number;
 };
 
-export type ImageFiles = {
-  readonly images: readonly ImageFile[];
+export type MediaFiles = {
+  readonly files: readonly MediaFile[];
   readonly passedOver: PassedOver;
 };
 
 /** In folders. */
 export type PassedOver = {
-  /** No image by content or name. */
+  /** Not of the kind by content or name. */
   readonly others: readonly string[];
   /** Links to folders, which could lead in circles, and links that lead to nothing. */
   readonly links: readonly string[];
@@ -38,7 +38,7 @@ export type PassedOver = {
   readonly unnamed: readonly string[];
 };
 
-export type ImageFilesOptions = {
+export type MediaFilesOptions = {
   /** The folder below which all paths lie, and from which ids are formed. Without it: the folder that is named; for a file that is named its own. */
   readonly root?: string | undefined;
   /** Whether named files may be gone. */
@@ -46,11 +46,11 @@ export type ImageFilesOptions = {
 };
 
 /**
- * Throws LS_CLI_USAGE for a path outside of the root, LS_CLI_FILE for one that cannot be read, LS_CLI_FILE_KIND for one that is no image; LS_CLI_INPUT where
- * two images would have one id.
+ * Throws LS_CLI_USAGE for a path outside of the root, LS_CLI_FILE for one that cannot be read, LS_CLI_FILE_KIND for one that is not of the kind; LS_CLI_INPUT
+ * where two files would have one id.
  */
-export async function imageFilesOf(paths: readonly string[], { root, deleting = false }: ImageFilesOptions = {}): Promise<ImageFiles> {
-  const images: ImageFile[] = [];
+export async function mediaFilesOf(kind: MediaKind, paths: readonly string[], { root, deleting = false }: MediaFilesOptions = {}): Promise<MediaFiles> {
+  const files: MediaFile[] = [];
   const passedOver = { others: [] as string[], links: [] as string[], unnamed: [] as string[] };
   for (const path of paths) {
     const inside = root === undefined ? undefined : below(root, path);
@@ -59,19 +59,19 @@ export async function imageFilesOf(paths: readonly string[], { root, deleting = 
       for (const relativePath of await filesBelow(path, passedOver)) {
         const file = join(path, relativePath);
         const id = posix.join(prefix, relativePath);
-        const image = await imageFile(file, id, posix.join(basename(resolve(above)), id), 'by-name-too');
-        if (image === undefined) passedOver.others.push(file);
-        else images.push(image);
+        const found = await mediaFile(kind, file, id, posix.join(basename(resolve(above)), id), 'by-name-too');
+        if (found === undefined) passedOver.others.push(file);
+        else files.push(found);
       }
     } else {
       const [id, known] = root === undefined || inside === undefined ? [basename(path), basename(path)] : [inside, posix.join(basename(resolve(root)), inside)];
-      const image = deleting ? await deletedFile(path, id, known) : await imageFile(path, id, known, 'by-content');
-      if (image === undefined) throw cliError('LS_CLI_FILE_KIND', `${path}: this is no JPEG, PNG or WebP image`, { path });
-      images.push(image);
+      const found = deleting ? await deletedFile(kind, path, id, known) : await mediaFile(kind, path, id, known, 'by-content');
+      if (found === undefined) throw cliError('LS_CLI_FILE_KIND', `${path}: this is no ${kind.described}`, { path });
+      files.push(found);
     }
   }
-  requireDifferentIds(images);
-  return { images, passedOver };
+  requireDifferentIds(files);
+  return { files, passedOver };
 }
 
 /** With slashes; empty for the root itself. */
@@ -130,23 +130,21 @@ async function isFileBehind(link: string): Promise<boolean> {
   }
 }
 
-const typesOfNames: Readonly<Record<string, string>> = { '.jpg': 'image/jpeg', '.jpeg': 'image/jpeg', '.png': 'image/png', '.webp': 'image/webp' };
-
-async function imageFile(file: string, id: string, path: string, recognised: 'by-content' | 'by-name-too'): Promise<ImageFile | undefined> {
-  const { typeOfContent, sizeBytes, modifiedAtMs } = await attempt(file, () => looked(file));
-  const contentType = typeOfContent ?? (recognised === 'by-name-too' ? typeOfName(file) : undefined);
+async function mediaFile(kind: MediaKind, file: string, id: string, path: string, recognised: 'by-content' | 'by-name-too'): Promise<MediaFile | undefined> {
+  const { typeOfContent, sizeBytes, modifiedAtMs } = await attempt(file, () => looked(kind, file));
+  const contentType = typeOfContent ?? (recognised === 'by-name-too' ? typeOfName(kind, file) : undefined);
   if (contentType === undefined) return undefined;
   return { file, id, path, folder: folderOf(file), contentType, sizeBytes, modifiedAtMs };
 }
 
 /** As it was published, as far as its path tells: routes may ask for that. */
-async function deletedFile(file: string, id: string, path: string): Promise<ImageFile> {
-  const { typeOfContent } = await looked(file).catch(() => ({ typeOfContent: undefined }));
-  const contentType = typeOfContent ?? typeOfName(file) ?? 'application/octet-stream';
+async function deletedFile(kind: MediaKind, file: string, id: string, path: string): Promise<MediaFile> {
+  const { typeOfContent } = await looked(kind, file).catch(() => ({ typeOfContent: undefined }));
+  const contentType = typeOfContent ?? typeOfName(kind, file) ?? 'application/octet-stream';
   return { file, id, path, folder: folderOf(file), contentType, sizeBytes: 0, modifiedAtMs: 0 };
 }
 
-function typeOfName(file: string): string | undefined {
+function typeOfName({ typesOfNames }: MediaKind, file: string): string | undefined {
   return typesOfNames[extname(file).toLowerCase()];
 }
 
@@ -156,29 +154,29 @@ function folderOf(file: string): string {
 
 type Looked = { readonly typeOfContent: string | undefined; readonly sizeBytes: number; readonly modifiedAtMs: number };
 
-async function looked(file: string): Promise<Looked> {
+async function looked({ headBytes, contentTypeOf }: MediaKind, file: string): Promise<Looked> {
   // A pipe that somebody named would be waited for.
   if (!(await stat(file)).isFile()) throw new Error('this is neither a file nor a folder');
   const handle = await open(file);
   try {
     const { size, mtimeMs } = await handle.stat();
-    const format = signatureOf(await firstBytes(handle));
-    return { typeOfContent: format === undefined ? undefined : `image/${format}`, sizeBytes: size, modifiedAtMs: Math.trunc(mtimeMs) };
+    const head = await firstBytes(handle, headBytes(await firstBytes(handle, beginningBytes)));
+    return { typeOfContent: contentTypeOf(head), sizeBytes: size, modifiedAtMs: Math.trunc(mtimeMs) };
   } finally {
     await handle.close();
   }
 }
 
-const signatureBytes = 16;
+const beginningBytes = 16;
 
-async function firstBytes(handle: FileHandle): Promise<Buffer> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(signatureBytes), 0, signatureBytes, 0);
+async function firstBytes(handle: FileHandle, count: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(count), 0, count, 0);
   return buffer.subarray(0, bytesRead);
 }
 
-function requireDifferentIds(images: readonly ImageFile[]): void {
+function requireDifferentIds(files: readonly MediaFile[]): void {
   const byId = new Map<string, string>();
-  for (const { id, file } of images) {
+  for (const { id, file } of files) {
     const other = byId.get(id);
     if (other !== undefined) {
       const message = `${other} and ${file} would have the same id ${id}, and the second would replace the first: name the folder above both with --root, or publish one after the other with its own --source`;

@@ -1,4 +1,4 @@
-/** `publish images`: files and whole folders as media events, with their bytes or by reference. */
+/** `publish images` and `publish sounds`: files and whole folders as media events, with their bytes or by reference. */
 import { realpath } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Option, type Command } from 'commander';
@@ -14,23 +14,25 @@ import { outputOf, withAccess, type CommandLine } from '../context.ts';
 import { withExamples } from '../help.ts';
 import type { Output } from '../output.ts';
 import { eventOptionsOf, withEventOptions, type EventCommandOptions, type EventOptions } from './event-options.ts';
-import { carriedBy, contentOf, referenceBefore, type Carried } from './image-content.ts';
-import { imageFilesOf, type ImageFile, type ImageFiles } from './image-files.ts';
+import { carriedBy, contentOf, referenceBefore, type Carried } from './media-content.ts';
+import { mediaFilesOf, type MediaFile, type MediaFiles } from './media-files.ts';
+import type { MediaKind } from './media-kinds.ts';
 import { eventRecord, publishRecords, type InputRecords } from './publisher.ts';
 
-type ImagesOptions = EventCommandOptions & { readonly reference?: boolean; readonly byReference?: string; readonly root?: string; readonly delete?: boolean; readonly dryRun?: boolean };
+type MediaOptions = EventCommandOptions & { readonly reference?: boolean; readonly byReference?: string; readonly root?: string; readonly delete?: boolean; readonly dryRun?: boolean };
 
 const passedOverNamed = 5;
 
-export function addImagesCommand(publish: Command, commandLine: CommandLine): void {
-  const images = withEventOptions(publish.command('images'))
-    .summary('publish images')
+export function addMediaCommand(publish: Command, commandLine: CommandLine, kind: MediaKind): void {
+  const { name, formats } = kind;
+  const command = withEventOptions(publish.command(`${name}s`))
+    .summary(`publish ${name}s`)
     .description(
-      'publish JPEG, PNG and WebP images: files, or folders with everything in them. The id of an image is its path within the folder that is named, or within --root; ' +
+      `publish ${formats}: files, or folders with everything in them. The id of ${withArticle(name)} is its path within the folder that is named, or within --root; ` +
         'that of a file named by itself, without --root, is its name. Its attributes `path` and `folder` say where it lay. In folders, hidden files, links to folders and ' +
-        'what is no image by content or name are passed over; what is an image by name alone is published, and its dead letter says what is wrong with it',
+        `what is no ${name} by content or name are passed over; what is ${withArticle(name)} by name alone is published, and its dead letter says what is wrong with it`,
     )
-    .argument('<path...>', 'images and folders')
+    .argument('<path...>', `${name}s and folders`)
     .option('--root <folder>', 'the folder from which ids are formed; all paths lie below it')
     .option('--reference', 'publish where the files are (a file: URI with SHA-256 and size) instead of their bytes; they must lie below media.directories and stay there')
     .addOption(
@@ -39,51 +41,63 @@ export function addImagesCommand(publish: Command, commandLine: CommandLine): vo
         'publish where the files are served, or lie in a container: BASE-URI/ID, with SHA-256 and size, instead of their bytes. BASE-URI has to be allowed by media.origins or media.containers; nothing is uploaded',
       ).conflicts('reference'),
     )
-    .addOption(new Option('--delete', 'publish that the images are deleted, with the ids that they have by their paths; files that are named may be gone').conflicts(['reference', 'byReference']))
+    .addOption(new Option('--delete', `publish that the ${name}s are deleted, with the ids that they have by their paths; files that are named may be gone`).conflicts(['reference', 'byReference']))
     .option('--dry-run', 'tell the items, and publish nothing')
-    .action(async (paths: readonly string[], options: ImagesOptions) => {
+    .action(async (paths: readonly string[], options: MediaOptions) => {
       const output = outputOf(commandLine, options.json);
       const eventOptions = eventOptionsOf(options);
       const carried = carriedBy(options);
-      const found = await imageFilesOf(paths, { root: options.root, deleting: options.delete === true });
-      await withAccess(options, commandLine, (access) => publishImages(access, found, { ...options, carried, eventOptions }, output, commandLine.signal), { makesLog: true });
+      const found = await mediaFilesOf(kind, paths, { root: options.root, deleting: options.delete === true });
+      await withAccess(options, commandLine, (access) => publishMedia(access, found, { ...options, kind, carried, eventOptions }, output, commandLine.signal), { makesLog: true });
     });
-  withExamples(
-    images,
+  withExamples(command, ...examples[name]);
+}
+
+const examples: Readonly<Record<MediaKind['name'], readonly string[]>> = {
+  image: [
     'labelstream publish images photos/ --source camera -c examples/pets.yaml',
     'labelstream publish images photos/cats/tom.jpg --root photos/ --source camera -c examples/pets.yaml',
     'labelstream publish images photos/cats/tom.jpg --root photos/ --source camera --delete --dry-run -c examples/pets.yaml',
     'labelstream publish images photos/cat.jpg photos/dog.png --reference -c examples/pets.yaml',
     'labelstream publish images photos/ --by-reference https://images.example.com/photos -c examples/pets.yaml',
-  );
+  ],
+  sound: [
+    'labelstream publish sounds calls/ --source telephone -c sounds.yaml',
+    'labelstream publish sounds calls/ --reference -c sounds.yaml',
+    'labelstream publish sounds calls/first.mp3 --root calls/ --delete --dry-run -c sounds.yaml',
+  ],
+};
+
+function withArticle(name: MediaKind['name']): string {
+  return name === 'image' ? 'an image' : 'a sound';
 }
 
-type Asked = Pick<ImagesOptions, 'delete' | 'dryRun'> & { readonly carried: Carried; readonly eventOptions: EventOptions };
+type Asked = Pick<MediaOptions, 'delete' | 'dryRun'> & { readonly kind: MediaKind; readonly carried: Carried; readonly eventOptions: EventOptions };
 
-async function publishImages(access: Access, { images, passedOver }: ImageFiles, asked: Asked, output: Output, signal: AbortSignal): Promise<void> {
-  const { eventOptions, carried, delete: deleting = false, dryRun = false } = asked;
+async function publishMedia(access: Access, { files, passedOver }: MediaFiles, asked: Asked, output: Output, signal: AbortSignal): Promise<void> {
+  const { kind, eventOptions, carried, delete: deleting = false, dryRun = false } = asked;
   await access.codec.prepareEncode({ signal });
   const deletedAtMs = access.context.clock.nowMs();
-  const deletions = deleting ? images.map((image) => deletionOf(access, { ...image, modifiedAtMs: deletedAtMs }, eventOptions)) : [];
-  if (!deleting) await requirePublishable(access, images, eventOptions, carried);
-  const input = deleting ? { records: Readable.from(deletions), bytesTotal: 0, bytesRead: () => 0 } : imagesOf(access, images, eventOptions, carried);
+  const deletions = deleting ? files.map((file) => deletionOf(access, { ...file, modifiedAtMs: deletedAtMs }, eventOptions)) : [];
+  if (!deleting) await requirePublishable(access, files, asked);
+  const input = deleting ? { records: Readable.from(deletions), bytesTotal: 0, bytesRead: () => 0 } : recordsOf(access, files, eventOptions, carried);
   const published = dryRun ? 0 : await publishRecords(access, input, output, signal);
-  if (passedOver.others.length > 0) output.note(`passed over what is no JPEG, PNG or WebP image: ${namesOf(passedOver.others)}`);
+  if (passedOver.others.length > 0) output.note(`passed over what is no ${kind.described}: ${namesOf(passedOver.others)}`);
   if (passedOver.links.length > 0) output.note(`passed over links that lead to folders or to nothing: ${namesOf(passedOver.links)}`);
   if (passedOver.unnamed.length > 0) output.note(`passed over what has a name that is no UTF-8, and so no id; rename it: ${namesOf(passedOver.unnamed)}`);
-  const items = images.map(({ id }) => itemIdOf({ source: eventOptions.source, id }));
-  const kind = deleting ? 'deletion' : 'event';
+  const items = files.map(({ id }) => itemIdOf({ source: eventOptions.source, id }));
+  const noun = deleting ? 'deletion' : 'event';
   if (output.json) {
     const skipped = Object.values(passedOver).reduce((sum, { length }) => sum + length, 0);
     output.object({ published, ...(dryRun ? { wouldPublish: items.length, items } : {}), ...(deleting ? { deleted: true } : {}), passedOver: skipped, topic: topics.media });
     return;
   }
   if (dryRun) for (const item of items) output.line(item);
-  output.line(dryRun ? `would publish ${counted(items.length, kind)} to ${topics.media}` : `published ${counted(published, kind)} to ${topics.media}`);
+  output.line(dryRun ? `would publish ${counted(items.length, noun)} to ${topics.media}` : `published ${counted(published, noun)} to ${topics.media}`);
 }
 
 /** Throws LS_CLI_INPUT. */
-function deletionOf(access: Access, image: ImageFile, options: EventOptions): OutputRecord {
+function deletionOf(access: Access, image: MediaFile, options: EventOptions): OutputRecord {
   const event = { ...eventOf(image, Buffer.alloc(0), options), content: null, deleted: true };
   return eventRecord(access, { topic: topics.media, event, value: access.codec.encode('MediaEvent', event) }, image.file);
 }
@@ -94,7 +108,7 @@ function namesOf(files: readonly string[]): string {
 }
 
 /** What EXTRACT would refuse for its name, its size or its place is refused before anything is published. */
-async function requirePublishable(access: Access, files: readonly ImageFile[], options: EventOptions, carried: Carried): Promise<void> {
+async function requirePublishable(access: Access, files: readonly MediaFile[], { kind, carried, eventOptions: options }: Asked): Promise<void> {
   const { media, transport } = access.configuration;
   const { recordBytesMax } = transport;
   const roots = carried.kind === 'file' ? await Promise.all(media.directories.map((directory) => realpath(directory))) : [];
@@ -105,7 +119,7 @@ async function requirePublishable(access: Access, files: readonly ImageFile[], o
     for (const image of files) {
       const { file, sizeBytes } = image;
       const refused = (message: string): Error => cliError('LS_CLI_INPUT', `${file}: ${message}`, { file });
-      if (sizeBytes > media.bytesMax) throw refused(`the image has ${sizeBytes} bytes; media.bytesMax allows ${media.bytesMax}`);
+      if (sizeBytes > media.bytesMax) throw refused(`the ${kind.name} has ${sizeBytes} bytes; media.bytesMax allows ${media.bytesMax}`);
       if (carried.kind !== 'bytes') recordOf(access, image, await referenceBefore(image, carried, { roots, fetcher }), options);
       else if (sizeBytes > recordBytesMax) {
         throw refused(`the event has more than ${sizeBytes} bytes; at most ${recordBytesMax} are allowed. Publish it with --reference or --by-reference, or raise transport.recordBytesMax`);
@@ -117,12 +131,12 @@ async function requirePublishable(access: Access, files: readonly ImageFile[], o
 }
 
 /** Throws LS_CLI_INPUT. */
-function recordOf(access: Access, image: ImageFile, content: Buffer | Reference, options: EventOptions): OutputRecord {
+function recordOf(access: Access, image: MediaFile, content: Buffer | Reference, options: EventOptions): OutputRecord {
   const event = eventOf(image, content, options);
   return eventRecord(access, { topic: topics.media, event, value: access.codec.encode('MediaEvent', event) }, image.file);
 }
 
-function imagesOf(access: Access, files: readonly ImageFile[], options: EventOptions, carried: Carried): InputRecords {
+function recordsOf(access: Access, files: readonly MediaFile[], options: EventOptions, carried: Carried): InputRecords {
   let bytesRead = 0;
   async function* records(): AsyncGenerator<OutputRecord> {
     for (const image of files) {
@@ -134,7 +148,7 @@ function imagesOf(access: Access, files: readonly ImageFile[], options: EventOpt
   return { records: records(), bytesTotal: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), bytesRead: () => bytesRead };
 }
 
-function eventOf({ id, path, folder, contentType, modifiedAtMs }: ImageFile, content: Buffer | Reference, { source, collection, attributes }: EventOptions): MediaEvent {
+function eventOf({ id, path, folder, contentType, modifiedAtMs }: MediaFile, content: Buffer | Reference, { source, collection, attributes }: EventOptions): MediaEvent {
   return {
     id,
     source,
