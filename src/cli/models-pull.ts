@@ -2,12 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { SingleBar } from 'cli-progress';
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { counted } from '../core/counted.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { defaultHub } from '../hub/http-mirror.ts';
-import { pull, type Pulled, type PullObserver } from '../hub/pull.ts';
+import { pull, untoldBytesMaxDefault, type Pulled, type PullObserver } from '../hub/pull.ts';
 import { systemClock } from '../pipeline/system-clock.ts';
 import { collected } from './collect.ts';
 import { outputOf, type CommandLine } from './context.ts';
@@ -23,6 +23,7 @@ type PullCommandOptions = {
   readonly file: readonly string[];
   readonly allowBranch?: boolean;
   readonly update?: boolean;
+  readonly untoldBytesMax: number;
   readonly json?: boolean;
 };
 
@@ -42,6 +43,7 @@ export function addModelsPullCommand(models: Command, commandLine: CommandLine):
     .option('--file <name>', 'a file to fetch, with * and ** for any; may be repeated. Without it: JSON files, tokenizers, licence and card, and the ONNX files that are imported', collected, [])
     .option('--allow-branch', 'take the name of a branch or a tag for --revision; the commit that it is now is what is pulled and written down')
     .option('--update', 'replace what an earlier pull put there, and its lock file')
+    .option('--untold-bytes-max <count>', 'the most bytes of a file whose size neither the list of the repository nor the host tells', byteCount, untoldBytesMaxDefault)
     .option('--json', 'the result as one JSON object')
     .action(async (repository: string, { to, file, allowBranch = false, update = false, ...options }: PullCommandOptions) => {
       const output = outputOf(commandLine, options.json);
@@ -62,6 +64,11 @@ export function addModelsPullCommand(models: Command, commandLine: CommandLine):
     'labelstream models pull acme/captioner --revision main --allow-branch --to data/pulled/captioner --from https://mirror.example.com/hub',
     'labelstream models pull acme/captioner --revision 0123456789abcdef0123456789abcdef01234567 --to data/pulled/captioner --from /srv/hub --file \'*.json\' --file \'onnx/*_quantized.onnx\'',
   );
+}
+
+function byteCount(value: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(value)) throw new InvalidArgumentError('It is a whole number from 1.');
+  return Number(value);
 }
 
 /** A bar for a person who watches; otherwise a line per file on standard error. */

@@ -49,7 +49,7 @@ async function listed(place: Place, revision: string): Promise<Listing> {
   const files: ListedFile[] = [];
   const waiting = [''];
   for (let inside = waiting.pop(); inside !== undefined; inside = waiting.pop()) {
-    for (const entry of await readdir(join(place.root, inside), { withFileTypes: true })) {
+    for (const entry of await reading(join(place.root, inside), () => readdir(join(place.root, inside), { withFileTypes: true }))) {
       const path = posix.join(inside, entry.name);
       if (entry.isDirectory()) waiting.push(path);
       else files.push(await listedFile(place, path));
@@ -63,14 +63,14 @@ async function listedFile(place: Place, path: string): Promise<ListedFile> {
   // A link that leads away is refused when it is asked for: nobody may want it.
   const real = await realFile(place, path).catch(() => undefined);
   if (real === undefined) return { path };
-  const { size } = await stat(real);
+  const { size } = await reading(real, () => stat(real));
   const name = basename(real);
   // The cache calls a blob by its SHA-256, or by git's SHA-1 where it is small.
   const known = place.blobs === undefined || !real.startsWith((await realpath(place.blobs)) + sep) ? {} : /^[0-9a-f]{64}$/.test(name) ? { sha256: name } : isCommit(name) ? { gitSha1: name } : {};
   return { path, sizeBytes: size, ...known };
 }
 
-/** Rejects with LS_PULL_PATH where a link leads elsewhere, LS_PULL_NOT_FOUND. */
+/** Rejects with LS_PULL_PATH where a link leads elsewhere, LS_PULL_NOT_FOUND, LS_PULL_SOURCE. */
 async function realFile({ root, blobs }: Place, path: string): Promise<string> {
   try {
     const real = await realpath(join(root, path));
@@ -80,14 +80,34 @@ async function realFile({ root, blobs }: Place, path: string): Promise<string> {
     return real;
   } catch (error) {
     if (error instanceof LabelstreamError) throw error;
+    if (error instanceof Error && 'code' in error && error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw unreadable(join(root, path), error);
     throw pullError('LS_PULL_NOT_FOUND', `${join(root, path)} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { path }, { cause: error });
   }
 }
 
 async function opened(place: Place, path: string, beginning: Parameters<Mirror['open']>[0]['beginning']): Promise<OpenedFile> {
   const real = await realFile(place, path);
-  const { size, mtimeMs } = await stat(real);
+  const { size, mtimeMs } = await reading(real, () => stat(real));
   const validator = `${size}-${mtimeMs}`;
   const offset = beginning?.validator === validator && beginning.sizeBytes <= size ? beginning.sizeBytes : 0;
-  return { offset, sizeBytes: size, validator, body: createReadStream(real, { start: offset }) as AsyncIterable<Buffer> };
+  return { offset, sizeBytes: size, validator, body: contentOf(real, offset) };
+}
+
+async function* contentOf(path: string, start: number): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of createReadStream(path, { start }) as AsyncIterable<Buffer>) yield chunk;
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** Rejects with LS_PULL_SOURCE: what fails here is no fault of the place that is pulled to. */
+async function reading<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  return work().catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+}
+
+function unreadable(path: string, error: unknown): LabelstreamError {
+  return pullError('LS_PULL_SOURCE', `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { path: path.slice(0, 500) }, { cause: error });
 }

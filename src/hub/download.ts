@@ -27,6 +27,8 @@ export type DownloadOptions = {
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
+  /** The most bytes of a file whose size nobody tells. */
+  readonly untoldBytesMax: number;
   /** Told of the bytes that are there by now, which may become fewer. */
   readonly arrived?: (bytes: number) => void;
   readonly retried?: (attempt: number, error: unknown) => void;
@@ -39,7 +41,7 @@ const retryAfterMsMax = 300_000;
 const policy = { attemptsMax: 6, baseMs: 500, capMs: 30_000, waitedForCodes: new Set<string>() };
 
 /** For what a mirror is asked: with longer and longer waits, and as long as it says. */
-export function mirrorRetry({ clock, random, signal, retried }: Omit<DownloadOptions, 'arrived'>): Retry {
+export function mirrorRetry({ clock, random, signal, retried }: Omit<DownloadOptions, 'arrived' | 'untoldBytesMax'>): Retry {
   const leastWaitMs = (error: unknown): number => (error instanceof LabelstreamError && typeof error.details['retryAfterMs'] === 'number' ? Math.min(error.details['retryAfterMs'], retryAfterMsMax) : 0);
   return createRetry({ policy, clock, random, signal, leastWaitMs, ...(retried === undefined ? {} : { retried }) });
 }
@@ -59,13 +61,13 @@ export async function download(file: Download, options: DownloadOptions): Promis
   }
 }
 
-async function attempt(file: Download, { signal, arrived = () => undefined }: DownloadOptions): Promise<LockedFile> {
+async function attempt(file: Download, { signal, untoldBytesMax, arrived = () => undefined }: DownloadOptions): Promise<LockedFile> {
   const { mirror, revision, part } = file;
   const beginning = await beginningOf(part);
   const opened = await mirror.open({ revision, path: file.file.path, beginning }, signal);
   const isResumed = opened.offset > 0;
   try {
-    const found = await received(file, opened, arrived, signal);
+    const found = await received(file, opened, { arrived, untoldBytesMax, signal });
     requireExpected(file, found);
     await rename(part, file.target);
     await rm(noteOf(part), { force: true });
@@ -79,10 +81,12 @@ async function attempt(file: Download, { signal, arrived = () => undefined }: Do
   }
 }
 
+type Watched = Pick<DownloadOptions, 'untoldBytesMax' | 'signal'> & { readonly arrived: (bytes: number) => void };
+
 type Found = { readonly locked: LockedFile; readonly gitSha1: string | undefined };
 
 /** Appends the body to the part, and hashes the whole of it. */
-async function received({ file, part }: Download, { offset, sizeBytes, validator, body }: OpenedFile, arrived: (bytes: number) => void, signal: AbortSignal): Promise<Found> {
+async function received({ file, part }: Download, { offset, sizeBytes, validator, body }: OpenedFile, { arrived, untoldBytesMax, signal }: Watched): Promise<Found> {
   if (offset === 0) await forget(part);
   if (validator !== undefined) await writeFile(noteOf(part), JSON.stringify({ validator }));
   const expected = file.sizeBytes ?? sizeBytes;
@@ -94,6 +98,7 @@ async function received({ file, part }: Download, { offset, sizeBytes, validator
   for await (const chunk of body) {
     signal.throwIfAborted();
     if (expected !== undefined && bytes + chunk.length > expected) throw pullError('LS_PULL_MISMATCH', `${file.path} has more than the ${expected} bytes that are expected`, { file: file.path });
+    if (expected === undefined && bytes + chunk.length > untoldBytesMax) throw pullError('LS_PULL_SIZE', `${file.path}, of which nobody tells the size, has more than ${untoldBytesMax} bytes`, { file: file.path });
     await written(handle, chunk, bytes);
     for (const hash of hashes) hash.update(chunk);
     bytes += chunk.length;

@@ -13,12 +13,14 @@ const graph = /^(model|encoder_model|decoder_model_merged|vision_model|text_mode
 const anyGraph = /\.onnx([._]data(_\d+)?)?$/;
 
 /**
- * Throws LS_PULL_NOT_FOUND where a pattern fits nothing, LS_PULL_PATH.
+ * Throws LS_PULL_NOT_FOUND where a pattern fits nothing, LS_PULL_PATH, LS_PULL_ANSWER where a file is listed twice.
  * @param patterns names; `*` stands for anything within a part of a path, `**` for anything. None: the choice of the program.
  */
 export function chosenFiles(listed: readonly ListedFile[], patterns: readonly string[]): readonly ListedFile[] {
   const chosen = patterns.length === 0 ? usualFiles(listed) : namedFiles(listed, patterns);
   for (const { path } of chosen) requireConfined(path);
+  const twice = chosen.find(({ path }, index) => chosen.findIndex((other) => other.path === path) < index);
+  if (twice !== undefined) throw pullError('LS_PULL_ANSWER', `the list of files has ${twice.path} twice`, { file: twice.path });
   if (chosen.length === 0) throw pullError('LS_PULL_NOT_FOUND', 'the repository holds none of the files that are usually pulled: name some with --file');
   return chosen;
 }

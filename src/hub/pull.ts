@@ -24,7 +24,12 @@ export type PullRequest = {
   /** Whether the lock file may be replaced by another. */
   readonly update: boolean;
   readonly token: string | undefined;
+  /** The most bytes of a file whose size neither the list nor the host tells. */
+  readonly untoldBytesMax?: number | undefined;
 };
+
+/** The most that an ONNX file can have. */
+export const untoldBytesMaxDefault = 2 * 1024 ** 3;
 
 /** From outside: a bar, lines. */
 export type PullObserver = {
@@ -71,7 +76,7 @@ async function pullFiles(request: PullRequest, options: PullOptions): Promise<Pu
     await mkdir(dirname(directory), { recursive: true });
     const place = await openPlace(directory, plan.revision);
     try {
-      const { files, fetchedFiles, isInPlace } = await gathered(plan, { mirror, place, directory }, options);
+      const { files, fetchedFiles, isInPlace } = await gathered(plan, { mirror, place, directory, untoldBytesMax: request.untoldBytesMax ?? untoldBytesMaxDefault }, options);
       const { repository, revision } = plan;
       const pulled = { repository, revision, ...(plan.resolvedFrom === undefined ? {} : { resolvedFrom: plan.resolvedFrom }), files };
       const written: Lock = { format: 1, from: mirror.told, ...pulled };
@@ -147,12 +152,12 @@ async function requireOwn(directory: string, lock: Lock | undefined, planned: re
   if (other !== undefined) throw pullError('LS_PULL_TARGET', `${directory} holds ${other}, which is not in ${basename(lockPathOf(directory))}`, { directory });
 }
 
-type Gathering = { readonly mirror: Mirror; readonly place: Place; readonly directory: string };
+type Gathering = { readonly mirror: Mirror; readonly place: Place; readonly directory: string; readonly untoldBytesMax: number };
 
 type Gathered = { readonly files: LockedFile[]; readonly fetchedFiles: number; /** Of all that is wanted the directory has everything, and nothing else. */ readonly isInPlace: boolean };
 
 /** All files of the plan, whole: in the place, unless the directory is as it should be. */
-async function gathered({ repository, revision, files }: Plan, { mirror, place, directory }: Gathering, options: PullOptions): Promise<Gathered> {
+async function gathered({ repository, revision, files }: Plan, { mirror, place, directory, untoldBytesMax }: Gathering, options: PullOptions): Promise<Gathered> {
   const { observer = {}, signal } = options;
   const sizes = files.map(({ sizeBytes }) => sizeBytes);
   const bytes = sizes.some((size) => size === undefined) ? undefined : sizes.reduce<number>((total, size) => total + (size ?? 0), 0);
@@ -173,7 +178,7 @@ async function gathered({ repository, revision, files }: Plan, { mirror, place, 
       arrived: (now: number) => observer.progressed?.({ path: file.path, bytes: now }),
       retried: (attempt: number, error: unknown) => observer.retried?.({ path: file.path, attempt, error }),
     };
-    const { path, sizeBytes, sha256 } = found ?? (await download({ mirror, revision, file, part: place.partOf(file.path), target }, { ...options, ...watch }));
+    const { path, sizeBytes, sha256 } = found ?? (await download({ mirror, revision, file, part: place.partOf(file.path), target }, { ...options, ...watch, untoldBytesMax }));
     const done: LockedFile = { path, sizeBytes, sha256 };
     locked.push(done);
     observer.done?.({ ...done, how: found === undefined ? 'fetched' : 'there' });

@@ -25,6 +25,18 @@ export const pullErrors = {
     summary: 'A host answered what cannot be used: no list of files, an encoded body, a part that was not asked for, a redirect that leads nowhere or from https to http.',
     remedy: 'Check that --from names a hub or a mirror of one, and no page before it.',
   },
+  LS_PULL_SOURCE: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The directory that files are to be pulled from cannot be read.',
+    remedy: 'Look at the permissions, the links and the disk of what --from names; the message says which file it is.',
+  },
+  LS_PULL_SIZE: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'A file whose size neither the list of its repository nor the host tells is larger than allowed.',
+    remedy: 'If it is meant to be so large, raise --untold-bytes-max; what has arrived is not fetched again where the host says that it is still the same. Otherwise do not trust this mirror.',
+  },
   LS_PULL_MISMATCH: {
     cause: 'environment',
     retryable: false,
