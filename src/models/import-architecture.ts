@@ -5,6 +5,7 @@
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { modelError } from '../core/errors/model.ts';
+import { knownBoxes, knownBoxNotes, surestBoxesConfig } from './known-boxes.ts';
 import { knownImages } from './known-images.ts';
 import { knownSounds } from './known-sounds.ts';
 import { failedChecks, knownOutcomes, writeManifest, type WrittenModel } from './manifest-writer.ts';
@@ -81,7 +82,7 @@ export async function importArchitecture(architecture: Architecture, options: Ar
   const copied = source.files.map((path): DraftFile => ({ path, content: { copyOf: join(from, path) } }));
   const prove = async (beside: string, files: ManifestFiles): Promise<Proved> => proved(beside, { ...manifest, files }, known.inputs, source.tolerance, write.signal);
   const { target, proved: made, left } = await madeInPlace(options.directory, [...copied, ...known.files], write, prove);
-  return { directory: target, ...made, report: { ...made.report, directory: target }, notes: [...left] };
+  return { directory: target, ...made, report: { ...made.report, directory: target }, notes: [...made.notes, ...left] };
 }
 
 /** In `onnx/`, as optimum and transformers.js call them. */
@@ -164,7 +165,7 @@ async function knownQuestions(architecture: Architecture, { knownInputs = [], cl
   }
   const asked = traits.classes === 'needed' ? { classes: [...(classes ?? knownClasses)] } : {};
   // Of a detector everything is asked for first: where to draw the line is decided by what it finds.
-  const config = traits.tasks[0] === 'object-detection' ? { threshold: 0 } : {};
+  const config = traits.tasks[0] === 'object-detection' ? surestBoxesConfig : {};
   return { files, inputs: images.map((input) => ({ ...input, ...asked, config })) };
 }
 
@@ -181,7 +182,7 @@ async function proved(directory: string, draft: Omit<TransformerManifest, 'known
   });
   const manifest = await writeManifest(directory, { ...draft, knownAnswers });
   const report = await verifyModel(directory, { signal });
-  if (report.ok) return { manifest, report, notes: [] };
+  if (report.ok) return { manifest, report, notes: knownBoxNotes(knownAnswers.map(({ output }) => output)) };
   throw modelError('LS_MODEL_IMPORT', `the model ${draft.name} fails its own proofs: ${failedChecks(report)}`, { model: draft.name });
 }
 
@@ -206,23 +207,9 @@ function knownAnswer(input: Question, answer: ModelAnswer, tolerance: number): K
     case 'zero-shot':
       return { input, output: { kind: 'zero-shot', probabilities: [...answer.probabilities] }, tolerance };
     case 'detections': {
-      const { count, threshold } = clearLine(answer.scores, tolerance);
-      const first = <Part>(parts: readonly Part[]): Part[] => parts.slice(0, count);
-      const boxes = first(answer.boxes).map(([xmin, ymin, xmax, ymax]): [number, number, number, number] => [xmin, ymin, xmax, ymax]);
-      return { input: { ...input, config: { threshold } }, output: { kind: 'detections', boxes, labels: first(answer.labels), scores: first(answer.scores) }, tolerance };
+      const boxes = answer.boxes.map(([xmin, ymin, xmax, ymax]): [number, number, number, number] => [xmin, ymin, xmax, ymax]);
+      const { threshold, output } = knownBoxes({ kind: 'detections', boxes, labels: [...answer.labels], scores: [...answer.scores] }, { tolerance });
+      return { input: { ...input, config: { threshold } }, output, tolerance };
     }
   }
-}
-
-const knownBoxesMax = 5;
-
-/**
- * How many of the boxes, the surest first, are a known answer, and the threshold below them: as many as stand clear of each other and of what follows, so that
- * another processor finds the same ones in the same order. None, above the highest score, where not even the first does.
- */
-export function clearLine(scores: readonly number[], tolerance: number): { readonly count: number; readonly threshold: number } {
-  const at = (index: number): number => scores[index] ?? 0;
-  let count = 0;
-  while (count < Math.min(knownBoxesMax, scores.length) && at(count) - at(count + 1) > 4 * tolerance) count += 1;
-  return { count, threshold: count === 0 ? Math.min(1, at(0) + 4 * tolerance) : (at(count - 1) + at(count)) / 2 };
 }

@@ -8,6 +8,7 @@ import { modelError } from '../core/errors/model.ts';
 import { imageSteps, isFixed, shapeText, type ImageStepOptions, type ImageSteps } from './import-image-steps.ts';
 import { boxFormKinds, cornersAndScores, detectorOf, refuseBoxOptions, type BoxOptions, type FoundOutput } from './import-boxes.ts';
 import { groupMembers, readLabels, type LabelGroup } from './import-labels.ts';
+import { knownBoxNotes } from './known-boxes.ts';
 import { knownImages } from './known-images.ts';
 import { writeModelDirectory, type ModelDraft, type WrittenModel } from './manifest-writer.ts';
 import type { DraftFile, WriteOptions } from './model-place.ts';
@@ -50,7 +51,7 @@ export async function importOnnx(options: OnnxImport, writing: WriteOptions = {}
   const source = await readSource(options);
   const draft = await draftOf(source, await portsOf(source, options), options);
   const written = await writeModelDirectory(options.directory, draft, writing);
-  return { ...written, notes: [...written.notes, ...scoreNotes(written.manifest), ...boxNotes(written.manifest), ...(options.task === undefined ? taskNotes(written.manifest) : [])] };
+  return { ...written, notes: [...written.notes, ...scoreNotes(written.manifest), ...knownBoxNotes(written.manifest.knownAnswers.map(({ output }) => output)), ...(options.task === undefined ? taskNotes(written.manifest) : [])] };
 }
 
 type Ports = {
@@ -252,12 +253,6 @@ function taskNotes({ task, knownAnswers }: GraphManifest): string[] {
   const addsUp = rowsIn(knownAnswers).every((row) => row.length > 1 && isNowhereNegative(row) && Math.abs(sumOf(row) - 1) < 0.01);
   if (!addsUp) return [];
   return ['its numbers look like the probabilities of classes: for image-classification say with --labels or --group what they are called; --task image-features says that it is none'];
-}
-
-/** What nothing is found on proves nothing. */
-function boxNotes({ postprocessing, knownAnswers }: GraphManifest): string[] {
-  const isBlank = knownAnswers.every(({ output }) => 'kind' in output && output.boxes.length === 0);
-  return postprocessing.kind === 'boxes' && isBlank ? ['it finds nothing on its known inputs, which proves little: name images with --known-input on which it finds something'] : [];
 }
 
 function rowsIn(answers: GraphManifest['knownAnswers']): readonly (readonly number[])[] {

@@ -115,8 +115,9 @@ function questionOf(input: KnownInput, width: number | undefined): KnownAnswer {
 
 function knownAnswerOf(input: KnownInput, given: KnownAnswer['output'], { toleranceShare, manifest: { postprocessing: after } }: ModelDraft): KnownAnswer {
   if (!('kind' in given)) return { input, output: given, tolerance: toleranceOf(given, toleranceShare) };
-  const { threshold, output } = knownBoxes(given, after.kind === 'boxes' ? after.boxesMax : undefined);
-  return { input: { ...input, ...(input.kind === 'image' ? { config: { threshold } } : {}) }, output, tolerance: toleranceOf(output.scores, toleranceShare) };
+  const tolerance = toleranceOf(given.scores, toleranceShare);
+  const { threshold, output } = knownBoxes(given, { tolerance, boxesMax: after.kind === 'boxes' ? after.boxesMax : undefined });
+  return { input: { ...input, ...(input.kind === 'image' ? { config: { threshold } } : {}) }, output, tolerance };
 }
 
 /** Rejects with LS_MODEL_MANIFEST. */

@@ -31,7 +31,7 @@ test('a graph with corners and scores becomes a detector, whose known answers ho
     postprocessing: { kind: 'boxes', form: { kind: 'relative-corners', boxes: 'boxes', scores: 'scores', places }, scoreMin: 0.4, overlapMax: 0.45, boxesMax: 7 },
   });
   expect(report.checks.filter(({ ok }) => !ok)).toEqual([]);
-  // The widest gap is between the two things and the places that hold none.
+  // Both things stand clear of the places that hold none.
   expect(manifest.knownAnswers).toEqual([
     {
       input: { kind: 'image', file: 'known/0-known.png', contentType: 'image/png', config: { threshold: 0.37 } },
