@@ -5,7 +5,7 @@ import { prettyFactory } from 'pino-pretty';
 import { openAccess, type Access } from '../compose.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { createProcessContext, type AccessRole } from '../process-context.ts';
-import { loadConfiguration, namedPlugins, type Configuration, type LoadedConfiguration } from '../config/load.ts';
+import { readConfiguration, type Configuration, type LoadedConfiguration } from '../config/load.ts';
 import { misspeltVariables } from '../config/overrides.ts';
 import { loadPlugins, type Extensions } from '../load-plugins.ts';
 import { ConfigurationMistakes } from './failure.ts';
@@ -39,10 +39,9 @@ export async function loadedConfiguration({ config, set }: ConfigurationOptions,
   for (const { variable, nearest } of misspeltVariables(environment)) {
     stderr.write(`labelstream: the variable ${variable} sets nothing; is ${nearest} meant?\n`);
   }
-  const options = { file: config, environment, assignments: set };
-  const { specifiers, directory } = await namedPlugins(options);
-  const extensions = await loadPlugins(specifiers, directory);
-  return { ...(await loadConfiguration({ ...options, tasks: [...extensions.tasks.values()], consumers: [...extensions.consumers.keys()] })), extensions };
+  const { plugins, directory, checked } = await readConfiguration({ file: config, environment, assignments: set });
+  const extensions = await loadPlugins(plugins, directory);
+  return { ...checked({ tasks: [...extensions.tasks.values()], consumers: [...extensions.consumers.keys()] }), extensions };
 }
 
 type ErrorStream = { readonly isTTY: boolean; readonly write: (text: string) => unknown };

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { configErrors, type ConfigErrorCode } from '../core/errors/config.ts';
 import type { Route } from '../core/routes.ts';
 import { checkRoutes, type KnownNames } from './checks.ts';
-import { parseConfigurationDocument, type VariableText } from './document.ts';
+import { parseConfigurationDocument, type ConfigurationDocument, type VariableText } from './document.ts';
 import { withResolvedPaths } from './file-paths.ts';
 import { inFileOrder, located, pathText, type ConfigurationMistake, type LineOf, type SettingPath, type UnlocatedMistake } from './mistakes.ts';
 import { applyOverrides, type Overrides } from './overrides.ts';
@@ -22,35 +22,47 @@ export type LoadedConfiguration =
 
 export type LoadOptions = Overrides & KnownNames & { readonly file: string };
 
-export async function loadConfiguration(options: LoadOptions): Promise<LoadedConfiguration> {
+/** A file that was read, and what can be known of it before its plugins are there. */
+export type ReadConfiguration = {
+  /** What `plugins` names, to be loaded before the rest can be checked, since it may be theirs; none where that cannot be read. */
+  readonly plugins: readonly string[];
+  /** The folder that paths start from. */
+  readonly directory: string;
+  readonly checked: (known: KnownNames) => LoadedConfiguration;
+};
+
+/** Once: a pipe cannot be read again, and the file may be another one by then. */
+export async function readConfiguration(options: Overrides & { readonly file: string }): Promise<ReadConfiguration> {
   try {
-    return parseConfiguration(await readFile(options.file, 'utf8'), options);
+    return readText(await readFile(options.file, 'utf8'), options);
   } catch (error) {
-    return refused([{ ...mistake('LS_CONFIG_FILE', [], `the file cannot be read: ${(error as Error).message}`), line: undefined }]);
+    const mistakes = [{ ...mistake('LS_CONFIG_FILE', [], `the file cannot be read: ${(error as Error).message}`), line: undefined }];
+    return { plugins: [], directory: dirname(resolve(options.file)), checked: () => refused(mistakes) };
   }
 }
 
-/**
- * What `plugins` names, to be loaded before the rest can be checked, since it may be theirs; and the folder that paths start from. None where that cannot be
- * read: `loadConfiguration` tells why.
- */
-export async function namedPlugins(options: Overrides & { readonly file: string }): Promise<{ readonly specifiers: readonly string[]; readonly directory: string }> {
-  const directory = dirname(resolve(options.file));
-  const text = await readFile(options.file, 'utf8').catch(() => '');
-  const { value } = parseConfigurationDocument(text, options.environment);
-  if (!isTree(value)) return { specifiers: [], directory };
-  const tree = structuredClone(value);
-  applyOverrides(tree, options);
-  const parsed = settings.shape.plugins.safeParse(tree['plugins']);
-  return { specifiers: parsed.success ? parsed.data : [], directory };
+export async function loadConfiguration(options: LoadOptions): Promise<LoadedConfiguration> {
+  return (await readConfiguration(options)).checked(options);
 }
 
 /** As `loadConfiguration`, of a text that is at hand; relative paths start at the directory of `options.file`. */
 export function parseConfiguration(text: string, options: LoadOptions): LoadedConfiguration {
+  return readText(text, options).checked(options);
+}
+
+function readText(text: string, options: Overrides & { readonly file: string }): ReadConfiguration {
+  const directory = dirname(resolve(options.file));
   const document = parseConfigurationDocument(text, options.environment);
-  if (document.mistakes.some(({ code }) => code === 'LS_CONFIG_SYNTAX')) return refused(document.mistakes);
+  if (document.mistakes.some(({ code }) => code === 'LS_CONFIG_SYNTAX')) return { plugins: [], directory, checked: () => refused(document.mistakes) };
   const tree = (isTree(document.value) ? structuredClone(document.value) : document.value) as Record<string, unknown>;
   const overrideMistakes = isTree(tree) ? applyOverrides(tree, options) : [];
+  const plugins = settings.shape.plugins.safeParse(isTree(tree) ? tree['plugins'] : undefined);
+  return { plugins: plugins.success ? plugins.data : [], directory, checked: (known) => checkedConfiguration({ document, tree, overrideMistakes, directory }, { ...options, ...known }) };
+}
+
+type Read = { readonly document: ConfigurationDocument; readonly tree: Record<string, unknown>; readonly overrideMistakes: readonly ConfigurationMistake[]; readonly directory: string };
+
+function checkedConfiguration({ document, tree, overrideMistakes, directory }: Read, options: LoadOptions): LoadedConfiguration {
   const parsed = parsedSettings(tree, document.variableTexts);
   if (!parsed.success) {
     const found = parsed.error.issues.flatMap((issue) => mistakesOf(issue, issue.path as SettingPath, tree));
@@ -60,7 +72,7 @@ export function parseConfiguration(text: string, options: LoadOptions): LoadedCo
   const checked = checkRoutes(parsed.data, options);
   const mistakes = [...document.mistakes, ...overrideMistakes, ...located(checked.mistakes, document.lineOf)];
   if (mistakes.length > 0) return refused(mistakes);
-  const configuration = freeze(withResolvedPaths({ ...parsed.data, routes: checked.routes }, dirname(resolve(options.file))));
+  const configuration = freeze(withResolvedPaths({ ...parsed.data, routes: checked.routes }, directory));
   return { configuration, mistakes: [], lineOf: document.lineOf, plainSecrets: plainSecrets(document, options) };
 }
 

@@ -1,6 +1,8 @@
 // What is wrong with a configuration is told at once, with line and remedy, as exit code 78: by its text, by the files it names, by the log.
+import { execFile } from 'node:child_process';
 import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
 import { detectorDirectory } from '../models/boxes/pixel-detector.ts';
 import { tinyDirectory } from '../models/transformers/tiny-models.ts';
@@ -263,5 +265,19 @@ test('models verify: exit code 0 for a good model, 1 for one that fails', async 
     expect(code).toBe(1);
     expect(stdout).toMatch(/^test-encoder 1\.0\.0: FAILED\n[^]*LS_MODEL_HASH[^]*\nnone: FAILED\n[^]*LS_MODEL_NOT_FOUND/);
     expect(stderr).toMatch(/not fit for use: test-encoder, none \[LS_CLI_MODEL_UNFIT\]\n {2}See the first check that failed\. `manifest`, `files`: name the directory/);
+  });
+});
+
+test('a configuration may come through a pipe, which can be read once', async () => {
+  const notes = `dataDirectory: /nowhere/data
+models: { notes: { directory: ${join(repository, 'models/banknote-classifier')} } }
+routes: [{ name: notes, from: record, steps: [{ name: predict, task: record-prediction, model: notes }] }]
+`;
+  await withDirectory(async (directory) => {
+    const file = join(directory, 'notes.yaml');
+    await writeFile(file, notes);
+    const program = `'${process.execPath}' '${join(repository, 'bin/labelstream.js')}'`;
+    const { stdout } = await promisify(execFile)('sh', ['-c', `cat '${file}' | ${program} validate -c /dev/stdin`]);
+    expect(stdout).toBe('/dev/stdin is valid\n');
   });
 });
