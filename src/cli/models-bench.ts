@@ -47,13 +47,14 @@ export function addModelsBenchCommand(models: Command, commandLine: CommandLine)
     .action(async (name: string, options: BenchCommandOptions) => {
       const output = outputOf(commandLine, options.json);
       const named = await namedModels(options, commandLine);
-      const { directory } = await modelNamed(name, named);
+      const { directory, executionProviders } = await modelNamed(name, named);
       const artefacts = await loadArtefacts(directory).catch(asFailure);
       const inputs = await inputsOf(artefacts, options.input);
       const cores = await usableCores();
       const workerCounts = options.workers ?? [...new Set([1, named.configuration?.inference.workerCount ?? (await defaultWorkerCount())])];
       const cases: BenchCase[] = [];
-      const asked = { inputs, workerCounts, batchSizes: sizesOf(artefacts, options.batchSizes), durationMsMin: 1_000 * options.seconds };
+      const preprocessing = named.configuration === undefined ? undefined : { imagePixelsMax: named.configuration.inference.imagePixelsMax };
+      const asked = { executionProviders, preprocessing, inputs, workerCounts, batchSizes: sizesOf(artefacts, options.batchSizes), durationMsMin: 1_000 * options.seconds };
       for await (const measured of benchModel(artefacts, { ...asked, plugins: named.extensions.pluginUrls, clock: systemClock, residentBytes: () => process.memoryUsage.rss(), signal: commandLine.signal })) {
         cases.push(measured);
         if (output.terminal) output.note(`${counted(measured.workerCount, 'worker')}, batches of ${measured.batchSize}: ${measured.itemsPerSecond.toFixed(1)} items/s`);

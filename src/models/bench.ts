@@ -3,9 +3,10 @@
  * for. Preprocessing and what is done after the graph are part of it, as in the stream; queues and the events around it are not.
  */
 import type { Clock } from '../core/clock.ts';
+import { requireProviders, type ExecutionProvider } from './execution-providers.ts';
 import type { ModelInput } from './model-port.ts';
 import type { PluginUrls } from './plugins/plugin-urls.ts';
-import { lengthEstimator } from './preprocessing/preprocessors.ts';
+import { lengthEstimator, type PreprocessorSettings } from './preprocessing/preprocessors.ts';
 import type { ModelArtefacts } from './repository.ts';
 import { inferenceWorkerEntry, startInferenceWorker, type InferenceWorker } from './worker-handle.ts';
 
@@ -18,6 +19,9 @@ export type BenchOptions = {
   readonly durationMsMin: number;
   /** Those that run it. */
   readonly plugins?: PluginUrls | undefined;
+  /** As the stream runs the model; left out: as it does by itself. */
+  readonly executionProviders?: readonly ExecutionProvider[] | undefined;
+  readonly preprocessing?: PreprocessorSettings | undefined;
   readonly clock: Clock;
   /** Bytes of memory that the process has at the moment. */
   readonly residentBytes: () => number;
@@ -43,13 +47,16 @@ const warmUpBatches = 2;
 const sampleMs = 20;
 const model = 'model';
 
-/** Case by case, smaller numbers of workers first. Rejects with what is wrong with the model, and with the reason of the signal. */
+/** Case by case, smaller numbers of workers first. Rejects with LS_MODEL_PROVIDER, with what is wrong with the model, and with the reason of the signal. */
 export async function* benchModel(artefacts: ModelArtefacts, options: BenchOptions): AsyncGenerator<BenchCase> {
   const groupOf = artefacts.kind === 'graph' ? lengthEstimator(artefacts.manifest) : () => 0;
+  const { executionProviders, preprocessing, plugins } = options;
+  await requireProviders(executionProviders);
+  const setup = { models: [{ name: model, artefacts, executionProviders }], plugins, testKnownAnswers: false, ...(preprocessing === undefined ? {} : { preprocessing }) };
   for (const workerCount of options.workerCounts) {
     const workers: InferenceWorker[] = [];
     try {
-      while (workers.length < workerCount) workers.push(await startInferenceWorker({ models: [{ name: model, artefacts }], plugins: options.plugins, testKnownAnswers: false }, inferenceWorkerEntry, options.signal));
+      while (workers.length < workerCount) workers.push(await startInferenceWorker(setup, inferenceWorkerEntry, options.signal));
       for (const batchSize of options.batchSizes) yield await benchCase(workers, batchSize, batchesOf(options.inputs, batchSize, groupOf), options);
     } finally {
       await Promise.all(workers.map((worker) => worker.close()));

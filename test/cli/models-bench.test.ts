@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { batchesOf, quantile } from '../../src/models/bench.ts';
 import { tinyDirectory } from '../models/transformers/tiny-models.ts';
-import { jsonLines, repository, runProgram, withDirectory } from '../service/program.ts';
+import { jsonLines, repository, runProgram, withDirectory, writeConfiguration } from '../service/program.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
@@ -39,6 +39,23 @@ test('files are given to it; a transformer is asked as its known answer is', asy
     expect(jsonLines(clip.stdout)).toMatchObject([{ inputs: 1, given: 'files', cases: [{ batchSize: 1, failedItems: 0 }] }]);
     const failing = await runProgram('models', 'bench', model, '--seconds', '0.05', '--workers', '1', '--input', text);
     expect(failing).toMatchObject({ code: 1, stderr: expect.stringContaining('failed on everything [LS_CLI_MODEL_UNFIT]') as string });
+  });
+});
+
+test('a model of a configuration is measured as the stream would run it', async () => {
+  await withDirectory(async (directory) => {
+    const image = join(repository, 'test/models/tiny/inputs/scene.png');
+    const bench = async (binding: string, pixels: number) => {
+      const file = await writeConfiguration(directory, `
+dataDirectory: data
+inference: { imagePixelsMax: ${pixels} }
+models: { eye: { directory: MODELS/visual-encoder${binding} } }
+`);
+      return runProgram('models', 'bench', 'eye', '-c', file, '--seconds', '0.05', '--workers', '1', '--batch-sizes', '1', '--input', image);
+    };
+    expect((await bench('', 100_000_000)).code).toBe(0);
+    expect(await bench('', 100)).toMatchObject({ code: 1, stderr: expect.stringContaining('failed on everything [LS_CLI_MODEL_UNFIT]') as string });
+    expect((await bench(', executionProviders: [nothing]', 100_000_000)).stderr).toContain('there is no execution provider "nothing"');
   });
 });
 
