@@ -14,25 +14,32 @@ export type BatchOrder = {
 
 export function createBatchOrder(served: ReadonlyMap<string, ServedModel>, streamShareMin: number): BatchOrder {
   const shares = createExecutionShares(streamShareMin);
-  return {
-    next: (elapsedMs) => {
-      const contenders: Contender[] = [];
-      for (const [model, of] of served) {
-        const ready = executableOf(of, elapsedMs);
-        for (const priority of priorities) {
-          const sinceMs = ready?.queues[priority].readySinceMs(ready.atMs);
-          if (sinceMs !== undefined) contenders.push({ model, priority, sinceMs });
-        }
-      }
-      const chosen = shares.choose(contenders);
-      const of = chosen === undefined ? undefined : served.get(chosen.model);
-      if (chosen === undefined || of === undefined) return undefined;
+  const next = (elapsedMs: number): PoolBatch<Item> | undefined => {
+    const contenders: Contender[] = [];
+    for (const [model, of] of served) {
       const ready = executableOf(of, elapsedMs);
-      const items = ready?.queues[chosen.priority].take(ready.atMs) ?? [];
-      of.runningItems += items.length;
-      const length = Math.max(1, items[0]?.group ?? 1);
-      return { model: chosen.model, items, execution: shares.begin(chosen, items.length * length) };
-    },
+      for (const priority of priorities) {
+        const sinceMs = ready?.queues[priority].readySinceMs(ready.atMs);
+        if (sinceMs !== undefined) contenders.push({ model, priority, sinceMs });
+      }
+    }
+    const chosen = shares.choose(contenders);
+    const of = chosen === undefined ? undefined : served.get(chosen.model);
+    if (chosen === undefined || of === undefined) return undefined;
+    const ready = executableOf(of, elapsedMs);
+    const queue = ready?.queues[chosen.priority];
+    const atMs = ready?.atMs ?? elapsedMs;
+    of.roomItemsMin = Math.max(1, queue?.readyItems(atMs) ?? 0);
+    // It waits until there is room for the whole of it, and the model with it: torn apart it would leave batches of one for ever, and passed by it might never come.
+    if (!hasRoom(of)) return next(elapsedMs);
+    const items = queue?.take(atMs) ?? [];
+    of.runningItems += items.length;
+    of.roomItemsMin = 1;
+    const length = Math.max(1, items[0]?.group ?? 1);
+    return { model: chosen.model, items, execution: shares.begin(chosen, items.length * length) };
+  };
+  return {
+    next,
     dueAtMs: () => {
       let dueAtMs = Number.POSITIVE_INFINITY;
       for (const of of served.values()) {
@@ -47,10 +54,16 @@ export function createBatchOrder(served: ReadonlyMap<string, ServedModel>, strea
   };
 }
 
+/** Where nothing is in work there always is. */
+function hasRoom({ runningItems, roomItemsMin, traits }: ServedModel): boolean {
+  return runningItems === 0 || runningItems + roomItemsMin <= traits.inWorkItemsMax;
+}
+
 /** Where batches are taken from now, if it may have more in work. Of a model that is being unloaded, nothing waits for more. */
-function executableOf({ lifecycle, queues, draining, traits, runningItems }: ServedModel, elapsedMs: number): { readonly queues: ModelQueues; readonly atMs: number } | undefined {
+function executableOf(of: ServedModel, elapsedMs: number): { readonly queues: ModelQueues; readonly atMs: number } | undefined {
   // The end of what is in work brings the next turn: nothing is due before.
-  if (runningItems + traits.limits.batchItemsMax > traits.inWorkItemsMax) return undefined;
+  if (!hasRoom(of)) return undefined;
+  const { lifecycle, queues, draining } = of;
   if (lifecycle.state === 'ready') return { queues, atMs: elapsedMs };
   if (lifecycle.state === 'unloading' && draining !== undefined) return { queues: draining, atMs: Number.POSITIVE_INFINITY };
   return undefined;

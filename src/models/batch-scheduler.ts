@@ -34,6 +34,8 @@ export type BatchScheduler<Item extends Queued> = {
   readonly remove: (item: Item) => boolean;
   /** When the oldest item of the batch that `take` would give was queued; undefined where none is ready. */
   readonly readySinceMs: (elapsedMs: number) => number | undefined;
+  /** How many items `take` would give; 0 where none is ready. */
+  readonly readyItems: (elapsedMs: number) => number;
   /** The batch that is ready longest. */
   readonly take: (elapsedMs: number) => readonly Item[] | undefined;
   /** When a batch becomes ready by lingering; undefined where the queue is empty. */
@@ -81,6 +83,7 @@ export function createBatchScheduler<Item extends Queued>(limits: BatchLimits): 
       return true;
     },
     readySinceMs: (elapsedMs) => ready(elapsedMs)?.[0]?.enqueuedAtMs,
+    readyItems: (elapsedMs) => admitted(ready(elapsedMs) ?? [], limits).count,
     take: (elapsedMs) => {
       const group = ready(elapsedMs);
       if (group === undefined) return undefined;

@@ -80,6 +80,8 @@ export type ServedModel = {
   draining: ModelQueues | undefined;
   /** Items that were handed out and are not settled. */
   runningItems: number;
+  /** The room that the batch whose turn it is needs among the items in work; 1 where none is known. */
+  roomItemsMin: number;
   /** When it was asked for last. */
   usedAtMs: number;
   /** A load for what waits is asked for already. */
@@ -87,7 +89,7 @@ export type ServedModel = {
 };
 
 export function createServedModel(binding: ModelBinding, traits: Traits, lifecycle: Lifecycle): ServedModel {
-  return { binding, traits, lifecycle, queues: createQueues(traits.limits), draining: undefined, runningItems: 0, usedAtMs: 0, isLoadAsked: false };
+  return { binding, traits, lifecycle, queues: createQueues(traits.limits), draining: undefined, runningItems: 0, roomItemsMin: 1, usedAtMs: 0, isLoadAsked: false };
 }
 
 export function createQueues(limits: BatchLimits): ModelQueues {

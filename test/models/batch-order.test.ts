@@ -133,3 +133,26 @@ test('one who always has work keeps nobody waiting for longer than the shares al
     expect(waitedMsMax, `seed ${seed}: ${modest} beside ${greedy}, share ${share}`).toBeLessThan(lingerMsMax + (4 * batchMsMax) / Math.min(share, 1 - share));
   }
 });
+
+test('of a model that may have two items in work, one alone lets another one come, and two that are together wait for each other’s room', () => {
+  const few: Traits = { ...traits, limits: { ...traits.limits, batchItemsMax: 2 }, inWorkItemsMax: 2 };
+  const served = createServedModel({ name: 'm', directory: '' }, few, ready);
+  const order = createBatchOrder(new Map([['m', served]]), 0.5);
+  const offer = (atMs: number): void => void served.queues.stream.offer({ ...newItem(() => 0, 'stream', atMs), group: 16 });
+  const taken = (atMs: number): number | undefined => order.next(atMs)?.items.length;
+  offer(0);
+  expect(taken(lingerMsMax)).toBe(1);
+  offer(lingerMsMax);
+  expect(taken(lingerMsMax)).toBeUndefined();
+  // One is in work, and there is room for one more: that it lingered is all that it waits for.
+  expect(order.dueAtMs()).toBe(2 * lingerMsMax);
+  expect(taken(2 * lingerMsMax)).toBe(1);
+  expect([taken(100), order.dueAtMs()]).toEqual([undefined, undefined]);
+  offer(100);
+  offer(100);
+  served.runningItems = 1;
+  // Two that fill a batch are not torn apart, which would leave batches of one for ever; nothing is due before there is room.
+  expect([taken(100), order.dueAtMs()]).toEqual([undefined, undefined]);
+  served.runningItems = 0;
+  expect(taken(100)).toBe(2);
+});
