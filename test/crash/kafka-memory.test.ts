@@ -14,6 +14,7 @@ import { describeWith, kafkaNeeds } from '../requirements.ts';
 import { openSilently, prepareWith, repository } from './crash-harness.ts';
 import { createInstance, type Instance } from './kafka-instance.ts';
 import type { Memory } from './memory-gauge.ts';
+import { mean, slopeOf } from '../slope.ts';
 
 const full = process.env['LABELSTREAM_TEST_SCALE'] === 'full';
 /** For heaps and buffers to grow to what they need, which most have after about 150,000. */
@@ -70,8 +71,8 @@ describeWith({ ...(await kafkaNeeds()), 'the resident set of a process as Linux 
           const { samples: all, heldBytesMost } = await watch(instance, access);
           const samples = all.filter(({ handled }) => handled >= warmUpRecordCount);
           const meanBytes = mean(samples.map(({ residentBytes }) => residentBytes));
-          const slope = slopeOf(samples, ({ residentBytes }) => residentBytes) / meanBytes;
-          const liveSlope = slopeOf(samples, ({ liveBytes }) => liveBytes) / meanBytes;
+          const slope = growthOf(samples.map(({ handled, residentBytes }) => ({ x: handled, y: residentBytes }))) / meanBytes;
+          const liveSlope = growthOf(samples.map(({ handled, liveBytes }) => ({ x: handled, y: liveBytes }))) / meanBytes;
           console.log(
             `memory: ${recordCount} records, ${samples.length} samples after ${warmUpRecordCount} (${Math.round((performance.now() - startedMs) / 1000)} s in all), ${Math.round(meanBytes / 2 ** 20)} MB resident; ` +
               `per 100,000 records ${(slope * 100).toFixed(2)} % of it more, ${(liveSlope * 100).toFixed(2)} % more live; at most ${Math.round(heldBytesMost / 1024)} of ${Math.round(backlogBytesMax / 1024)} KiB held`,
@@ -131,17 +132,7 @@ async function watch(instance: Instance, { transport }: Access): Promise<{ reado
   return { samples, heldBytesMost };
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-/** Bytes per 100,000 records, by least squares. */
-function slopeOf(samples: readonly Sample[], bytesOf: (sample: Sample) => number): number {
-  const meanHandled = mean(samples.map(({ handled }) => handled));
-  const meanBytes = mean(samples.map(bytesOf));
-  let covariance = 0;
-  let variance = 0;
-  for (const sample of samples) {
-    covariance += (sample.handled - meanHandled) * (bytesOf(sample) - meanBytes);
-    variance += (sample.handled - meanHandled) ** 2;
-  }
-  return (covariance / variance) * 100_000;
+/** Per 100,000 records. */
+function growthOf(points: Parameters<typeof slopeOf>[0]): number {
+  return 100_000 * slopeOf(points);
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { jsonLines, repository } from '../service/program.ts';
+import { mean, slopeOf } from '../slope.ts';
 
 const isFull = process.env['LABELSTREAM_TEST_SCALE'] === 'full';
 const seconds = isFull ? 600 : 20;
@@ -26,9 +27,10 @@ test('at full load, models come and go, nothing fails, and memory is flat', { ti
   expect(outcome?.['operations']).toBeGreaterThanOrEqual(5);
   const samples = lines.slice(0, -1) as unknown as readonly Sample[];
   const quarter = (from: number): readonly Sample[] => samples.filter((sample) => sample.seconds >= (from * seconds) / 4 && sample.seconds < ((from + 1) * seconds) / 4);
-  const [third, fourth] = [mean(quarter(2)), mean(quarter(3))];
+  const residentMean = (samples: readonly Sample[]): number => mean(samples.map(({ residentBytes }) => residentBytes));
+  const [third, fourth] = [residentMean(quarter(2)), residentMean(quarter(3))];
   const half = [...quarter(2), ...quarter(3)];
-  const slope = slopeOf(half) / mean(half);
+  const slope = (100_000 * slopeOf(half.map(({ items, residentBytes }) => ({ x: items, y: residentBytes })))) / residentMean(half);
   console.log(
     `${String(outcome?.['items'])} items and ${String(outcome?.['operations'])} operations in ${seconds} s: ${Math.round(third / 2 ** 20)} MiB resident, then ${Math.round(fourth / 2 ** 20)}; ` +
       `per 100,000 items ${(slope * 100).toFixed(2)} % of it more`,
@@ -36,14 +38,3 @@ test('at full load, models come and go, nothing fails, and memory is flat', { ti
   if (isFull) expect(slope).toBeLessThan(slopeMax);
   else expect(fourth).toBeLessThan((1 + growthMax) * third);
 });
-
-function mean(samples: readonly Sample[]): number {
-  return samples.reduce((sum, { residentBytes }) => sum + residentBytes, 0) / samples.length;
-}
-
-/** Least squares: bytes per 100,000 items. */
-function slopeOf(samples: readonly Sample[]): number {
-  const [items, bytes] = [samples.reduce((sum, sample) => sum + sample.items, 0) / samples.length, mean(samples)];
-  const covariance = samples.reduce((sum, sample) => sum + (sample.items - items) * (sample.residentBytes - bytes), 0);
-  return (100_000 * covariance) / samples.reduce((sum, sample) => sum + (sample.items - items) ** 2, 0);
-}
