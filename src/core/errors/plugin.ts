@@ -25,6 +25,12 @@ export const pluginErrors = {
     summary: 'A model is run by a plugin that is not loaded, or that has no such model.',
     remedy: 'Name the plugin under `plugins` in the configuration, or by --plugin; the message says which one, and what it has.',
   },
+  LS_PLUGIN_TENSOR: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'A graph that a plugin runs gives an output of a type that plugins are not given.',
+    remedy: 'Export the graph so that its outputs are float32, int64 or bool, by a Cast behind them.',
+  },
   LS_PLUGIN_ANSWER: {
     cause: 'configuration',
     retryable: false,

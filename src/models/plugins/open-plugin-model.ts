@@ -75,7 +75,7 @@ function partsOf(artefacts: PluginArtefacts, { imageDecoding }: PreprocessorReso
     openSession: async (path) => {
       const session = await createSession(graphFile(directory, path, files).file, { directory, executionProviders });
       sessions.push(session);
-      return { inputNames: session.inputNames, outputNames: session.outputNames, run: (feeds) => runSession(session, feeds).finally(executed) };
+      return { inputNames: session.inputNames, outputNames: session.outputNames, run: (feeds) => runSession(session, path, feeds, manifest).finally(executed) };
     },
     decodeImage: (image) =>
       decodedImage(image, ({ decodeWhole }, bytes) => decodeWhole(bytes, { background: [0, 0, 0], imagePixelsMax: imageDecoding.imagePixelsMax }), imageDecoding),
@@ -86,13 +86,28 @@ function partsOf(artefacts: PluginArtefacts, { imageDecoding }: PreprocessorReso
 
 type Session = Awaited<ReturnType<typeof createSession>>;
 
-async function runSession(session: Session, feeds: Parameters<PluginSession['run']>[0]): ReturnType<PluginSession['run']> {
+async function runSession(session: Session, path: string, feeds: Parameters<PluginSession['run']>[0], { plugin }: PluginManifest): ReturnType<PluginSession['run']> {
+  let outputs: Awaited<ReturnType<Session['run']>>;
   try {
     const tensors = Object.entries(feeds).map(([name, { type, data, dims }]): [string, Tensor] => [name, new Tensor(type, data, dims)]);
-    return (await session.run(Object.fromEntries(tensors))) as unknown as Readonly<Record<string, PluginTensor>>;
+    outputs = await session.run(Object.fromEntries(tensors));
   } catch (error) {
     throw modelError('LS_MODEL_RUN', `onnxruntime failed on this item: ${messageOf(error)}`, {}, { cause: error });
   }
+  return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, pluginTensor(tensor, `the output ${name} of ${path}`, plugin)]));
+}
+
+/** Throws LS_PLUGIN_TENSOR. */
+function pluginTensor({ type, data, dims }: { readonly type: string; readonly data: unknown; readonly dims: readonly number[] }, what: string, plugin: string): PluginTensor {
+  const refuse = (why: string): never => {
+    throw pluginError('LS_PLUGIN_TENSOR', `${what} is ${why}; a plugin is given float32, int64 and bool`, { plugin });
+  };
+  const size = dims.reduce((product, dim) => product * dim, 1);
+  const checked = <Data extends { readonly length: number }>(found: Data): Data => (found.length === size ? found : refuse(`${type} with ${found.length} numbers in the shape [${dims.join(', ')}]`));
+  if (type === 'float32' && data instanceof Float32Array) return { type, data: checked(data), dims };
+  if (type === 'int64' && data instanceof BigInt64Array) return { type, data: checked(data), dims };
+  if (type === 'bool' && data instanceof Uint8Array) return { type, data: checked(data), dims };
+  return refuse(type);
 }
 
 async function run(inputs: readonly ModelInput[], model: OpenPluginModel, manifest: PluginManifest): Promise<ItemOutcome[]> {

@@ -13,7 +13,7 @@ export type PluginTensor =
 export type PluginSession = {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
-  /** Tensors by name. Rejects with LS_MODEL_RUN. */
+  /** Tensors by name. Rejects with LS_MODEL_RUN, and with LS_PLUGIN_TENSOR where the graph gives another type. */
   readonly run: (feeds: Readonly<Record<string, PluginTensor>>) => Promise<Readonly<Record<string, PluginTensor>>>;
 };
 

@@ -8,6 +8,7 @@ import type { ModelInput, ModelOutput } from '../../../src/models/model-port.ts'
 import { verifyModel } from '../../../src/models/verify.ts';
 import { consumers, type Consumer } from '../../../src/models/consumers.ts';
 import { logarithm } from '../onnx-fixtures.ts';
+import { node, onnxModel, type Port } from '../onnx-writer.ts';
 import { sha256, temporaryDirectory, testClock } from '../model-directory.ts';
 
 /** Answers with the length of a text; some texts make it do what it must not. */
@@ -116,6 +117,14 @@ test('graphs of the manifest are opened by the program', async () => {
   const knownAnswers = [{ input: { kind: 'text', text: 'four' }, output: [Math.log(4), 0, 0], tolerance: 1e-6 }];
   const made = await makeModel({ opens: 'graph', dimensions: 3, knownAnswers }, { 'model.onnx': logarithm() });
   expect(await askAll(await serve(made), ['abc', ''])).toEqual([[Math.fround(Math.log(3)), 0, 0], 'LS_MODEL_OUTPUT_NOT_FINITE']);
+});
+
+test('an output of a type that plugins are not given is told as that', async () => {
+  const outputs: readonly Port[] = [{ name: 'counts', type: 'int32', shape: ['batch', 4] }];
+  const counting = onnxModel({ inputs: [{ name: 'values', type: 'float32', shape: ['batch', 4] }], outputs, nodes: [node('Cast', ['values'], ['counts'], [{ name: 'to', value: 6 }])] });
+  const made = await makeModel({ opens: 'graph', dimensions: 4, knownAnswers: [{ input: { kind: 'text', text: 'four' }, output: [4, 1, 1, 1], tolerance: 0 }] }, { 'model.onnx': counting });
+  const error: unknown = await serve(made).catch((thrown: unknown) => thrown);
+  expect(String(error)).toContain('LS_PLUGIN_TENSOR: the output counts of model.onnx is int32');
 });
 
 test.each([
