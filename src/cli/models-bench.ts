@@ -94,7 +94,7 @@ async function inputsOf(artefacts: ModelArtefacts, files: readonly string[]): Pr
   // What a model is asked about an image or a sound: as its first known answer has it.
   const [known] = knownInputs(artefacts);
   const inputs: ModelInput[] = [];
-  for await (const item of taskItems(files, kind === 'text' ? 'text' : kind === 'values' ? 'record' : 'media', { bytesMax: inputBytesMax, byLines: false, attributeColumns: [] })) {
+  for await (const item of taskItems(files, [kind === 'text' ? 'text' : kind === 'values' ? 'record' : 'media'], { bytesMax: inputBytesMax, byLines: false, attributeColumns: [] })) {
     if ('error' in item) throw item.error;
     const { content } = item;
     if ('text' in content) inputs.push({ kind: 'text', text: content.text });

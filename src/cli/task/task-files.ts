@@ -2,10 +2,12 @@
  * What the files of `labelstream task` hold, by their bytes: names and extensions count for nothing. A file is one image, one sound or one text; one of
  * records may hold many. A file that cannot be read is an item of its own, which fails alone.
  */
+import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { cliError } from '../../core/errors/cli.ts';
 import { LabelstreamError } from '../../core/errors/error.ts';
+import { soundSignatureOf } from '../../models/preprocessing/audio/audio-format.ts';
 import { signatureOf } from '../../models/preprocessing/image/image-format.ts';
 import type { TaskContent } from '../../tasks/task-request.ts';
 import type { Task } from '../../tasks/task.ts';
@@ -31,12 +33,15 @@ export type TaskFileOptions = {
 
 const standardInput = '-';
 
-/** Never rejects because of a file. */
-export async function* taskItems(files: readonly string[], kind: Task['accepts'][number], options: TaskFileOptions): AsyncGenerator<TaskItem> {
+type Kind = Task['accepts'][number];
+
+/** Never rejects because of a file. @param kinds that the task takes: of several, each file is what its bytes say. */
+export async function* taskItems(files: readonly string[], kinds: readonly Kind[], options: TaskFileOptions): AsyncGenerator<TaskItem> {
   for (const file of files) {
     let items: readonly TaskItem[];
     try {
       const bytes = await contentOf(file, options.bytesMax);
+      const kind = kindOf(bytes, kinds);
       items = kind === 'media' ? [{ file, bytes: bytes.length, content: { bytes, contentType: contentTypeOf(bytes) } }] : itemsOf(file, textOf(file, bytes), kind, options);
     } catch (error) {
       if (!(error instanceof LabelstreamError)) throw error;
@@ -44,6 +49,21 @@ export async function* taskItems(files: readonly string[], kind: Task['accepts']
     }
     yield* items;
   }
+}
+
+function kindOf(bytes: Buffer, kinds: readonly Kind[]): Kind {
+  const [only = 'media', ...others] = kinds;
+  if (others.length === 0) return only;
+  const takes = (kind: Kind): boolean => kinds.includes(kind);
+  if (takes('media') && (signatureOf(bytes) !== undefined || soundSignatureOf(bytes) !== undefined || !isUtf8(bytes))) return 'media';
+  if (takes('record') && (!takes('text') || isJson(bytes.toString()))) return 'record';
+  return takes('text') ? 'text' : 'media';
+}
+
+/** An object, a list, or a line that is an object. */
+function isJson(text: string): boolean {
+  if (!/^\s*[{[]/.test(text)) return false;
+  return jsonOf(text) !== undefined || jsonOf(text.trimStart().split('\n')[0] ?? '') !== undefined;
 }
 
 /** Rejects with LS_CLI_FILE, LS_CLI_INPUT. */

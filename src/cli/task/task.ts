@@ -158,7 +158,7 @@ async function runTask({ task, files, question, model, options, named }: Running
   });
   let [answered, failed] = [0, 0];
   try {
-    const items = taskItems(files, task.accepts[0] ?? 'media', { bytesMax: contentBytesMax, byLines: options.lines === true, attributeColumns: options.attributeColumn });
+    const items = taskItems(files, task.accepts, { bytesMax: contentBytesMax, byLines: options.lines === true, attributeColumns: options.attributeColumn });
     const itemsMax = Math.min(itemsAtOnceMax, configuration?.inference.queueItemsMax ?? itemsAtOnceMax);
     const { model: name, version } = server.describe(model.name);
     for await (const answer of taskAnswers(items, { models: server, tasks: extensions.tasks }, question, { itemsMax, bytesMax: bytesAtOnceMax }, signal)) {
