@@ -65,10 +65,19 @@ function isConfigured(task: string): task is ConfiguredTask {
   return Object.hasOwn(schemas, task);
 }
 
+const speechTask = 'automated-speech-recognition';
+/** Of the pipeline of transformers. */
+const overlappingKeys = ['chunk_length_s', 'stride_length_s'];
+const overlappingRefused = ' (overlapping windows are not offered: what is long is read window after window without it)';
+
+function isOfOverlapping(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'unrecognized_keys' && issue.keys.some((key) => overlappingKeys.includes(key));
+}
+
 /** One sentence for every mistake; none where the task takes the config as it is. */
 export function taskConfigMistakes(task: string, config: unknown): readonly string[] {
   const parsed = (isConfigured(task) ? schemas[task] : z.strictObject({})).safeParse(config);
-  return parsed.success ? [] : parsed.error.issues.map((issue) => `${['config', ...issue.path].join('.')}: ${issue.message}`);
+  return parsed.success ? [] : parsed.error.issues.map((issue) => `${['config', ...issue.path].join('.')}: ${issue.message}${task === speechTask && isOfOverlapping(issue) ? overlappingRefused : ''}`);
 }
 
 /** Throws LS_TASK_CONFIG, whose message lists every mistake. */
