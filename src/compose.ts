@@ -1,163 +1,40 @@
 /**
- * The only file that knows every concrete part and puts them together: what a configuration becomes in a running process.
+ * The only file that knows every part that processes, and puts them together: what a configuration becomes in a running process.
  */
-import { openCodec, type Codec } from './codec/codec.ts';
 import type { OpenSearch } from './clustering/neighbour-search.ts';
 import { createNeighbourSearch } from './clustering/search/fast-search.ts';
 import { createSearchWorkers } from './clustering/search/search-workers.ts';
+import { cloudEventSource, clusterStageOf } from './clusters-of.ts';
 import type { Configuration } from './config/load.ts';
 import { SettingsRefused } from './config/mistakes.ts';
-import type { Define, InputEnd } from './core/events.generated.ts';
+import { refusedDefinition, refusedProjections } from './configured-definitions.ts';
+import type { Define } from './core/events.generated.ts';
 import { partitionForKey } from './core/partitioning.ts';
 import type { OutputRecord, TopicPartition } from './core/records.ts';
-import { allTopics, inputTopics, isRerunTopic, topics } from './core/topics.ts';
+import { allTopics, topics } from './core/topics.ts';
+import { modelBindings } from './model-bindings.ts';
 import { priorities } from './models/model-port.ts';
 import { startModelServer, type ModelServer } from './models/model-server.ts';
-import { modelBindings } from './model-bindings.ts';
-import { openContentFetcher } from './open-content-fetcher.ts';
-import { openRegistry } from './open-registry.ts';
-import { openStateStore } from './open-state-store.ts';
-import { openTransport } from './open-transport.ts';
-import { recordsNeededFrom } from './records-needed.ts';
-import { refusedDefinition, refusedProjections } from './configured-definitions.ts';
-import { partitionCounts, prepareTopics } from './prepare-topics.ts';
-import { drainEndsOf, endsOf } from './until-idle.ts';
-import type { AccessRole, ProcessContext } from './process-context.ts';
-import { combineObservers, createGenerationObserver, createLogObserver, errorFields } from './observation/log-observer.ts';
-import { createSourceObserver, observedFetcher } from './observation/observed-fetches.ts';
+import { combineObservers, createLogObserver, errorFields } from './observation/log-observer.ts';
 import { combineModelObservers, createModelLog } from './observation/model-log.ts';
+import { createSourceObserver, observedFetcher } from './observation/observed-fetches.ts';
+import type { Access } from './open-access.ts';
+import { openContentFetcher } from './open-content-fetcher.ts';
 import { rejectionOf } from './pipeline/abort.ts';
-import { fetchArtefact } from './pipeline/artefact-store.ts';
 import { createCondition } from './pipeline/condition.ts';
-import { cloudEventSourceOf } from './pipeline/event-headers.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
-import { createNodeFileSystem } from './pipeline/node-file-system.ts';
 import { silentObserver, type RunnerObserver } from './pipeline/observe.ts';
 import { createRetry } from './pipeline/retry.ts';
 import { startRunner, type Runner } from './pipeline/runner.ts';
 import type { Stage } from './pipeline/stage.ts';
-import type { StateStore } from './pipeline/state-store.ts';
-import type { Transport } from './pipeline/transport.ts';
-import { appendControls } from './stages/cluster/append-controls.ts';
-import { createClusterStage, type ClusterPartition, type ClusterStage, type ClusterStageOptions } from './stages/cluster/cluster-stage.ts';
-import { followClusters } from './stages/cluster/cluster-follower.ts';
-import { defineRecord, forgetRecords } from './stages/cluster/control-records.ts';
-import type { ClusterView } from './stages/cluster/view.ts';
-import { keptSnapshots, strayNames, type KeptSnapshot } from './stages/cluster/kept-snapshots.ts';
-import { clusterStageName } from './stages/cluster/fold-record.ts';
+import { clusterGroupOf, groupOf, startAtOf } from './stage-groups.ts';
+import type { ClusterPartition, ClusterStage } from './stages/cluster/cluster-stage.ts';
+import { defineRecord } from './stages/cluster/control-records.ts';
 import { requireNoPlan } from './stages/cluster/repartition-plan.ts';
 import type { ContentFetcher } from './stages/extract/content-fetcher.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
 import { createMediaContent } from './stages/extract/media-content.ts';
-
-/** The log and the state of a configuration, without anything that processes. */
-export type Access = {
-  readonly context: ProcessContext;
-  readonly configuration: Configuration;
-  readonly codec: Codec;
-  readonly transport: Transport;
-  readonly stateStore: StateStore;
-  readonly partitionCountOf: (topic: string) => number;
-  readonly close: () => Promise<void>;
-  /** Aborts with `close`. */
-  readonly closed: AbortSignal;
-};
-
-export type AccessOptions = {
-  /** Ends the opening, with its reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** Whether an embedded log that there is not is refused (LS_LOG_MISSING); left out: it is made. */
-  readonly logMustExist?: boolean;
-};
-
-export async function openAccess(configuration: Configuration, context: ProcessContext, role: AccessRole, { signal, logMustExist = false }: AccessOptions = {}): Promise<Access> {
-  const fileSystem = createNodeFileSystem();
-  const partitionCountOf = partitionCounts(configuration);
-  const closing = new AbortController();
-  const registry = openRegistry(configuration, context, { patience: role === 'any' ? 'once' : 'unbounded', signal: closing.signal });
-  const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories, ...(registry === undefined ? {} : { registry }) });
-  const stateStore = await openStateStore(configuration, context, fileSystem, closing.signal);
-  const opened = Promise.withResolvers<Transport>();
-  const neededFrom = recordsNeededFrom(clusterGroupOf(configuration), context.clock, stateStore, opened.promise);
-  const transport = await openTransport(configuration, context, { fileSystem, role, logMustExist, neededFrom, signal });
-  opened.resolve(transport);
-  const close = (): Promise<void> => {
-    closing.abort();
-    return transport.close();
-  };
-  const stopOpening = (): void => void close();
-  signal?.addEventListener('abort', stopOpening, { once: true });
-  try {
-    if (role === 'processing' || role === 'owner-required') await requireNoPlan(stateStore, clusterGroupOf(configuration));
-    await prepareTopics(transport, configuration, context, role);
-  } catch (error) {
-    await close();
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', stopOpening);
-  }
-  return { context, configuration, codec, transport, stateStore, partitionCountOf, close, closed: closing.signal };
-}
-
-/** The clusters as of now, by reading: beside a live `run` or without one (SEMANTICS.md, rule 25). */
-export async function clustersOf(access: Access, signal: AbortSignal): Promise<ClusterView> {
-  const options = followerOf(access);
-  // The commands that append to features ask for the clusters first.
-  await Promise.race([requireNoPlan(access.stateStore, options.group), rejectionOf(signal)]);
-  return followClusters(options, signal);
-}
-
-/** What reads the clusters beside their owner, or while there is none. */
-export function followerOf(access: Access) {
-  // What this fold gives is thrown away, so nothing has to be known of how it would be written.
-  const stage = clusterStageOf({ ...access, codec: { ...access.codec, encode: () => Buffer.alloc(0) } });
-  return { transport: access.transport, stateStore: access.stateStore, stage, group: clusterGroupOf(access.configuration) };
-}
-
-/** Every snapshot of the clusters that is kept, one after the other in memory. */
-export function snapshotsOf(access: Access, signal: AbortSignal): AsyncGenerator<KeptSnapshot> {
-  return keptSnapshots({ transport: access.transport, stateStore: access.stateStore, stage: clusterStageOf(access) }, signal);
-}
-
-/** What lies beside those snapshots, by name: nothing reads it. */
-export function strayStateOf({ transport, stateStore }: Access): Promise<readonly string[]> {
-  return strayNames({ transport, stateStore, stage: { name: clusterStageName } });
-}
-
-/** Takes the items out of every collection: what was published of them up to now, and nothing later (SEMANTICS.md, rule 21). */
-export async function forgetItems(access: Access, itemIds: readonly string[]): Promise<void> {
-  const { transport, codec } = access;
-  const through = await Promise.all(
-    (await endsOf(access, inputTopics)).map(async ({ topic, partition, sequence }): Promise<InputEnd> => {
-      const { incarnation } = await transport.describeTopic(topic);
-      return { incarnation, partition, endSequence: sequence };
-    }),
-  );
-  await codec.prepareEncode();
-  await appendControlsTo(access, (partitionCount) => forgetRecords(codec, partitionCount, itemIds, through));
-}
-
-/** What an operator has to say to CLUSTER. Rejects with LS_STATE_REPARTITION_PENDING, and is to be repeated then. */
-export function appendControlsTo(access: Access, recordsFor: (featuresPartitionCount: number) => readonly OutputRecord[]): Promise<void> {
-  return appendControls({ ...access, group: clusterGroupOf(access.configuration) }, recordsFor);
-}
-
-/** @param openSearch without it everything is searched on the main thread: who only reads folds little. */
-function clusterStageOf({ codec, partitionCountOf, configuration, stateStore, context }: Access, openSearch: OpenSearch = createNeighbourSearch): ClusterStage {
-  const partitionCounts = { labels: partitionCountOf(topics.labels), clusterEvents: partitionCountOf(topics.clusterEvents), deadLetters: partitionCountOf(topics.deadLetters) };
-  const projections = { fetchProjection: (sha256: string) => fetchArtefact(stateStore, sha256), clock: context.clock };
-  const { collectionBytesMax } = configuration.cluster;
-  const told = createGenerationObserver(context.logger);
-  const observer: ClusterStageOptions['observer'] = {
-    ...told,
-    generationFailed: (...failure) => {
-      context.metrics.generationFailed();
-      told.generationFailed(...failure);
-    },
-  };
-  return createClusterStage({ codec, partitionCounts, openSearch, observer, ...projections, collectionBytesMax, cloudEventSource: cloudEventSource(configuration) });
-}
+import { drainEndsOf } from './until-idle.ts';
 
 export type Stages = {
   readonly extract: Runner;
@@ -347,10 +224,6 @@ function extractStageOf({ configuration, codec, partitionCountOf, context }: Acc
   });
 }
 
-function cloudEventSource({ output, group }: Configuration): string | undefined {
-  return output.cloudEvents ? cloudEventSourceOf(group) : undefined;
-}
-
 function startStage({ configuration, transport, stateStore, context }: Access, stage: Stage, observer: RunnerObserver = silentObserver): Promise<Runner> {
   const { metrics, readiness, logger, clock } = context;
   const observers = [metrics.runnerObserver(stage.name), readiness.observer(stage.name), createLogObserver(logger, stage.name, clock), observer];
@@ -367,19 +240,6 @@ function startStage({ configuration, transport, stateStore, context }: Access, s
     observer: combineObservers(observers),
     startAt: (topic) => startAtOf(configuration, topic),
   });
-}
-
-/** What was parked, redriven or replayed before the first start was given to EXTRACT: none of it may be passed over. */
-export function startAtOf({ startAt }: Configuration, topic: string): Configuration['startAt'] {
-  return isRerunTopic(topic) ? 'earliest' : startAt;
-}
-
-function clusterGroupOf(configuration: Configuration): string {
-  return groupOf(configuration, { name: clusterStageName });
-}
-
-function groupOf({ group }: Configuration, { name }: Pick<Stage, 'name'>): string {
-  return `${group}-${name}`;
 }
 
 function runnerLimits({ extract, cluster, output }: Configuration): RunnerLimits {

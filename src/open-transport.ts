@@ -12,12 +12,8 @@ import type { FileSystem } from './pipeline/file-system.ts';
 import { recordLimits } from './pipeline/record-limits.ts';
 import type { Transport } from './pipeline/transport.ts';
 import type { KafkaObserver, KafkaOptions } from './transports/kafka/kafka-options.ts';
-import { openKafkaTransport } from './transports/kafka/kafka-transport.ts';
 import { limitsUnderPrefix, withNamePrefix } from './transports/kafka/name-prefix.ts';
-import { createLogTransport } from './transports/log/log-transport.ts';
-import { openLog } from './transports/log/open-log.ts';
 import type { LogRetention, RetentionLimits } from './transports/log/retention.ts';
-import { defaultLogLimits } from './transports/log/segment-log-store.ts';
 
 type LogSettings = Extract<Configuration['transport'], { readonly kind: 'log' }>;
 type KafkaSettings = Extract<Configuration['transport'], { readonly kind: 'kafka' }>;
@@ -33,6 +29,14 @@ export type TransportUse = {
   readonly signal?: AbortSignal | undefined;
 };
 
+/** What the transport of a configuration is made of, for who cannot be held up by loading it later. Kafka's two clients take longer to load than all the rest. */
+export async function loadTransport({ transport }: Pick<Configuration, 'transport'>): Promise<void> {
+  await (transport.kind === 'kafka' ? kafkaParts() : logParts());
+}
+
+const kafkaParts = () => import('./transports/kafka/kafka-transport.ts');
+const logParts = () => Promise.all([import('./transports/log/open-log.ts'), import('./transports/log/segment-log-store.ts'), import('./transports/log/log-transport.ts')]);
+
 export async function openTransport(configuration: Configuration, context: ProcessContext, use: TransportUse): Promise<Transport> {
   const { transport } = configuration;
   if (transport.kind === 'kafka') {
@@ -40,6 +44,7 @@ export async function openTransport(configuration: Configuration, context: Proce
     const groupHosts = keepsStateOnItsHost(configuration) ? watchStateHosts(context.logger, `${namePrefix}${configuration.group}-cluster`) : undefined;
     const options = await kafkaOptions(transport, context, groupHosts);
     const patience = use.role === 'processing' ? 'unbounded' : 'once';
+    const { openKafkaTransport } = await kafkaParts();
     return withNamePrefix(await openKafkaTransport({ ...options, patience }, use.signal), namePrefix);
   }
   return openLogTransport(transport, configuration.dataDirectory, context, use);
@@ -48,6 +53,7 @@ export async function openTransport(configuration: Configuration, context: Proce
 async function openLogTransport(settings: LogSettings, dataDirectory: string, context: ProcessContext, { fileSystem, role, logMustExist, neededFrom }: TransportUse): Promise<Transport> {
   const { segmentBytes, journalBytes, recordBytesMax } = settings;
   const { logger } = context;
+  const [{ openLog }, { defaultLogLimits }, { createLogTransport }] = await logParts();
   const store = await openLog({
     directory: join(dataDirectory, 'log'),
     role: role === 'any' || role === 'without-topics' ? 'any' : 'owner-required',

@@ -8,10 +8,8 @@ import { ownExtensions, type Extensions } from './load-plugins.ts';
 import { createBrokerWatch, type BrokerWatch } from './observation/broker-watch.ts';
 import { createMetrics, type Metrics } from './observation/metrics.ts';
 import { createReadiness, type Readiness } from './observation/readiness.ts';
+import { packageDirectory } from './package-directory.ts';
 import { systemClock } from './pipeline/system-clock.ts';
-
-/** schemas/, models/ and package.json lie here, whether this is src/ or the dist/ of a package. */
-export const packageDirectory = join(import.meta.dirname, '..');
 
 export type ProcessContext = {
   readonly logger: Logger;

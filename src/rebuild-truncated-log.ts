@@ -1,11 +1,12 @@
 /** `run --rebuild-from-truncated-log`: what a configuration makes of a features log that has lost its beginning. */
-import { definitionOf, openAccess, startModels, type Access } from './compose.ts';
+import { definitionOf, startModels } from './compose.ts';
+import { openAccess, type Access } from './open-access.ts';
 import type { Configuration } from './config/load.ts';
 import { SettingsRefused } from './config/mistakes.ts';
 import { refusedDefinition } from './configured-definitions.ts';
 import { foldName } from './core/templates.ts';
 import type { ProcessContext } from './process-context.ts';
-import { clusterStageName } from './stages/cluster/fold-record.ts';
+import { clusterStageName } from './stages/cluster/stage-name.ts';
 import type { CollectionName } from './stages/cluster/state.ts';
 import { beginAnew, findTruncated, type TruncatedLogOptions, type TruncatedPartition } from './stages/cluster/truncated-log.ts';
 

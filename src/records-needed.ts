@@ -5,7 +5,7 @@ import { rejectionOf, within } from './pipeline/abort.ts';
 import { marksNeededFrom } from './pipeline/redrive.ts';
 import type { StateStore } from './pipeline/state-store.ts';
 import type { Transport } from './pipeline/transport.ts';
-import { clusterStageName } from './stages/cluster/fold-record.ts';
+import { clusterStageName } from './stages/cluster/stage-name.ts';
 import type { FeaturesPartition } from './stages/cluster/state.ts';
 import type { LogRetention } from './transports/log/retention.ts';
 

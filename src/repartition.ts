@@ -1,6 +1,7 @@
 /** `topics repartition`: what a configuration makes of the partitions of the features topic. */
 import { randomUUID } from 'node:crypto';
-import { followerOf, type Access } from './compose.ts';
+import { followerOf } from './clusters-of.ts';
+import type { Access } from './open-access.ts';
 import { LabelstreamError } from './core/errors/error.ts';
 import { topics } from './core/topics.ts';
 import { requireNoPlan } from './stages/cluster/repartition-plan.ts';

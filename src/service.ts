@@ -2,14 +2,15 @@
 import type { Configuration } from './config/load.ts';
 import { serverError } from './core/errors/server.ts';
 import { topics, inputTopics } from './core/topics.ts';
-import { openAccess, startModels, startStages, type Access, type Stages } from './compose.ts';
+import { startModels, startStages, type Stages } from './compose.ts';
+import { openAccess, type Access } from './open-access.ts';
+import { loadTransport } from './open-transport.ts';
 import type { ModelServer } from './models/model-server.ts';
 import type { ProcessContext } from './process-context.ts';
 import { errorFields } from './observation/log-observer.ts';
 import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
 import { topicLag } from './pipeline/lag.ts';
-import { startOperationsServer } from './server/operations-server.ts';
 import type { HttpApiHost } from './server/plugin-apis.ts';
 import { untilIdle } from './until-idle.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
@@ -27,6 +28,8 @@ export type Service = {
   readonly stop: () => Promise<{ readonly forced: boolean }>;
 };
 
+const serverParts = () => import('./server/operations-server.ts');
+
 type StageLag = { readonly stage: string; readonly topic: string; readonly records: number };
 
 /** Also where the stages took all the time there was: snapshots and files are closed in milliseconds. */
@@ -42,6 +45,8 @@ async function endAll(started: Started, kept = 0): Promise<void> {
 
 /** Waits for brokers. Leaves nothing running where it rejects; with the signal's reason when that aborts. */
 export async function startService(configuration: Configuration, context: ProcessContext, signal: AbortSignal): Promise<Service> {
+  // What is loaded later would count as a stall.
+  await Promise.all([loadTransport(configuration), configuration.server.enabled ? serverParts() : undefined]);
   const started: Started = [];
   const starting: Starting = { configuration, context, signal, started, stall: startStallMonitor(), models: { current: undefined } };
   started.push(starting.stall.stop);
@@ -133,6 +138,7 @@ async function startHttp({ configuration, context: { metrics, readiness, extensi
   if (!enabled) return undefined;
   const failed = (api: string, error: unknown): void => logger.error({ api, ...errorFields(error) }, 'a request to the HTTP of a plugin failed');
   const plugins = { apis: extensions.httpApis, host: hostOf(models), failed };
+  const { startOperationsServer } = await serverParts();
   const server = await startOperationsServer({ host, port, metrics: metrics.registry, readiness: readiness.state, plugins });
   started.push(server.close);
   return server.url;

@@ -1,7 +1,8 @@
 // A repartition that begins while `run` starts: one of the two sees the other, before anything goes into features.
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { openAccess, startStages } from '../src/compose.ts';
+import { startStages } from '../src/compose.ts';
+import { openAccess } from '../src/open-access.ts';
 import { loadConfiguration } from '../src/config/load.ts';
 import { topics } from '../src/core/topics.ts';
 import type { ModelServer } from '../src/models/model-server.ts';

@@ -1,7 +1,7 @@
 // Idleness is asked of every partition that there is: features may have more of them than the other topics, or fewer.
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { openAccess } from '../src/compose.ts';
+import { openAccess } from '../src/open-access.ts';
 import { loadConfiguration } from '../src/config/load.ts';
 import { topics } from '../src/core/topics.ts';
 import type { Runner } from '../src/pipeline/runner.ts';

@@ -1,5 +1,4 @@
 /** Appending many records in batches, with a bar for a person who watches. */
-import { SingleBar } from 'cli-progress';
 import { counted } from '../core/counted.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { recordBytes, type OutputRecord } from '../core/records.ts';
@@ -60,8 +59,9 @@ export type Progress = {
 };
 
 /** Nothing where no person watches. */
-export function progressOf(output: Output, doing: string, total: number): Progress {
+export async function progressOf(output: Output, doing: string, total: number): Promise<Progress> {
   if (!output.terminal) return { update: () => undefined, stop: () => undefined };
+  const { SingleBar } = await import('cli-progress');
   const bar = new SingleBar({ format: `${doing} {bar} {percentage}% | {said}`, stream: process.stderr });
   const saidOf = (done: number): string => `${done} of ${counted(total, 'record')}`;
   bar.start(total, 0, { said: '' });

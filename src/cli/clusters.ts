@@ -1,8 +1,8 @@
 /** `clusters`: what clusters there are, what is in one, what it is called, and what another eps would make of it. */
 import type { Command } from 'commander';
-import { appendControlsTo, clustersOf, type Access } from '../compose.ts';
 import { counted } from '../core/counted.ts';
 import { cliError } from '../core/errors/cli.ts';
+import type { Access } from '../open-access.ts';
 import { labelRecord } from '../stages/cluster/control-records.ts';
 import type { ClusterView } from '../stages/cluster/view.ts';
 import { explanationLines, explanationOf } from './cluster-explanation.ts';
@@ -64,6 +64,7 @@ export function addClustersCommand(program: Command, commandLine: CommandLine): 
 type Use = (view: ClusterView, output: Output, access: Access) => void | Promise<void>;
 
 async function withView(options: ListOptions, commandLine: CommandLine, use: Use): Promise<void> {
+  const { clustersOf } = await import('../clusters-of.ts');
   await withAccess(options, commandLine, async (access) => {
     await use(await clustersOf(access, commandLine.signal), outputOf(commandLine, options.json), access);
   });
@@ -137,6 +138,7 @@ async function label(view: ClusterView, id: string, name: string, output: Output
   const { value: cluster } = view.cluster(id);
   if (cluster === undefined) throw noCluster(id);
   const { family, collection, clusterId } = cluster;
+  const { appendControlsTo } = await import('../clusters-of.ts');
   await access.codec.prepareEncode();
   await appendControlsTo(access, (partitionCount) => [labelRecord(access.codec, partitionCount, family, { collection, clusterId, name })]);
   if (output.json) output.object({ id: clusterId, collection, name });

@@ -1,8 +1,8 @@
 /** `forget`: takes items out of every collection, and says where their vectors still are (SEMANTICS.md, rule 21). */
 import type { Command } from 'commander';
-import { clustersOf, forgetItems, type Access } from '../compose.ts';
 import { counted } from '../core/counted.ts';
 import { inputTopics, topics } from '../core/topics.ts';
+import type { Access } from '../open-access.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { durationText } from './duration-text.ts';
 import { knownRetention } from './erasure/known-retention.ts';
@@ -21,6 +21,7 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
     .action(async (items: readonly string[], options: ConfigurationOptions & { readonly json?: boolean }) => {
       const output = outputOf(commandLine, options.json);
       requireItemIds(items);
+      const { clustersOf, forgetItems } = await import('../clusters-of.ts');
       await withAccess(options, commandLine, async (access) => {
         const view = await clustersOf(access, commandLine.signal);
         const kept = await topicsWithRecords(access, [...inputTopics, topics.features, topics.deadLetters]);

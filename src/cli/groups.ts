@@ -1,10 +1,11 @@
 /** `groups reset`: where EXTRACT goes on, as an operator decides it, for one who accepts a gap that retention left (SEMANTICS.md, rule 23). */
 import { Option, type Command } from 'commander';
-import { startAtOf, type Access } from '../compose.ts';
+import type { Access } from '../open-access.ts';
+import { startAtOf } from '../stage-groups.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { inputTopics, topics } from '../core/topics.ts';
 import type { TopicPartition } from '../core/records.ts';
-import { clusterStageName } from '../stages/cluster/fold-record.ts';
+import { clusterStageName } from '../stages/cluster/stage-name.ts';
 import type { Bound, Landmark } from '../pipeline/transport.ts';
 import { collectedPartition } from './collect.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';

@@ -1,6 +1,6 @@
 /** `lag`: how far the stages are behind, beside a live `run` or without one. */
 import type { Command } from 'commander';
-import type { Access } from '../compose.ts';
+import type { Access } from '../open-access.ts';
 import { inputTopics, topics } from '../core/topics.ts';
 import { oldestUnprocessedMs, topicLag, type PartitionLag } from '../pipeline/lag.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';

@@ -1,33 +1,18 @@
 /** Which model a command means: one that a configuration binds to a name, or a directory with a manifest, with a configuration or without. */
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { Command } from 'commander';
 import type { Configuration } from '../config/load.ts';
 import { cliError } from '../core/errors/cli.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
-import { loadPlugins, type Extensions } from '../load-plugins.ts';
+import type { Extensions } from '../load-plugins.ts';
 import { modelBindings } from '../model-bindings.ts';
-import { tasksOf } from '../models/manifest.ts';
-import { manifestName, readManifest, type ModelBinding } from '../models/repository.ts';
-import { collected } from './collect.ts';
-import { assignmentOption, configurationOf, type CommandLine } from './context.ts';
+import type { ModelBinding } from '../models/repository.ts';
+import { configurationOf, type CommandLine } from './context.ts';
 import { CommandFailure } from './failure.ts';
-
-export type ModelOptions = { readonly config?: string; readonly set: readonly string[]; readonly plugin?: readonly string[] };
+import type { ModelOptions } from './model-options.ts';
 
 /** Models, and what runs them. Without a configuration: no bindings. */
 export type NamedModels = { readonly configuration: Configuration | undefined; readonly extensions: Extensions; readonly bindings: readonly ModelBinding[] };
-
-export function withModelConfiguration(command: Command): Command {
-  return command
-    .option('-c, --config <file>', 'configuration file (YAML) that names models; its log is not opened')
-    .option('--set <path=value>', 'override a setting of it; may be repeated', assignmentOption, [] as readonly string[]);
-}
-
-/** For commands that open models. */
-export function withPlugins(command: Command): Command {
-  return command.option('--plugin <module>', 'a plugin that runs the model, where no configuration names it: a path, or a package that is installed here; may be repeated', collected);
-}
 
 /** Throws ConfigurationMistakes, LS_PLUGIN_*, LS_CLI_USAGE. */
 export async function namedModels({ config, set, plugin = [] }: ModelOptions, commandLine: CommandLine): Promise<NamedModels> {
@@ -37,6 +22,7 @@ export async function namedModels({ config, set, plugin = [] }: ModelOptions, co
     return { configuration, extensions, bindings: modelBindings(configuration, extensions) };
   }
   if (set.length > 0) throw cliError('LS_CLI_USAGE', '--set needs --config: there is nothing to override without a configuration');
+  const { loadPlugins } = await import('../load-plugins.ts');
   return { configuration: undefined, extensions: await loadPlugins(plugin, process.cwd()), bindings: [] };
 }
 
@@ -51,6 +37,7 @@ export async function modelNamed(model: string, { configuration, bindings }: Nam
 
 /** Of those whose manifests can be read. */
 export async function modelsFor(task: string, bindings: readonly ModelBinding[]): Promise<readonly ModelBinding[]> {
+  const [{ tasksOf }, { readManifest }] = await Promise.all([import('../models/manifest.ts'), import('../models/repository.ts')]);
   const made = await Promise.all(bindings.map(({ directory }) => readManifest(directory).then((manifest) => tasksOf(manifest).includes(task), isRefusal)));
   return bindings.filter((_, index) => made[index]);
 }
@@ -69,6 +56,7 @@ export async function isDirectory(path: string): Promise<boolean> {
 }
 
 export async function isModelDirectory(path: string): Promise<boolean> {
+  const { manifestName } = await import('../models/repository.ts');
   return stat(join(path, manifestName)).then((found) => found.isFile(), () => false);
 }
 

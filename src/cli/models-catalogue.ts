@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { modelCatalogue, type CatalogueEntry } from '../models/model-catalogue.ts';
 import { readManifest } from '../models/repository.ts';
-import { packageDirectory } from '../process-context.ts';
+import { packageDirectory } from '../package-directory.ts';
 import { manifestObject } from './manifest-object.ts';
 import { tableText, type Output } from './output.ts';
 import { sizeText } from './size-text.ts';

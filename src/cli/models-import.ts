@@ -1,15 +1,12 @@
 /** `models import`: the directory of a model from an ONNX file of a network for images, or from a directory in the layout of Hugging Face. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { cliError } from '../core/errors/cli.ts';
-import { outputNames } from '../models/boxes/box-form.ts';
-import { boxFormKinds } from '../models/import-boxes.ts';
+import { boxFormKinds, importTasks, transformerPoolings } from '../models/import-choices.ts';
 import { imagePresets, type ImageSteps } from '../models/import-image-steps.ts';
 import type { LabelGroup } from '../models/import-labels.ts';
-import { importOnnx, importTasks, type OnnxImport } from '../models/import-onnx.ts';
-import { architectureIn, importArchitecture } from '../models/import-architecture.ts';
-import { importTransformer, transformerPoolings } from '../models/import-transformer.ts';
+import type { OnnxImport } from '../models/import-onnx.ts';
 import type { WrittenModel } from '../models/manifest-writer.ts';
-import { tasksOf, type Manifest } from '../models/manifest.ts';
+import type { Manifest } from '../models/manifest.ts';
 import type { WriteOptions } from '../models/model-place.ts';
 import { collected } from './collect.ts';
 import { outputOf, type CommandLine } from './context.ts';
@@ -59,12 +56,13 @@ export function addModelsImportCommand(models: Command, commandLine: CommandLine
     const output = outputOf(commandLine, json);
     const write = { force: force === true, signal: commandLine.signal };
     if (await isDirectory(path)) {
-      print(await importDirectory(command, path, { ...options, to, modelVersion, knownInput }, write).catch(asFailure), output);
+      await print(await importDirectory(command, path, { ...options, to, modelVersion, knownInput }, write).catch(asFailure), output);
       return;
     }
     refuseOthers(command, fileOptions, 'an ONNX file');
     const version = modelVersion === undefined ? {} : { version: modelVersion };
-    print(await importOnnx({ ...options, file: path, directory: to, groups: group, knownInputs: knownInput, ...version }, write).catch(asFailure), output);
+    const { importOnnx } = await import('../models/import-onnx.ts');
+    await print(await importOnnx({ ...options, file: path, directory: to, groups: group, knownInputs: knownInput, ...version }, write).catch(asFailure), output);
   });
   withExamples(
     command,
@@ -80,10 +78,12 @@ export function addModelsImportCommand(models: Command, commandLine: CommandLine
 type DirectoryOptions = Omit<ImportOptions, 'group' | 'force' | 'json' | 'modelVersion'> & { readonly modelVersion: string | undefined };
 
 async function importDirectory(command: Command, from: string, { to, modelVersion, graph, class: classes, knownInput, ...options }: DirectoryOptions, write: WriteOptions): Promise<WrittenModel<ImportedManifest>> {
+  const { architectureIn, importArchitecture } = await import('../models/import-architecture.ts');
   const architecture = await architectureIn(from);
   const of = { ...options, from, directory: to, version: modelVersion };
   if (architecture === undefined) {
     refuseOthers(command, textEncoderOptions, 'a directory that holds a text encoder');
+    const { importTransformer } = await import('../models/import-transformer.ts');
     return importTransformer(of, write);
   }
   refuseOthers(command, architectureOptions, `a model of the architecture ${architecture}`);
@@ -161,9 +161,10 @@ function addProofOptions(command: Command): void {
 
 type ImportedManifest = Exclude<Manifest, { kind: 'plugin' }>;
 
-function print({ directory, manifest, report, notes }: WrittenModel<ImportedManifest>, output: Output): void {
+async function print({ directory, manifest, report, notes }: WrittenModel<ImportedManifest>, output: Output): Promise<void> {
   if (manifest.kind === 'transformers') {
     const { name, version, architecture, graphs, similarity, reproducible, knownAnswers } = manifest;
+    const { tasksOf } = await import('../models/manifest.ts');
     const tasks = tasksOf(manifest);
     if (output.json) output.object({ directory, name, version, tasks, architecture, graphs, similarity, reproducible, knownAnswers: knownAnswers.length, checks: report.checks, notes });
     else {
@@ -178,12 +179,13 @@ function print({ directory, manifest, report, notes }: WrittenModel<ImportedMani
     output.object({ directory, name, version, task, opset, preprocessing, postprocessing, labels, executedShapes, reproducible, knownAnswers: knownAnswers.length, checks: report.checks, notes });
     return;
   }
-  output.line(`${name} ${version}: ${task}, ${givenBy(manifest)}, opset ${opset}, in batches of ${executedShapes.batchSizes.join(', ')}`);
+  output.line(`${name} ${version}: ${task}, ${await givenBy(manifest)}, opset ${opset}, in batches of ${executedShapes.batchSizes.join(', ')}`);
   output.line(`written to ${directory}; ${reproducible ? 'the result of an item does not depend on its batch' : 'NOT reproducible'}`);
   for (const note of notes) output.note(`note: ${note}`);
 }
 
-function givenBy({ postprocessing: after, labels }: WrittenModel['manifest']): string {
+async function givenBy({ postprocessing: after, labels }: WrittenModel['manifest']): Promise<string> {
+  const { outputNames } = await import('../models/boxes/box-form.ts');
   if (after.kind === 'boxes') return `boxes of ${labels.length} ${labels.length === 1 ? 'label' : 'labels'} from ${outputNames(after.form).join(', ')}`;
   return `${after.kind === 'vector' ? `a vector of ${after.dimensions} numbers` : `scores of ${labels.length} labels`} from ${after.output}`;
 }

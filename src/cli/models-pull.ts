@@ -1,13 +1,12 @@
 /** `models pull`: the only command that fetches a model; nothing that runs does. */
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import { InvalidArgumentError, type Command } from 'commander';
-import { parse as parseYaml } from 'yaml';
 import { counted } from '../core/counted.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
-import { defaultHub } from '../hub/http-mirror.ts';
-import { pull, untoldBytesMaxDefault, type Pulled, type PullObserver } from '../hub/pull.ts';
+import type { Pulled, PullObserver } from '../hub/pull.ts';
+import { defaultHub, untoldBytesMaxDefault } from '../hub/pull-defaults.ts';
 import { systemClock } from '../pipeline/system-clock.ts';
 import { collected } from './collect.ts';
 import { outputOf, type CommandLine } from './context.ts';
@@ -49,7 +48,8 @@ export function addModelsPullCommand(models: Command, commandLine: CommandLine):
       const output = outputOf(commandLine, options.json);
       const token = commandLine.environment['HF_TOKEN'];
       const request = { ...options, repository, directory: to, files: file, allowBranch, update, token: token === '' ? undefined : token };
-      const watch = watcherOf(output);
+      const { pull } = await import('../hub/pull.ts');
+      const watch = await watcherOf(output);
       try {
         const pulled = await pull(request, { clock: systemClock, random: Math.random, signal: commandLine.signal, observer: watch.observer });
         watch.stop();
@@ -72,14 +72,15 @@ function byteCount(value: string): number {
 }
 
 /** A bar for a person who watches; otherwise a line per file on standard error. */
-function watcherOf(output: Output): { readonly observer: PullObserver; readonly stop: () => void } {
+async function watcherOf(output: Output): Promise<{ readonly observer: PullObserver; readonly stop: () => void }> {
+  const bars = output.terminal ? await import('cli-progress') : undefined;
   let bar: SingleBar | undefined;
   let doneBytes = 0;
   const observer: PullObserver = {
     planned: ({ repository, revision, files, bytes }) => {
       if (!output.json) output.note(`${repository} at ${revision}: ${counted(files, 'file')}${bytes === undefined ? '' : `, ${sizeText(bytes)}`}`);
-      if (!output.terminal || bytes === undefined) return;
-      bar = new SingleBar({ format: 'pulling {bar} {percentage}% | {said}', stream: process.stderr });
+      if (bars === undefined || bytes === undefined) return;
+      bar = new bars.SingleBar({ format: 'pulling {bar} {percentage}% | {said}', stream: process.stderr });
       bar.start(bytes, 0, { said: '' });
     },
     progressed: ({ path, bytes }) => bar?.update(doneBytes + bytes, { said: printableLine(path) }),
@@ -129,6 +130,7 @@ async function importCommand({ directory, repository, revision, files }: Pulled)
 /** As the card of the repository says at its top, if it does. */
 async function licenceOf(directory: string): Promise<string> {
   const unknown = 'LICENCE';
+  const { parse: parseYaml } = await import('yaml');
   try {
     const [, head = ''] = /^---\r?\n([^]*?)\r?\n---\r?\n/.exec(await readFile(join(directory, 'README.md'), 'utf8')) ?? [];
     const card = parseYaml(head) as unknown;

@@ -2,8 +2,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { cliError } from '../core/errors/cli.ts';
-import { loadPlugins } from '../load-plugins.ts';
-import { verifyModel } from '../models/verify.ts';
 import { collected } from './collect.ts';
 import { outputOf, type CommandLine } from './context.ts';
 import { withExamples } from './help.ts';
@@ -19,6 +17,7 @@ export function addModelsVerifyCommand(models: Command, commandLine: CommandLine
     .option('--json', 'one JSON object per model')
     .action(async (directories: readonly string[], options: { readonly json?: boolean; readonly plugin?: readonly string[] }) => {
       const output = outputOf(commandLine, options.json);
+      const [{ loadPlugins }, { verifyModel }] = await Promise.all([import('../load-plugins.ts'), import('../models/verify.ts')]);
       const { pluginUrls: plugins } = await loadPlugins(options.plugin ?? [], process.cwd());
       const failed: string[] = [];
       for (const directory of directories) {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { packageDirectory } from '../process-context.ts';
+import { packageDirectory } from '../package-directory.ts';
 import { cliErrors } from '../core/errors/cli.ts';
 import { addClustersCommand } from './clusters.ts';
 import { addCollectionsCommand } from './collections/collections.ts';

@@ -4,7 +4,6 @@ import type { Configuration } from '../config/load.ts';
 import { counted } from '../core/counted.ts';
 import { cliError } from '../core/errors/cli.ts';
 import type { AccessRole } from '../process-context.ts';
-import { repartitionFeatures, repartitionOutlookOf } from '../repartition.ts';
 import type { FamilyMove } from '../stages/cluster/repartition.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { withExamples } from './help.ts';
@@ -25,6 +24,7 @@ export function addRepartitionCommand(topics: Command, commandLine: CommandLine)
     .action(async (options: Options) => {
       const role: AccessRole = options.dryRun === true ? 'without-topics' : 'repartitioning';
       const output = outputOf(commandLine, options.json);
+      const { repartitionFeatures, repartitionOutlookOf } = await import('../repartition.ts');
       await withAccess(options, commandLine, async (access) => {
         if (options.dryRun !== true) {
           if (!isStateFindable(access.configuration, options.oneHost === true)) throw cliError('LS_CLI_USAGE', unfindable);

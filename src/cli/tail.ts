@@ -1,6 +1,6 @@
 /** `tail`: the records of a topic as they come, decoded where they are events. */
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
-import type { Access } from '../compose.ts';
+import type { Access } from '../open-access.ts';
 import { cliError } from '../core/errors/cli.ts';
 import type { ConsumedRecord, Position } from '../core/records.ts';
 import { headerNames } from '../pipeline/headers.ts';

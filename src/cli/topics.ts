@@ -4,7 +4,6 @@ import type { Configuration } from '../config/load.ts';
 import { topics as topicNames } from '../core/topics.ts';
 import type { TopicFinding } from '../pipeline/transport.ts';
 import { findingsText, topicExpectations, topicsError } from '../prepare-topics.ts';
-import { requireNoRepartition } from '../repartition.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { withExamples } from './help.ts';
 import { addRepartitionCommand } from './repartition.ts';
@@ -46,7 +45,7 @@ async function create(options: Options, commandLine: CommandLine): Promise<void>
     const expectations = topicExpectations(configuration);
     const missing = new Set((await transport.checkTopics(expectations)).flatMap(({ topic, setting }) => (setting === 'topic' ? [topic] : [])));
     if (options.dryRun !== true) {
-      if (missing.has(topicNames.features)) await requireNoRepartition(access);
+      if (missing.has(topicNames.features)) await (await import('../repartition.ts')).requireNoRepartition(access);
       await transport.createTopics(expectations.topics);
     }
     for (const { topic, partitionCount } of expectations.topics) {

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { located } from '../config/mistakes.ts';
 import { loadedConfiguration, outputOf, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { ConfigurationMistakes } from './failure.ts';
-import { fileMistakes } from './file-mistakes.ts';
 import { withExamples } from './help.ts';
 
 export function addValidateCommand(program: Command, commandLine: CommandLine): void {
@@ -12,6 +11,7 @@ export function addValidateCommand(program: Command, commandLine: CommandLine): 
     .option('--json', 'one JSON object per mistake')
     .action(async (options: ConfigurationOptions & { readonly json?: boolean }) => {
       const output = outputOf(commandLine, options.json);
+      const { fileMistakes } = await import('./file-mistakes.ts');
       const loaded = await loadedConfiguration(options, commandLine);
       const mistakes =
         loaded.configuration === undefined ? loaded.mistakes : located(await fileMistakes(loaded.configuration, loaded.extensions, 'contents'), loaded.lineOf);

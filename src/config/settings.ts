@@ -4,7 +4,7 @@
  * Schema's word for what is never shown: plain ones are warned of (secrets.ts).
  */
 import { z } from 'zod';
-import { shortTextLengthMax } from '../core/task-config.ts';
+import { shortTextLengthMax } from '../core/short-text.ts';
 import { topics } from '../core/topics.ts';
 import { containerAccess } from './container-settings.ts';
 import { media } from './media-settings.ts';

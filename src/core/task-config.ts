@@ -55,12 +55,6 @@ export type DetectionConfig = z.infer<typeof detection>;
 /** What is said of a task, checked. */
 export type TaskConfig = CaptioningConfig & SpeechConfig & ZeroShotConfig & DetectionConfig;
 
-/**
- * In UTF-16 units, of a prefix, a class or a sentence for one. Patterns of published tokenizers may go back and search again: what a text can
- * cost is bounded by its length.
- */
-export const shortTextLengthMax = 2_000;
-
 function isConfigured(task: string): task is ConfiguredTask {
   return Object.hasOwn(schemas, task);
 }

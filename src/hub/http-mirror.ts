@@ -10,9 +10,6 @@ import { LabelstreamError } from '../core/errors/error.ts';
 import { pullError } from '../core/errors/pull.ts';
 import type { Listing, Mirror, OpenedFile } from './mirror.ts';
 
-/** Where repositories are looked for unless somebody says otherwise. */
-export const defaultHub = 'https://huggingface.co';
-
 const redirectsMax = 5;
 const listBytesMax = 32 * 1024 * 1024;
 /** Of undici, which knows of them to the second. */

@@ -9,6 +9,7 @@ import { chosenFiles, unlistedFiles } from './file-choice.ts';
 import { createHttpMirror, mirrorUrl } from './http-mirror.ts';
 import { lockPathOf, readLock, writeLock, type Lock, type LockedFile } from './lock-file.ts';
 import { isCommit, type ListedFile, type Mirror } from './mirror.ts';
+import { untoldBytesMaxDefault } from './pull-defaults.ts';
 import { filesIn, openPlace, requireSpace, type Place } from './place.ts';
 
 export type PullRequest = {
@@ -27,9 +28,6 @@ export type PullRequest = {
   /** The most bytes of a file whose size neither the list nor the host tells. */
   readonly untoldBytesMax?: number | undefined;
 };
-
-/** The most that an ONNX file can have. */
-export const untoldBytesMaxDefault = 2 * 1024 ** 3;
 
 /** From outside: a bar, lines. */
 export type PullObserver = {

@@ -1,11 +1,10 @@
 /** What makes a detector of a graph that is imported: the form of its boxes, checked against what the graph gives, the names of its labels, and limits. */
 import { modelError } from '../core/errors/model.ts';
 import { gridCells, gridNumbersBeforeClasses, type BoxForm } from './boxes/box-form.ts';
+import { boxFormKinds } from './import-choices.ts';
 import type { ImageSteps } from './import-image-steps.ts';
 import { readLabels } from './import-labels.ts';
 import type { GraphManifest } from './manifest.ts';
-
-export const boxFormKinds = ['grid-offsets', 'relative-corners'] as const satisfies readonly BoxForm['kind'][];
 
 export type BoxOptions = {
   /** How the graph writes boxes down. */

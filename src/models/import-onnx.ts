@@ -6,7 +6,8 @@ import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import { modelError } from '../core/errors/model.ts';
 import { imageSteps, isFixed, shapeText, type ImageStepOptions, type ImageSteps } from './import-image-steps.ts';
-import { boxFormKinds, cornersAndScores, detectorOf, refuseBoxOptions, type BoxOptions, type FoundOutput } from './import-boxes.ts';
+import { cornersAndScores, detectorOf, refuseBoxOptions, type BoxOptions, type FoundOutput } from './import-boxes.ts';
+import { boxFormKinds, type importTasks } from './import-choices.ts';
 import { groupMembers, readLabels, type LabelGroup } from './import-labels.ts';
 import { knownBoxNotes } from './known-boxes.ts';
 import { knownImages } from './known-images.ts';
@@ -16,8 +17,6 @@ import { vectorDimensionsMax, type GraphManifest } from './manifest.ts';
 import { exposed, onnxGraph, type ExposedType, type OnnxGraph, type OnnxPort } from './onnx-graph.ts';
 import { openProbe, type OnnxSource } from './onnx-probe.ts';
 import { onnxStructure } from './onnx-structure.ts';
-
-export const importTasks = ['image-features', 'image-classification', 'object-detection'] as const;
 
 export type OnnxImport = ImageStepOptions & BoxOptions & {
   readonly file: string;

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import type { transformerPoolings } from './import-choices.ts';
 import type { GraphManifest } from './manifest.ts';
 import { writeModelDirectory, type ModelDraft, type WrittenModel } from './manifest-writer.ts';
 import type { WriteOptions } from './model-place.ts';
@@ -25,8 +26,6 @@ const knownTexts = [
   'Zoë’s café in Łódź sells 12 kinds of ☕ and 茶, open from 8:30.',
   'The second payment was taken twice from my account, and the first one has not arrived at the shop although the bank says that it was sent on Monday morning.',
 ];
-
-export const transformerPoolings = ['mean', 'first'] as const;
 
 export type TransformerImport = {
   /** Holds config.json, tokenizer.json and onnx/model.onnx (or model.onnx). */

@@ -1,6 +1,6 @@
 /** How a text goes on that was begun about an image: `a photo of`, or a question and `Answer:`. */
 import { taskError } from '../core/errors/task.ts';
-import { shortTextLengthMax } from '../core/task-config.ts';
+import { shortTextLengthMax } from '../core/short-text.ts';
 import { fillTemplate } from '../core/templates.ts';
 import { captionTask } from './caption-task.ts';
 import type { Task, TaskEvent, TaskParameters } from './task.ts';

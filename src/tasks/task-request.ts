@@ -3,7 +3,8 @@
  * outcome; where several lists are given, shorter ones are repeated until they are as long as the longest, which has to be a multiple of each.
  */
 import { taskError } from '../core/errors/task.ts';
-import { parseTaskConfig, shortTextLengthMax } from '../core/task-config.ts';
+import { shortTextLengthMax } from '../core/short-text.ts';
+import { parseTaskConfig } from '../core/task-config.ts';
 import type { Models, RunOptions } from '../models/model-port.ts';
 import { taskNamed } from './registry.ts';
 import type { Task, TaskEvent, TaskParameters, TaskResult } from './task.ts';

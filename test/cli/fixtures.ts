@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect } from 'vitest';
-import { openAccess, type Access } from '../../src/compose.ts';
+import { openAccess, type Access } from '../../src/open-access.ts';
 import { createProcessContext, type AccessRole } from '../../src/process-context.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { tasks } from '../../src/tasks/registry.ts';

@@ -1,5 +1,5 @@
 /** What is in a log, put there and read without a process for each: while no `run` works on it, or beside one. */
-import type { Access } from '../../src/compose.ts';
+import type { Access } from '../../src/open-access.ts';
 import type { LabelEvent, RecordEvent, TextEvent } from '../../src/core/events.generated.ts';
 import { itemIdOf } from '../../src/core/ids.ts';
 import { partitionForKey } from '../../src/core/partitioning.ts';

@@ -1,7 +1,7 @@
 // Nothing that a stranger sends reaches a terminal as something that it would obey.
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test, vi } from 'vitest';
-import { createLogger } from '../../src/cli/context.ts';
+import { createLogger } from '../../src/cli/logger.ts';
 import { jsonText, tableText } from '../../src/cli/output.ts';
 import { printableJson, printableLine, printableLines } from '../../src/cli/printable.ts';
 import { createRandom } from '../clustering/random.ts';
@@ -42,9 +42,9 @@ test(`any text is harmless as a line, as a table and as JSON, which stays equal 
   expect(printableJson('{\n  "a": "\u{e0041}"\n}')).toBe('{\n  "a": "\\udb40\\udc41"\n}');
 });
 
-test('log messages for a person are harmless', () => {
+test('log messages for a person are harmless', async () => {
   let written = '';
-  const logger = createLogger('info', { stderr: { isTTY: true, write: (text) => (written += text) } });
+  const logger = await createLogger('info', { stderr: { isTTY: true, write: (text) => (written += text) } });
   logger.error({ itemId: evil, error: evil, err: new Error(evil), deep: { [evil]: [evil] } }, evil);
   const uncoloured = stripVTControlCharacters(written);
   expect(uncoloured).not.toMatch(harmful);

@@ -1,7 +1,8 @@
 /** A broker, a proxy before it, and the instances that share the work; what a crash test over Kafka disturbs. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { forgetItems, type Access } from '../../src/compose.ts';
+import { forgetItems } from '../../src/clusters-of.ts';
+import type { Access } from '../../src/open-access.ts';
 import type { Random } from '../../src/core/clock.ts';
 import { allTopics, inputTopics, topics } from '../../src/core/topics.ts';
 import { isRetryable } from '../../src/pipeline/retry.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { Access } from '../../src/compose.ts';
+import type { Access } from '../../src/open-access.ts';
 import { itemIdOf } from '../../src/core/ids.ts';
 import { noHeaders, type OutputRecord } from '../../src/core/records.ts';
 import { allTopics, inputTopics, topics } from '../../src/core/topics.ts';

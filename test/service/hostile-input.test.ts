@@ -2,7 +2,7 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { demoRecords } from '../../src/cli/demo/demo-data.ts';
-import { openAccess } from '../../src/compose.ts';
+import { openAccess } from '../../src/open-access.ts';
 import { createProcessContext } from '../../src/process-context.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { errorCatalogue } from '../../src/core/errors/catalogue.ts';

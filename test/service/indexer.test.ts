@@ -5,7 +5,7 @@ import { access, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { clustersOf, forgetItems } from '../../src/compose.ts';
+import { clustersOf, forgetItems } from '../../src/clusters-of.ts';
 import type { TextEvent } from '../../src/core/events.generated.ts';
 import { itemIdOf } from '../../src/core/ids.ts';
 import { partitionForKey } from '../../src/core/partitioning.ts';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Access } from '../../src/compose.ts';
+import type { Access } from '../../src/open-access.ts';
 import { allTopics, topics } from '../../src/core/topics.ts';
 import type { Delivery } from '../../src/pipeline/transport.ts';
 import { sharedBrokers } from '../brokers/shared-broker.ts';

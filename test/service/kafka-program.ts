@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { Access } from '../../src/compose.ts';
+import type { Access } from '../../src/open-access.ts';
 import type { LabelEvent } from '../../src/core/events.generated.ts';
 import { topics } from '../../src/core/topics.ts';
 import { readRange } from '../../src/pipeline/read-range.ts';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { createClusterResolver } from '../../src/clustering/alias-resolver.ts';
-import { clustersOf } from '../../src/compose.ts';
+import { clustersOf } from '../../src/clusters-of.ts';
 import { topics } from '../../src/core/topics.ts';
 import { sharedBrokers } from '../brokers/shared-broker.ts';
 import { describeWith, kafkaNeeds } from '../requirements.ts';

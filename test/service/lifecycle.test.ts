@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 import type { Codec } from '../../src/codec/codec.ts';
-import { type Access } from '../../src/compose.ts';
+import type { Access } from '../../src/open-access.ts';
 import { createProcessContext, type ProcessContext } from '../../src/process-context.ts';
 import { loadConfiguration, type Configuration } from '../../src/config/load.ts';
 import type { Origin, TextEvent } from '../../src/core/events.generated.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { createClusterResolver, type ClusterResolver } from '../../src/clustering/alias-resolver.ts';
-import { clustersOf } from '../../src/compose.ts';
+import { clustersOf } from '../../src/clusters-of.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { partitionForKey } from '../../src/core/partitioning.ts';
 import { topics } from '../../src/core/topics.ts';

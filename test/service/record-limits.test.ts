@@ -1,7 +1,7 @@
 // Inputs of exactly the size that is accepted, under the limits that a configuration really gets: none stops a stage (SEMANTICS.md, rule 22).
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { openAccess, type Access } from '../../src/compose.ts';
+import { openAccess, type Access } from '../../src/open-access.ts';
 import { createProcessContext } from '../../src/process-context.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import type { TextEvent } from '../../src/core/events.generated.ts';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { createClusterResolver } from '../../src/clustering/alias-resolver.ts';
-import { clustersOf } from '../../src/compose.ts';
+import { clustersOf } from '../../src/clusters-of.ts';
 import { topics } from '../../src/core/topics.ts';
 import { requireNoPlan } from '../../src/stages/cluster/repartition-plan.ts';
 import { objects, succeed, withLog, writeEncoder } from '../cli/fixtures.ts';

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openAccess, type Access } from '../../src/compose.ts';
+import { openAccess, type Access } from '../../src/open-access.ts';
 import { loadConfiguration, type Configuration } from '../../src/config/load.ts';
 import { noHeaders } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';

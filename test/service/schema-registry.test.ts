@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import avsc from 'avsc';
 import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
-import type { Access } from '../../src/compose.ts';
+import type { Access } from '../../src/open-access.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { noHeaders, type ConsumedRecord, type OutputRecord } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';

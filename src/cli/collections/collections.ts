@@ -4,7 +4,7 @@ import { projectionKinds } from '../../clustering/projection/kinds.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine } from '../context.ts';
 import { withExamples } from '../help.ts';
 import { wholeNumber } from '../whole-number.ts';
-import { fitProjection, type FitOptions } from './fit.ts';
+import type { FitOptions } from './fit.ts';
 
 const sampleDefault = 20_000;
 const componentsDefault = 64;
@@ -23,7 +23,10 @@ export function addCollectionsCommand(program: Command, commandLine: CommandLine
     .option('--kind <kind>', `of projection: ${projectionKinds.join(', ')}`, 'whiten')
     .option('--components <dimensions>', 'dimensions that are kept', wholeNumber, componentsDefault)
     .option('--json', 'one JSON object')
-    .action((options: FitOptions) => withAccess(options, commandLine, (access) => fitProjection(access, options, outputOf(commandLine, options.json), commandLine.signal)));
+    .action(async (options: FitOptions) => {
+      const { fitProjection } = await import('./fit.ts');
+      await withAccess(options, commandLine, (access) => fitProjection(access, options, outputOf(commandLine, options.json), commandLine.signal));
+    });
   withExamples(
     fitting,
     'labelstream collections fit --collection news -c examples/news.yaml',

@@ -1,5 +1,6 @@
 /** `collections fit`: a projection fitted to live vectors, kept where every instance finds it (SEMANTICS.md, rule 16). */
-import { clustersOf, type Access } from '../../compose.ts';
+import { clustersOf } from '../../clusters-of.ts';
+import type { Access } from '../../open-access.ts';
 import { encodeArtefact } from '../../clustering/projection/artefact.ts';
 import { projectionKind } from '../../clustering/projection/kinds.ts';
 import { inSlices } from '../../clustering/sliced-work.ts';

@@ -1,7 +1,7 @@
 /** The demo's configuration: the bundled models on an embedded log that lives as long as the demo, or on a Kafka that is there. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { packageDirectory } from '../../process-context.ts';
+import { packageDirectory } from '../../package-directory.ts';
 import { parseConfiguration, type Configuration } from '../../config/load.ts';
 import { tasks } from '../../tasks/registry.ts';
 import { ConfigurationMistakes } from '../failure.ts';

@@ -1,7 +1,7 @@
 /** The images that the demo publishes: the drawings of examples/images, as `publish images` would read them, and a few that are broken on purpose. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { packageDirectory } from '../../process-context.ts';
+import { packageDirectory } from '../../package-directory.ts';
 import type { MediaEvent } from '../../core/events.generated.ts';
 import { mediaFilesOf } from '../publish/media-files.ts';
 import { imageKind } from '../publish/media-kinds.ts';

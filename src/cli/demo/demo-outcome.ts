@@ -1,5 +1,6 @@
 /** What came out of the demo, read from the topics as any consumer would. */
-import { clustersOf, type Access } from '../../compose.ts';
+import { clustersOf } from '../../clusters-of.ts';
+import type { Access } from '../../open-access.ts';
 import type { LabelEvent } from '../../core/events.generated.ts';
 import type { ConsumedRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';

@@ -1,6 +1,6 @@
 /** `dlq`: what could not be processed, why, what became of it, and another try (SEMANTICS.md, rule 22). */
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { isErrorCode } from '../../core/errors/catalogue.ts';

@@ -1,5 +1,5 @@
 /** What of a dead letter is given to EXTRACT once more. */
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import type { Origin } from '../../core/events.generated.ts';
 import type { ConsumedRecord } from '../../core/records.ts';
 import { eventTopics } from '../../core/topics.ts';

@@ -2,7 +2,7 @@
  * What became of dead letters. A redrive marks its dead letter by the record that it appends; a dead letter that came of that record says that
  * it failed again; and the committed position of EXTRACT says whether the record was handled at all.
  */
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import type { FeatureEvent } from '../../core/events.generated.ts';
 import type { ConsumedRecord, TopicPartition } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';

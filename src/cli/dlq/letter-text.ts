@@ -1,5 +1,5 @@
 /** How dead letters are shown: to programs in full, to people in short. */
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import { shownContent } from '../decoded.ts';
 import { eventText } from '../event-text.ts';
 import { clipped } from '../output.ts';

@@ -1,6 +1,6 @@
 /** `dlq redrive`: gives the inputs of dead letters to EXTRACT once more, for the steps that failed. */
 import type { Command } from 'commander';
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { topics } from '../../core/topics.ts';
@@ -82,7 +82,7 @@ async function redriveSelected(
   const rows: (readonly (string | number)[])[] = [];
   let [seen, selected, skipped] = [0, 0, 0];
   const from = selection.sinceMs === undefined ? undefined : { appendTimeMs: selection.sinceMs };
-  const progress = progressOf(output, 'redriving', await letterCount(access));
+  const progress = await progressOf(output, 'redriving', await letterCount(access));
   const tellDone = (known: KnownLetter) => (): void => {
     if (output.json) output.object({ ...letterObject(known), outcome: dryRun ? 'would-redrive' : 'redriven', reason: null });
     else if (dryRun) rows.push(letterRow(known));

@@ -1,6 +1,6 @@
 /** `erasure report`: where items that were forgotten or deleted still are, and until when (SEMANTICS.md, rule 21). */
 import type { Command } from 'commander';
-import { clustersOf, snapshotsOf, strayStateOf, type Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import { collected } from '../collect.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
 import { withExamples } from '../help.ts';
@@ -39,6 +39,7 @@ export function addErasureCommand(program: Command, commandLine: CommandLine): v
 }
 
 async function report(access: Access, items: readonly string[], output: Output, signal: AbortSignal): Promise<void> {
+  const { clustersOf, strayStateOf } = await import('../../clusters-of.ts');
   const view = await clustersOf(access, signal);
   const standing = items.map((item) => ({ item, live: view.item(item).value, tombstones: view.tombstones(item).value }));
   const records = await withRetention(access, await findRecords(access, new Set(items), signal));
@@ -73,6 +74,7 @@ function withRetention(access: Access, places: readonly RecordPlace[]): Promise<
 }
 
 async function snapshotsHolding(access: Access, items: readonly string[], signal: AbortSignal): Promise<readonly SnapshotPlace[]> {
+  const { snapshotsOf } = await import('../../clusters-of.ts');
   const places: SnapshotPlace[] = [];
   for await (const { view, ...snapshot } of snapshotsOf(access, signal)) {
     const held = view === undefined ? undefined : new Set(items.filter((item) => view.item(item).length > 0));

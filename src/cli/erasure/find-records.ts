@@ -2,7 +2,7 @@
  * The records of the log that hold input bytes or vectors of items, by reading all of it: nothing else knows where an item went. Memory is that of
  * one read, whatever the log holds.
  */
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import type { DecodedEvent } from '../../codec/event-names.ts';
 import { LabelstreamError } from '../../core/errors/error.ts';
 import { itemIdOf } from '../../core/ids.ts';

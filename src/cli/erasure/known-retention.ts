@@ -1,5 +1,5 @@
 /** Until when records are kept, as far as the configuration and the settings of topics tell. */
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import type { Configuration } from '../../config/load.ts';
 import { topics } from '../../core/topics.ts';
 import { retentionLimits } from '../../open-transport.ts';

@@ -5,7 +5,6 @@
 import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import { Readable } from 'node:stream';
-import { CsvError, parse as parseCsv } from 'csv-parse';
 import { cliError } from '../../core/errors/cli.ts';
 
 export type InputRow = {
@@ -63,6 +62,7 @@ async function* textOf(file: string, progress: ReadProgress): AsyncGenerator<str
 }
 
 async function* csvRows(file: string, { header }: RowFormat, progress: ReadProgress): AsyncGenerator<InputRow> {
+  const { CsvError, parse: parseCsv } = await import('csv-parse');
   const stream = Readable.from(textOf(file, progress));
   const parser = parseCsv({ columns: header, bom: true, info: true, skip_empty_lines: true, max_record_size: rowCharactersMax });
   stream.on('error', (error) => parser.destroy(error));

@@ -2,7 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Option, type Command } from 'commander';
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import type { MediaEvent, Reference } from '../../core/events.generated.ts';

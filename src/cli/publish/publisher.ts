@@ -1,5 +1,5 @@
 /** From events to the log, in batches, with a bar for a person who watches. */
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { identifierMistake, itemIdOf } from '../../core/ids.ts';
@@ -18,7 +18,7 @@ export type InputRecords = {
 
 /** How many were acknowledged. */
 export async function publishRecords(access: Access, { records, bytesTotal, bytesRead }: InputRecords, output: Output, signal: AbortSignal): Promise<number> {
-  const progress = progressOf(output, 'publishing', bytesTotal);
+  const progress = await progressOf(output, 'publishing', bytesTotal);
   const batches = createBatchAppender(access.transport, true);
   const watch = (): void => progress.update(bytesRead(), counted(batches.appended(), 'event'));
   try {

@@ -1,7 +1,7 @@
 /** `publish text` and `publish records`: the rows of files. */
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import type { OutputRecord } from '../../core/records.ts';

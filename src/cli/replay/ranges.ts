@@ -1,5 +1,5 @@
 /** Which records of which partitions a replay reads. */
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { eventTopics } from '../../core/topics.ts';
 import type { TopicPartition } from '../../core/records.ts';

@@ -1,6 +1,6 @@
 /** `replay`: lets inputs be processed once more, with a corrected configuration or a new model. */
 import { Option, type Command } from 'commander';
-import type { Access } from '../../compose.ts';
+import type { Access } from '../../open-access.ts';
 import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { eventTopics, topics } from '../../core/topics.ts';
@@ -71,7 +71,7 @@ async function replay(access: Access, ranges: readonly Range[], { choose, dryRun
   const { partitionCount } = await access.transport.describeTopic(topics.replay);
   const appender = createBatchAppender(access.transport, !dryRun);
   const total = ranges.reduce((sum, { from, until }) => sum + Number(until.sequence - from.sequence), 0);
-  const progress = progressOf(output, dryRun ? 'reading' : 'replaying', total);
+  const progress = await progressOf(output, dryRun ? 'reading' : 'replaying', total);
   const all: Done[] = [];
   let seen = 0;
   try {

@@ -2,7 +2,7 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { modelError } from '../../core/errors/model.ts';
-import { shortTextLengthMax } from '../../core/task-config.ts';
+import { shortTextLengthMax } from '../../core/short-text.ts';
 import type { TransformerArtefacts } from '../repository.ts';
 import { publishedFile, refuseFile } from './published-files.ts';
 

@@ -19,10 +19,9 @@ import { collectionOutputs, resetOutputs, type FoldedCause, type PartitionCounts
 import type { PreparedRecord } from './prepared-records.ts';
 import { enforceWindows, inCollectionOrder, type CollectionChanges, type RecordChanges } from './record-changes.ts';
 import { settleCollection, type SettledCollection } from './settle.ts';
+import { clusterStageName } from './stage-name.ts';
 import { tombstoneRetentionOf, type PartitionState } from './state.ts';
 import { pruneTombstones } from './tombstones.ts';
-
-export const clusterStageName = 'cluster';
 
 export type ClusterObserver = {
   /** A feature without effect, dropped silently as the rules ask for. */

@@ -14,7 +14,7 @@ import { partitionForKey } from '../../core/partitioning.ts';
 import { topics } from '../../core/topics.ts';
 import type { SnapshotKey, StateStore } from '../../pipeline/state-store.ts';
 import type { Bound, Transport } from '../../pipeline/transport.ts';
-import { clusterStageName } from './fold-record.ts';
+import { clusterStageName } from './stage-name.ts';
 import { rebuiltState, type Beginning } from './rebuilt-state.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
 import { emptyState, type CollectionName, type PartitionState } from './state.ts';
