@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -18,6 +19,9 @@ else {
 async function start() {
   // Half of a short command's time would go into compiling the program anew.
   nodeModule.enableCompileCache();
+  // Worker threads have what was compiled only where the environment says.
+  const compiled = nodeModule.getCompileCacheDir();
+  if (compiled !== undefined) process.env.NODE_COMPILE_CACHE ??= dirname(compiled);
   const source = new URL('../src/main.ts', import.meta.url);
   await import(existsSync(source) ? source.href : new URL('../dist/main.js', import.meta.url).href);
 }

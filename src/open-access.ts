@@ -37,7 +37,7 @@ export async function openAccess(configuration: Configuration, context: ProcessC
   const fileSystem = createNodeFileSystem();
   const partitionCountOf = partitionCounts(configuration);
   const closing = new AbortController();
-  const registry = openRegistry(configuration, context, { patience: role === 'any' ? 'once' : 'unbounded', signal: closing.signal });
+  const registry = await openRegistry(configuration, context, { patience: role === 'any' ? 'once' : 'unbounded', signal: closing.signal });
   const codec = await openCodec({ schemaDirectories: configuration.schemaDirectories, ...(registry === undefined ? {} : { registry }) });
   const stateStore = await openStateStore(configuration, context, fileSystem, closing.signal);
   const opened = Promise.withResolvers<Transport>();

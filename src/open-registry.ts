@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import type { CodecRegistryOptions } from './codec/registry/codec-registry.ts';
 import type { RegistryCredentials } from './codec/registry/registry-request.ts';
-import { createSchemaRegistry } from './codec/registry/schema-registry.ts';
 import type { Configuration } from './config/load.ts';
 import { registryError } from './core/errors/registry.ts';
 import { errorFields } from './observation/log-observer.ts';
@@ -17,8 +16,9 @@ type Waiting = { readonly patience: 'unbounded' | 'once'; readonly signal: Abort
  * @param patience `once` for commands that people wait for: an outage is told, not waited for.
  * @param signal ends every wait.
  */
-export function openRegistry({ registry: settings, transport }: Configuration, { clock, logger, metrics, readiness }: ProcessContext, { patience, signal }: Waiting): CodecRegistryOptions | undefined {
+export async function openRegistry({ registry: settings, transport }: Configuration, { clock, logger, metrics, readiness }: ProcessContext, { patience, signal }: Waiting): Promise<CodecRegistryOptions | undefined> {
   if (settings === undefined) return undefined;
+  const { createSchemaRegistry } = await import('./codec/registry/schema-registry.ts');
   const { urls, requestTimeoutMs, ...rest } = settings;
   const registry = createSchemaRegistry({
     urls,

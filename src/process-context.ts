@@ -6,14 +6,15 @@ import type { Logger } from 'pino';
 import type { Clock } from './core/clock.ts';
 import { ownExtensions, type Extensions } from './load-plugins.ts';
 import { createBrokerWatch, type BrokerWatch } from './observation/broker-watch.ts';
-import { createMetrics, type Metrics } from './observation/metrics.ts';
+import type { Metrics, MetricsObserver } from './observation/metrics.ts';
 import { createReadiness, type Readiness } from './observation/readiness.ts';
+import { silentMetrics } from './observation/silent-metrics.ts';
 import { packageDirectory } from './package-directory.ts';
 import { systemClock } from './pipeline/system-clock.ts';
 
 export type ProcessContext = {
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly metrics: MetricsObserver;
   readonly readiness: Readiness;
   readonly clock: Clock;
   readonly brokers: BrokerWatch;
@@ -22,10 +23,22 @@ export type ProcessContext = {
   readonly extensions: Extensions;
 };
 
-export async function createProcessContext(logger: Logger, extensions: Extensions = ownExtensions): Promise<ProcessContext> {
+/** Of a process that goes on, and whose metrics are read. */
+export type ServiceContext = ProcessContext & { readonly metrics: Metrics };
+
+export async function createProcessContext(logger: Logger, extensions: Extensions = ownExtensions): Promise<ServiceContext> {
+  const { createMetrics } = await import('./observation/metrics.ts');
   const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string };
+  return contextWith(createMetrics(version), logger, extensions);
+}
+
+/** Of a command that ends. */
+export function createCommandContext(logger: Logger, extensions: Extensions): ProcessContext {
+  return contextWith(silentMetrics, logger, extensions);
+}
+
+function contextWith<Told extends MetricsObserver>(metrics: Told, logger: Logger, extensions: Extensions): ProcessContext & { readonly metrics: Told } {
   const instance = `${hostname()}-${process.pid}`;
-  const metrics = createMetrics(version);
   const readiness = createReadiness();
   const clock = systemClock;
   return { logger, metrics, readiness, clock, brokers: createBrokerWatch({ logger, metrics, readiness, clock }), instance, extensions };

@@ -6,7 +6,7 @@ import { startModels, startStages, type Stages } from './compose.ts';
 import { openAccess, type Access } from './open-access.ts';
 import { loadTransport } from './open-transport.ts';
 import type { ModelServer } from './models/model-server.ts';
-import type { ProcessContext } from './process-context.ts';
+import type { ProcessContext, ServiceContext } from './process-context.ts';
 import { errorFields } from './observation/log-observer.ts';
 import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
@@ -44,7 +44,7 @@ async function endAll(started: Started, kept = 0): Promise<void> {
 }
 
 /** Waits for brokers. Leaves nothing running where it rejects; with the signal's reason when that aborts. */
-export async function startService(configuration: Configuration, context: ProcessContext, signal: AbortSignal): Promise<Service> {
+export async function startService(configuration: Configuration, context: ServiceContext, signal: AbortSignal): Promise<Service> {
   // What is loaded later would count as a stall.
   await Promise.all([loadTransport(configuration), configuration.server.enabled ? serverParts() : undefined]);
   const started: Started = [];
@@ -72,7 +72,7 @@ export async function startService(configuration: Configuration, context: Proces
 
 type Starting = {
   readonly configuration: Configuration;
-  readonly context: ProcessContext;
+  readonly context: ServiceContext;
   readonly signal: AbortSignal;
   readonly started: Started;
   readonly stall: ReturnType<typeof startStallMonitor>;

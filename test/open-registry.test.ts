@@ -11,7 +11,7 @@ test('the process is not ready while somebody waits for the registry, and no lon
   const { configuration } = parseConfiguration('registry: { urls: ["http://127.0.0.1:1"] }', { file: '/c.yaml', environment: {}, assignments: [], tasks: [] });
   if (configuration === undefined) throw new Error('invalid');
   const closing = new AbortController();
-  const opened = openRegistry(configuration, context, { patience: 'unbounded', signal: closing.signal });
+  const opened = await openRegistry(configuration, context, { patience: 'unbounded', signal: closing.signal });
   const gauge = async (): Promise<string | undefined> => /^labelstream_schema_registry_unavailable (.*)$/m.exec(await context.metrics.registry.metrics())?.[1];
   const leaving = new AbortController();
   const asked = opened?.registry.schemaOf(1, leaving.signal).catch((error: unknown) => String(error));

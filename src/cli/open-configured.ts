@@ -1,6 +1,6 @@
 /** Log and state of the configuration that a command names. */
 import { openAccess, type Access } from '../open-access.ts';
-import { createProcessContext, type AccessRole } from '../process-context.ts';
+import { createCommandContext, type AccessRole } from '../process-context.ts';
 import { configurationOf, type NamedConfiguration, type Surroundings } from './configured.ts';
 import { createLogger, type ErrorStream } from './logger.ts';
 
@@ -9,6 +9,6 @@ type Opening = { readonly role?: AccessRole; readonly makesLog?: boolean };
 /** To be closed. Throws ConfigurationMistakes. */
 export async function openConfigured(named: NamedConfiguration, surroundings: Surroundings & { readonly stderr: ErrorStream }, { role = 'any', makesLog = false }: Opening): Promise<Access> {
   const { configuration, extensions } = await configurationOf(named, surroundings);
-  const context = await createProcessContext(await createLogger('warn', surroundings), extensions);
+  const context = createCommandContext(await createLogger('warn', surroundings), extensions);
   return openAccess(configuration, context, role, { logMustExist: !makesLog });
 }

@@ -3,7 +3,7 @@ import type { Configuration } from '../config/load.ts';
 import { located, SettingsRefused } from '../config/mistakes.ts';
 import { counted } from '../core/counted.ts';
 import { cliError } from '../core/errors/cli.ts';
-import { createProcessContext, type ProcessContext } from '../process-context.ts';
+import { createProcessContext, type ServiceContext } from '../process-context.ts';
 import { rebuildTruncatedLogs, truncatedLogsOf } from '../rebuild-truncated-log.ts';
 import { startService, type Service } from '../service.ts';
 import { loadedConfiguration } from './configured.ts';
@@ -56,7 +56,7 @@ async function run(options: RunOptions, commandLine: CommandLine): Promise<void>
   if (failure !== undefined) throw serviceFailure(failure);
 }
 
-async function start(configuration: Configuration, context: ProcessContext, options: RunOptions, signal: AbortSignal): Promise<Service> {
+async function start(configuration: Configuration, context: ServiceContext, options: RunOptions, signal: AbortSignal): Promise<Service> {
   if (options.rebuildFromTruncatedLog === true) await rebuildTruncatedLogs(configuration, context, signal);
   return startService(configuration, context, signal);
 }

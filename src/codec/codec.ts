@@ -10,7 +10,7 @@ import { compileDecoder } from './decoder.ts';
 import { compileEncoder, type Encoder } from './encoder.ts';
 import type { DecodedEvent, EventName, EventOf } from './event-names.ts';
 import { schemaFingerprint } from './fingerprint.ts';
-import { openCodecRegistry, type CodecRegistry, type CodecRegistryOptions } from './registry/codec-registry.ts';
+import type { CodecRegistry, CodecRegistryOptions } from './registry/codec-registry.ts';
 import type { Waiting } from './registry/shared-lookups.ts';
 import { loadSchemaDirectory, ownSchemaDirectory } from './schemas.ts';
 import { confluentSchemaId, peekWireFormat, readWireFormat, schemaIdOf, singleObjectHeader, type WireFormat } from './wire-format.ts';
@@ -75,7 +75,7 @@ export async function openCodec(options: CodecOptions = {}): Promise<Codec> {
       if (!writers.has(fingerprint)) writers.set(fingerprint, compileWriter(written, name, readers, limits));
     }
   }
-  const registry = options.registry === undefined ? undefined : openCodecRegistry(options.registry, readers, ownWriters, limits);
+  const registry = options.registry === undefined ? undefined : (await import('./registry/codec-registry.ts')).openCodecRegistry(options.registry, readers, ownWriters, limits);
   return codecOver(writers, encoders, registry);
 }
 

@@ -22,10 +22,22 @@ export type OverridableSetting = { readonly path: readonly string[]; readonly va
 
 /** Every setting that holds one value or a list of texts (its type is `array`), with the name of its environment variable. */
 export function overridableSettings(): readonly OverridableSetting[] {
-  const found = new Map<string, OverridableSetting>();
-  collect(z.toJSONSchema(settings, { io: 'input' }) as JsonSchema, [], found);
-  return [...found.values()];
+  if (overridable === undefined) {
+    const found = new Map<string, OverridableSetting>();
+    collect(settingsSchema(), [], found);
+    overridable = [...found.values()];
+  }
+  return overridable;
 }
+
+let overridable: readonly OverridableSetting[] | undefined;
+
+// It says the same each time, and to make it takes a tenth of a short command.
+function settingsSchema(): JsonSchema {
+  return (schema ??= z.toJSONSchema(settings, { io: 'input' }) as JsonSchema);
+}
+
+let schema: JsonSchema | undefined;
 
 function collect(schema: JsonSchema, path: readonly string[], found: Map<string, OverridableSetting>): void {
   for (const variant of [schema, ...(schema.oneOf ?? [])]) {
@@ -48,7 +60,7 @@ export function namedSecrets(): readonly { readonly names: readonly string[]; re
     collect(schema.additionalProperties, [], below);
     for (const { path: rest, secret } of below.values()) if (secret) found.push({ names: path, path: rest });
   };
-  visit(z.toJSONSchema(settings, { io: 'input' }) as JsonSchema, []);
+  visit(settingsSchema(), []);
   return found;
 }
 
@@ -84,7 +96,7 @@ export function misspeltVariables(environment: Overrides['environment']): readon
   const known = overridableSettings().map(({ variable }) => variable);
   return Object.keys(environment).flatMap((variable) => {
     if (!variable.startsWith(prefix) || environment[variable] === undefined || known.includes(variable)) return [];
-    const nearest = known.find((name) => editDistance(name, variable) <= misspellingMax);
+    const nearest = known.find((name) => Math.abs(name.length - variable.length) <= misspellingMax && editDistance(name, variable) <= misspellingMax);
     return nearest === undefined ? [] : [{ variable, nearest }];
   });
 }

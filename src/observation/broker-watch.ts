@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { TopicPartition } from '../core/records.ts';
 import { errorFields } from './log-observer.ts';
-import type { Metrics } from './metrics.ts';
+import type { MetricsObserver } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
 
 export type Waiting = TopicPartition | { readonly group: string } | typeof starting;
@@ -24,7 +24,7 @@ export type BrokerWatch = {
 export type BrokerWatchOptions = {
   readonly logger: Logger;
   readonly readiness: Pick<Readiness, 'waiting'>;
-  readonly metrics: Pick<Metrics, 'kafka'>;
+  readonly metrics: Pick<MetricsObserver, 'kafka'>;
   readonly clock: Clock;
 };
 

@@ -21,8 +21,8 @@ export type ReferenceMetrics = {
   readonly unavailable: (kind: string, change: 1 | -1) => void;
 };
 
-export type Metrics = {
-  readonly registry: Registry;
+/** What components tell of themselves. */
+export type MetricsObserver = {
   readonly runnerObserver: (stage: string) => RunnerObserver;
   readonly models: ModelMetrics;
   readonly logCommit: (records: number, bytes: number, durationMs: number) => void;
@@ -39,6 +39,10 @@ export type Metrics = {
   readonly generationFailed: () => void;
   /** Asked at every scrape: records between a stage's committed position and the end, by topic. */
   readonly lag: (read: () => Promise<readonly { readonly stage: string; readonly topic: string; readonly records: number }[]>) => void;
+};
+
+export type Metrics = MetricsObserver & {
+  readonly registry: Registry;
   readonly samples: () => Promise<readonly MetricSample[]>;
   /** Since the start: records handled, by topic, and the dead letters of them. Asks nobody, so that it answers after the end, too. */
   readonly totals: () => Promise<{ readonly handled: Readonly<Record<string, number>>; readonly deadLetters: number }>;

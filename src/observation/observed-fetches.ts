@@ -5,10 +5,10 @@ import { LabelstreamError } from '../core/errors/error.ts';
 import type { ContentFetcher, ContentSource } from '../stages/extract/content-fetcher.ts';
 import type { SourceObserver } from '../stages/extract/source-gates.ts';
 import { errorFields } from './log-observer.ts';
-import type { Metrics } from './metrics.ts';
+import type { MetricsObserver } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
 
-export function observedFetcher(fetcher: ContentFetcher, metrics: Pick<Metrics, 'references'>, clock: Pick<Clock, 'elapsedMs'>): ContentFetcher {
+export function observedFetcher(fetcher: ContentFetcher, metrics: Pick<MetricsObserver, 'references'>, clock: Pick<Clock, 'elapsedMs'>): ContentFetcher {
   const observed: ContentFetcher['fetchContent'] = async (reference, signal) => {
     const { kind } = fetcher.sourceOf(reference.uri);
     const startedMs = clock.elapsedMs();
@@ -26,7 +26,7 @@ export function observedFetcher(fetcher: ContentFetcher, metrics: Pick<Metrics, 
 }
 
 /** Told once of each outage. A container of our own that is away is waited for, so the process is not ready. */
-export function createSourceObserver(metrics: Pick<Metrics, 'references'>, readiness: Pick<Readiness, 'waiting'>, logger: Logger): SourceObserver {
+export function createSourceObserver(metrics: Pick<MetricsObserver, 'references'>, readiness: Pick<Readiness, 'waiting'>, logger: Logger): SourceObserver {
   const waitedFor = ({ name }: ContentSource): string => `container ${name}`;
   return {
     away: (source, error) => {

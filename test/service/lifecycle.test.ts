@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 import type { Codec } from '../../src/codec/codec.ts';
 import type { Access } from '../../src/open-access.ts';
-import { createProcessContext, type ProcessContext } from '../../src/process-context.ts';
+import { createProcessContext, type ServiceContext } from '../../src/process-context.ts';
 import { loadConfiguration, type Configuration } from '../../src/config/load.ts';
 import type { Origin, TextEvent } from '../../src/core/events.generated.ts';
 import { partitionForKey } from '../../src/core/partitioning.ts';
@@ -19,7 +19,7 @@ import { jsonLines, withDirectory, writeConfiguration } from './program.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-type Started = { readonly service: Service; readonly access: Access; readonly context: ProcessContext; readonly logged: () => Record<string, unknown>[] };
+type Started = { readonly service: Service; readonly access: Access; readonly context: ServiceContext; readonly logged: () => Record<string, unknown>[] };
 
 /** @param settings are added to those of texts in one collection of one partition. */
 async function withServiceDirectory(settings: string, use: (file: string) => Promise<void>): Promise<void> {

@@ -10,7 +10,7 @@ import { loadConfiguration } from '../../src/config/load.ts';
 import { noHeaders, type ConsumedRecord, type OutputRecord } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';
 import { headerNames } from '../../src/pipeline/headers.ts';
-import { createProcessContext, type ProcessContext } from '../../src/process-context.ts';
+import { createProcessContext, type ServiceContext } from '../../src/process-context.ts';
 import { startService, type Service } from '../../src/service.ts';
 import { tasks } from '../../src/tasks/registry.ts';
 import { certificateNeeds, makeCertificates } from '../brokers/certificates.ts';
@@ -33,7 +33,7 @@ async function openRegistry(options?: RegistryOptions): Promise<SchemaRegistry> 
   return registry;
 }
 
-type Started = { readonly service: Service; readonly access: Access; readonly context: ProcessContext; readonly logged: () => string };
+type Started = { readonly service: Service; readonly access: Access; readonly context: ServiceContext; readonly logged: () => string };
 
 async function withService<Result>(file: string, use: (started: Started) => Promise<Result>): Promise<Result> {
   let text = '';
