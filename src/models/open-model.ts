@@ -2,11 +2,9 @@
 import { openInference, type InferenceOptions, type ItemOutcome } from './inference.ts';
 import { knownAnswerMistakes } from './known-answers.ts';
 import type { ModelInput } from './model-port.ts';
-import { openPluginModel } from './plugins/open-plugin-model.ts';
 import type { PluginUrls } from './plugins/plugin-urls.ts';
 import type { PreprocessorResources } from './preprocessing/preprocessors.ts';
 import type { ModelArtefacts } from './repository.ts';
-import { openTransformer } from './transformers/open-transformer.ts';
 import { warmUp } from './warm-up.ts';
 
 export type OpenedModel = {
@@ -38,7 +36,9 @@ export async function openModel(artefacts: ModelArtefacts, resources: Preprocess
       release: inference.release,
     };
   }
+  // Each worker thread loads what it runs on its own: most have graphs alone, and no decoder of sounds.
   if (artefacts.kind === 'plugin') {
+    const { openPluginModel } = await import('./plugins/open-plugin-model.ts');
     const { run, release } = await openPluginModel(artefacts, resources, plugins, options);
     return {
       // Nothing is known of what it does between its items: they are prepared when it is their turn.
@@ -49,6 +49,7 @@ export async function openModel(artefacts: ModelArtefacts, resources: Preprocess
       release,
     };
   }
+  const { openTransformer } = await import('./transformers/open-transformer.ts');
   const transformer = await openTransformer(artefacts, resources, options);
   return {
     begin: transformer.begin,
