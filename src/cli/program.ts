@@ -4,33 +4,16 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageDirectory } from '../package-directory.ts';
 import { cliErrors } from '../core/errors/cli.ts';
-import { addClustersCommand } from './clusters.ts';
-import { addCollectionsCommand } from './collections/collections.ts';
-import { addCompletionCommand } from './completion.ts';
 import type { CommandLine } from './context.ts';
-import { addDemoCommand } from './demo/demo.ts';
-import { addDlqCommand } from './dlq/dlq.ts';
-import { addErasureCommand } from './erasure/erasure.ts';
 import { exitCodeOf, exitCodes, failureText, type ExitCode } from './failure.ts';
-import { addForgetCommand } from './forget.ts';
-import { addGroupsCommand } from './groups.ts';
 import { addHelpCommand, withExamples, withManualPages } from './help.ts';
-import { addLagCommand } from './lag.ts';
-import { addModelsCommand } from './models.ts';
 import { endWithReader } from './output.ts';
 import { printableLines } from './printable.ts';
-import { addPublishCommand } from './publish/publish.ts';
-import { addReplayCommand } from './replay/replay.ts';
-import { addRunCommand } from './run.ts';
-import { addTailCommand } from './tail.ts';
-import { addTaskCommand } from './task/task.ts';
-import { addTopicsCommand } from './topics.ts';
-import { addValidateCommand } from './validate.ts';
 
 /** @param parameters what stands after the program's name. */
 export async function runProgram(parameters: readonly string[], commandLine: CommandLine): Promise<ExitCode> {
   endWithReader(commandLine);
-  const program = await createProgram(commandLine);
+  const program = await createProgram(commandLine, parameters[0]);
   try {
     await program.parseAsync([...parameters], { from: 'user' });
     return exitCodes.success;
@@ -41,8 +24,37 @@ export async function runProgram(parameters: readonly string[], commandLine: Com
   }
 }
 
-/** Every command, without running one. */
-export async function createProgram(commandLine: CommandLine): Promise<Command> {
+type AddCommand = (program: Command, commandLine: CommandLine) => void;
+
+/** In the order of the help. */
+const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  run: async () => (await import('./run.ts')).addRunCommand,
+  demo: async () => (await import('./demo/demo.ts')).addDemoCommand,
+  publish: async () => (await import('./publish/publish.ts')).addPublishCommand,
+  tail: async () => (await import('./tail.ts')).addTailCommand,
+  clusters: async () => (await import('./clusters.ts')).addClustersCommand,
+  collections: async () => (await import('./collections/collections.ts')).addCollectionsCommand,
+  forget: async () => (await import('./forget.ts')).addForgetCommand,
+  erasure: async () => (await import('./erasure/erasure.ts')).addErasureCommand,
+  dlq: async () => (await import('./dlq/dlq.ts')).addDlqCommand,
+  replay: async () => (await import('./replay/replay.ts')).addReplayCommand,
+  lag: async () => (await import('./lag.ts')).addLagCommand,
+  groups: async () => (await import('./groups.ts')).addGroupsCommand,
+  topics: async () => (await import('./topics.ts')).addTopicsCommand,
+  validate: async () => (await import('./validate.ts')).addValidateCommand,
+  task: async () => (await import('./task/task.ts')).addTaskCommand,
+  models: async () => (await import('./models.ts')).addModelsCommand,
+  completion: async () => (await import('./completion.ts')).addCompletionCommand,
+};
+
+/** Who names a command needs no other, but for completion, which writes down all. */
+function loadedFor(named: string | undefined): readonly (() => Promise<AddCommand>)[] {
+  const alone = named === undefined || named === 'completion' || !Object.hasOwn(commands, named) ? undefined : commands[named];
+  return alone === undefined ? Object.values(commands) : [alone];
+}
+
+/** Every command, without running one; where the first parameter is one of them, it alone. */
+export async function createProgram(commandLine: CommandLine, named?: string): Promise<Command> {
   const { version, description } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string; readonly description: string };
   const program = withManualPages(new Command('labelstream'))
     .summary('an event-driven stream processor')
@@ -59,23 +71,7 @@ export async function createProgram(commandLine: CommandLine): Promise<Command> 
       },
     })
     .exitOverride();
-  addRunCommand(program, commandLine);
-  addDemoCommand(program, commandLine);
-  addPublishCommand(program, commandLine);
-  addTailCommand(program, commandLine);
-  addClustersCommand(program, commandLine);
-  addCollectionsCommand(program, commandLine);
-  addForgetCommand(program, commandLine);
-  addErasureCommand(program, commandLine);
-  addDlqCommand(program, commandLine);
-  addReplayCommand(program, commandLine);
-  addLagCommand(program, commandLine);
-  addGroupsCommand(program, commandLine);
-  addTopicsCommand(program, commandLine);
-  addValidateCommand(program, commandLine);
-  addTaskCommand(program, commandLine);
-  addModelsCommand(program, commandLine);
-  addCompletionCommand(program, commandLine);
+  for (const load of loadedFor(named)) (await load())(program, commandLine);
   addHelpCommand(program);
   withExamples(program, 'labelstream demo', 'labelstream run --help');
   inheritExit(program);

@@ -9,6 +9,7 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 /** Of packages and of our own: what a part of the program is known by among the modules that were loaded. */
 const parts = {
+  otherCommands: ['src/cli/demo/demo.ts', 'src/cli/models.ts', 'src/cli/task/task.ts', 'src/cli/forget.ts'],
   kafka: ['@platformatic/kafka', 'kafkajs', 'src/transports/kafka/kafka-transport.ts'],
   log: ['src/transports/log/'],
   server: ['fastify', 'src/server/operations-server.ts'],
@@ -49,12 +50,12 @@ function partsOf(urls: readonly string[]): ReadonlySet<Part> {
   return new Set((Object.keys(parts) as Part[]).filter((part) => parts[part].some((mark) => urls.some((url) => isOf(url, mark)))));
 }
 
-const [logParts, none] = [['codec', 'configuration', 'log'], []];
+const logParts = ['codec', 'configuration', 'log'];
 
-test.for([['--version'], ['--help'], ['completion', 'bash'], ['models', 'import', '--help']])('%j loads nothing that runs', async (parameters) => {
+test.for([['--version'], ['--help'], ['completion', 'bash'], ['publish', 'text', '--help']])('%j loads nothing that runs', async (parameters) => {
   await withDirectory(async (directory) => {
     const loaded = await loadedBy(directory, ...parameters);
-    expect([...loaded.parts]).toEqual(none);
+    expect([...loaded.parts]).toEqual(parameters[0] === 'publish' ? [] : ['otherCommands']);
     // They were 2,133 when all was loaded; every command is declared, and that is all.
     expect(loaded.moduleCount).toBeLessThan(300);
   });
@@ -82,7 +83,7 @@ test('a run loads what its configuration asks for, and its workers what their mo
     await succeed('publish', 'records', await writeNotes(directory, 'notes.csv', 3), '--id-column', 'id', '-c', file);
     const { parts: main, workerParts } = await loadedBy(directory, 'run', '--until-idle', '-c', file);
     for (const needed of ['clustering', 'codec', 'configuration', 'inference', 'log', 'metrics', 'stages'] as const) expect(main).toContain(needed);
-    for (const other of ['csv', 'http', 'kafka', 'persons', 'registry', 'server', 'sounds', 'transformers'] as const) expect(main).not.toContain(other);
+    for (const other of ['csv', 'http', 'kafka', 'otherCommands', 'persons', 'registry', 'server', 'sounds', 'transformers'] as const) expect(main).not.toContain(other);
     expect(workerParts).toContain('inference');
     for (const other of ['codec', 'kafka', 'log', 'metrics', 'server', 'sounds', 'stages', 'transformers'] as const) expect(workerParts).not.toContain(other);
     const { parts: serving } = await loadedBy(directory, 'run', '--until-idle', '-c', file, '--set', 'server.enabled=true', '--set', 'server.port=0');
