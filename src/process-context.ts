@@ -24,12 +24,12 @@ export type ProcessContext = {
 };
 
 /** Of a process that goes on, and whose metrics are read. */
-export type ServiceContext = ProcessContext & { readonly metrics: Metrics };
+export type ServiceContext = ProcessContext & { readonly metrics: Metrics; readonly version: string };
 
 export async function createProcessContext(logger: Logger, extensions: Extensions = ownExtensions): Promise<ServiceContext> {
   const { createMetrics } = await import('./observation/metrics.ts');
   const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as { readonly version: string };
-  return contextWith(createMetrics(version), logger, extensions);
+  return { ...contextWith(createMetrics(version), logger, extensions), version };
 }
 
 /** Of a command that ends. */

@@ -7,17 +7,17 @@ import { openAccess, type Access } from './open-access.ts';
 import { loadTransport } from './open-transport.ts';
 import type { ModelServer } from './models/model-server.ts';
 import type { ProcessContext, ServiceContext } from './process-context.ts';
-import { errorFields } from './observation/log-observer.ts';
 import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
 import { topicLag } from './pipeline/lag.ts';
+import type { HttpServer } from './server/http-server.ts';
 import type { HttpApiHost } from './server/plugin-apis.ts';
 import { untilIdle } from './until-idle.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
 
 export type Service = {
   readonly access: Access;
-  /** Of the operations server; undefined where it is not enabled. */
+  /** Of the HTTP server; undefined where it is not enabled. */
   readonly url: string | undefined;
   /** Resolves with the first failure that stopped a part of the service. */
   readonly failed: Promise<Error>;
@@ -28,7 +28,7 @@ export type Service = {
   readonly stop: () => Promise<{ readonly forced: boolean }>;
 };
 
-const serverParts = () => import('./server/operations-server.ts');
+const serverParts = () => import('./start-http.ts');
 
 type StageLag = { readonly stage: string; readonly topic: string; readonly records: number };
 
@@ -54,11 +54,11 @@ export async function startService(configuration: Configuration, context: Servic
   try {
     if (configuration.transport.kind === 'log') return await startParts(starting);
     // Before anything else: who waits for the brokers says so there. (On the embedded log a second `run` is to hear that the directory is in use, not that the port is.)
-    const url = await startHttp(starting);
+    const http = await startHttp(starting);
     const kept = started.length;
     return await untilBrokersAnswer(context, signal, async () => {
       try {
-        return await startParts({ ...starting, url });
+        return await startParts({ ...starting, http });
       } catch (error) {
         await endAll(started, kept);
         throw error;
@@ -78,8 +78,8 @@ type Starting = {
   readonly stall: ReturnType<typeof startStallMonitor>;
   /** What requests run; undefined until they are loaded. */
   readonly models: { current: ModelServer | undefined };
-  /** Of the operations server, where it was started before. */
-  readonly url?: string | undefined;
+  /** Where it was started before. */
+  readonly http?: HttpServer | undefined;
 };
 
 async function startParts(starting: Starting): Promise<Service> {
@@ -98,7 +98,7 @@ async function startParts(starting: Starting): Promise<Service> {
 
 async function startOn(access: Access, starting: Starting): Promise<Service> {
   const { configuration, context, signal, started, stall } = starting;
-  const url = configuration.transport.kind === 'log' ? await startHttp(starting) : starting.url;
+  const http = configuration.transport.kind === 'log' ? await startHttp(starting) : starting.http;
   await access.codec.prepareEncode({ signal });
   const models = await startModels(access);
   started.push(models.close);
@@ -112,36 +112,37 @@ async function startOn(access: Access, starting: Starting): Promise<Service> {
   let stopped: Promise<{ readonly forced: boolean }> | undefined;
   return {
     access,
-    url,
+    url: http?.url,
     failed: Promise.race([stages.extract.failed, stages.cluster.failed]),
     untilIdle: () => untilIdle(access, stages),
     longestStallMs: stall.longestMs,
-    stop: () => (stopped ??= stopAll(stages, starting)),
+    stop: () => (stopped ??= stopAll({ stages, http }, starting)),
   };
 }
 
 /** What has not ended when the time is over is not waited for. */
-async function stopAll(stages: Stages, { configuration, context, started }: Starting): Promise<{ readonly forced: boolean }> {
+async function stopAll({ stages, http }: { readonly stages: Stages; readonly http: HttpServer | undefined }, { configuration, context, started }: Starting): Promise<{ readonly forced: boolean }> {
   const { clock, readiness } = context;
   const startedMs = clock.elapsedMs();
   readiness.stopping();
-  const result = await stages.stop();
   const timeOver = new AbortController();
-  const leftMs = startedMs + configuration.shutdown.deadlineMs - clock.elapsedMs();
-  await Promise.race([endAll(started), clock.sleep(Math.max(endingMsMin, leftMs), timeOver.signal)]);
+  const drained = http?.drain(timeOver.signal);
+  const result = await stages.stop();
+  const leftMs = Math.max(endingMsMin, startedMs + configuration.shutdown.deadlineMs - clock.elapsedMs());
+  // Requests that are being answered need the models.
+  await Promise.race([drained, clock.sleep(leftMs - endingMsMin, timeOver.signal)]);
+  await Promise.race([endAll(started), clock.sleep(leftMs, timeOver.signal)]);
   timeOver.abort();
   return result;
 }
 
-async function startHttp({ configuration, context: { metrics, readiness, extensions, logger }, started, models }: Starting): Promise<string | undefined> {
-  const { enabled, host, port } = configuration.server;
-  if (!enabled) return undefined;
-  const failed = (api: string, error: unknown): void => logger.error({ api, ...errorFields(error) }, 'a request to the HTTP of a plugin failed');
-  const plugins = { apis: extensions.httpApis, host: hostOf(models), failed };
-  const { startOperationsServer } = await serverParts();
-  const server = await startOperationsServer({ host, port, metrics: metrics.registry, readiness: readiness.state, plugins });
+async function startHttp(starting: Starting): Promise<HttpServer | undefined> {
+  const { configuration, context, started } = starting;
+  if (!configuration.server.enabled) return undefined;
+  const { startHttp: start } = await serverParts();
+  const server = await start({ configuration, context, host: hostOf(starting.models) });
   started.push(server.close);
-  return server.url;
+  return server;
 }
 
 function hostOf(models: Starting['models']): HttpApiHost {

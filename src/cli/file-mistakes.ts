@@ -23,6 +23,7 @@ import { readAuthorities, readContentCredentials } from '../open-content-fetcher
 import { readRegistryCredentials } from '../open-registry.ts';
 import { readStateCredentials } from '../open-state-store.ts';
 import { readKafkaSasl, readKafkaTls } from '../open-transport.ts';
+import { readServerTls } from '../server/tls.ts';
 
 /** @param depth `contents` hashes every file of every model; `manifests` leaves that to whoever loads them. */
 export async function fileMistakes(configuration: Configuration, extensions: Extensions, depth: 'manifests' | 'contents'): Promise<readonly UnlocatedMistake[]> {
@@ -52,6 +53,8 @@ export async function fileMistakes(configuration: Configuration, extensions: Ext
   for (const [name, container] of Object.entries(configuration.media.containers)) {
     await attempt(['media', 'containers', name], () => readContentCredentials(name, container));
   }
+  const { tls } = configuration.server;
+  if (tls !== undefined) await attempt(['server', 'tls'], () => readServerTls(tls));
   await attempt(['media', 'fetch', 'caFile'], () => readAuthorities(configuration.media));
   for (const { name, executionProviders } of modelBindings(configuration, extensions)) {
     await attempt(['models', name, 'executionProviders'], () => requireProviders(executionProviders));

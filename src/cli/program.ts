@@ -44,6 +44,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   validate: async () => (await import('./validate.ts')).addValidateCommand,
   task: async () => (await import('./task/task.ts')).addTaskCommand,
   models: async () => (await import('./models.ts')).addModelsCommand,
+  keys: async () => (await import('./keys.ts')).addKeysCommand,
   completion: async () => (await import('./completion.ts')).addCompletionCommand,
 };
 

@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import type { Settings } from './settings.ts';
 
 /** Of the others some have names that users choose: attributes of events, collections. */
-const partsWithPaths = ['dataDirectory', 'schemaDirectories', 'transport', 'registry', 'state', 'media', 'models'] as const satisfies readonly (keyof Settings)[];
+const partsWithPaths = ['dataDirectory', 'schemaDirectories', 'transport', 'registry', 'state', 'media', 'models', 'server'] as const satisfies readonly (keyof Settings)[];
 
 const pathName = /(?:^directory|^directories|File|Directory|Directories)$/;
 

@@ -9,6 +9,7 @@ import { topics } from '../core/topics.ts';
 import { containerAccess } from './container-settings.ts';
 import { media } from './media-settings.ts';
 import { schemaRegistry } from './registry-settings.ts';
+import { server } from './server-settings.ts';
 
 const positiveInteger = z.number().int().positive();
 /** For what events carry as an Avro int. */
@@ -270,14 +271,7 @@ export const settings = z.strictObject({
     })
     .prefault({})
     .describe('The workers that run the models.'),
-  server: z
-    .strictObject({
-      enabled: z.boolean().default(true).describe('Whether /metrics and /health are served.'),
-      host: z.string().default('127.0.0.1').describe('Address to listen on.'),
-      port: z.number().int().min(0).max(65_535).default(9464).describe('Port to listen on; 0 takes a free one.'),
-    })
-    .prefault({})
-    .describe('HTTP for operators.'),
+  server: server.prefault({}).describe('HTTP: what operators, clients and emulated interfaces ask for.'),
   metrics: z
     .strictObject({ intervalMs: positiveInteger.default(10_000).describe('Time between two events in the topic `metrics`.') })
     .prefault({})

@@ -5,6 +5,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../core/clock.ts';
 import type { TopicPartition } from '../core/records.ts';
+import { createHttpMetrics, type HttpMetrics } from './http-observer.ts';
 import { createKafkaMetrics, type KafkaMetrics } from './kafka-metrics.ts';
 import { createModelMetrics, type ModelMetrics } from './model-metrics.ts';
 import { silentObserver, type RunnerObserver } from '../pipeline/observe.ts';
@@ -43,6 +44,7 @@ export type MetricsObserver = {
 
 export type Metrics = MetricsObserver & {
   readonly registry: Registry;
+  readonly http: HttpMetrics;
   readonly samples: () => Promise<readonly MetricSample[]>;
   /** Since the start: records handled, by topic, and the dead letters of them. Asks nobody, so that it answers after the end, too. */
   readonly totals: () => Promise<{ readonly handled: Readonly<Record<string, number>>; readonly deadLetters: number }>;
@@ -75,6 +77,7 @@ export function createMetrics(version: string): Metrics {
     metricEventDropped: () => dropped.inc(),
     schemaRegistry: schemaRegistryMetrics(registry),
     references: createReferenceMetrics(registry),
+    http: createHttpMetrics(metricsIn(registry).histogram('http_request_duration_seconds', 'Time from a request to its answer.', 'method', 'route', 'status')),
     mainLoopStall: (longestMs) => askedGauge(registry, 'main_loop_stall_max_seconds', 'Longest CPU time of one turn of the main loop since the start.', () => longestMs() / 1000),
     frozenCollections: (count) => askedGauge(registry, 'frozen_collections', 'Collections clustered here that nothing enters, since they have reached their memory budget.', count),
     pendingGenerations: (count) => askedGauge(registry, 'pending_generations', 'Families of collections here whose parameters or projection were changed, and which have not gone over to them yet.', count),

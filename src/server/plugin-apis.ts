@@ -1,8 +1,9 @@
-/** HTTP that plugins add to the server: each under a prefix of its own, where what it throws is answered as every failure is, without a stack trace. */
-import type { FastifyError, FastifyInstance } from 'fastify';
+/** HTTP that plugins add to the server: each under a prefix of its own. What it throws is answered as every failure is; a route that does not say who may use it is for keys with the scope `predict`. */
+import type { FastifyInstance } from 'fastify';
 import { LabelstreamError } from '../core/errors/error.ts';
 import { serverError } from '../core/errors/server.ts';
 import type { ModelDescription, ModelInput, ModelOutput } from '../models/model-port.ts';
+import type { Api } from './http-port.ts';
 
 export type HttpApiHost = {
   /** Before items of the stream, with its guaranteed share. Rejects with LS_MODEL_* errors; with LS_SERVER_NOT_READY while models are being loaded at the start. */
@@ -17,42 +18,31 @@ export type HttpApi = (server: FastifyInstance, host: HttpApiHost) => void | Pro
 /** Each as PLUGIN/NAME. */
 export type HttpApis = ReadonlyMap<string, HttpApi>;
 
-export type PluginApis = {
-  readonly apis: HttpApis;
-  readonly host: HttpApiHost;
-  /** A request failed by what is wrong inside, which its answer does not tell. */
-  readonly failed: (api: string, error: unknown) => void;
-};
-
-export function addPluginApis(server: FastifyInstance, { apis, host, failed }: PluginApis): void {
-  for (const [name, api] of apis) {
-    server.register(
-      async (scope) => {
-        scope.setErrorHandler((error: FastifyError, _request, reply) => {
-          const { status, code, message } = answerTo(error);
-          if (status === 500) failed(name, error);
-          return reply.code(status).send({ error: { code, message } });
+export function pluginApis(apis: HttpApis, host: HttpApiHost): readonly Api[] {
+  return [...apis].map(([name, api]) => ({
+    name: `plugins/${name}`,
+    description: 'Of a plugin.',
+    add: async (server) => {
+      const routes = async (scope: FastifyInstance): Promise<void> => {
+        scope.addHook('onRoute', (route) => {
+          route.config = { ...route.config, scope: route.config?.scope ?? 'predict' };
         });
-        try {
-          await api(scope, host);
-        } catch (error) {
-          throw serverError('LS_SERVER_PLUGIN', `the HTTP of the plugin ${name} cannot be added: ${error instanceof Error ? error.message : String(error)}`, { name }, { cause: error });
-        }
-      },
-      { prefix: `/plugins/${name}` },
-    );
-  }
+        scope.setErrorHandler((error) => {
+          throw isTold(error) ? error : serverError('LS_SERVER_PLUGIN', `the plugin ${name} failed: ${String(error)}`, { name }, { cause: error });
+        });
+        await api(scope, host);
+      };
+      try {
+        await server.register(routes, { prefix: `/plugins/${name}` });
+      } catch (error) {
+        throw serverError('LS_SERVER_PLUGIN', `the HTTP of the plugin ${name} cannot be added: ${error instanceof Error ? error.message : String(error)}`, { name }, { cause: error });
+      }
+    },
+  }));
 }
 
-type Answer = { readonly status: number; readonly code: string; readonly message: string };
-
-/** Nobody outside is told of what is wrong inside. */
-function answerTo(error: FastifyError): Answer {
-  if (error instanceof LabelstreamError) {
-    const { code, description, message } = error;
-    if (description.cause === 'input') return { status: 400, code, message };
-    return description.retryable ? { status: 503, code, message } : { status: 500, code, message: description.summary };
-  }
-  const { statusCode = 500 } = error;
-  return statusCode < 500 ? { status: statusCode, code: error.code, message: error.message } : { status: 500, code: 'LS_SERVER_PLUGIN', message: 'the plugin failed' };
+/** Ours, or what Fastify finds wrong with a request. */
+function isTold(error: unknown): boolean {
+  if (error instanceof LabelstreamError) return true;
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode < 500;
 }

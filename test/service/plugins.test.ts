@@ -68,8 +68,8 @@ test('a plugin labels, clusters and answers HTTP', { timeout: 120_000 }, async (
       };
       const image = new Uint8Array(await readFile(join(images, 'blue-808080.png')));
       expect(await post('colours', 'image/png', image)).toEqual({ status: 200, body: { colour: 'grey', share: 0.625 } });
-      expect(await post('colours', 'image/png', image.slice(0, 60))).toMatchObject({ status: 400, body: { error: { code: 'LS_IMAGE_CORRUPT' } } });
-      expect(await post('nothing', 'image/png', image)).toMatchObject({ status: 500, body: { error: { code: 'LS_MODEL_UNKNOWN' } } });
+      expect(await post('colours', 'image/png', image.slice(0, 60))).toMatchObject({ status: 400, body: { code: 'LS_IMAGE_CORRUPT' } });
+      expect(await post('nothing', 'image/png', image)).toMatchObject({ status: 404, body: { code: 'LS_MODEL_UNKNOWN' } });
       expect(await post('palette', 'image/png', image)).toMatchObject({ status: 400, body: { error: { code: 'MODEL_UNFIT' } } });
       expect((await post('colours', 'text/plain', 'no image')).status).toBe(415);
       expect((await fetch(`${url ?? ''}/health/live`)).status).toBe(200);

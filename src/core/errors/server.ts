@@ -19,6 +19,84 @@ export const serverErrors = {
     summary: 'A request needs models, which are still being loaded.',
     remedy: 'None: the request is repeated. `/health/ready` tells when it can be answered.',
   },
+  LS_SERVER_REQUEST: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A request is not what the operation takes.',
+    remedy: 'Correct the request; the message names what is wrong, and `/docs` shows what is taken.',
+  },
+  LS_SERVER_TLS: {
+    cause: 'configuration',
+    retryable: false,
+    summary: 'The certificate of the HTTP server, or its private key, cannot be used.',
+    remedy: 'Give PEM files that belong together in server.tls.certificateFile and server.tls.privateKeyFile.',
+  },
+  LS_SERVER_NOT_FOUND: {
+    cause: 'input',
+    retryable: false,
+    summary: 'There is nothing at the path of a request.',
+    remedy: 'See `/docs` for the paths; what is in one, such as the name of a model or the id of an item, may be unknown.',
+  },
+  LS_SERVER_METHOD: {
+    cause: 'input',
+    retryable: false,
+    summary: 'The path of a request takes other methods.',
+    remedy: 'Use one of the methods that the header `allow` of the answer names.',
+  },
+  LS_SERVER_MEDIA_TYPE: {
+    cause: 'input',
+    retryable: false,
+    summary: 'The body of a request is of a type, or compressed in a way, that the operation does not take.',
+    remedy: 'Say what the body is in the header `content-type`, such as application/json; compress it with gzip or deflate, or not at all.',
+  },
+  LS_SERVER_BODY_TOO_LARGE: {
+    cause: 'input',
+    retryable: false,
+    summary: 'The body of a request is larger than server.bodyBytesMax, as sent or decompressed.',
+    remedy: 'Send less at a time, or a reference instead of the content, or raise server.bodyBytesMax.',
+  },
+  LS_SERVER_KEY: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A request has no API key, or one that is not known.',
+    remedy: 'Send a key in the header `authorization: Bearer KEY`, or in one of those that the emulated interfaces use. `labelstream keys create` makes one for server.keys; without keys only requests from this machine are answered.',
+  },
+  LS_SERVER_SCOPE: {
+    cause: 'input',
+    retryable: false,
+    summary: 'The API key of a request is not for this operation.',
+    remedy: 'Use a key whose scopes in server.keys include the one that the message names.',
+  },
+  LS_SERVER_RATE: {
+    cause: 'input',
+    retryable: true,
+    summary: 'There are more requests with an API key than its requestsPerMinuteMax.',
+    remedy: 'Wait for as many seconds as the header `retry-after` says, or raise requestsPerMinuteMax of the key.',
+  },
+  LS_SERVER_HOST: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A request without an API key names a host that is not this machine.',
+    remedy: 'Use 127.0.0.1 or localhost in the address. A web page that sends requests to this machine under a name of its own is refused: give it an API key.',
+  },
+  LS_SERVER_TIME: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'An answer took longer than server.answerMsMax.',
+    remedy: 'Repeat the request when there is less to do, ask for less at a time, or raise server.answerMsMax.',
+  },
+  LS_SERVER_DRAINING: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'The server is stopping and takes no new requests.',
+    remedy: 'Repeat the request at another instance, or later.',
+  },
+  LS_SERVER_INTERNAL: {
+    cause: 'defect',
+    retryable: false,
+    summary: 'A request failed by what is wrong inside, which the log tells.',
+    remedy: 'Look for the id of the request in the log, and report what it says as a defect.',
+  },
 } as const satisfies ErrorArea;
 
 export const serverError = errorFactory(serverErrors);

@@ -1,0 +1,41 @@
+/** The settings of the HTTP server; a part of settings.ts. */
+import { z } from 'zod';
+import { apiScopes } from '../core/api-scopes.ts';
+
+const positiveInteger = z.number().int().positive();
+const name = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'a name is 1 to 100 of A-Z a-z 0-9 . _ -');
+const originPattern = /^https?:\/\/[a-z0-9.-]+(:\d{1,5})?$/;
+
+const apiKey = z.strictObject({
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits').describe('SHA-256 of the key, as `labelstream keys create` prints it. The key itself stands nowhere.'),
+  scopes: z.array(z.enum(apiScopes)).min(1).describe('What the key is for: `predict` asks models, `ingest` publishes events, `read` sees labels, items and clusters, `admin` changes what is processed, and how.'),
+  requestsPerMinuteMax: positiveInteger.optional().describe('Requests that are answered in a minute; more are refused (429). Without it: any number.'),
+});
+
+export const server = z.strictObject({
+  enabled: z.boolean().default(true).describe('Whether HTTP is served.'),
+  host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Away from loopback addresses everything but `/`, `/docs`, `/errors`, `/health` and `/metrics` needs a key.'),
+  port: z.number().int().min(0).max(65_535).default(9464).describe('Port to listen on; 0 takes a free one.'),
+  keys: z
+    .record(name, apiKey)
+    .default({})
+    .describe('API keys by name. Without any, everything is open to this machine alone: on a loopback address, to requests that name one.'),
+  tls: z
+    .strictObject({
+      certificateFile: z.string().min(1).describe('The certificate and those above it, PEM. Relative to the configuration file.'),
+      privateKeyFile: z.string().min(1).describe('Its private key, PEM.'),
+    })
+    .optional()
+    .describe('With it: https: alone.'),
+  corsOrigins: z
+    .array(z.string().regex(originPattern, 'an origin, such as https://app.example.com'))
+    .default([])
+    .describe('Origins of web pages that may send requests from a browser (CORS). None: only what is served here.'),
+  bodyBytesMax: positiveInteger
+    .max(1024 * 1024 * 1024)
+    .default(32 * 1024 * 1024)
+    .describe('Largest body of a request, as sent and decompressed.'),
+  requestMsMax: positiveInteger.max(3_600_000).default(60_000).describe('Longest time until a request is here in full; its connection is then ended.'),
+  answerMsMax: positiveInteger.max(3_600_000).default(120_000).describe('Longest time of an answer, from when the request is here.'),
+  connectionsMax: positiveInteger.max(1_000_000).default(10_000).describe('Connections at the same time; more are refused.'),
+});

@@ -1,0 +1,69 @@
+/** What a failed request is answered: a status, and as much of the failure as concerns whoever asked. */
+import type { FastifyError } from 'fastify';
+import { LabelstreamError } from '../core/errors/error.ts';
+import { serverError } from '../core/errors/server.ts';
+
+export type FailedAnswer = {
+  readonly status: number;
+  readonly code: string;
+  /** The same for every failure of the code. */
+  readonly title: string;
+  readonly detail: string;
+  readonly remedy: string;
+  readonly retryAfterSeconds?: number | undefined;
+  /** Whether the answer keeps back what the log has to tell. */
+  readonly isInternal: boolean;
+};
+
+/** Of codes whose cause alone does not say it. */
+const statuses: Readonly<Record<string, number>> = {
+  LS_SERVER_KEY: 401,
+  LS_SERVER_SCOPE: 403,
+  LS_SERVER_NOT_FOUND: 404,
+  LS_TASK_UNKNOWN: 404,
+  LS_MODEL_UNKNOWN: 404,
+  LS_SERVER_METHOD: 405,
+  LS_SERVER_BODY_TOO_LARGE: 413,
+  LS_SERVER_MEDIA_TYPE: 415,
+  LS_SERVER_HOST: 421,
+  LS_SERVER_RATE: 429,
+  LS_SERVER_TIME: 504,
+};
+
+/** What Fastify finds wrong with a request before anybody else sees it. */
+const refusals: Readonly<Record<string, Parameters<typeof serverError>[0]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'LS_SERVER_BODY_TOO_LARGE',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'LS_SERVER_MEDIA_TYPE',
+};
+
+const overloadedRetrySeconds = 1;
+
+export function failedAnswer(thrown: unknown): FailedAnswer {
+  const error = asLabelstreamError(thrown);
+  const { code, description, message } = error;
+  const { summary: title, remedy, cause, retryable } = description;
+  const status = statuses[code] ?? refusedStatus(thrown) ?? (cause === 'input' ? 400 : retryable ? 503 : 500);
+  const isInternal = status === 500;
+  const retryAfterSeconds = retryAfterOf(error) ?? (status === 503 ? overloadedRetrySeconds : undefined);
+  return { status, code, title, detail: isInternal ? title : message, remedy, retryAfterSeconds, isInternal };
+}
+
+/** Of a refusal by rate, as the limiter says it. */
+function retryAfterOf({ details }: LabelstreamError): number | undefined {
+  const seconds = details['retryAfterSeconds'];
+  return typeof seconds === 'number' ? seconds : undefined;
+}
+
+/** What Fastify, or a plugin, says with an error of its own. */
+function refusedStatus(thrown: unknown): number | undefined {
+  if (thrown instanceof LabelstreamError) return undefined;
+  const { statusCode = 500 } = thrown as Partial<FastifyError>;
+  return statusCode >= 400 && statusCode < 500 ? statusCode : undefined;
+}
+
+function asLabelstreamError(thrown: unknown): LabelstreamError {
+  if (thrown instanceof LabelstreamError) return thrown;
+  const { code = '', message = String(thrown) } = thrown as Partial<FastifyError>;
+  const refusal = refusals[code] ?? (refusedStatus(thrown) === undefined ? 'LS_SERVER_INTERNAL' : 'LS_SERVER_REQUEST');
+  return serverError(refusal, message, {}, { cause: thrown });
+}

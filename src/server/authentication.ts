@@ -1,0 +1,73 @@
+/** Who may ask for what. A route says the scope that it needs, or that it is open to all; one that says nothing is not added. */
+import { isIP } from 'node:net';
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
+import type { ApiScope } from '../core/api-scopes.ts';
+import { serverError } from '../core/errors/server.ts';
+import { createKeyRing, type ApiKey } from './api-keys.ts';
+
+declare module 'fastify' {
+  /* eslint-disable @typescript-eslint/consistent-type-definitions -- What is there already can be added to in no other way. */
+  interface FastifyContextConfig {
+    /** `open`: for everybody, without a key. */
+    scope?: ApiScope | 'open';
+  }
+  interface FastifyRequest {
+    /** Whose key the request has; null where none is needed. */
+    apiKey: ApiKey | null;
+  }
+  /* eslint-enable @typescript-eslint/consistent-type-definitions */
+}
+
+/** As clients of the interfaces that are emulated here send their keys, beside `authorization: Bearer KEY`. */
+const keyHeaders = ['x-api-key', 'api-key', 'prediction-key', 'ocp-apim-subscription-key'] as const;
+
+/**
+ * @param host that is listened on. Without keys everything is open to this machine alone: on a loopback address, and to requests that name one, because
+ *   web pages of others could otherwise have a browser send requests here under a name of theirs (DNS rebinding).
+ */
+export function addAuthentication(server: FastifyInstance, { keys, host }: { readonly keys: readonly ApiKey[]; readonly host: string }): void {
+  const ring = createKeyRing(keys);
+  const isOpen = ring.isEmpty && isLoopback(host);
+  server.decorateRequest('apiKey', null);
+  const routes: RouteOptions[] = [];
+  server.addHook('onRoute', (route) => void routes.push(route));
+  // Later, because what adds routes may say it for all of them.
+  server.addHook('onReady', (done) => {
+    const silent = routes.find(({ config }) => config?.scope === undefined);
+    done(silent && new Error(`the route ${String(silent.method)} ${silent.url} does not say who may use it`));
+  });
+  // eslint-disable-next-line @typescript-eslint/require-await -- Fastify waits for hooks that are async, and for others to call back.
+  server.addHook('onRequest', async (request) => {
+    const { scope } = request.routeOptions.config;
+    // Where there is no route, the answer says so.
+    if (scope === 'open' || scope === undefined) return;
+    if (isOpen) {
+      requireLoopbackName(request);
+      return;
+    }
+    const given = keyIn(request);
+    const key = given === undefined ? undefined : ring.find(given);
+    if (key === undefined) throw serverError('LS_SERVER_KEY', given === undefined ? 'the request has no API key' : 'the API key of the request is not known');
+    if (!key.scopes.includes(scope)) throw serverError('LS_SERVER_SCOPE', `the API key ${key.name} has not the scope ${scope}`, { key: key.name, scope });
+    request.apiKey = key;
+  });
+}
+
+function keyIn({ headers }: FastifyRequest): string | undefined {
+  const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
+  if (bearer !== undefined) return bearer;
+  for (const name of keyHeaders) {
+    const value = headers[name];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  return undefined;
+}
+
+function isLoopback(host: string): boolean {
+  const address = host.toLowerCase().replace(/^\[(.*)\]$/, '$1');
+  return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
+}
+
+function requireLoopbackName({ headers, hostname }: FastifyRequest): void {
+  if (headers.host !== undefined && !isLoopback(hostname.replace(/:\d+$/, ''))) throw serverError('LS_SERVER_HOST', `the request asks for ${hostname}, and has no API key`);
+}

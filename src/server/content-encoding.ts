@@ -1,0 +1,30 @@
+/** Bodies that clients have compressed. How much they may become is bounded by whoever reads them: a stream is decompressed no further than it is read. */
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream';
+import { createGunzip, createInflate } from 'node:zlib';
+import type { FastifyInstance, RequestPayload } from 'fastify';
+import { serverError } from '../core/errors/server.ts';
+
+const decoders: Readonly<Record<string, () => ReturnType<typeof createGunzip>>> = { gzip: createGunzip, 'x-gzip': createGunzip, deflate: createInflate };
+
+export function addContentDecoding(server: FastifyInstance): void {
+  server.addHook('preParsing', async (request, _reply, payload) => {
+    const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+    if (encoding === 'identity' || encoding === '') return payload;
+    const decoder = decoders[encoding];
+    if (decoder === undefined) throw serverError('LS_SERVER_MEDIA_TYPE', `the body is compressed as ${JSON.stringify(encoding)}, which is none of ${Object.keys(decoders).join(', ')}`);
+    return decoded(payload, decoder());
+  });
+}
+
+function decoded(source: RequestPayload, decoder: ReturnType<typeof createGunzip>): RequestPayload {
+  const result: RequestPayload = decoder;
+  // Fastify compares it with `content-length`, which counts what was sent.
+  result.receivedEncodedLength = 0;
+  (source as Readable).on('data', (chunk: Buffer) => {
+    result.receivedEncodedLength = (result.receivedEncodedLength ?? 0) + chunk.length;
+  });
+  // What goes wrong is told to whoever reads the result.
+  pipeline(source, decoder, () => undefined);
+  return result;
+}

@@ -1,0 +1,190 @@
+/**
+ * The HTTP server: what holds for every request whatever it asks for. Interfaces add their routes, each within a scope of its own, where failures are
+ * written as the interface prescribes; elsewhere they are problem details.
+ *
+ *     request -> limits of time, size and connections -> who asks -> how often -> schema -> interface -> answer, log, metrics
+ */
+import { randomUUID } from 'node:crypto';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
+import { serverError } from '../core/errors/server.ts';
+import { unlessAborted } from '../pipeline/abort.ts';
+import { addAnswerDeadline } from './answer-deadline.ts';
+import type { ApiKey } from './api-keys.ts';
+import { addAuthentication } from './authentication.ts';
+import { addContentDecoding } from './content-encoding.ts';
+import type { Api, HttpObserver } from './http-port.ts';
+import { addMethodAnswers } from './methods.ts';
+import { addOpenApi } from './openapi.ts';
+import { failureHandler, sendProblem } from './problems.ts';
+import type { ServerTls } from './tls.ts';
+import { createValidatorCompiler } from './validation.ts';
+
+export type HttpLimits = {
+  /** As sent, and decompressed. */
+  readonly bodyBytesMax: number;
+  /** For a request to be here in full. */
+  readonly requestMsMax: number;
+  /** For an answer, from when the request is here. */
+  readonly answerMsMax: number;
+  readonly connectionsMax: number;
+};
+
+export type HttpServerOptions = {
+  readonly host: string;
+  readonly port: number;
+  readonly version: string;
+  readonly limits: HttpLimits;
+  readonly keys: readonly ApiKey[];
+  /** Of web pages that may use the interfaces from a browser; none: no other than those served here. */
+  readonly corsOrigins: readonly string[];
+  /** With it: https: alone. */
+  readonly tls?: ServerTls | undefined;
+  readonly apis: readonly Api[];
+  readonly observer: HttpObserver;
+};
+
+export type HttpServer = {
+  readonly url: string;
+  /** From here on only what is open to all is answered. Resolves when nothing else is being answered any more, or the signal aborts. */
+  readonly drain: (signal: AbortSignal) => Promise<void>;
+  /** Ends every connection. */
+  readonly close: () => Promise<void>;
+};
+
+/** Among others of Node's own that count connections that are too slow. */
+const connectionsCheckingMs = 1_000;
+const headersMsMax = 10_000;
+const keepAliveMs = 72_000;
+const requestIdPattern = /^[\w.:-]{1,128}$/;
+
+/** Rejects with LS_SERVER_LISTEN where the address cannot be used, LS_SERVER_PLUGIN where a plugin cannot be added. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { host, port } = options;
+  const { server, drain } = await createHttpServer(options);
+  try {
+    await server.ready();
+    const url = await server.listen({ host, port });
+    return { url, drain, close: () => server.close() };
+  } catch (error) {
+    await server.close();
+    if (!isListening(error)) throw error;
+    throw serverError('LS_SERVER_LISTEN', `cannot listen on ${host}:${port}: ${(error as Error).message}`, { host, port }, { cause: error });
+  }
+}
+
+/** Whether the system says it, of the address. */
+function isListening(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && (error.syscall === 'listen' || error.syscall === 'getaddrinfo' || error.syscall === 'bind');
+}
+
+/** Without listening. */
+async function createHttpServer(options: HttpServerOptions): Promise<{ readonly server: FastifyInstance; readonly drain: HttpServer['drain'] }> {
+  const { limits, keys, host, corsOrigins, tls, apis, version, observer } = options;
+  const server = fastify({
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestMsMax,
+    keepAliveTimeout: keepAliveMs,
+    // Whoever closes has waited for what is worth it.
+    forceCloseConnections: true,
+    genReqId: ({ headers }) => requestIdOf(headers['x-request-id']),
+    ...nodeOptions(limits, tls),
+  });
+  server.server.maxConnections = limits.connectionsMax;
+  server.setValidatorCompiler(createValidatorCompiler());
+  server.removeContentTypeParser('text/plain');
+  server.setErrorHandler(failureHandler(sendProblem, (request, error) => observer.failed({ requestId: request.id, method: request.method, path: pathOf(request) }, error)));
+  addObservation(server, observer);
+  addAnswerDeadline(server, limits.answerMsMax);
+  await server.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] } }, hsts: tls !== undefined });
+  if (corsOrigins.length > 0) await server.register(cors, { origin: [...corsOrigins], exposedHeaders: ['x-request-id', 'retry-after'] });
+  const drain = addDrain(server);
+  addAuthentication(server, { keys, host });
+  await server.register(rateLimit, rateLimits(keys));
+  addContentDecoding(server);
+  addMethodAnswers(server);
+  await addOpenApi(server, { version, apis });
+  for (const api of apis) await server.register(async (scope) => api.add(scope));
+  return { server, drain };
+}
+
+function nodeOptions({ requestMsMax }: HttpLimits, tls: HttpServerOptions['tls']): object {
+  const times = { connectionsCheckingInterval: connectionsCheckingMs, headersTimeout: Math.min(headersMsMax, requestMsMax) };
+  return tls === undefined ? { http: times } : { https: { ...times, cert: tls.certificate, key: tls.privateKey, minVersion: 'TLSv1.2' } };
+}
+
+/** Of whoever asks, so that it can be found in the logs of both; where that says nothing usable, a new one. */
+function requestIdOf(given: string | string[] | undefined): string {
+  return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
+}
+
+const pathOf = ({ url }: FastifyRequest): string => url.split('?', 1)[0] ?? url;
+
+/** Of a client that did not wait for its answer, as proxies log it. */
+const clientLeft = 499;
+
+function addObservation(server: FastifyInstance, observer: HttpObserver): void {
+  server.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    reply.raw.once('close', () => {
+      observer.answered({
+        requestId: request.id,
+        method: request.method,
+        path: pathOf(request),
+        route: request.routeOptions.url,
+        status: reply.raw.writableFinished ? reply.statusCode : clientLeft,
+        seconds: reply.elapsedTime / 1000,
+        key: request.apiKey?.name,
+        remoteAddress: request.ip,
+      });
+    });
+    done();
+  });
+}
+
+/** Probes and scrapes go on while a server is drained. */
+function addDrain(server: FastifyInstance): HttpServer['drain'] {
+  let answering = 0;
+  let isDraining = false;
+  const idle = Promise.withResolvers<undefined>();
+  const check = (): void => {
+    if (isDraining && answering === 0) idle.resolve(undefined);
+  };
+  server.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.scope === 'open') {
+      done();
+      return;
+    }
+    if (isDraining) {
+      reply.header('connection', 'close');
+      done(serverError('LS_SERVER_DRAINING', 'the server is stopping'));
+      return;
+    }
+    answering += 1;
+    reply.raw.once('close', () => {
+      answering -= 1;
+      check();
+    });
+    done();
+  });
+  return async (signal) => {
+    isDraining = true;
+    check();
+    await unlessAborted(idle.promise, signal);
+  };
+}
+
+function rateLimits(keys: readonly ApiKey[]) {
+  const limitOf = ({ apiKey }: FastifyRequest): number | undefined => apiKey?.requestsPerMinuteMax;
+  return {
+    global: keys.some(({ requestsPerMinuteMax }) => requestsPerMinuteMax !== undefined),
+    timeWindow: 60_000,
+    keyGenerator: ({ apiKey }: FastifyRequest) => apiKey?.name ?? '',
+    allowList: (request: FastifyRequest) => limitOf(request) === undefined,
+    max: (request: FastifyRequest) => limitOf(request) ?? 0,
+    errorResponseBuilder: ({ apiKey }: FastifyRequest, { max, ttl }: { readonly max: number; readonly ttl: number }) =>
+      serverError('LS_SERVER_RATE', `the API key ${apiKey?.name ?? ''} has had its ${max} requests of this minute`, { retryAfterSeconds: Math.ceil(ttl / 1000) }),
+  };
+}

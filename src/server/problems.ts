@@ -1,0 +1,39 @@
+/** Problem details (RFC 9457): what failed requests are answered, where no emulated interface prescribes errors of its own. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { failedAnswer, type FailedAnswer } from './answers.ts';
+import { schemaOf } from './schemas.ts';
+
+export const problemSchema = schemaOf(
+  z
+    .strictObject({
+      type: z.string().describe('A relative reference: `/errors/CODE` describes the kind of failure.'),
+      title: z.string().describe('What this kind of failure is.'),
+      status: z.int().describe('The status of the answer.'),
+      detail: z.string().describe('What is wrong this time.'),
+      code: z.string().describe('The stable code of the failure.'),
+      remedy: z.string().describe('What to do about it.'),
+      requestId: z.string().describe('As the log names the request.'),
+    })
+    .describe('Problem details as of RFC 9457.'),
+);
+
+export const problemMediaType = 'application/problem+json';
+
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, { status, code, title, detail, remedy }: FailedAnswer): FastifyReply {
+  const problem = { type: `/errors/${code}`, title, status, detail, code, remedy, requestId: request.id };
+  return reply.code(status).type(problemMediaType).serializer(JSON.stringify).send(problem);
+}
+
+/** How the routes of one interface write a failure. */
+export type FailureWriter = (request: FastifyRequest, reply: FastifyReply, answer: FailedAnswer) => FastifyReply;
+
+/** For `setErrorHandler`. @param failed is told of what the answer keeps back. */
+export function failureHandler(write: FailureWriter, failed: (request: FastifyRequest, error: unknown) => void) {
+  return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const answer = failedAnswer(error);
+    if (answer.isInternal) failed(request, error);
+    if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', String(answer.retryAfterSeconds));
+    return write(request, reply, answer);
+  };
+}
