@@ -11,7 +11,6 @@ import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
 import { topicLag } from './pipeline/lag.ts';
 import type { HttpServer } from './server/http-server.ts';
-import type { HttpApiHost } from './server/plugin-apis.ts';
 import { untilIdle } from './until-idle.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
 
@@ -140,20 +139,14 @@ async function startHttp(starting: Starting): Promise<HttpServer | undefined> {
   const { configuration, context, started } = starting;
   if (!configuration.server.enabled) return undefined;
   const { startHttp: start } = await serverParts();
-  const server = await start({ configuration, context, host: hostOf(starting.models) });
+  const server = await start({ configuration, context, models: () => loaded(starting.models) });
   started.push(server.close);
   return server;
 }
 
-function hostOf(models: Starting['models']): HttpApiHost {
-  const loaded = (): ModelServer => {
-    if (models.current !== undefined) return models.current;
-    throw serverError('LS_SERVER_NOT_READY', 'models are being loaded');
-  };
-  return {
-    run: async (model, input, signal) => loaded().run(model, input, { signal, priority: 'interactive' }),
-    describe: (model) => loaded().describe(model),
-  };
+function loaded({ current }: Starting['models']): ModelServer {
+  if (current !== undefined) return current;
+  throw serverError('LS_SERVER_NOT_READY', 'models are being loaded');
 }
 
 /** Below the ten seconds after which Prometheus gives up. */

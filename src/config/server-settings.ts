@@ -12,6 +12,19 @@ const apiKey = z.strictObject({
   requestsPerMinuteMax: positiveInteger.optional().describe('Requests that are answered in a minute; more are refused (429). Without it: any number.'),
 });
 
+const taskName = z.string().min(1);
+
+/** Of the interfaces for feature extraction. */
+const defaults = z.strictObject({
+  task: taskName.optional().describe('Of a request that names none.'),
+  models: z.record(taskName, z.string().min(1)).default({}).describe('Models by task: of a request that names no model. Where a task has only one model, it is that.'),
+});
+
+const jobs = z.strictObject({
+  keptMsMax: positiveInteger.max(86_400_000).default(600_000).describe('How long the result of a job is kept, from its end.'),
+  countMax: positiveInteger.max(1_000_000).default(1_000).describe('Results that are kept; of more, the oldest go. So many jobs may wait or run at once; more are refused.'),
+});
+
 export const server = z.strictObject({
   enabled: z.boolean().default(true).describe('Whether HTTP is served.'),
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Away from loopback addresses everything but `/`, `/docs`, `/errors`, `/health` and `/metrics` needs a key.'),
@@ -31,6 +44,8 @@ export const server = z.strictObject({
     .array(z.string().regex(originPattern, 'an origin, such as https://app.example.com'))
     .default([])
     .describe('Origins of web pages that may send requests from a browser (CORS). None: only what is served here.'),
+  defaults: defaults.prefault({}).describe('What requests for feature extraction need not say.'),
+  jobs: jobs.prefault({}).describe('Feature extraction that is asked for now, and fetched later.'),
   bodyBytesMax: positiveInteger
     .max(1024 * 1024 * 1024)
     .default(32 * 1024 * 1024)

@@ -46,6 +46,8 @@ export type ModelServerOptions = LimitOptions & {
 };
 
 export type ModelStatus = {
+  /** That it serves; the first is the one that it is known by. */
+  readonly tasks: readonly string[];
   readonly state: ModelState;
   /** Why it is not loaded, where its last load failed. */
   readonly error?: Error | undefined;
@@ -202,9 +204,10 @@ function operationsOf(served: ReadonlyMap<string, ServedModel>, lifecycle: Model
   };
 }
 
-function statusOf({ lifecycle, queues, draining }: ServedModel): ModelStatus {
+function statusOf({ lifecycle, queues, draining, traits }: ServedModel): ModelStatus {
   const waiting = (priority: Priority): number => queues[priority].size().items + (draining?.[priority].size().items ?? 0);
   return {
+    tasks: traits.tasks,
     state: lifecycle.state,
     error: lifecycle.state === 'failed' ? lifecycle.error : undefined,
     memoryBytes: lifecycle.state === 'ready' || lifecycle.state === 'unloading' ? lifecycle.instance.memoryBytes : 0,

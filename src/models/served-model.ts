@@ -62,6 +62,7 @@ export type Lifecycle =
 
 /** What comes of the manifest, and changes with it. */
 export type Traits = {
+  readonly tasks: readonly string[];
   readonly description: ModelDescription;
   readonly limits: BatchLimits;
   /** Handed to workers and not answered. */
@@ -101,6 +102,7 @@ export function traitsOf({ name, consumer = consumers.batched }: ModelBinding, m
   const { itemBytesMax, ...limits } = limitsFor(manifest, options);
   const { batchItemsMax, lingerMsMax = limits.lingerMsMax, inWorkItemsMax = Number.POSITIVE_INFINITY } = consumptionOf(name, manifest, consumer);
   return {
+    tasks: tasksOf(manifest),
     description: Object.freeze({
       name,
       model: manifest.name,

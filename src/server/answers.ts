@@ -13,6 +13,7 @@ export type FailedAnswer = {
   readonly retryAfterSeconds?: number | undefined;
   /** Whether the answer keeps back what the log has to tell. */
   readonly isInternal: boolean;
+  readonly cause: unknown;
 };
 
 /** Of codes whose cause alone does not say it. */
@@ -22,6 +23,7 @@ const statuses: Readonly<Record<string, number>> = {
   LS_SERVER_NOT_FOUND: 404,
   LS_TASK_UNKNOWN: 404,
   LS_MODEL_UNKNOWN: 404,
+  LS_SERVER_JOB_UNKNOWN: 404,
   LS_SERVER_METHOD: 405,
   LS_SERVER_BODY_TOO_LARGE: 413,
   LS_SERVER_MEDIA_TYPE: 415,
@@ -41,11 +43,11 @@ const overloadedRetrySeconds = 1;
 export function failedAnswer(thrown: unknown): FailedAnswer {
   const error = asLabelstreamError(thrown);
   const { code, description, message } = error;
-  const { summary: title, remedy, cause, retryable } = description;
-  const status = statuses[code] ?? refusedStatus(thrown) ?? (cause === 'input' ? 400 : retryable ? 503 : 500);
+  const { summary: title, remedy, retryable } = description;
+  const status = statuses[code] ?? refusedStatus(thrown) ?? (description.cause === 'input' ? 400 : retryable ? 503 : 500);
   const isInternal = status === 500;
   const retryAfterSeconds = retryAfterOf(error) ?? (status === 503 ? overloadedRetrySeconds : undefined);
-  return { status, code, title, detail: isInternal ? title : message, remedy, retryAfterSeconds, isInternal };
+  return { status, code, title, detail: isInternal ? title : message, remedy, retryAfterSeconds, isInternal, cause: thrown };
 }
 
 /** Of a refusal by rate, as the limiter says it. */

@@ -1,12 +1,14 @@
 /** What the HTTP server is given: interfaces, and whoever is told of requests. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FailedAnswer } from './answers.ts';
 
 /** What one interface adds. */
 export type Api = {
   /** For the OpenAPI document and messages. */
   readonly name: string;
   readonly description: string;
-  readonly add: (server: FastifyInstance) => void | Promise<void>;
+  /** @param setFailures says how failures are written in a scope; without it they are problem details. */
+  readonly add: (server: FastifyInstance, setFailures: (scope: FastifyInstance, write: FailureWriter) => void) => void | Promise<void>;
 };
 
 export type RequestSummary = {
@@ -28,3 +30,6 @@ export type HttpObserver = {
   /** A request failed by what its answer does not tell. */
   readonly failed: (request: Pick<RequestSummary, 'requestId' | 'method' | 'path'>, error: unknown) => void;
 };
+
+/** How the routes of one interface write a failure. */
+export type FailureWriter = (request: FastifyRequest, reply: FastifyReply, answer: FailedAnswer) => FastifyReply;

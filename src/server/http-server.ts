@@ -95,7 +95,10 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
   server.server.maxConnections = limits.connectionsMax;
   server.setValidatorCompiler(createValidatorCompiler());
   server.removeContentTypeParser('text/plain');
-  server.setErrorHandler(failureHandler(sendProblem, (request, error) => observer.failed({ requestId: request.id, method: request.method, path: pathOf(request) }, error)));
+  const setFailures: Parameters<Api['add']>[1] = (scope, write) => {
+    scope.setErrorHandler(failureHandler(write, (request, error) => observer.failed({ requestId: request.id, method: request.method, path: pathOf(request) }, error)));
+  };
+  setFailures(server, sendProblem);
   addObservation(server, observer);
   addAnswerDeadline(server, limits.answerMsMax);
   await server.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] } }, hsts: tls !== undefined });
@@ -106,7 +109,7 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
   addContentDecoding(server);
   addMethodAnswers(server);
   await addOpenApi(server, { version, apis });
-  for (const api of apis) await server.register(async (scope) => api.add(scope));
+  for (const api of apis) await server.register(async (scope) => api.add(scope, setFailures));
   return { server, drain };
 }
 

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { failedAnswer, type FailedAnswer } from './answers.ts';
+import type { FailureWriter } from './http-port.ts';
 import { schemaOf } from './schemas.ts';
 
 export const problemSchema = schemaOf(
@@ -24,9 +25,6 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, { stat
   const problem = { type: `/errors/${code}`, title, status, detail, code, remedy, requestId: request.id };
   return reply.code(status).type(problemMediaType).serializer(JSON.stringify).send(problem);
 }
-
-/** How the routes of one interface write a failure. */
-export type FailureWriter = (request: FastifyRequest, reply: FastifyReply, answer: FailedAnswer) => FastifyReply;
 
 /** For `setErrorHandler`. @param failed is told of what the answer keeps back. */
 export function failureHandler(write: FailureWriter, failed: (request: FastifyRequest, error: unknown) => void) {

@@ -37,6 +37,24 @@ export const serverErrors = {
     summary: 'There is nothing at the path of a request.',
     remedy: 'See `/docs` for the paths; what is in one, such as the name of a model or the id of an item, may be unknown.',
   },
+  LS_SERVER_NO_DEFAULT: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A request names no model, or no task, and none is the default.',
+    remedy: 'Name one in the path, or set server.defaults.models.TASK or server.defaults.task.',
+  },
+  LS_SERVER_JOB_UNKNOWN: {
+    cause: 'input',
+    retryable: false,
+    summary: 'There is no such job, or its result is no longer kept.',
+    remedy: 'Fetch results within server.jobs.keptMsMax of their end, before server.jobs.countMax others have ended; or ask for the job again.',
+  },
+  LS_SERVER_JOBS_FULL: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'There are as many jobs that have not ended as server.jobs.countMax.',
+    remedy: 'Wait until some have ended, or raise server.jobs.countMax.',
+  },
   LS_SERVER_METHOD: {
     cause: 'input',
     retryable: false,
