@@ -48,6 +48,8 @@ export type ModelServerOptions = LimitOptions & {
 export type ModelStatus = {
   /** That it serves; the first is the one that it is known by. */
   readonly tasks: readonly string[];
+  readonly input: 'text' | 'values' | 'image' | 'audio';
+  readonly inputFields: readonly string[];
   readonly state: ModelState;
   /** Why it is not loaded, where its last load failed. */
   readonly error?: Error | undefined;
@@ -208,6 +210,8 @@ function statusOf({ lifecycle, queues, draining, traits }: ServedModel): ModelSt
   const waiting = (priority: Priority): number => queues[priority].size().items + (draining?.[priority].size().items ?? 0);
   return {
     tasks: traits.tasks,
+    input: traits.input,
+    inputFields: traits.inputFields,
     state: lifecycle.state,
     error: lifecycle.state === 'failed' ? lifecycle.error : undefined,
     memoryBytes: lifecycle.state === 'ready' || lifecycle.state === 'unloading' ? lifecycle.instance.memoryBytes : 0,

@@ -63,6 +63,9 @@ export type Lifecycle =
 /** What comes of the manifest, and changes with it. */
 export type Traits = {
   readonly tasks: readonly string[];
+  readonly input: ReturnType<typeof inputKindOf>;
+  /** Of a record, in the order of the model; of others none. */
+  readonly inputFields: readonly string[];
   readonly description: ModelDescription;
   readonly limits: BatchLimits;
   /** Handed to workers and not answered. */
@@ -103,6 +106,8 @@ export function traitsOf({ name, consumer = consumers.batched }: ModelBinding, m
   const { batchItemsMax, lingerMsMax = limits.lingerMsMax, inWorkItemsMax = Number.POSITIVE_INFINITY } = consumptionOf(name, manifest, consumer);
   return {
     tasks: tasksOf(manifest),
+    input: inputKindOf(manifest),
+    inputFields: manifest.kind === 'graph' && manifest.preprocessing.kind === 'values' ? manifest.preprocessing.fields : [],
     description: Object.freeze({
       name,
       model: manifest.name,

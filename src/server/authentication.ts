@@ -21,11 +21,13 @@ declare module 'fastify' {
 /** As clients of the interfaces that are emulated here send their keys, beside `authorization: Bearer KEY`. */
 const keyHeaders = ['x-api-key', 'api-key', 'prediction-key', 'ocp-apim-subscription-key'] as const;
 
+export type AuthenticationOptions = { readonly keys: readonly ApiKey[]; readonly host: string; readonly corsOrigins: readonly string[] };
+
 /**
  * @param host that is listened on. Without keys everything is open to this machine alone: on a loopback address, and to requests that name one, because
  *   web pages of others could otherwise have a browser send requests here under a name of theirs (DNS rebinding).
  */
-export function addAuthentication(server: FastifyInstance, { keys, host }: { readonly keys: readonly ApiKey[]; readonly host: string }): void {
+export function addAuthentication(server: FastifyInstance, { keys, host, corsOrigins }: AuthenticationOptions): void {
   const ring = createKeyRing(keys);
   const isOpen = ring.isEmpty && isLoopback(host);
   server.decorateRequest('apiKey', null);
@@ -43,6 +45,7 @@ export function addAuthentication(server: FastifyInstance, { keys, host }: { rea
     if (scope === 'open' || scope === undefined) return;
     if (isOpen) {
       requireLoopbackName(request);
+      requireOwnPage(request, corsOrigins);
       return;
     }
     const given = keyIn(request);
@@ -70,4 +73,11 @@ function isLoopback(host: string): boolean {
 
 function requireLoopbackName({ headers, hostname }: FastifyRequest): void {
   if (headers.host !== undefined && !isLoopback(hostname.replace(/:\d+$/, ''))) throw serverError('LS_SERVER_HOST', `the request asks for ${hostname}, and has no API key`);
+}
+
+/** Browsers say which page a request comes from: those of others may send, without being able to read an answer. */
+function requireOwnPage({ headers: { origin } }: FastifyRequest, corsOrigins: readonly string[]): void {
+  if (origin === undefined || corsOrigins.includes(origin)) return;
+  const isOwn = URL.canParse(origin) && isLoopback(new URL(origin).hostname);
+  if (!isOwn) throw serverError('LS_SERVER_HOST', 'the request comes from a web page of another host, and has no API key');
 }

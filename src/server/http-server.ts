@@ -104,7 +104,7 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
   await server.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] } }, hsts: tls !== undefined });
   if (corsOrigins.length > 0) await server.register(cors, { origin: [...corsOrigins], exposedHeaders: ['x-request-id', 'retry-after'] });
   const drain = addDrain(server);
-  addAuthentication(server, { keys, host });
+  addAuthentication(server, { keys, host, corsOrigins });
   await server.register(rateLimit, rateLimits(keys));
   addContentDecoding(server);
   addMethodAnswers(server);

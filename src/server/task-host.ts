@@ -4,7 +4,7 @@ import type { Task } from '../tasks/task.ts';
 
 export type TaskHost = {
   /** Throws LS_SERVER_NOT_READY while models are being loaded at the start. */
-  readonly models: () => Pick<ModelServer, 'run' | 'describe' | 'load' | 'unload' | 'status'>;
+  readonly models: () => Pick<ModelServer, 'run' | 'describe' | 'load' | 'unload' | 'reload' | 'status'>;
   /** Those of plugins included. */
   readonly tasks: ReadonlyMap<string, Task>;
 };

@@ -12,6 +12,8 @@ const batchItemsMax = 4;
 const batchMsMax = 40;
 const traits: Traits = {
   tasks: ['text-features'],
+  input: 'text',
+  inputFields: [],
   description: { name: 'm', model: 'm', task: 'text-features', version: '1.0.0', labels: [], dimensions: 1, reproducible: true },
   limits: { batchItemsMax, batchBytesMax: 1_000, paddedCostMax: 16_384, lingerMsMax, queueItemsMax: 100_000, queueBytesMax: 1_000_000 },
   inWorkItemsMax: Number.POSITIVE_INFINITY, itemBytesMax: 1_000,

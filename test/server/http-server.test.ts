@@ -154,6 +154,9 @@ test('web pages of others get no answer that they can read, unless their origin 
   const open = await startServer([echo], { corsOrigins: [origin] });
   const allowed = await preflight(open.url);
   expect([allowed.status, allowed.headers.get('access-control-allow-origin')]).toEqual([204, origin]);
+  for (const [from, status] of [['https://evil.example.com', 421], ['null', 421], [origin, 500], ['http://localhost:3000', 500]] as const) {
+    expect((await fetch(`${open.url}/broken`, { headers: { origin: from } })).status, from).toBe(status);
+  }
   const other = await fetch(`${open.url}/health/live`, { headers: { origin: 'https://other.example.com' } });
   expect(other.headers.get('access-control-allow-origin')).toBeNull();
 });

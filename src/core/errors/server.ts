@@ -94,7 +94,7 @@ export const serverErrors = {
   LS_SERVER_HOST: {
     cause: 'input',
     retryable: false,
-    summary: 'A request without an API key names a host that is not this machine.',
+    summary: 'A request without an API key names a host that is not this machine, or comes from a web page of one.',
     remedy: 'Use 127.0.0.1 or localhost in the address. A web page that sends requests to this machine under a name of its own is refused: give it an API key.',
   },
   LS_SERVER_TIME: {
