@@ -21,6 +21,10 @@ export function createAllContent(containers: readonly BlobContent[], http: Conte
       const blob = blobAt(reference.uri);
       return blob === undefined ? http.fetchContent(reference, signal) : blob.container.fetchBlob(blob.blobName, reference, signal);
     },
+    fetchUpTo: async (uri, bytesMax, signal) => {
+      const blob = blobAt(uri);
+      return blob === undefined ? http.fetchUpTo(uri, bytesMax, signal) : blob.container.fetchBlobUpTo(blob.blobName, bytesMax, signal);
+    },
     close: http.close,
   };
 }

@@ -3,7 +3,9 @@
  * which blob of it is read, whoever may publish says.
  */
 import { containerAnswer, describedFailure, type FailureError, type RenewableContainer } from '../azure/container-client.ts';
+import { boundedContent } from '../core/bounded-content.ts';
 import type { Clock } from '../core/clock.ts';
+import { mediaError } from '../core/errors/media.ts';
 import { referenceError } from '../core/errors/reference.ts';
 import type { Reference } from '../core/events.generated.ts';
 import { verifiedContent } from '../core/verified-content.ts';
@@ -22,29 +24,32 @@ export type BlobContent = {
   /** Undefined where the URI does not lead into this container, or carries a permission of its own in a query. Throws LS_REFERENCE_URI. */
   readonly blobNameOf: (url: URL) => string | undefined;
   readonly fetchBlob: (blobName: string, reference: Reference, signal: AbortSignal) => Promise<Uint8Array>;
+  readonly fetchBlobUpTo: (blobName: string, bytesMax: number, signal: AbortSignal) => Promise<Uint8Array>;
 };
 
 export function createBlobContent(options: BlobContentOptions): BlobContent {
   const { name, container, clock } = options;
   const base = `${container.url.href.replace(/\/$/, '')}/`;
+  const attempt = async (blobName: string, signal: AbortSignal, take: (of: Attempt) => Promise<Uint8Array>): Promise<Uint8Array> => {
+    const watch = watchFetch(clock, options, signal);
+    const what = `reading ${JSON.stringify(blobName.slice(0, 200))} in the container ${name}`;
+    try {
+      return await take({ watch, what });
+    } catch (error) {
+      signal.throwIfAborted();
+      const { status, code } = containerAnswer(error);
+      if (status === 404 && code !== 'ContainerNotFound') throw referenceError('LS_REFERENCE_NOT_FOUND', `${what}: there is no such blob`);
+      const late = watch.late();
+      throw late === undefined ? describedFailure(error, what, failureError) : failureError('unreachable', `${what}: ${late}`);
+    } finally {
+      watch.end();
+    }
+  };
   return {
     name,
     blobNameOf: (url) => (url.search === '' && url.href.startsWith(base) ? decoded(url, base) : undefined),
-    fetchBlob: async (blobName, reference, signal) => {
-      const watch = watchFetch(clock, options, signal);
-      const what = `reading ${JSON.stringify(blobName.slice(0, 200))} in the container ${name}`;
-      try {
-        return await read(container, blobName, reference, { watch, what });
-      } catch (error) {
-        signal.throwIfAborted();
-        const { status, code } = containerAnswer(error);
-        if (status === 404 && code !== 'ContainerNotFound') throw referenceError('LS_REFERENCE_NOT_FOUND', `${what}: there is no such blob`);
-        const late = watch.late();
-        throw late === undefined ? describedFailure(error, what, failureError) : failureError('unreachable', `${what}: ${late}`);
-      } finally {
-        watch.end();
-      }
-    },
+    fetchBlob: (blobName, reference, signal) => attempt(blobName, signal, (of) => read(container, blobName, reference, of)),
+    fetchBlobUpTo: (blobName, bytesMax, signal) => attempt(blobName, signal, (of) => readUpTo(container, blobName, bytesMax, of)),
   };
 }
 
@@ -64,11 +69,23 @@ function decoded(url: URL, base: string): string {
 
 type Attempt = { readonly watch: FetchWatch; readonly what: string };
 
-async function read(container: RenewableContainer, blobName: string, reference: Reference, { watch, what }: Attempt): Promise<Uint8Array> {
-  const mismatch = (wrong: string): Error => referenceError('LS_REFERENCE_MISMATCH', `${what}: it ${wrong}`);
+type Body = AsyncIterable<Uint8Array> & { readonly destroy?: () => void };
+
+async function opened(container: RenewableContainer, blobName: string, { watch }: Attempt): Promise<{ readonly contentLength: number | undefined; readonly body: Body }> {
   const { contentLength, readableStreamBody } = await container.call((client) => client.getBlobClient(blobName).download(0, undefined, { abortSignal: watch.signal, maxRetryRequests: 0 }));
   watch.arrived();
-  const body = (readableStreamBody ?? []) as AsyncIterable<Uint8Array> & { readonly destroy?: () => void };
+  return { contentLength, body: (readableStreamBody ?? []) as Body };
+}
+
+async function readUpTo(container: RenewableContainer, blobName: string, bytesMax: number, attempt: Attempt): Promise<Uint8Array> {
+  const { body } = await opened(container, blobName, attempt);
+  return boundedContent(body, bytesMax, () => mediaError('LS_MEDIA_TOO_LARGE', `${attempt.what}: it has more than ${bytesMax} bytes`, { bytesMax }), attempt.watch.arrived);
+}
+
+async function read(container: RenewableContainer, blobName: string, reference: Reference, attempt: Attempt): Promise<Uint8Array> {
+  const { watch, what } = attempt;
+  const mismatch = (wrong: string): Error => referenceError('LS_REFERENCE_MISMATCH', `${what}: it ${wrong}`);
+  const { contentLength, body } = await opened(container, blobName, attempt);
   if (contentLength !== undefined && BigInt(contentLength) !== reference.sizeBytes) {
     body.destroy?.();
     throw mismatch(`has ${contentLength} bytes; the event says ${reference.sizeBytes}`);

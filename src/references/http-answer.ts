@@ -10,10 +10,11 @@ export type Answer =
 
 /**
  * Throws LS_REFERENCE_*.
+ * @param sizeBytes that the content has to have; undefined where nobody says it.
  * @param what for messages: the request, without its query.
  * @param nowMs for a Retry-After that is a date.
  */
-export function answerOf(what: string, { status, headers }: AnswerHead, sizeBytes: bigint, nowMs: number): Answer {
+export function answerOf(what: string, { status, headers }: AnswerHead, sizeBytes: bigint | undefined, nowMs: number): Answer {
   if ([301, 302, 303, 307, 308].includes(status)) {
     const location = single(headers['location']);
     if (location === undefined) throw referenceError('LS_REFERENCE_REDIRECT', `${what}: status ${status} without a place to go to`, { status });
@@ -25,7 +26,7 @@ export function answerOf(what: string, { status, headers }: AnswerHead, sizeByte
     throw referenceError('LS_REFERENCE_ENCODED', `${what}: the content is encoded as ${JSON.stringify(encoding.slice(0, 40))}`);
   }
   const length = single(headers['content-length']);
-  if (length !== undefined && length !== String(sizeBytes)) {
+  if (length !== undefined && sizeBytes !== undefined && length !== String(sizeBytes)) {
     throw referenceError('LS_REFERENCE_MISMATCH', `${what}: the host has ${JSON.stringify(length.slice(0, 20))} bytes; the event says ${sizeBytes}`);
   }
   return { kind: 'content' };

@@ -3,8 +3,10 @@
  * no credentials, no cookies, no proxy of the environment, nothing is unpacked; and only the very bytes whose SHA-256 the event gives are taken.
  */
 import { Agent, type Dispatcher } from 'undici';
+import { boundedContent } from '../core/bounded-content.ts';
 import type { Clock } from '../core/clock.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
+import { mediaError } from '../core/errors/media.ts';
 import { referenceError, type ReferenceErrorCode } from '../core/errors/reference.ts';
 import type { Reference } from '../core/events.generated.ts';
 import { verifiedContent } from '../core/verified-content.ts';
@@ -40,7 +42,8 @@ export function createHttpContent(options: HttpContentOptions): ContentFetcher {
   const http: Http = { options, agent, origins: createAllowedOrigins(options.origins) };
   return {
     sourceOf: (uri) => ({ kind: 'http', name: allowed(http, parseReferenceUri(uri)).origin }),
-    fetchContent: (reference, signal) => fetchContent(http, reference, signal),
+    fetchContent: (reference, signal) => fetchContent(http, { uri: reference.uri, sizeBytes: reference.sizeBytes, take: (body, attempt) => received(body, reference, attempt) }, signal),
+    fetchUpTo: (uri, bytesMax, signal) => fetchContent(http, { uri, sizeBytes: undefined, take: (body, { what, watch }) => boundedContent(body, bytesMax, () => tooLarge(what, bytesMax), watch.arrived) }, signal),
     close: () => agent.destroy(),
   };
 }
@@ -53,11 +56,18 @@ function allowed({ origins }: Http, url: URL): URL {
 /** What is known of an attempt when it breaks off. */
 type Attempt = { readonly watch: FetchWatch; what: string; isAnswered: boolean };
 
-async function fetchContent(http: Http, reference: Reference, signal: AbortSignal): Promise<Uint8Array> {
-  const url = allowed(http, parseReferenceUri(reference.uri));
+type Wanted = {
+  readonly uri: string;
+  /** Undefined where nobody says it. */
+  readonly sizeBytes: bigint | undefined;
+  readonly take: (body: AsyncIterable<Uint8Array>, attempt: Attempt) => Promise<Uint8Array>;
+};
+
+async function fetchContent(http: Http, wanted: Wanted, signal: AbortSignal): Promise<Uint8Array> {
+  const url = allowed(http, parseReferenceUri(wanted.uri));
   const attempt: Attempt = { watch: watchFetch(http.options.clock, http.options, signal), what: '', isAnswered: false };
   try {
-    return await followed(http, reference, url, attempt);
+    return await followed(http, wanted, url, attempt);
   } catch (error) {
     signal.throwIfAborted();
     throw described(error, attempt);
@@ -66,15 +76,15 @@ async function fetchContent(http: Http, reference: Reference, signal: AbortSigna
   }
 }
 
-async function followed(http: Http, reference: Reference, first: URL, attempt: Attempt): Promise<Uint8Array> {
+async function followed(http: Http, { sizeBytes, take }: Wanted, first: URL, attempt: Attempt): Promise<Uint8Array> {
   const { redirectsMax, clock } = http.options;
   let url = first;
   for (let redirects = 0; ; redirects += 1) {
     attempt.what = `GET ${toldUri(url)}`;
     const response = await ask(http.agent, url, attempt);
     try {
-      const answer = answerOf(attempt.what, { status: response.statusCode, headers: response.headers }, reference.sizeBytes, clock.nowMs());
-      if (answer.kind === 'content') return await received(response.body, reference, attempt);
+      const answer = answerOf(attempt.what, { status: response.statusCode, headers: response.headers }, sizeBytes, clock.nowMs());
+      if (answer.kind === 'content') return await take(response.body, attempt);
       if (redirects >= redirectsMax) throw referenceError('LS_REFERENCE_REDIRECT', `${attempt.what}: more than ${redirectsMax} redirects`);
       url = allowed(http, redirectedTo(url, answer.location, attempt.what));
     } finally {
@@ -96,6 +106,10 @@ async function ask(agent: Agent, url: URL, attempt: Attempt): Promise<Dispatcher
   attempt.isAnswered = true;
   attempt.watch.arrived();
   return response;
+}
+
+function tooLarge(what: string, bytesMax: number): Error {
+  return mediaError('LS_MEDIA_TOO_LARGE', `${what}: the content has more than ${bytesMax} bytes`, { bytesMax });
 }
 
 function received(body: AsyncIterable<Uint8Array>, reference: Reference, { what, watch }: Attempt): Promise<Uint8Array> {

@@ -35,7 +35,9 @@ const statuses: Readonly<Record<string, number>> = {
 /** What Fastify finds wrong with a request before anybody else sees it. */
 const refusals: Readonly<Record<string, Parameters<typeof serverError>[0]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'LS_SERVER_BODY_TOO_LARGE',
+  FST_REQ_FILE_TOO_LARGE: 'LS_SERVER_BODY_TOO_LARGE',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'LS_SERVER_MEDIA_TYPE',
+  FST_INVALID_MULTIPART_CONTENT_TYPE: 'LS_SERVER_MEDIA_TYPE',
 };
 
 const overloadedRetrySeconds = 1;

@@ -13,9 +13,9 @@ const own = join(import.meta.dirname, '../../models');
 export type TinyHost = { readonly host: TaskHost; readonly server: ModelServer; readonly close: () => Promise<void> };
 
 /** Each under its own name. To be closed. */
-export async function startTinyHost(names: readonly (TinyName | 'texts' | 'images' | 'records')[], observer?: ModelServerObserver): Promise<TinyHost> {
+export async function startTinyHost(names: readonly (TinyName | 'texts' | 'images' | 'drawings' | 'records')[], observer?: ModelServerObserver): Promise<TinyHost> {
   const made = await mkdtemp(join(tmpdir(), 'labelstream-tiny-'));
-  const directories = { texts: join(own, 'static-text-encoder'), images: join(own, 'visual-encoder'), records: join(own, 'banknote-classifier') };
+  const directories = { texts: join(own, 'static-text-encoder'), images: join(own, 'visual-encoder'), drawings: join(own, 'drawing-classifier'), records: join(own, 'banknote-classifier') };
   const models = await Promise.all(names.map(async (name) => ({ name, directory: name in directories ? directories[name as keyof typeof directories] : await tinyDirectory(name as TinyName, { directory: join(made, name) }) })));
   const server = await startModelServer({ models, clock: testClock, workerCount: 1, observer });
   const close = async (): Promise<void> => {

@@ -17,6 +17,8 @@ export type ContentFetcher = {
    * LS_REFERENCE_*, and with the signal's reason when it aborts.
    */
   readonly fetchContent: (reference: Reference, signal: AbortSignal) => Promise<Uint8Array>;
+  /** One attempt, at what nobody has said the size and the hash of: for whoever asks, not for the log. Rejects with LS_MEDIA_TOO_LARGE, LS_REFERENCE_*, and the signal's reason. */
+  readonly fetchUpTo: (uri: string, bytesMax: number, signal: AbortSignal) => Promise<Uint8Array>;
   /** Ends what is kept open. */
   readonly close: () => Promise<void>;
 };

@@ -50,7 +50,7 @@ function scene(answer: (clock: VirtualClock) => Answer, fields: Partial<RemoteCo
     away: ({ name }, error) => void told.push(`${name} away: ${(error as LabelstreamError).code}`),
     back: ({ name }, answers) => void told.push(`${name} ${answers ? 'back' : 'given up'}`),
   };
-  const fetcher = { sourceOf, fetchContent, close: () => Promise.resolve() };
+  const fetcher = { sourceOf, fetchContent, fetchUpTo: () => Promise.reject(new Error('not asked for')), close: () => Promise.resolve() };
   const remote = createRemoteContent({ fetcher, clock, retryMsMax, requestsMax: 8, requestsPerHostMax: 2, observer, ...fields }, createBudget(heldBytesMax), heldBytesMax);
   const contextOf = (signal: AbortSignal): ProcessContext => ({
     signal,
