@@ -60,7 +60,7 @@ export async function startModels({ configuration, context }: Pick<Access, 'conf
     memoryBytesMax: inference.memoryBytesMax,
     imageBytesMax: media.bytesMax,
     preprocessing: { imagePixelsMax: inference.imagePixelsMax },
-    observer: combineModelObservers([metrics.models.observer, createModelLog(logger)]),
+    observer: combineModelObservers([metrics.models.observer, context.modelStatistics.observer, createModelLog(logger)]),
   });
   metrics.models.queued(() => [...server.status()].flatMap(([model, { queuedItems }]) => priorities.map((priority) => ({ model, priority, items: queuedItems[priority] }))));
   return server;

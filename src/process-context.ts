@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type { Clock } from './core/clock.ts';
 import { ownExtensions, type Extensions } from './load-plugins.ts';
 import { createBrokerWatch, type BrokerWatch } from './observation/broker-watch.ts';
+import { collectModelStatistics, type ModelStatisticsCollector } from './models/model-statistics.ts';
 import type { Metrics, MetricsObserver } from './observation/metrics.ts';
 import { createReadiness, type Readiness } from './observation/readiness.ts';
 import { silentMetrics } from './observation/silent-metrics.ts';
@@ -21,6 +22,8 @@ export type ProcessContext = {
   /** Who writes the metrics, for people who read several. */
   readonly instance: string;
   readonly extensions: Extensions;
+  /** Of the models that this process serves. */
+  readonly modelStatistics: ModelStatisticsCollector;
 };
 
 /** Of a process that goes on, and whose metrics are read. */
@@ -41,7 +44,7 @@ function contextWith<Told extends MetricsObserver>(metrics: Told, logger: Logger
   const instance = `${hostname()}-${process.pid}`;
   const readiness = createReadiness();
   const clock = systemClock;
-  return { logger, metrics, readiness, clock, brokers: createBrokerWatch({ logger, metrics, readiness, clock }), instance, extensions };
+  return { logger, metrics, readiness, clock, brokers: createBrokerWatch({ logger, metrics, readiness, clock }), instance, extensions, modelStatistics: collectModelStatistics(clock.nowMs) };
 }
 
 /**

@@ -1,13 +1,21 @@
 /** HTTP as a configuration wants it; loaded where that enables it. */
 import type { Configuration } from './config/load.ts';
-import type { ServiceContext } from './process-context.ts';
+import { observedFetcher } from './observation/observed-fetches.ts';
 import { createHttpObserver } from './observation/http-observer.ts';
-import { startHttpServer, type HttpServer } from './server/http-server.ts';
-import { operations } from './server/operations.ts';
+import { openContentFetcher } from './open-content-fetcher.ts';
+import type { ServiceContext } from './process-context.ts';
+import { customVision } from './server/custom-vision/custom-vision.ts';
+import { embeddings } from './server/embeddings.ts';
 import { featureExtraction } from './server/feature-extraction/feature-extraction.ts';
+import type { Api } from './server/http-port.ts';
+import { startHttpServer, type HttpServer } from './server/http-server.ts';
+import { kserve } from './server/kserve/kserve.ts';
+import { operations } from './server/operations.ts';
 import { pluginApis, type HttpApiHost } from './server/plugin-apis.ts';
+import { predict } from './server/predict.ts';
 import type { TaskHost } from './server/task-host.ts';
 import { readServerTls } from './server/tls.ts';
+import type { ContentFetcher } from './stages/extract/content-fetcher.ts';
 
 export type HttpStart = {
   readonly configuration: Configuration;
@@ -16,25 +24,40 @@ export type HttpStart = {
   readonly models: TaskHost['models'];
 };
 
-export async function startHttp({ configuration: { server }, context, models }: HttpStart): Promise<HttpServer> {
-  const { logger, metrics, readiness, extensions, version, clock } = context;
-  const host: TaskHost = { models, tasks: extensions.tasks };
+export async function startHttp(start: HttpStart): Promise<HttpServer> {
+  const { configuration: { server, media }, context } = start;
   const { bodyBytesMax, requestMsMax, answerMsMax, connectionsMax, keys, tls } = server;
-  return startHttpServer({
+  const fetcher = await openContentFetcher(media, context.clock);
+  const started = await startHttpServer({
     host: server.host,
     port: server.port,
-    version,
+    version: context.version,
     limits: { bodyBytesMax, requestMsMax, answerMsMax, connectionsMax },
     keys: Object.entries(keys).map(([name, key]) => ({ name, ...key })),
     corsOrigins: server.corsOrigins,
     tls: tls && (await readServerTls(tls)),
-    apis: [
-      operations({ version, metrics: metrics.registry, readiness: readiness.state }),
-      featureExtraction({ host, defaults: server.defaults, jobs: server.jobs, clock }),
-      ...pluginApis(extensions.httpApis, pluginHost(models)),
-    ],
-    observer: createHttpObserver(logger, metrics.http),
+    apis: apisOf(start, fetcher && observedFetcher(fetcher, context.metrics, context.clock)),
+    observer: createHttpObserver(context.logger, context.metrics.http),
   });
+  const close = async (): Promise<void> => {
+    await started.close();
+    await fetcher?.close();
+  };
+  return { ...started, close };
+}
+
+function apisOf({ configuration: { server, media }, context, models }: HttpStart, fetcher: ContentFetcher | undefined): readonly Api[] {
+  const { metrics, readiness, extensions, version, clock, modelStatistics } = context;
+  const host: TaskHost = { models, tasks: extensions.tasks };
+  return [
+    operations({ version, metrics: metrics.registry, readiness: readiness.state }),
+    featureExtraction({ host, defaults: server.defaults, jobs: server.jobs, clock }),
+    predict(host, server.defaults),
+    customVision({ host, clock, imageBytesMax: media.bytesMax, fetchImage: fetcher?.fetchUpTo }),
+    kserve({ host, version, isReady: () => readiness.state().ready, statistics: modelStatistics.of }),
+    embeddings(host),
+    ...pluginApis(extensions.httpApis, pluginHost(models)),
+  ];
 }
 
 function pluginHost(models: TaskHost['models']): HttpApiHost {

@@ -9,12 +9,12 @@ import type { MetricsObserver } from './metrics.ts';
 import type { Readiness } from './readiness.ts';
 
 export function observedFetcher(fetcher: ContentFetcher, metrics: Pick<MetricsObserver, 'references'>, clock: Pick<Clock, 'elapsedMs'>): ContentFetcher {
-  const observed: ContentFetcher['fetchContent'] = async (reference, signal) => {
-    const { kind } = fetcher.sourceOf(reference.uri);
+  const observed = async (uri: string, fetching: () => Promise<Uint8Array>): Promise<Uint8Array> => {
+    const { kind } = fetcher.sourceOf(uri);
     const startedMs = clock.elapsedMs();
     const tell = (outcome: string, bytes: number): void => metrics.references.fetched(kind, outcome, bytes, clock.elapsedMs() - startedMs);
     try {
-      const bytes = await fetcher.fetchContent(reference, signal);
+      const bytes = await fetching();
       tell('fetched', bytes.length);
       return bytes;
     } catch (error) {
@@ -22,7 +22,11 @@ export function observedFetcher(fetcher: ContentFetcher, metrics: Pick<MetricsOb
       throw error;
     }
   };
-  return { ...fetcher, fetchContent: observed };
+  return {
+    ...fetcher,
+    fetchContent: (reference, signal) => observed(reference.uri, () => fetcher.fetchContent(reference, signal)),
+    fetchUpTo: (uri, bytesMax, signal) => observed(uri, () => fetcher.fetchUpTo(uri, bytesMax, signal)),
+  };
 }
 
 /** Told once of each outage. A container of our own that is away is waited for, so the process is not ready. */

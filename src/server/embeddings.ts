@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { modelError } from '../core/errors/model.ts';
 import { runTaskRequest, type TaskOutcome } from '../tasks/task-request.ts';
 import type { TaskResult } from '../tasks/task.ts';
-import type { Api, FailureWriter } from './http-port.ts';
+import type { Api, FailureFormat } from './http-port.ts';
 import { schemaOf } from './schemas.ts';
 import { modelsFor, type TaskHost } from './task-host.ts';
 
@@ -28,17 +28,19 @@ const answer = z.strictObject({
 const model = z.strictObject({ id: z.string(), object: z.literal('model'), created: z.int(), owned_by: z.string() });
 const models = z.strictObject({ object: z.literal('list'), data: z.array(model) });
 
-const writeFailure: FailureWriter = (_request, reply, { status, detail, code }) => {
+const writeFailure: FailureFormat['write'] = (_request, reply, { status, detail, code }) => {
   const type = status === 401 || status === 403 ? 'authentication_error' : status === 429 ? 'rate_limit_error' : status < 500 ? 'invalid_request_error' : 'server_error';
   return reply.code(status).type('application/json').send({ error: { message: detail, type, param: null, code } });
 };
+
+const failure = z.strictObject({ error: z.strictObject({ message: z.string(), type: z.string(), param: z.null(), code: z.string() }) });
 
 export function embeddings(host: TaskHost): Api {
   return {
     name: 'embeddings',
     description: 'Vectors of texts, for clients of the API of OpenAI.',
     add: (server, setFailures) => {
-      setFailures(server, writeFailure);
+      setFailures(server, { mediaType: 'application/json', schema: schemaOf(failure), write: writeFailure });
       addEmbeddings(server, host);
       const tags = ['embeddings'];
       const described = (name: string) => ({ id: name, object: 'model', created: 0, owned_by: 'labelstream' }) as const;

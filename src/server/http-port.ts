@@ -1,14 +1,15 @@
 /** What the HTTP server is given: interfaces, and whoever is told of requests. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { FailedAnswer } from './answers.ts';
+import type { Schema } from './schemas.ts';
 
 /** What one interface adds. */
 export type Api = {
   /** For the OpenAPI document and messages. */
   readonly name: string;
   readonly description: string;
-  /** @param setFailures says how failures are written in a scope; without it they are problem details. */
-  readonly add: (server: FastifyInstance, setFailures: (scope: FastifyInstance, write: FailureWriter) => void) => void | Promise<void>;
+  /** @param setFailures says how failures are written in a scope; without it they are problem details. Before its routes are added. */
+  readonly add: (server: FastifyInstance, setFailures: SetFailures) => void | Promise<void>;
 };
 
 export type RequestSummary = {
@@ -31,5 +32,19 @@ export type HttpObserver = {
   readonly failed: (request: Pick<RequestSummary, 'requestId' | 'method' | 'path'>, error: unknown) => void;
 };
 
-/** How the routes of one interface write a failure. */
-export type FailureWriter = (request: FastifyRequest, reply: FastifyReply, answer: FailedAnswer) => FastifyReply;
+export type SetFailures = (scope: FastifyInstance, format: FailureFormat) => void;
+
+/** How the routes of one interface write a failure, and what they say of it in the OpenAPI document. */
+export type FailureFormat = {
+  readonly write: (request: FastifyRequest, reply: FastifyReply, answer: FailedAnswer) => FastifyReply;
+  readonly mediaType: string;
+  readonly schema: Schema;
+};
+
+declare module 'fastify' {
+  /* eslint-disable @typescript-eslint/consistent-type-definitions -- What is there already can be added to in no other way. */
+  interface FastifyContextConfig {
+    failures?: FailureFormat;
+  }
+  /* eslint-enable @typescript-eslint/consistent-type-definitions */
+}

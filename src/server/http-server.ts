@@ -15,10 +15,10 @@ import { addAnswerDeadline } from './answer-deadline.ts';
 import type { ApiKey } from './api-keys.ts';
 import { addAuthentication } from './authentication.ts';
 import { addContentDecoding } from './content-encoding.ts';
-import type { Api, HttpObserver } from './http-port.ts';
+import type { Api, HttpObserver, SetFailures } from './http-port.ts';
 import { addMethodAnswers } from './methods.ts';
 import { addOpenApi } from './openapi.ts';
-import { failureHandler, sendProblem } from './problems.ts';
+import { failureHandler, problemDetails } from './problems.ts';
 import type { ServerTls } from './tls.ts';
 import { createValidatorCompiler } from './validation.ts';
 
@@ -54,6 +54,8 @@ export type HttpServer = {
   readonly close: () => Promise<void>;
 };
 
+/** What Fastify finds wrong before there is a route. */
+const handleFailure = failureHandler(problemDetails, () => undefined);
 /** Among others of Node's own that count connections that are too slow. */
 const connectionsCheckingMs = 1_000;
 const headersMsMax = 10_000;
@@ -89,16 +91,22 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
     keepAliveTimeout: keepAliveMs,
     // Whoever closes has waited for what is worth it.
     forceCloseConnections: true,
+    // Names are looked up, and not found, however long they are; Node has a limit for all of a path.
+    routerOptions: { maxParamLength: 16_384 },
+    frameworkErrors: (error, request, reply) => void handleFailure(error, request, reply),
     genReqId: ({ headers }) => requestIdOf(headers['x-request-id']),
     ...nodeOptions(limits, tls),
   });
   server.server.maxConnections = limits.connectionsMax;
   server.setValidatorCompiler(createValidatorCompiler());
   server.removeContentTypeParser('text/plain');
-  const setFailures: Parameters<Api['add']>[1] = (scope, write) => {
-    scope.setErrorHandler(failureHandler(write, (request, error) => observer.failed({ requestId: request.id, method: request.method, path: pathOf(request) }, error)));
+  const setFailures: SetFailures = (scope, format) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, failures: format };
+    });
+    scope.setErrorHandler(failureHandler(format, (request, error) => observer.failed({ requestId: request.id, method: request.method, path: pathOf(request) }, error)));
   };
-  setFailures(server, sendProblem);
+  setFailures(server, problemDetails);
   addObservation(server, observer);
   addAnswerDeadline(server, limits.answerMsMax);
   await server.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] } }, hsts: tls !== undefined });

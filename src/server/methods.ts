@@ -10,13 +10,21 @@ export function addMethodAnswers(server: FastifyInstance): void {
     methodsOf.set(url, methods);
   });
   let patterns: readonly { readonly pattern: RegExp; readonly methods: ReadonlySet<string> }[] | undefined;
-  server.setNotFoundHandler((request, reply) => {
+  // Before anything of the request is looked at: its body is nobody's.
+  server.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) {
+      done();
+      return;
+    }
     const [path = ''] = request.url.split('?', 1);
     patterns ??= [...methodsOf].map(([url, methods]) => ({ pattern: patternOf(url), methods }));
     const methods = new Set(patterns.filter(({ pattern }) => pattern.test(path)).flatMap((each) => [...each.methods]));
-    if (methods.size === 0) throw serverError('LS_SERVER_NOT_FOUND', `there is nothing at ${path}`, { path });
-    reply.header('allow', [...methods].sort().join(', '));
-    throw serverError('LS_SERVER_METHOD', `${path} takes ${[...methods].sort().join(', ')}, not ${request.method}`, { path, method: request.method });
+    if (methods.size > 0) reply.header('allow', [...methods].sort().join(', '));
+    done(
+      methods.size === 0
+        ? serverError('LS_SERVER_NOT_FOUND', `there is nothing at ${path}`, { path })
+        : serverError('LS_SERVER_METHOD', `${path} takes ${[...methods].sort().join(', ')}, not ${request.method}`, { path, method: request.method }),
+    );
   });
 }
 

@@ -2,8 +2,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
-import type { Api } from './http-port.ts';
-import { problemMediaType, problemSchema } from './problems.ts';
+import type { Api, FailureFormat } from './http-port.ts';
 
 export type OpenApiOptions = { readonly version: string; readonly apis: readonly Pick<Api, 'name' | 'description'>[] };
 
@@ -18,7 +17,7 @@ export async function addOpenApi(server: FastifyInstance, { version, apis }: Ope
       tags: apis.map(({ name, description }) => ({ name, description })),
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'An API key. `x-api-key` is taken, too.' } } },
     },
-    transform: ({ schema, url, route }) => ({ schema: documented(schema, route.config?.scope), url }),
+    transform: ({ schema, url, route }) => ({ schema: documented(schema, route.config?.scope, route.config?.failures), url }),
   });
   await server.register(async (scope) => {
     scope.addHook('onRoute', (route) => {
@@ -32,9 +31,9 @@ export async function addOpenApi(server: FastifyInstance, { version, apis }: Ope
 type RouteSchema = { readonly response?: object; readonly security?: unknown };
 
 /** What every operation may answer, and what it needs. */
-function documented(schema: unknown, scope: string | undefined): object {
+function documented(schema: unknown, scope: string | undefined, failures: FailureFormat | undefined): object {
   const given = (schema ?? {}) as RouteSchema;
-  if (scope === 'open' || scope === undefined) return given;
-  const problem = { description: 'A failure, as of RFC 9457.', content: { [problemMediaType]: { schema: problemSchema } } };
-  return { ...given, security: [{ key: [] }], response: { '4xx': problem, '5xx': problem, ...given.response } };
+  const failure = failures && { description: 'A failure.', content: { [failures.mediaType]: { schema: failures.schema } } };
+  const response = { ...(failure && { '4xx': failure, '5xx': failure }), ...given.response };
+  return scope === 'open' || scope === undefined ? { ...given, response } : { ...given, security: [{ key: [] }], response };
 }

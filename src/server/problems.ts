@@ -1,11 +1,11 @@
 /** Problem details (RFC 9457): what failed requests are answered, where no emulated interface prescribes errors of its own. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { failedAnswer, type FailedAnswer } from './answers.ts';
-import type { FailureWriter } from './http-port.ts';
+import { failedAnswer } from './answers.ts';
+import type { FailureFormat } from './http-port.ts';
 import { schemaOf } from './schemas.ts';
 
-export const problemSchema = schemaOf(
+const schema = schemaOf(
   z
     .strictObject({
       type: z.string().describe('A relative reference: `/errors/CODE` describes the kind of failure.'),
@@ -19,15 +19,19 @@ export const problemSchema = schemaOf(
     .describe('Problem details as of RFC 9457.'),
 );
 
-export const problemMediaType = 'application/problem+json';
+const mediaType = 'application/problem+json';
 
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, { status, code, title, detail, remedy }: FailedAnswer): FastifyReply {
-  const problem = { type: `/errors/${code}`, title, status, detail, code, remedy, requestId: request.id };
-  return reply.code(status).type(problemMediaType).serializer(JSON.stringify).send(problem);
-}
+export const problemDetails: FailureFormat = {
+  mediaType,
+  schema,
+  write: (request, reply, { status, code, title, detail, remedy }) => {
+    const problem = { type: `/errors/${code}`, title, status, detail, code, remedy, requestId: request.id };
+    return reply.code(status).type(mediaType).serializer(JSON.stringify).send(problem);
+  },
+};
 
 /** For `setErrorHandler`. @param failed is told of what the answer keeps back. */
-export function failureHandler(write: FailureWriter, failed: (request: FastifyRequest, error: unknown) => void) {
+export function failureHandler({ write }: FailureFormat, failed: (request: FastifyRequest, error: unknown) => void) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const answer = failedAnswer(error);
     if (answer.isInternal) failed(request, error);

@@ -1,20 +1,10 @@
 /** Zod types as the JSON Schemas that requests are validated by and answers written by, and that the OpenAPI document shows: one source for all three. */
-import type { FastifyTypeProvider } from 'fastify';
 import { z } from 'zod';
 
 declare const valueType: unique symbol;
 
 /** A JSON Schema, and the type of what it describes. */
 export type Schema<Value = unknown> = { readonly [keyword: string]: unknown; readonly [valueType]?: Value };
-
-type ValueOf<Given> = Given extends Schema<infer Value> ? Value : unknown;
-
-/** How Fastify infers bodies, parameters and answers from the schemas of a route. */
-// eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- Fastify asks for `this`.
-export interface SchemaTypes extends FastifyTypeProvider {
-  validator: ValueOf<this['schema']>;
-  serializer: ValueOf<this['schema']>;
-}
 
 /** Of draft 7, which ajv reads; what zod makes of it there is the same in OpenAPI 3.1. Transformations of zod are not applied. */
 export function schemaOf<Type extends z.ZodType>(type: Type): Schema<z.output<Type>> {

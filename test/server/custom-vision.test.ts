@@ -104,6 +104,7 @@ test('an image is taken as it is, too, and what is none or too large is refused'
   const empty = new FormData();
   empty.append('other', 'text');
   expect(await post(`${path}/image`, empty)).toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);
+  expect(await post(`${path}/image`, 'no form', { 'content-type': 'multipart/form-data' })).toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);
   expect(await post(`${path}/image`, '{}', { 'content-type': 'application/json' })).toMatchObject([415, { code: 'LS_SERVER_MEDIA_TYPE' }]);
   for (const address of ['http://169.254.169.254/latest', 'file:///etc/passwd', 'http://localhost/', 'no address']) {
     expect(await post(`${path}/url`, JSON.stringify({ url: address }), { 'content-type': 'application/json' }), address).toMatchObject([400, { code: expect.stringMatching(/^LS_REFERENCE_/) as string }]);

@@ -69,6 +69,10 @@ test('what is not there, and what takes other methods', async () => {
   expect([nothing.status, await nothing.json()]).toMatchObject([404, { code: 'LS_SERVER_NOT_FOUND', detail: 'there is nothing at /nothing/here' }]);
   const other = await fetch(`${url}/echo`);
   expect([other.status, other.headers.get('allow'), await other.json()]).toMatchObject([405, 'POST', { code: 'LS_SERVER_METHOD' }]);
+  for (const [path, status] of [['/errors/%zz', 400], [`/errors/${'a'.repeat(4_000)}`, 404]] as const) {
+    const answer = await fetch(url + path);
+    expect([answer.status, answer.headers.get('content-type')], path).toEqual([status, expect.stringContaining('application/problem+json')]);
+  }
   const deleted = await fetch(`${url}/errors/LS_SERVER_KEY`, { method: 'DELETE' });
   expect([deleted.status, deleted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
 });
@@ -123,6 +127,8 @@ test('without keys this machine is answered, and no name that leads to it from e
     return response.statusCode;
   };
   for (const host of ['localhost', `127.0.0.1:${port}`, '[::1]:80', 'LOCALHOST:1']) expect(await statusOf(host), host).toBe(500);
+  const refused = await fetch(`${url}/broken`, { headers: { origin: 'https://attacker.example' } });
+  expect([refused.status, await refused.json()]).toMatchObject([421, { code: 'LS_SERVER_HOST' }]);
   for (const host of ['attacker.example', `127.0.0.1.attacker.example:${port}`, 'localhost.attacker.example', '192.168.0.1']) expect(await statusOf(host), host).toBe(421);
 });
 

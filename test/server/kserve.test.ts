@@ -125,7 +125,7 @@ test('models are loaded and unloaded, and what they did is counted', async () =>
   const stateOf = async (): Promise<unknown> => ((await ask(`${url}/v2/repository/index`, 'POST', {}))[1] as { name: string; state: string }[]).find(({ name }) => name === 'texts')?.state;
   expect(await ask(`${url}/v2/repository/models/texts/unload`, 'POST', {})).toEqual([200, undefined]);
   expect(await stateOf()).toBe('UNAVAILABLE');
-  expect((await ask(`${url}/v2/models/texts/ready`, 'GET'))[0]).toBe(503);
+  expect((await ask(`${url}/v2/models/texts/ready`, 'GET'))[0]).toBe(400);
   expect(await ask(`${url}/v2/repository/models/texts/load`, 'POST', {})).toEqual([200, undefined]);
   expect(await stateOf()).toBe('READY');
   expect(await ask(`${url}/v2/repository/models/texts/load`, 'POST', {}), 'anew').toEqual([200, undefined]);

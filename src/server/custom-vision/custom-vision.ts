@@ -13,7 +13,7 @@ import { runTaskRequest } from '../../tasks/task-request.ts';
 import type { TaskResult } from '../../tasks/task.ts';
 import { typeOf } from '../encoded-content.ts';
 import { requireModelFor } from '../feature-extraction/model-choice.ts';
-import type { Api, FailureWriter } from '../http-port.ts';
+import type { Api, FailureFormat } from '../http-port.ts';
 import { schemaOf } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';
 import { uprightSize } from './image-size.ts';
@@ -41,14 +41,18 @@ type Kind = 'classify' | 'detect';
 
 const taskOfKind = { classify: 'image-classification', detect: 'object-detection' } as const;
 
-const writeFailure: FailureWriter = (_request, reply, { status, detail, code }) => reply.code(status).type('application/json').send({ code, message: detail });
+const failures: FailureFormat = {
+  mediaType: 'application/json',
+  schema: schemaOf(z.strictObject({ code: z.string(), message: z.string() })),
+  write: (_request, reply, { status, detail, code }) => reply.code(status).type('application/json').send({ code, message: detail }),
+};
 
 export function customVision(options: CustomVisionOptions): Api {
   return {
     name: 'custom vision',
     description: 'The prediction API of Azure Custom Vision.',
     add: async (server, setFailures) => {
-      setFailures(server, writeFailure);
+      setFailures(server, failures);
       // The SDK for Python gives its file no name.
       const isPartAFile = (field: string | undefined, _type: string | undefined, name: string | undefined): boolean => name !== undefined || field === 'imageData';
       await server.register(multipart, { isPartAFile, limits: { files: 1, fileSize: options.imageBytesMax, fields: 10, parts: 11 } });
@@ -73,7 +77,10 @@ function addKind(server: FastifyInstance, base: string, kind: Kind, options: Cus
 
 async function imageIn(request: FastifyRequest): Promise<Buffer> {
   if (Buffer.isBuffer(request.body)) return request.body;
-  const part = await request.file();
+  const part = await request.file().catch((error: unknown) => {
+    // The parser throws what it thinks of a form that is none as it is.
+    throw error instanceof Error && !('statusCode' in error) ? serverError('LS_SERVER_REQUEST', error.message, {}, { cause: error }) : error;
+  });
   if (part === undefined) throw serverError('LS_SERVER_REQUEST', 'the form has no file');
   return part.toBuffer();
 }

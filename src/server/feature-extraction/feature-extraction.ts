@@ -1,7 +1,9 @@
 /** The feature extraction API, both generations, from one table of tasks. */
 import type { FastifyError } from 'fastify';
+import { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
-import type { Api, FailureWriter } from '../http-port.ts';
+import type { Api, FailureFormat } from '../http-port.ts';
+import { schemaOf } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';
 import { addFirstGeneration } from './first-generation.ts';
 import { createJobs, type JobLimits } from './jobs.ts';
@@ -10,14 +12,23 @@ import { addSecondGeneration } from './second-generation.ts';
 
 export type FeatureExtractionOptions = { readonly host: TaskHost; readonly defaults: TaskDefaults; readonly jobs: JobLimits; readonly clock: Pick<Clock, 'elapsedMs'> };
 
-const writeError: FailureWriter = (_request, reply, { status, detail, code }) => reply.code(status).type('application/json').send({ error: detail, code });
+const errorFormat: FailureFormat = {
+  mediaType: 'application/json',
+  schema: schemaOf(z.strictObject({ error: z.string(), code: z.string() })),
+  write: (_request, reply, { status, detail, code }) => reply.code(status).type('application/json').send({ error: detail, code }),
+};
 
 /** As FastAPI does it. */
-const writeDetail: FailureWriter = (_request, reply, { status, detail, code, cause }) => {
-  const { validation, validationContext = 'body' } = cause as Partial<FastifyError>;
-  if (validation === undefined) return reply.code(status).type('application/json').send({ detail, code });
-  const places = validation.map(({ instancePath, message = detail, keyword }) => ({ loc: [validationContext, ...instancePath.split('/').slice(1)], msg: message, type: keyword }));
-  return reply.code(422).type('application/json').send({ detail: places });
+const place = z.strictObject({ loc: z.array(z.string()), msg: z.string(), type: z.string() });
+const detailFormat: FailureFormat = {
+  mediaType: 'application/json',
+  schema: schemaOf(z.strictObject({ detail: z.union([z.string(), z.array(place)]), code: z.string().optional() })),
+  write: (_request, reply, { status, detail, code, cause }) => {
+    const { validation, validationContext = 'body' } = cause as Partial<FastifyError>;
+    if (validation === undefined) return reply.code(status).type('application/json').send({ detail, code });
+    const places = validation.map(({ instancePath, message = detail, keyword }) => ({ loc: [validationContext, ...instancePath.split('/').slice(1)], msg: message, type: keyword }));
+    return reply.code(422).type('application/json').send({ detail: places });
+  },
 };
 
 export function featureExtraction({ host, defaults, jobs: limits, clock }: FeatureExtractionOptions): Api {
@@ -31,12 +42,12 @@ export function featureExtraction({ host, defaults, jobs: limits, clock }: Featu
         done();
       });
       await server.register((scope, _options, done) => {
-        setFailures(scope, writeError);
+        setFailures(scope, errorFormat);
         addFirstGeneration(scope, host, defaults);
         done();
       });
       await server.register((scope, _options, done) => {
-        setFailures(scope, writeDetail);
+        setFailures(scope, detailFormat);
         addSecondGeneration(scope, host, jobs);
         done();
       });

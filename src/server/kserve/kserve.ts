@@ -7,7 +7,7 @@ import { serverError } from '../../core/errors/server.ts';
 import type { ModelState } from '../../models/model-port.ts';
 import type { ModelStatisticsCollector } from '../../models/model-statistics.ts';
 import { taskOf } from '../feature-extraction/model-choice.ts';
-import type { Api, FailureWriter } from '../http-port.ts';
+import type { Api, FailureFormat } from '../http-port.ts';
 import { schemaOf } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';
 import { headerLengthName, infer, inferBody, sendInferred } from './inference.ts';
@@ -20,14 +20,20 @@ const extensions = ['binary_tensor_data', 'model_repository', 'model_configurati
 const states: Readonly<Record<ModelState, string>> = { unloaded: 'UNAVAILABLE', loading: 'LOADING', ready: 'READY', unloading: 'UNLOADING', failed: 'UNAVAILABLE' };
 const anyObject = schemaOf(z.looseObject({}));
 
-const writeFailure: FailureWriter = (_request, reply, { status, detail, code }) => reply.code(status).type('application/json').send({ error: detail, code });
+const failures: FailureFormat = {
+  mediaType: 'application/json',
+  schema: schemaOf(z.strictObject({ error: z.string(), code: z.string() })),
+  write: (_request, reply, { status, detail, code }) => reply.code(status).type('application/json').send({ error: detail, code }),
+};
+/** An answer that its status says all of. */
+const nothing = { type: 'null', description: 'Yes, or done.' };
 
 export function kserve(options: KserveOptions): Api {
   return {
     name: 'kserve',
     description: 'The open inference protocol, as KServe and Triton speak it.',
     add: (server, setFailures) => {
-      setFailures(server, writeFailure);
+      setFailures(server, failures);
       // Triton's clients do not say what they send.
       server.addContentTypeParser('*', { parseAs: 'string' }, server.getDefaultJsonParser('error', 'error'));
       addHealth(server, options);
@@ -61,10 +67,15 @@ function addHealth(server: FastifyInstance, options: KserveOptions): void {
   const { version, isReady } = options;
   const config = { scope: 'open' } as const;
   server.get('/v2', { config, schema: { tags, summary: 'What this is', response: { 200: anyObject } } }, () => ({ name: 'labelstream', version, extensions }));
-  server.get('/v2/health/live', { config, schema: { tags, summary: 'Whether the process runs' } }, (_request, reply) => reply.code(200).send());
-  server.get('/v2/health/ready', { config, schema: { tags, summary: 'Whether requests are taken' } }, (_request, reply) => reply.code(isReady() ? 200 : 503).send());
+  server.get('/v2/health/live', { config, schema: { tags, summary: 'Whether the process runs', response: { 200: nothing } } }, (_request, reply) => reply.code(200).send());
+  server.get('/v2/health/ready', { config, schema: { tags, summary: 'Whether requests are taken', response: { 200: nothing, 503: { type: 'null', description: 'Not yet, or no longer.' } } } }, (_request, reply) => reply.code(isReady() ? 200 : 503).send());
   for (const url of withVersion('/ready')) {
-    server.get<{ Params: OfModel }>(url, { config: { scope: 'predict' }, schema: { tags, summary: 'Whether a model is loaded', params: paramsOf(url) } }, ({ params }, reply) => reply.code(modelOf(options, params).status.state === 'ready' ? 200 : 503).send());
+    server.get<{ Params: OfModel }>(url, { config: { scope: 'predict' }, schema: { tags, summary: 'Whether a model is loaded', params: paramsOf(url), response: { 200: nothing } } }, ({ params }, reply) => {
+      const { state } = modelOf(options, params).status;
+      // As Triton says it.
+      if (state !== 'ready') throw serverError('LS_SERVER_REQUEST', `the model ${params.model} is ${state}`, { model: params.model, state });
+      return reply.code(200).send();
+    });
   }
 }
 
@@ -117,7 +128,7 @@ function addRepository(server: FastifyInstance, { host }: KserveOptions): void {
     ['unload', 'Unload a model, once what it was asked for is answered', (model: string) => host.models().unload(model)],
   ] as const) {
     const url = `/v2/repository/models/:model/${verb}`;
-    server.post<{ Params: { model: string } }>(url, { config: { scope: 'admin' }, schema: { tags, summary, params: paramsOf(url), body: anyObject } }, async ({ params: { model } }, reply) => {
+    server.post<{ Params: { model: string } }>(url, { config: { scope: 'admin' }, schema: { tags, summary, params: paramsOf(url), body: anyObject, response: { 200: nothing } } }, async ({ params: { model } }, reply) => {
       await act(model);
       return reply.code(200).send();
     });
@@ -131,7 +142,7 @@ function addInference(server: FastifyInstance, { host, ...options }: KserveOptio
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body));
     for (const url of withVersion('/infer')) {
-      const schema = { tags, summary: 'Do the task of a model for every item of the tensors', params: paramsOf(url) };
+      const schema = { tags, summary: 'Do the task of a model for every item of the tensors', params: paramsOf(url), response: { 200: { description: 'Tensors, in JSON or behind it.' } } };
       scope.post<{ Params: OfModel; Body: Buffer | undefined }>(url, { config: { scope: 'predict' }, schema }, async ({ params, body = Buffer.alloc(0), headers, ending: signal }, reply) => {
         modelOf({ host, ...options }, params);
         const length = Number(headers[headerLengthName] ?? body.length);

@@ -4,7 +4,7 @@
  */
 import { serverError } from '../../core/errors/server.ts';
 
-export const numberTypes = ['BOOL', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64', 'FP32', 'FP64'] as const;
+const numberTypes = ['BOOL', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64', 'FP32', 'FP64'] as const;
 export const dataTypes = [...numberTypes, 'BYTES'] as const;
 export type DataType = (typeof dataTypes)[number];
 
@@ -48,7 +48,7 @@ export function inputTensors(given: readonly GivenTensor[], raw: Buffer): readon
     if (data !== undefined || !Number.isInteger(size) || (size as number) < 0) refuse(name, 'has both data and binary_data_size, or one that is no size');
     const bytes = raw.subarray(offset, offset + (size as number));
     offset += size as number;
-    if (bytes.length !== size) refuse(name, `has ${bytes.length} bytes in the body instead of ${String(size)}`);
+    if (bytes.length !== size) refuse(name, `has ${bytes.length} bytes in the body instead of ${size as number}`);
     return { name, datatype, shape, values: datatype === 'BYTES' ? elementsIn(name, bytes, count) : numbersIn(name, datatype, bytes, count) };
   });
   if (offset !== raw.length) throw serverError('LS_SERVER_REQUEST', `the body has ${raw.length} bytes behind its JSON, of which the inputs name ${offset}`);
