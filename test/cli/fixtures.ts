@@ -74,8 +74,8 @@ export function topicContents(file: string, topic: string): Promise<Record<strin
 }
 
 /** A live `run`, once it works. Ends the program when the test does. */
-export async function withRun<Result>(file: string, use: (run: ReturnType<typeof startProgram>) => Promise<Result>): Promise<Result> {
-  const run = startProgram(['run', '-c', file]);
+export async function withRun<Result>(file: string, use: (run: ReturnType<typeof startProgram>) => Promise<Result>, options: readonly string[] = []): Promise<Result> {
+  const run = startProgram(['run', '-c', file, ...options]);
   try {
     await run.said('"msg":"running"');
     return await use(run);

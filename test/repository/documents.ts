@@ -7,7 +7,7 @@ export const root = resolve(import.meta.dirname, '../..');
 /**
  * All that a block of commands may need beyond the repository: named above it, as `<!-- needs: Docker -->`. The blocks that need sample data are run by
  * test/integration/tutorials.test.ts, where there is some; the commands of a fresh clone by .ci/run; those with Java and Maven by
- * test/service/kafka-demo.test.ts, those with a Kafka broker by test/service/kafka-document.test.ts; those of the package by scripts/package-smoke-test.ts; the others by nobody.
+ * test/service/kafka-demo.test.ts, those with a Kafka broker by test/service/kafka-document.test.ts; the requests of docs/http.md by test/service/http-document.test.ts; those of the package by scripts/package-smoke-test.ts; the others by nobody.
  */
 export const needs = ['Docker', 'a Kafka broker', 'Java and Maven', 'Python', 'a fresh clone', 'a running service', 'sample data', 'the hub', 'the package'] as const;
 
