@@ -41,8 +41,6 @@ export type NeighbourSearch = {
    * any number of times: the first row is point 0, and the others follow. The rows are copied.
    */
   readonly load: (rows: Float32Array) => void;
-  /** So many rows are about to be loaded: what can be made ready for them beside the main loop is. Advice, and nothing is waited for. */
-  readonly expect?: (rowCount: number) => void;
   /** All rows are loaded, and whoever loaded them is done: what is to be gained by arranging them is sought from here on. */
   readonly loaded: () => void;
   /** The vector is gone: its point is given to others, but only after the search under way has ended. */

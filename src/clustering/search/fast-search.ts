@@ -50,7 +50,6 @@ export function createNeighbourSearch(dimensions: number, parameters: Clustering
     prepare: (vectors) => search.prepare(vectors),
     prepareNow: (vector) => search.prepareNow(vector),
     load: (rows) => search.load(rows),
-    expect: (rowCount) => search.expect(rowCount),
     loaded: () => search.explore(),
     release: (point) => search.release(point),
     vector: (point) => search.index.vector(point),
@@ -92,8 +91,6 @@ class FastSearch {
   readonly #workers: SearchWorkers | undefined;
   readonly #entered: number;
   readonly #workerFrom: number;
-  /** While rows are loaded that were expected. */
-  #ahead: ReturnType<Exclude<SearchIndex['expect'], undefined>> | undefined;
   #last: Promise<unknown> = Promise.resolve();
   /** Whether a thread reads the index: no row may move. */
   #isSearching = false;
@@ -123,24 +120,7 @@ class FastSearch {
     return point;
   }
 
-  expect(rowCount: number): void {
-    if (this.#workers === undefined) return;
-    if (this.#small?.isFull(rowCount) === true) this.#outgrow(this.#small);
-    this.#ahead = this.index.expect?.(rowCount);
-    this.#touchAhead();
-  }
-
-  #touchAhead(): void {
-    const ranges = this.#ahead?.(this.index.points.count) ?? [];
-    if (ranges.length > 0) this.#workers?.touch(ranges);
-  }
-
   load(rows: Float32Array): void {
-    this.#load(rows);
-    this.#touchAhead();
-  }
-
-  #load(rows: Float32Array): void {
     const dimensions = this.#dimensions;
     let start = 0;
     for (; start < rows.length && this.index.addRows === undefined; start += dimensions) this.add(rows.subarray(start, start + dimensions));
@@ -173,7 +153,6 @@ class FastSearch {
 
   /** Searches, between those that are asked for, for what arranges the index, until nothing is to be gained; only where there are workers to do it. */
   explore(): void {
-    this.#ahead = undefined;
     if (this.#workers === undefined || this.#isExploring) return;
     this.#isExploring = true;
     const more = async (): Promise<void> => {

@@ -11,7 +11,6 @@ import { hitLists } from './hits.ts';
 import type { PointTable } from './point-table.ts';
 import { noCosts, RangeScan, type ScanCosts } from './range-scan.ts';
 import { RowStore } from './row-store.ts';
-import { rowsAhead } from './rows-ahead.ts';
 import { blockRows, extraNumbers } from './row-layout.ts';
 import type { ScanState } from './scan-context.ts';
 import type { FoundNear, SearchIndex, WantedVector } from './search-index.ts';
@@ -62,7 +61,6 @@ export function createRowSearch(dimensions: number, options: RowSearchOptions, b
     points: store.points,
     add: (vector, norm) => store.add(vector, norm),
     addRows: (vectors) => store.addRows(vectors),
-    expect: (count) => rowsAhead(store, count),
     remove: (point) => rows.remove(point),
     vector: (point) => store.vector(point),
     readVector: (point, into) => store.readVector(point, into),

@@ -116,7 +116,7 @@ export class RowStore {
   /** Throws LS_CLUSTERING_MEMORY_REFUSED where there is no memory for so many rows, before anything is written. */
   reserve(rows: number): void {
     // Of one area the last block, and of the other, are not full.
-    for (let block = 0; block <= Math.ceil(rows / blockRows); block++) if (!this.makeRoom(block)) throw refused();
+    for (let block = 0; block <= Math.ceil(rows / blockRows); block++) if (!this.#grow(block)) throw refused();
   }
 
   #appendFor(norm: number): number {
@@ -289,15 +289,15 @@ export class RowStore {
     const index = found < 0 ? this.blocks.length : (this.#freeBlocks.splice(found, 1)[0] as number);
     if (found < 0) {
       if (segment >= 0 && Math.floor(index / this.layout.blocksPerSegment) !== segment) return -1;
-      if (!this.makeRoom(index)) return -1;
+      if (!this.#grow(index)) return -1;
     }
     this.#view(index, headWidth);
     this.#uses[index] = use;
     return index;
   }
 
-  /** Returns whether there is memory for a block, and those in front of it. */
-  makeRoom(block: number): boolean {
+  /** Returns whether there is memory for it. */
+  #grow(block: number): boolean {
     const { base, blockBytes, blocksPerSegment } = this.layout;
     const segment = Math.floor(block / blocksPerSegment);
     // What is read beyond the last row of a block stays within the memory.

@@ -2,7 +2,6 @@
 import type { ClusteringParameters } from '../clustering.ts';
 import type { PointTable } from './point-table.ts';
 import type { ScanCosts } from './range-scan.ts';
-import type { MemoryRange } from './rows-ahead.ts';
 import type { ScanState, SearchedVector } from './scan-context.ts';
 
 export type SearchIndex = {
@@ -10,8 +9,6 @@ export type SearchIndex = {
   readonly add: (vector: Float32Array, norm: number) => number;
   /** The same for vectors that lie one behind the other, where there is something quicker than one by one. */
   readonly addRows?: (rows: Float32Array) => void;
-  /** Before any are added: of so many rows, by how many there are, what another thread may touch for those that follow. */
-  readonly expect?: (rows: number) => (stored: number) => readonly MemoryRange[];
   readonly remove: (point: number) => void;
   readonly vector: (point: number) => Float32Array;
   /** A view, or what was copied `into`. */

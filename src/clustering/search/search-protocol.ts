@@ -2,7 +2,6 @@
 import type { ClusteringParameters } from '../clustering.ts';
 import type { GroupedHits } from './hits.ts';
 import type { ScanCosts } from './range-scan.ts';
-import type { MemoryRange } from './rows-ahead.ts';
 import type { ScanPart, ScanState, SearchedVector } from './scan-context.ts';
 
 /** The workerData of a search worker: which of several it is. */
@@ -19,10 +18,7 @@ export type SearchRequest = {
   readonly part: ScanPart;
 };
 
-/** It has no answer. */
-export type TouchRequest = { readonly kind: 'touch'; readonly ranges: readonly MemoryRange[] };
-
-export type WorkerRequest = SearchRequest | TouchRequest | { readonly kind: 'forget'; readonly index: number } | { readonly kind: 'close' };
+export type WorkerRequest = SearchRequest | { readonly kind: 'forget'; readonly index: number } | { readonly kind: 'close' };
 
 export type SearchReply = GroupedHits & {
   readonly kind: 'found';

@@ -3,7 +3,6 @@ import type { MessagePort } from 'node:worker_threads';
 import { openProducts, type OpenProducts } from './onnx-product.ts';
 import { addCosts, RangeScan } from './range-scan.ts';
 import { rowLayout } from './row-layout.ts';
-import { touchRange } from './rows-ahead.ts';
 import type { Products } from './scan-context.ts';
 import { searchedVectors, type SearchReply, type SearchRequest, type WorkerReply, type WorkerRequest, type WorkerSetup } from './search-protocol.ts';
 
@@ -32,8 +31,7 @@ export function serveSearches({ worker }: WorkerSetup, port: MessagePort): void 
   // Chained: a run blocks the thread only between its awaits, and nothing may end the thread within one.
   let last = Promise.resolve();
   port.on('message', (request: WorkerRequest) => {
-    if (request.kind === 'touch') for (const range of request.ranges) touchRange(range);
-    else if (request.kind === 'search') last = last.then(() => answer(request));
+    if (request.kind === 'search') last = last.then(() => answer(request));
     else if (request.kind === 'forget') last = last.then(() => void scans.delete(request.index));
     else last = last.then(close);
   });

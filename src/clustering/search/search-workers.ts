@@ -4,7 +4,6 @@ import { Worker } from 'node:worker_threads';
 import { mergeHits } from './hits.ts';
 import { addCosts } from './range-scan.ts';
 import { workersMax } from './row-layout.ts';
-import type { MemoryRange } from './rows-ahead.ts';
 import type { SearchReply, SearchRequest, WorkerReply, WorkerRequest, WorkerSetup } from './search-protocol.ts';
 
 export type SearchWorkers = {
@@ -16,8 +15,6 @@ export type SearchWorkers = {
    * Rejects where a thread failed; the next search starts another one. Rejects after `close`: nobody would end the threads.
    */
   readonly search: (request: Omit<SearchRequest, 'kind' | 'part'>, work: number) => Promise<SearchReply>;
-  /** Has a thread touch memory that is about to be written to. Nobody waits for it, and nothing is lost where it is not done. */
-  readonly touch: (ranges: readonly MemoryRange[]) => void;
   /** Lets the threads finish what they were asked for and end: one that is ended from outside within a native call takes the process along. */
   readonly close: () => Promise<void>;
 };
@@ -75,9 +72,6 @@ export function createSearchWorkers({ threads: threadCount = availableParallelis
       await Promise.allSettled(asked);
       const replies = await Promise.all(asked);
       return replies.reduce((one, other) => ({ kind: 'found', ...mergeHits(one, other), costs: addCosts(one.costs, other.costs) }));
-    },
-    touch: (ranges) => {
-      if (!isClosed) threadOf(0).worker.postMessage({ kind: 'touch', ranges } satisfies WorkerRequest);
     },
     close: async () => {
       isClosed = true;

@@ -11,7 +11,7 @@ import type { SearchIndex } from './search-index.ts';
 const numbersMax = 65_536;
 const rowsMin = 8;
 
-export type SmallIndex = SearchIndex & { /** Whether so many more are too many; one by default. */ readonly isFull: (more?: number) => boolean };
+export type SmallIndex = SearchIndex & { /** Whether one more is too many. */ readonly isFull: () => boolean };
 
 export function createSmallIndex(dimensions: number): SmallIndex {
   const points = new PointTable();
@@ -39,7 +39,7 @@ export function createSmallIndex(dimensions: number): SmallIndex {
   };
   return {
     points,
-    isFull: (more = 1) => (points.size + more) * dimensions > numbersMax,
+    isFull: () => (points.size + 1) * dimensions > numbersMax,
     add: (vector, norm) => {
       const row = points.size;
       if (row === norms.length) grow();

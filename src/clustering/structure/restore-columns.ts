@@ -28,7 +28,6 @@ export async function restoreColumns(header: ColumnHeader, take: () => Promise<B
   state.stored.open(header.dimensions, state.parameters, true);
   const restoring: Restoring = { state, header, take, names };
   const { cores, anchors } = await restorePoints(restoring);
-  state.structure.search.expect?.(header.pointCount);
   await restoreItems(restoring);
   await restoreVectors(restoring);
   await restoreLists(restoring);

@@ -125,7 +125,7 @@ test('without clusters full blocks are prefiltered in 8 bits by their heads, and
 });
 
 test('a worker that fails is done without, and the statistics say so', async () => {
-  const failing = { enter: () => 0, leave: () => undefined, touch: () => undefined, search: () => Promise.reject(new Error('ended')), close: () => Promise.resolve() };
+  const failing = { enter: () => 0, leave: () => undefined, search: () => Promise.reject(new Error('ended')), close: () => Promise.resolve() };
   const search = createNeighbourSearch(32, parameters, { workers: failing, workerFrom: 0, kernel: 'flat' });
   const vector = new Float32Array(32).fill(1);
   const [first, second] = await search.prepare([vector, vector]);
