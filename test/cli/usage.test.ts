@@ -12,7 +12,7 @@ const wrong: readonly (readonly [parameters: string, said: string])[] = [
   ['', 'SYNOPSIS\n  labelstream [options]'],
   ['foo', "labelstream: unknown command 'foo' [LS_CLI_USAGE]\n  See `labelstream COMMAND --help`."],
   ['tial labels', "labelstream: unknown command 'tial' [LS_CLI_USAGE]\n(Did you mean tail?)\n"],
-  ['help publish imagez', "labelstream publish has no command 'imagez'; there are text, records, images [LS_CLI_USAGE]\n"],
+  ['help publish imagez', "labelstream publish has no command 'imagez'; there are text, records, images, sounds [LS_CLI_USAGE]\n"],
   ['help run images', "labelstream run has no command 'images' [LS_CLI_USAGE]\n"],
   ['clusters', 'SYNOPSIS\n  labelstream clusters '],
   ['clusters foo', "unknown command 'foo'"],
