@@ -5,13 +5,13 @@ import type { ExecutionProvider } from './models/execution-providers.ts';
 import type { ModelBinding } from './models/repository.ts';
 
 /** Consumers that nobody has were refused before. */
-export function modelBindings({ models, routes }: Configuration, { consumers }: Pick<Extensions, 'consumers'>): readonly ModelBinding[] {
+export function modelBindings({ models, routes, inference }: Configuration, { consumers }: Pick<Extensions, 'consumers'>): readonly ModelBinding[] {
   const used = new Set(routes.flatMap(({ steps }) => steps.map(({ model }) => model)));
   return Object.entries(models).map(([name, { directory, preload, consumer, executionProviders }]) => ({
     name,
     directory,
     preload,
-    consumer: consumers.get(consumer),
+    consumer: consumers.get(consumer ?? inference.consumer),
     executionProviders: executionProviders?.map((provider): ExecutionProvider => (typeof provider === 'string' ? { name: provider } : provider)),
     isPinned: used.has(name),
   }));

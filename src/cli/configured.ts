@@ -4,16 +4,20 @@ import { misspeltVariables } from '../config/overrides.ts';
 import { loadPlugins, type Extensions } from '../load-plugins.ts';
 import { ConfigurationMistakes } from './failure.ts';
 
-export type NamedConfiguration = { readonly config: string; readonly set: readonly string[] };
+export type NamedConfiguration = {
+  readonly config: string;
+  readonly set: readonly string[];
+  readonly defaultModels?: Readonly<Record<string, string>>;
+};
 
 export type Surroundings = { readonly environment: Readonly<Record<string, string | undefined>>; readonly stderr: { readonly write: (text: string) => unknown } };
 
 /** Rejects with LS_PLUGIN_* errors. */
-export async function loadedConfiguration({ config, set }: NamedConfiguration, { environment, stderr }: Surroundings): Promise<LoadedConfiguration & { readonly extensions: Extensions }> {
+export async function loadedConfiguration({ config, set, defaultModels }: NamedConfiguration, { environment, stderr }: Surroundings): Promise<LoadedConfiguration & { readonly extensions: Extensions }> {
   for (const { variable, nearest } of misspeltVariables(environment)) {
     stderr.write(`labelstream: the variable ${variable} sets nothing; is ${nearest} meant?\n`);
   }
-  const { plugins, directory, checked } = await readConfiguration({ file: config, environment, assignments: set });
+  const { plugins, directory, checked } = await readConfiguration({ file: config, environment, assignments: set, defaultModels });
   const extensions = await loadPlugins(plugins, directory);
   return { ...checked({ tasks: [...extensions.tasks.values()], consumers: [...extensions.consumers.keys()] }), extensions };
 }

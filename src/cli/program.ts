@@ -29,6 +29,7 @@ type AddCommand = (program: Command, commandLine: CommandLine) => void;
 /** In the order of the help. */
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   run: async () => (await import('./run.ts')).addRunCommand,
+  serve: async () => (await import('./serve.ts')).addServeCommand,
   demo: async () => (await import('./demo/demo.ts')).addDemoCommand,
   publish: async () => (await import('./publish/publish.ts')).addPublishCommand,
   tail: async () => (await import('./tail.ts')).addTailCommand,

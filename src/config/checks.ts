@@ -32,6 +32,7 @@ export function checkRoutes(configuration: Settings, { tasks, consumers = Object
   reportRepeated(configuration.collections.map((collection) => collection.name), ['collections'], report);
   const routes = configuration.routes.map((route, index) => checkRoute(route, ['routes', index], configuration, tasks, report));
   checkConsumers(configuration, consumers, report);
+  checkServer(configuration, tasks, report);
   checkCollections(configuration, report);
   checkTransport(configuration.transport, report);
   checkRegistry(configuration.registry, report);
@@ -77,9 +78,23 @@ function checkRoute(
   return { name: route.name, from: route.from, where: route.where, steps: 'ordered' in order ? order.ordered : steps };
 }
 
-function checkConsumers({ models }: Settings, consumers: readonly string[], report: Report): void {
-  for (const [name, { consumer }] of Object.entries(models)) {
-    if (!consumers.includes(consumer)) report(['models', name, 'consumer'], `there is no consumer "${consumer}"`, `Use one of: ${list(consumers)}; or name the plugin that has it under plugins.`);
+function checkConsumers({ models, inference }: Settings, consumers: readonly string[], report: Report): void {
+  const check = (path: SettingPath, consumer: string): void => {
+    if (!consumers.includes(consumer)) report(path, `there is no consumer "${consumer}"`, `Use one of: ${list(consumers)}; or name the plugin that has it under plugins.`);
+  };
+  check(['inference', 'consumer'], inference.consumer);
+  for (const [name, { consumer }] of Object.entries(models)) if (consumer !== undefined) check(['models', name, 'consumer'], consumer);
+}
+
+function checkServer({ server: { defaults }, models }: Settings, tasks: readonly KnownTask[], report: Report): void {
+  const checkTaskNamed = (path: SettingPath, task: string): void => {
+    if (!tasks.some(({ name }) => name === task)) report(path, `there is no task "${task}"`, `Use one of: ${list(tasks.map(({ name }) => name))}.`);
+  };
+  if (defaults.task !== undefined) checkTaskNamed(['server', 'defaults', 'task'], defaults.task);
+  for (const [task, model] of Object.entries(defaults.models)) {
+    const path = ['server', 'defaults', 'models', task];
+    checkTaskNamed(path, task);
+    if (models[model] === undefined) report(path, `there is no model "${model}"`, `Use one of: ${list(Object.keys(models))}.`);
   }
 }
 

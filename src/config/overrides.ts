@@ -72,6 +72,8 @@ export type Overrides = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** `path=value`, as given with --set. */
   readonly assignments: readonly string[];
+  /** By task, for server.defaults.models: the names in it are no settings of their own. */
+  readonly defaultModels?: Readonly<Record<string, string>> | undefined;
 };
 
 /** Puts the overrides into `target`, a plain tree as read from the file. */
@@ -81,6 +83,7 @@ export function applyOverrides(target: Record<string, unknown>, overrides: Overr
     const value = overrides.environment[setting.variable];
     if (value !== undefined) assign(target, setting.path, typed(setting, value));
   }
+  for (const [task, model] of Object.entries(overrides.defaultModels ?? {})) assign(target, ['server', 'defaults', 'models', task], model);
   return overrides.assignments.flatMap((assignment) => {
     const equals = assignment.indexOf('=');
     const path = equals === -1 ? assignment : assignment.slice(0, equals);

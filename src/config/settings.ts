@@ -129,7 +129,7 @@ const model = z.strictObject({
   directory: z.string().min(1).describe('The directory of the model, with its manifest.json. Relative to the configuration file.'),
   revision: positiveInteger.default(1).describe('Must rise when the model version does: consumers keep the highest revision of a result.'),
   preload: z.boolean().default(true).describe('Whether it is loaded at the start, or when it is asked for first.'),
-  consumer: z.string().min(1).default('batched').describe('How its items are put together and handed to workers: `batched`; `pool`, one by one on all workers; `single-thread`, one by one on one worker at a time; or what a plugin adds, as `PLUGIN/NAME`.'),
+  consumer: z.string().min(1).optional().describe('How its items are put together and handed to workers, as inference.consumer; by default that.'),
   executionProviders: z
     .array(executionProvider)
     .min(1)
@@ -253,6 +253,11 @@ export const settings = z.strictObject({
   inference: z
     .strictObject({
       workerCount: positiveInteger.max(64).optional().describe('Worker threads; by default one per available core, at most two.'),
+      consumer: z
+        .string()
+        .min(1)
+        .default('batched')
+        .describe('How the items of models that do not say it are put together and handed to workers: `batched`; `pool`, one by one on all workers; `single-thread`, one by one on one worker at a time; or what a plugin adds, as `PLUGIN/NAME`.'),
       batchLingerMs: z.number().int().min(0).default(2).describe('How long a batch waits for more items.'),
       queueItemsMax: positiveInteger.default(4096).describe('Items waiting per model, of each priority; more are refused until there is room.'),
       streamShareMin: z

@@ -22,9 +22,11 @@ export type RunningProgram = {
   readonly finished: Promise<Finished>;
 };
 
-export function startProgram(parameters: readonly string[], environment: Readonly<Record<string, string>> = {}): RunningProgram {
+/** @param workingDirectory by default that of the tests. */
+export function startProgram(parameters: readonly string[], environment: Readonly<Record<string, string>> = {}, workingDirectory?: string): RunningProgram {
   const child = spawn(process.execPath, [join(repository, 'bin/labelstream.js'), ...parameters], {
     env: { ...process.env, ...environment },
+    cwd: workingDirectory,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
