@@ -46,8 +46,8 @@ describe('a valid configuration', () => {
     const { configuration } = parse(valid);
     expect(configuration).toMatchObject({ delivery: 'at-least-once', dataDirectory: '/etc/labelstream/data', server: { port: 9464 } });
     expect(configuration?.models).toEqual({
-      encoder: { directory: '/etc/labelstream/models/encoder', revision: 1, preload: true, consumer: 'batched' },
-      topics: { directory: '/models/topics', revision: 2, preload: true, consumer: 'batched' },
+      encoder: { directory: '/etc/labelstream/models/encoder', revision: 1, preload: true },
+      topics: { directory: '/models/topics', revision: 2, preload: true },
     });
     expect(configuration?.routes[0]?.steps.map(({ name }) => name)).toEqual(['topic', 'embed']);
     expect(Object.isFrozen(configuration?.server)).toBe(true);
