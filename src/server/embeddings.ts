@@ -2,9 +2,10 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { modelError } from '../core/errors/model.ts';
-import { runTaskRequest, type TaskOutcome } from '../tasks/task-request.ts';
+import { resultsOf, runTaskRequest, type TaskOutcome } from '../tasks/task-request.ts';
 import type { TaskResult } from '../tasks/task.ts';
 import type { Api, FailureFormat } from './http-port.ts';
+import { requireModelFor } from './model-choice.ts';
 import { schemaOf } from './schemas.ts';
 import { modelsFor, type TaskHost } from './task-host.ts';
 
@@ -44,13 +45,9 @@ export function embeddings(host: TaskHost): Api {
       addEmbeddings(server, host);
       const tags = ['embeddings'];
       const described = (name: string) => ({ id: name, object: 'model', created: 0, owned_by: 'labelstream' }) as const;
-      const requireModel = (name: string) => {
-        if (!modelsFor(host, task).includes(name)) throw modelError('LS_MODEL_UNKNOWN', `there is no model ${JSON.stringify(name)} for ${task}`, { model: name });
-        return described(name);
-      };
       server.get('/v1/models', { config: { scope: 'predict' }, schema: { tags, summary: 'Models that embed texts', response: { 200: schemaOf(models) } } }, () => ({ object: 'list', data: modelsFor(host, task).map(described) }));
       const params = schemaOf(z.strictObject({ model: z.string().min(1) }));
-      server.get<{ Params: { model: string } }>('/v1/models/:model', { config: { scope: 'predict' }, schema: { tags, summary: 'A model', params, response: { 200: schemaOf(model) } } }, ({ params: { model: name } }) => requireModel(name));
+      server.get<{ Params: { model: string } }>('/v1/models/:model', { config: { scope: 'predict' }, schema: { tags, summary: 'A model', params, response: { 200: schemaOf(model) } } }, ({ params: { model: name } }) => described(requireModelFor(host, task, name)));
     },
   };
 }
@@ -58,15 +55,12 @@ export function embeddings(host: TaskHost): Api {
 function addEmbeddings(server: FastifyInstance, host: TaskHost): void {
   const schema = { tags: ['embeddings'], summary: 'Embed texts', body: schemaOf(body), response: { 200: schemaOf(answer) } };
   server.post<{ Body: z.output<typeof body> }>('/v1/embeddings', { config: { scope: 'predict' }, schema }, async ({ body: { model: name, input, encoding_format: format, dimensions }, ending: signal }) => {
-    if (!modelsFor(host, task).includes(name)) throw modelError('LS_MODEL_UNKNOWN', `there is no model ${JSON.stringify(name)} for ${task}`, { model: name });
+    requireModelFor(host, task, name);
     const known = host.models().describe(name).dimensions;
     if (dimensions !== undefined && known !== 0 && dimensions !== known) throw modelError('LS_MODEL_INPUT', `the vectors of ${name} have ${known} dimensions, not ${dimensions}`, { model: name });
     const content = [input].flat().map((text) => ({ text }));
     const outcomes = (await runTaskRequest({ models: host.models(), tasks: host.tasks }, { task, model: name, content }, { signal, priority: 'interactive' })) as readonly TaskOutcome[];
-    const vectors = outcomes.map((outcome) => {
-      if ('error' in outcome) throw outcome.error;
-      return vectorOf(outcome.result);
-    });
+    const vectors = resultsOf(outcomes).map(vectorOf);
     return { object: 'list', data: vectors.map((vector, index) => ({ object: 'embedding', index, embedding: encoded(vector, format) })), model: name, usage: { prompt_tokens: 0, total_tokens: 0 } };
   });
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { runTaskRequest } from '../tasks/task-request.ts';
 import type { TaskResult } from '../tasks/task.ts';
-import { defaultModelFor, requireModelFor, type TaskDefaults } from './feature-extraction/model-choice.ts';
+import { defaultModelFor, requireModelFor, type TaskDefaults } from './model-choice.ts';
 import type { Api } from './http-port.ts';
 import { schemaOf } from './schemas.ts';
 import type { TaskHost } from './task-host.ts';

@@ -12,3 +12,8 @@ export function schemaOf<Type extends z.ZodType>(type: Type): Schema<z.output<Ty
   delete schema['$schema'];
   return schema;
 }
+
+/** The parameters of a path such as `/api/models/:model/start`. */
+export function paramsOf(url: string): Schema {
+  return schemaOf(z.strictObject(Object.fromEntries([...url.matchAll(/:([a-z]+)/g)].map(([, name = '']) => [name, z.string().min(1)]))));
+}

@@ -33,6 +33,14 @@ export type TaskRequest = {
 
 export type TaskOutcome = { readonly result: TaskResult } | { readonly error: unknown };
 
+/** Of answers that have no place for a single failure. Throws that of the first item that failed. */
+export function resultsOf(outcomes: readonly TaskOutcome[]): readonly TaskResult[] {
+  return outcomes.map((outcome) => {
+    if ('error' in outcome) throw outcome.error;
+    return outcome.result;
+  });
+}
+
 const classesMax = 1_000;
 
 /**

@@ -12,7 +12,7 @@ import type { ModelDescription } from '../../models/model-port.ts';
 import { runTaskRequest } from '../../tasks/task-request.ts';
 import type { TaskResult } from '../../tasks/task.ts';
 import { typeOf } from '../encoded-content.ts';
-import { requireModelFor } from '../feature-extraction/model-choice.ts';
+import { requireModelFor } from '../model-choice.ts';
 import type { Api, FailureFormat } from '../http-port.ts';
 import { schemaOf } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';

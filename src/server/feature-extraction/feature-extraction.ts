@@ -7,7 +7,7 @@ import { schemaOf } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';
 import { addFirstGeneration } from './first-generation.ts';
 import { createJobs, type JobLimits } from './jobs.ts';
-import type { TaskDefaults } from './model-choice.ts';
+import type { TaskDefaults } from '../model-choice.ts';
 import { addSecondGeneration } from './second-generation.ts';
 
 export type FeatureExtractionOptions = { readonly host: TaskHost; readonly defaults: TaskDefaults; readonly jobs: JobLimits; readonly clock: Pick<Clock, 'elapsedMs'> };

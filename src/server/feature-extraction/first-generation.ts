@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { serverError } from '../../core/errors/server.ts';
 import { runTaskRequest, type TaskOutcome } from '../../tasks/task-request.ts';
 import { failedAnswer } from '../answers.ts';
-import { schemaOf } from '../schemas.ts';
+import { paramsOf, schemaOf } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';
 import { plainResult } from './answers.ts';
-import { defaultModelFor, requireModelFor, taskOf, type TaskDefaults } from './model-choice.ts';
+import { defaultModelFor, requireModelFor, taskOf, type TaskDefaults } from '../model-choice.ts';
 import { taskRequestOf, type FeatureBody } from './task-inputs.ts';
 
 const oneOrMore = <Type extends z.ZodType>(type: Type) => z.union([type, z.array(type).min(1).max(1_000)]);
@@ -89,9 +89,4 @@ function plainList(outcomes: readonly TaskOutcome[]): readonly unknown[] {
     const { detail, code } = failedAnswer(outcome.error);
     return { error: detail, code };
   });
-}
-
-/** Of a path such as `/api/models/:model/start`. */
-function paramsOf(url: string) {
-  return schemaOf(z.strictObject(Object.fromEntries([...url.matchAll(/:([a-z]+)/g)].map(([, name = '']) => [name, z.string().min(1)]))));
 }

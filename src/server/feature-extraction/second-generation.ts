@@ -4,14 +4,14 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { runTaskRequest, type TaskOutcome } from '../../tasks/task-request.ts';
+import { resultsOf, runTaskRequest, type TaskOutcome } from '../../tasks/task-request.ts';
 import type { ModelState } from '../../models/model-port.ts';
 import { failedAnswer } from '../answers.ts';
 import { schemaOf, type Schema } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';
 import { namedResult } from './answers.ts';
 import type { Job, Jobs } from './jobs.ts';
-import { requireModelFor, taskOf } from './model-choice.ts';
+import { requireModelFor, taskOf } from '../model-choice.ts';
 import { publishedTasks, type PublishedTask } from './published-tasks.ts';
 import { taskRequestOf } from './task-inputs.ts';
 
@@ -47,7 +47,7 @@ function addTask(server: FastifyInstance, host: TaskHost, jobs: FeatureJobs, tas
     const request = taskRequestOf(taskOf(host, name), requireModelFor(host, name, model), task.body(body));
     return async (signal: AbortSignal): Promise<Named | readonly Named[]> => {
       const answer = await runTaskRequest({ models: host.models(), tasks: host.tasks }, request, { signal, priority: 'interactive' });
-      return Array.isArray(answer) ? answer.map(resultOf) : namedResult(answer as Exclude<typeof answer, readonly TaskOutcome[]>);
+      return Array.isArray(answer) ? resultsOf(answer as readonly TaskOutcome[]).map(namedResult) : namedResult(answer as Exclude<typeof answer, readonly TaskOutcome[]>);
     };
   };
   const predict = { scope: 'predict' } as const;
@@ -62,11 +62,6 @@ function addTask(server: FastifyInstance, host: TaskHost, jobs: FeatureJobs, tas
   add(`/api/tasks/${task.name}/batched`, `batched ${task.name}`, schemaOf(z.object({ ...task.batched, config })), z.array(task.output));
   const legacy = { tags, summary: `Ask for ${task.name}, and wait for it`, params: modelParams, body: single, response: { 200: schemaOf(task.output) } };
   server.post<JobRequest>(`/api/legacy/tasks/${task.name}/:model/jobs`, { config: predict, schema: legacy }, ({ params: { model }, body, ending }) => work(model, body)(ending));
-}
-
-function resultOf(outcome: TaskOutcome): Named {
-  if ('error' in outcome) throw outcome.error;
-  return namedResult(outcome.result);
 }
 
 const statusOf = ({ id, state }: Pick<Job<unknown>, 'id' | 'state'>) => ({ id, status: state });

@@ -2,9 +2,9 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { serverError } from '../../core/errors/server.ts';
-import { runTaskRequest, type TaskOutcome } from '../../tasks/task-request.ts';
+import { resultsOf, runTaskRequest, type TaskOutcome } from '../../tasks/task-request.ts';
 import type { Task } from '../../tasks/task.ts';
-import { taskOf } from '../feature-extraction/model-choice.ts';
+import { taskOf } from '../model-choice.ts';
 import type { TaskHost } from '../task-host.ts';
 import { requestOf, tensorsOf } from './task-tensors.ts';
 import { dataTypes, inputTensors, rawBytes, type OutputTensor } from './tensors.ts';
@@ -41,11 +41,7 @@ export async function infer(host: TaskHost, { model, body, raw, signal }: InferO
   const config = Object.fromEntries(Object.entries(body.parameters ?? {}).filter(([name]) => !reserved.has(name)));
   const request = { ...requestOf(task, model, status, inputTensors(body.inputs, raw)), config };
   const outcomes = (await runTaskRequest({ models, tasks: host.tasks }, request, { signal, priority: 'interactive' })) as readonly TaskOutcome[];
-  const results = outcomes.map((outcome) => {
-    if ('error' in outcome) throw outcome.error;
-    return outcome.result;
-  });
-  return written(body, wantedOf(task, body, tensorsOf(task, description, results)), { model_name: model, model_version: description.version });
+  return written(body, wantedOf(task, body, tensorsOf(task, description, resultsOf(outcomes))), { model_name: model, model_version: description.version });
 }
 
 type Wanted = { readonly tensor: OutputTensor; readonly isBinary: boolean };

@@ -6,9 +6,9 @@ import { z } from 'zod';
 import { serverError } from '../../core/errors/server.ts';
 import type { ModelState } from '../../models/model-port.ts';
 import type { ModelStatisticsCollector } from '../../models/model-statistics.ts';
-import { taskOf } from '../feature-extraction/model-choice.ts';
+import { taskOf } from '../model-choice.ts';
 import type { Api, FailureFormat } from '../http-port.ts';
-import { schemaOf } from '../schemas.ts';
+import { paramsOf, schemaOf } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';
 import { headerLengthName, infer, inferBody, sendInferred } from './inference.ts';
 import { inputsOf, outputsOf } from './task-tensors.ts';
@@ -50,8 +50,6 @@ type OfModel = { readonly model: string; readonly version?: string };
 function withVersion(path: string): readonly string[] {
   return [`/v2/models/:model${path}`, `/v2/models/:model/versions/:version${path}`];
 }
-
-const paramsOf = (url: string) => schemaOf(z.strictObject(Object.fromEntries([...url.matchAll(/:([a-z]+)/g)].map(([, name = '']) => [name, z.string().min(1)]))));
 
 /** Throws LS_MODEL_UNKNOWN, LS_SERVER_NOT_FOUND. */
 function modelOf({ host }: KserveOptions, { model, version }: OfModel) {

@@ -1,9 +1,9 @@
 /** Which model a request means, and which task. */
-import { modelError } from '../../core/errors/model.ts';
-import { serverError } from '../../core/errors/server.ts';
-import { taskNamed } from '../../tasks/registry.ts';
-import type { Task } from '../../tasks/task.ts';
-import { modelsFor, type TaskHost } from '../task-host.ts';
+import { modelError } from '../core/errors/model.ts';
+import { serverError } from '../core/errors/server.ts';
+import { taskNamed } from '../tasks/registry.ts';
+import type { Task } from '../tasks/task.ts';
+import { modelsFor, type TaskHost } from './task-host.ts';
 
 export type TaskDefaults = {
   /** Where a request names none. */
