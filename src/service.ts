@@ -47,7 +47,7 @@ export async function startService(configuration: Configuration, context: Servic
   // What is loaded later would count as a stall.
   await Promise.all([loadTransport(configuration), configuration.server.enabled ? serverParts() : undefined]);
   const started: Started = [];
-  const starting: Starting = { configuration, context, signal, started, stall: startStallMonitor(), models: { current: undefined } };
+  const starting: Starting = { configuration, context, signal, started, stall: startStallMonitor(), models: { current: undefined }, access: { current: undefined } };
   started.push(starting.stall.stop);
   context.metrics.mainLoopStall(starting.stall.longestMs);
   try {
@@ -77,6 +77,8 @@ type Starting = {
   readonly stall: ReturnType<typeof startStallMonitor>;
   /** What requests run; undefined until they are loaded. */
   readonly models: { current: ModelServer | undefined };
+  /** What requests read and append by; undefined until it is open. */
+  readonly access: { current: Access | undefined };
   /** Where it was started before. */
   readonly http?: HttpServer | undefined;
 };
@@ -84,7 +86,11 @@ type Starting = {
 async function startParts(starting: Starting): Promise<Service> {
   const { configuration, context, signal, started } = starting;
   const access = await openAccess(configuration, context, 'processing', { signal });
-  started.push(access.close);
+  started.push(() => {
+    starting.access.current = undefined;
+    return access.close();
+  });
+  starting.access.current = access;
   // What waits for a broker that is gone again ends with the transport.
   const stopStarting = (): void => void access.close();
   signal.addEventListener('abort', stopStarting, { once: true });
@@ -139,14 +145,14 @@ async function startHttp(starting: Starting): Promise<HttpServer | undefined> {
   const { configuration, context, started } = starting;
   if (!configuration.server.enabled) return undefined;
   const { startHttp: start } = await serverParts();
-  const server = await start({ configuration, context, models: () => loaded(starting.models) });
+  const server = await start({ configuration, context, models: () => ready(starting.models, 'models are being loaded'), access: () => ready(starting.access, 'the log is being opened') });
   started.push(server.close);
   return server;
 }
 
-function loaded({ current }: Starting['models']): ModelServer {
+function ready<Part>({ current }: { readonly current: Part | undefined }, meanwhile: string): Part {
   if (current !== undefined) return current;
-  throw serverError('LS_SERVER_NOT_READY', 'models are being loaded');
+  throw serverError('LS_SERVER_NOT_READY', meanwhile);
 }
 
 /** Below the ten seconds after which Prometheus gives up. */

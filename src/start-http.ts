@@ -2,6 +2,7 @@
 import type { Configuration } from './config/load.ts';
 import { observedFetcher } from './observation/observed-fetches.ts';
 import { createHttpObserver } from './observation/http-observer.ts';
+import type { Access } from './open-access.ts';
 import { openContentFetcher } from './open-content-fetcher.ts';
 import type { ServiceContext } from './process-context.ts';
 import { customVision } from './server/custom-vision/custom-vision.ts';
@@ -22,6 +23,8 @@ export type HttpStart = {
   readonly context: ServiceContext;
   /** Throws LS_SERVER_NOT_READY while they are being loaded. */
   readonly models: TaskHost['models'];
+  /** Throws LS_SERVER_NOT_READY while it is being opened; undefined where nothing is read from a log and nothing written. */
+  readonly access: (() => Access) | undefined;
 };
 
 export async function startHttp(start: HttpStart): Promise<HttpServer> {
