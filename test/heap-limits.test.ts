@@ -12,7 +12,7 @@ type Heaps = { readonly heapBytes: number; readonly workerBytesMax: number };
 /** Where no other thread marks what lives, what the heap grows to does not depend on other work on the machine. */
 async function heapsOf(...parameters: readonly string[]): Promise<Heaps> {
   const environment = { ...process.env, NODE_OPTIONS: '--max-semi-space-size=16' };
-  const { stdout } = await promisify(execFile)(process.execPath, ['--single-threaded-gc', child, ...parameters], { env: environment });
+  const { stdout } = await promisify(execFile)(process.execPath, ['--single-threaded-gc', '--expose-gc', child, ...parameters], { env: environment });
   return JSON.parse(stdout) as Heaps;
 }
 
