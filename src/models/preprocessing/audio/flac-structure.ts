@@ -1,11 +1,12 @@
 /**
  * The blocks and frames of a FLAC file. A frame does not tell its length: it ends where the CRC-16 of all that is since its beginning is 0 and the
- * file ends or the next one begins. So whatever is damaged or cut off is found before anything is decoded.
+ * file ends or the header of the next one stands. So whatever is damaged or cut off is found before anything is decoded.
  *
  *   [ID3v2] "fLaC" STREAMINFO [block ...] frame frame ... [ID3v1]
  */
 import { audioError } from '../../../core/errors/audio.ts';
 import { corrupt, requireRate } from './audio-chunk.ts';
+import { isFlacFrameHeader } from './flac-frame-header.ts';
 import { endBeforeTags, id3Length } from './id3-tag.ts';
 
 export type FlacStream = {
@@ -59,10 +60,9 @@ export function flacHead(streamInfo: Buffer): Buffer {
 function* framesOf(bytes: Buffer, from: number, end: number): Generator<Buffer> {
   let start = from;
   let crc = 0;
+  if (from < end && !isFlacFrameHeader(bytes, from)) throw corrupt(`no FLAC frame begins at byte ${from}`);
   for (let at = from; at < end; at += 1) {
-    const isBeginning = bytes[at] === 0xff && ((bytes[at + 1] ?? 0) & 0xfe) === 0xf8;
-    if (at === start && !isBeginning) throw corrupt(`no FLAC frame begins at byte ${at}`);
-    if (isBeginning && crc === 0 && at > start) {
+    if (crc === 0 && at > start && isFlacFrameHeader(bytes, at)) {
       yield bytes.subarray(start, at);
       start = at;
     }

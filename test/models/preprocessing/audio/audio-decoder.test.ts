@@ -4,7 +4,7 @@ import { decodeAudio, type AudioLimits } from '../../../../src/models/preprocess
 import { decodeFlac } from '../../../../src/models/preprocessing/audio/flac.ts';
 import { flacStructure } from '../../../../src/models/preprocessing/audio/flac-structure.ts';
 import { oggLinks, oggPages } from '../../../../src/models/preprocessing/audio/ogg-structure.ts';
-import { constantFlac, contentTypeOf, float32Of, floatWav, oggPage, opusHead, opusTags, readGoldens, readSound, silentOpus, wav, withCrc } from './sound-files.ts';
+import { constantFlac, contentTypeOf, flacWithFalseBeginning, float32Of, floatWav, oggPage, opusHead, opusTags, readGoldens, readSound, silentOpus, wav, withCrc } from './sound-files.ts';
 
 const goldens = await readGoldens();
 const limits: AudioLimits = { secondsMax: 60, decodedSamplesMax: 10_000_000 };
@@ -184,6 +184,19 @@ describe('FLAC', () => {
     for (const bits of [12, 17, 20]) expect(await codeOf(constantFlac(1, { bits, value: 100 })), String(bits)).toBe('LS_AUDIO_FORMAT');
     const [stream, frame] = [constantFlac(1).subarray(0, 42), constantFlac(1, { bits: 24 }).subarray(42)];
     expect(await codeOf(Buffer.concat([stream, frame]))).toBe('LS_AUDIO_CORRUPT');
+  });
+
+  test.each([
+    ['nothing', []],
+    ['a header whose checksum does not hold', [0x75, 0x02, 0, 0, 199, 1]],
+    ['a reserved block size', [0x05, 0x02]],
+    ['a number of eight bytes', [0x75, 0x02, 0xff]],
+    ['a number without its end', [0x75, 0x02, 0xc2, 0]],
+  ])('samples that look like the beginning of a frame, with %s behind, are samples', async (_what, behind) => {
+    const file = flacWithFalseBeginning(behind);
+    const stored = new Int8Array(file.buffer, file.byteOffset + 51, 200);
+    const samples = await decodeAudio(file, '', limits);
+    expect(Array.from(samples, (sample) => Math.round(sample * 128))).toEqual([...stored]);
   });
 
   test('in Ogg it is what it is in a file of its own', async () => {

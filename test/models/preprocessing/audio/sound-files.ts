@@ -131,6 +131,21 @@ function constantFrame(number: number, value: number, bits: number): Buffer {
   return Buffer.concat([frame, crc]);
 }
 
+/** One frame of 8-bit samples as they are, in whose midst its checksum is 0 and the two bytes stand that frames begin with. */
+export function flacWithFalseBeginning(behind: readonly number[]): Buffer {
+  const count = 200;
+  const before = Buffer.from(Array.from({ length: 60 }, (_, index) => (index * 7) % 100));
+  const header = Buffer.from([0xff, 0xf8, 0x75, 0x02, 0, 0, count - 1]);
+  const begun = Buffer.concat([header, Buffer.of(crcOf(header, 0x07, 8)), Buffer.of(0x02), before]);
+  const samples = Buffer.alloc(count - before.length);
+  samples.writeUInt16BE(crcOf(begun, 0x8005, 16));
+  samples.set([0xff, 0xf8, ...behind], 2);
+  const frame = Buffer.concat([begun, samples]);
+  const crc = Buffer.alloc(2);
+  crc.writeUInt16BE(crcOf(frame, 0x8005, 16));
+  return Buffer.concat([constantFlac(0, { bits: 8, said: count }), frame, crc]);
+}
+
 /** Most significant bit first, begun with 0. */
 function crcOf(bytes: Buffer, polynomial: number, width: number): number {
   let crc = 0n;
