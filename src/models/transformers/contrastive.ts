@@ -7,7 +7,7 @@ import type { ZeroShotConfig } from '../../core/task-config.ts';
 import { modelError } from '../../core/errors/model.ts';
 import type { ModelInput } from '../model-port.ts';
 import type { OpenArchitecture } from './architecture-port.ts';
-import { float32Tensor, int64Tensor, numbersOf, onesTensor, requirePorts, type Graph } from './graph.ts';
+import { float32Tensor, int64Tensor, numbersOf, onesTensor, requirePorts, type Feeds, type Graph } from './graph.ts';
 import { createImageProcessor } from './image-processor.ts';
 import { publishedFile, refuseFile } from './published-files.ts';
 import { createTextTokenizer, type TextTokenizer } from './text-tokenizer.ts';
@@ -49,7 +49,7 @@ async function openContrastive({ artefacts, resources, open }: Parameters<OpenAr
     const { values, width, height } = await processor(input as Extract<ModelInput, { kind: 'image' }>);
     return async () => {
       const outputs = await vision.run({ pixel_values: float32Tensor(values, [1, 3, height, width]) });
-      const image = normalised(numbersOf(outputs, kind.outputs[1]).data);
+      const image = directionOf(outputs, kind.outputs[1]);
       const logits: number[] = [];
       // replaceAll would give a meaning to `$&` in the name of a class.
       for (const name of classes) logits.push(similarity.scale * product(await embeddings.of(template.split('{}').join(name)), image) + similarity.bias);
@@ -81,12 +81,15 @@ function cut(ids: readonly number[], lengthMax: number, padding: number | undefi
 
 async function embedded(graph: Graph, output: string, ids: readonly number[]): Promise<Float64Array> {
   const dims = [1, ids.length];
-  return normalised(numbersOf(await graph.run({ input_ids: int64Tensor(ids, dims), attention_mask: onesTensor(dims) }), output).data);
+  return directionOf(await graph.run({ input_ids: int64Tensor(ids, dims), attention_mask: onesTensor(dims) }), output);
 }
 
-function normalised(vector: Float32Array): Float64Array {
-  const norm = Math.sqrt(vector.reduce((total, value) => total + value * value, 0));
-  return Float64Array.from(vector, (value) => value / norm);
+/** Of length 1. Throws LS_MODEL_OUTPUT_NOT_FINITE where the graph gives nothing but zeros: a probability that comes of these is no number. */
+function directionOf(outputs: Feeds, name: string): Float64Array {
+  const { data } = numbersOf(outputs, name);
+  const norm = Math.sqrt(data.reduce((total, value) => total + value * value, 0));
+  if (norm === 0) throw modelError('LS_MODEL_OUTPUT_NOT_FINITE', `${name} is zero throughout, and has no direction`);
+  return Float64Array.from(data, (value) => value / norm);
 }
 
 /** Of vectors of one length. */

@@ -1,8 +1,9 @@
 // Probabilities are those of Python's transformers, in the order of the classes, on images that are resized, too; what is kept of texts changes none.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { ModelInput } from '../../../src/models/model-port.ts';
 import { createEmbeddingCache } from '../../../src/models/transformers/embedding-cache.ts';
 import type { Transformer } from '../../../src/models/transformers/open-transformer.ts';
+import { onnxModel, node, tensor, type Port } from '../onnx-writer.ts';
 import { answerTo, codeOf, golden, openTiny, readInput, type TinyName, type ZeroShotGolden } from './tiny-models.ts';
 
 const tolerance = 1e-4;
@@ -60,6 +61,22 @@ describe.each<TinyName>(['clip', 'siglip'])('%s', async (name) => {
     expect(await codeOf(transformer, { ...input, classes: ['a'.repeat(1_000_000)] })).toBe('LS_MODEL_INPUT');
     expect(await codeOf(transformer, { ...input, classes: ['a'], bytes: Buffer.alloc(0) })).toBe('LS_IMAGE_EMPTY');
   });
+});
+
+/** The embedding of whatever it reads is zero. */
+function zeros(inputs: readonly Port[], output: string): Uint8Array {
+  const outputs: readonly Port[] = [{ name: output, type: 'float32', shape: [1, 24] }];
+  return onnxModel({ inputs, outputs, initializers: [tensor('zeros', [1, 24], new Float32Array(24))], nodes: [node('Identity', ['zeros'], [output])] });
+}
+
+test.each([
+  ['an image', { 'onnx/vision_model.onnx': zeros([{ name: 'pixel_values', type: 'float32', shape: ['batch', 3, 'height', 'width'] }], 'image_embeds') }, 'image_embeds'],
+  ['a text', { 'onnx/text_model.onnx': zeros(['input_ids', 'attention_mask'].map((name): Port => ({ name, type: 'int64', shape: ['batch', 'length'] })), 'text_embeds') }, 'text_embeds'],
+])('%s whose embedding is zero has no probabilities', async (_what, files, output) => {
+  const transformer = await openTiny('clip', { files });
+  onTestFinished(() => transformer.release());
+  const [outcome] = await transformer.begin([{ kind: 'image', bytes: await readInput('circles.png'), contentType: 'image/png', classes: ['a', 'b'] }])();
+  expect(outcome).toMatchObject({ failure: { code: 'LS_MODEL_OUTPUT_NOT_FINITE', message: expect.stringContaining(output) as string } });
 });
 
 test('a text that is asked for again is not computed again, and of too many the oldest goes', async () => {
