@@ -42,7 +42,7 @@ export async function openModel(artefacts: ModelArtefacts, resources: Preprocess
     const { run, release } = await openPluginModel(artefacts, resources, plugins, options);
     return {
       // Nothing is known of what it does between its items: they are prepared when it is their turn.
-      begin: (inputs) => () => run(inputs),
+      begin: (inputs, batchSizes) => () => run(inputs, batchSizes?.at(-1)),
       mistakes: () => knownAnswerMistakes(artefacts, run),
       // Its known answers went through what shapes it has.
       warmUp: () => Promise.resolve(),

@@ -17,8 +17,8 @@ import type { PluginManifest } from './plugin-manifest.ts';
 import { pluginUrl, type PluginUrls } from './plugin-urls.ts';
 
 export type OpenedPluginModel = {
-  /** Never rejects. */
-  readonly run: (inputs: readonly ModelInput[]) => Promise<ItemOutcome[]>;
+  /** Never rejects. @param batchItemsMax how many are given to the plugin at once, for proofs; left out: as many as the manifest says. */
+  readonly run: (inputs: readonly ModelInput[], batchItemsMax?: number) => Promise<ItemOutcome[]>;
   readonly release: () => Promise<void>;
 };
 
@@ -39,7 +39,7 @@ export async function openPluginModel(artefacts: PluginArtefacts, resources: Pre
     throw modelError('LS_MODEL_LOAD', `the plugin ${manifest.plugin} cannot open the model in ${directory}: ${messageOf(error)}`, { directory }, { cause: error });
   }
   return {
-    run: (inputs) => run(inputs, model, manifest),
+    run: (inputs, batchItemsMax = manifest.batchItemsMax) => run(inputs, batchItemsMax, model, manifest),
     release: async () => {
       try {
         await model.release?.();
@@ -110,9 +110,9 @@ function pluginTensor({ type, data, dims }: { readonly type: string; readonly da
   return refuse(type);
 }
 
-async function run(inputs: readonly ModelInput[], model: OpenPluginModel, manifest: PluginManifest): Promise<ItemOutcome[]> {
+async function run(inputs: readonly ModelInput[], batchItemsMax: number, model: OpenPluginModel, manifest: PluginManifest): Promise<ItemOutcome[]> {
   const outcomes: ItemOutcome[] = [];
-  for (let start = 0; start < inputs.length; start += manifest.batchItemsMax) outcomes.push(...(await runBatch(inputs.slice(start, start + manifest.batchItemsMax), model, manifest)));
+  for (let start = 0; start < inputs.length; start += batchItemsMax) outcomes.push(...(await runBatch(inputs.slice(start, start + batchItemsMax), model, manifest)));
   return outcomes;
 }
 

@@ -132,6 +132,7 @@ test.each([
   ['a model that the plugin lacks', { opens: 'width' }, 'LS_PLUGIN_MISSING', /which has: length, graph/],
   ['a model that its plugin cannot open', { settings: { broken: true } }, 'LS_MODEL_LOAD', /settings\.broken/],
   ['another known answer', { knownAnswers: [{ input: { kind: 'text', text: 'four' }, output: [7, 1], tolerance: 0 }] }, 'LS_MODEL_KNOWN_ANSWER', /is 6, expected 7/],
+  ['a known answer that is not the same alone and beside others', { knownAnswers: [{ input: { kind: 'text', text: 'four' }, output: [6, 1], tolerance: 0 }, { input: { kind: 'text', text: 'items' }, output: [2, 0], tolerance: 0 }] }, 'LS_MODEL_KNOWN_ANSWER', /known answer 1 in a batch of 1: number 0 is 1, expected 2/],
   ['a known answer of another width', { knownAnswers: [{ input: { kind: 'text', text: 'four' }, output: [7], tolerance: 0 }] }, 'LS_MODEL_MANIFEST', /has 1 numbers; the model gives 2/],
 ])('%s is refused at the start', async (_what, overrides, code, says) => {
   const made = await makeModel(overrides);
