@@ -65,17 +65,19 @@ async function listedFile(place: Place, path: string): Promise<ListedFile> {
   if (real === undefined) return { path };
   const { size } = await reading(real, () => stat(real));
   const name = basename(real);
+  const blobs = await realBlobs(place);
   // The cache calls a blob by its SHA-256, or by git's SHA-1 where it is small.
-  const known = place.blobs === undefined || !real.startsWith((await realpath(place.blobs)) + sep) ? {} : /^[0-9a-f]{64}$/.test(name) ? { sha256: name } : isCommit(name) ? { gitSha1: name } : {};
+  const known = blobs === undefined || !real.startsWith(blobs + sep) ? {} : /^[0-9a-f]{64}$/.test(name) ? { sha256: name } : isCommit(name) ? { gitSha1: name } : {};
   return { path, sizeBytes: size, ...known };
 }
 
 /** Rejects with LS_PULL_PATH where a link leads elsewhere, LS_PULL_NOT_FOUND, LS_PULL_SOURCE. */
-async function realFile({ root, blobs }: Place, path: string): Promise<string> {
+async function realFile(place: Place, path: string): Promise<string> {
+  const { root } = place;
   try {
     const real = await realpath(join(root, path));
-    const allowed = [await realpath(root), ...(blobs === undefined ? [] : [await realpath(blobs).catch(() => root)])];
-    if (!allowed.some((folder) => real.startsWith(folder + sep))) throw pullError('LS_PULL_PATH', `${join(root, path)} is a link that leaves its repository`, { path });
+    const allowed = [await realpath(root), await realBlobs(place)];
+    if (!allowed.some((folder) => folder !== undefined && real.startsWith(folder + sep))) throw pullError('LS_PULL_PATH', `${join(root, path)} is a link that leaves its repository`, { path });
     if (!(await stat(real)).isFile()) throw new Error('this is no file');
     return real;
   } catch (error) {
@@ -83,6 +85,11 @@ async function realFile({ root, blobs }: Place, path: string): Promise<string> {
     if (error instanceof Error && 'code' in error && error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw unreadable(join(root, path), error);
     throw pullError('LS_PULL_NOT_FOUND', `${join(root, path)} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { path }, { cause: error });
   }
+}
+
+/** Undefined where there are none: a cache that was copied, or made where there are no links, has the files themselves among its snapshots. */
+async function realBlobs({ blobs }: Place): Promise<string | undefined> {
+  return blobs === undefined ? undefined : realpath(blobs).catch(() => undefined);
 }
 
 async function opened(place: Place, path: string, beginning: Parameters<Mirror['open']>[0]['beginning']): Promise<OpenedFile> {

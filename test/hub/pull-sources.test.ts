@@ -52,6 +52,16 @@ test('a directory that cannot be listed is told as the source, and not as the ta
   expect(error).toMatchObject({ code: 'LS_PULL_SOURCE', message: expect.stringContaining(base) as string });
 });
 
+test('a cache whose snapshots hold the files themselves, and no links to blobs, is read', async () => {
+  const from = await temporaryDirectory();
+  const snapshot = join(from, 'models--acme--encoder/snapshots', commit);
+  await mkdir(join(snapshot, 'onnx'), { recursive: true });
+  await writeFile(join(snapshot, 'config.json'), '{}');
+  await writeFile(join(snapshot, 'onnx/model.onnx'), 'graph');
+  const { files } = await pulled({ from, directory: join(await temporaryDirectory(), 'encoder') });
+  expect(files.map(({ path, sizeBytes }) => [path, sizeBytes]).sort()).toEqual([['config.json', 2], ['onnx/model.onnx', 5]]);
+});
+
 test('a file of a directory that cannot be read to its end is told as the source', async () => {
   const from = await temporaryDirectory();
   const base = join(from, 'acme/encoder/resolve', commit);
