@@ -35,15 +35,17 @@ export async function modelNamed(model: string, { configuration, bindings }: Nam
   throw cliError('LS_CLI_USAGE', `${model} is no directory of a model; ${known}`);
 }
 
-/** Of those whose manifests can be read. */
+/** Of those whose manifests can be read. Where none is made for the task, what cannot be read might be: rejects with what is wrong with the first of these. */
 export async function modelsFor(task: string, bindings: readonly ModelBinding[]): Promise<readonly ModelBinding[]> {
   const [{ tasksOf }, { readManifest }] = await Promise.all([import('../models/manifest.ts'), import('../models/repository.ts')]);
-  const made = await Promise.all(bindings.map(({ directory }) => readManifest(directory).then((manifest) => tasksOf(manifest).includes(task), isRefusal)));
-  return bindings.filter((_, index) => made[index]);
+  const found = await Promise.all(bindings.map(({ directory }) => readManifest(directory).then((manifest) => tasksOf(manifest).includes(task), asRefusal)));
+  const refusal = found.find((each) => each instanceof LabelstreamError);
+  if (refusal !== undefined && !found.includes(true)) throw refusal;
+  return bindings.filter((_, index) => found[index] === true);
 }
 
-function isRefusal(error: unknown): false {
-  if (error instanceof LabelstreamError) return false;
+function asRefusal(error: unknown): LabelstreamError {
+  if (error instanceof LabelstreamError) return error;
   throw error;
 }
 

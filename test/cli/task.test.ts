@@ -150,6 +150,17 @@ test('of several models, or none, for the task the configuration is not enough',
   });
 });
 
+test('where no model is made for the task, and one cannot be read, that is what is told', async () => {
+  await withDirectory(async (directory) => {
+    const missing = { code: 78, stderr: expect.stringMatching(/there is no \S*absent\/manifest\.json \[LS_MODEL_NOT_FOUND\]/) as string };
+    const file = await writeConfiguration(directory, notesConfiguration.replace('models: {', 'models: { absent: { directory: absent }, '));
+    expect(await runProgram('task', 'text-features', 'x', '-c', file)).toMatchObject(missing);
+    const record = join(directory, 'record.json');
+    await writeFile(record, JSON.stringify(row));
+    expect(await runProgram('task', 'record-prediction', record, '-c', file)).toMatchObject({ code: 0 });
+  });
+});
+
 test('a task of a plugin, by a model of a plugin, without a configuration', async () => {
   const folder = join(repository, 'examples/plugins/colours');
   const image = join(repository, 'examples/images/umbrella-01.jpg');
