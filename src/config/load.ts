@@ -8,7 +8,7 @@ import { checkRoutes, type KnownNames } from './checks.ts';
 import { parseConfigurationDocument, type ConfigurationDocument, type VariableText } from './document.ts';
 import { withResolvedPaths } from './file-paths.ts';
 import { inFileOrder, located, pathText, type ConfigurationMistake, type LineOf, type SettingPath, type UnlocatedMistake } from './mistakes.ts';
-import { applyOverrides, type Overrides } from './overrides.ts';
+import { applyOverrides, overriddenBy, type Overrides } from './overrides.ts';
 import { put, repairedSettings } from './repair.ts';
 import { plainSecrets, type PlainSecret } from './secrets.ts';
 import { settings, type Settings } from './settings.ts';
@@ -63,17 +63,25 @@ function readText(text: string, options: Overrides & { readonly file: string }):
 type Read = { readonly document: ConfigurationDocument; readonly tree: Record<string, unknown>; readonly overrideMistakes: readonly ConfigurationMistake[]; readonly directory: string };
 
 function checkedConfiguration({ document, tree, overrideMistakes, directory }: Read, options: LoadOptions): LoadedConfiguration {
+  const lineOf: LineOf = (path) => (overriddenBy(path, options) === undefined ? document.lineOf(path) : undefined);
+  const told = (mistakes: readonly UnlocatedMistake[]): readonly ConfigurationMistake[] => located(mistakes.map((each) => withGiver(each, options)), lineOf);
   const parsed = parsedSettings(tree, document.variableTexts);
   if (!parsed.success) {
     const found = parsed.error.issues.flatMap((issue) => mistakesOf(issue, issue.path as SettingPath, tree));
     const others = [...found, ...mistakesOfTheRest(tree, options)].filter(({ path }) => !isUnset(path, document.mistakes));
-    return refused([...document.mistakes, ...overrideMistakes, ...located(others, document.lineOf)]);
+    return refused([...document.mistakes, ...overrideMistakes, ...told(others)]);
   }
   const checked = checkRoutes(parsed.data, options);
-  const mistakes = [...document.mistakes, ...overrideMistakes, ...located(checked.mistakes, document.lineOf)];
+  const mistakes = [...document.mistakes, ...overrideMistakes, ...told(checked.mistakes)];
   if (mistakes.length > 0) return refused(mistakes);
   const configuration = freeze(withResolvedPaths({ ...parsed.data, routes: checked.routes }, directory));
-  return { configuration, mistakes: [], lineOf: document.lineOf, plainSecrets: plainSecrets(document, options) };
+  return { configuration, mistakes: [], lineOf, plainSecrets: plainSecrets(document, options) };
+}
+
+/** The file may be right where a flag or a variable is wrong. */
+function withGiver(mistake: UnlocatedMistake, overrides: Overrides): UnlocatedMistake {
+  const giver = overriddenBy(mistake.path, overrides);
+  return giver === undefined ? mistake : { ...mistake, message: `${mistake.message} (by ${giver})` };
 }
 
 /** What a variable holds is a number or a boolean where it looks like one, but a text where the setting is a text: a password may be 12345678. */

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { scalarValue } from './document.ts';
-import type { ConfigurationMistake } from './mistakes.ts';
+import type { ConfigurationMistake, SettingPath } from './mistakes.ts';
 import { settings } from './settings.ts';
 
 const prefix = 'LABELSTREAM_';
@@ -92,6 +92,15 @@ export function applyOverrides(target: Record<string, unknown>, overrides: Overr
     assign(target, setting.path, typed(setting, assignment.slice(equals + 1)));
     return [];
   });
+}
+
+/** What sets a setting in place of the file, as a person gave it, such as `--set server.port` or `LABELSTREAM_SERVER__PORT`; undefined: nothing does. */
+export function overriddenBy(path: SettingPath, { environment, assignments }: Overrides): string | undefined {
+  const setting = overridableSettings().find((candidate) => candidate.path.every((part, index) => part === path[index]));
+  if (setting === undefined) return undefined;
+  const name = setting.path.join('.');
+  if (assignments.some((assignment) => assignment.startsWith(`${name}=`))) return `--set ${name}`;
+  return environment[setting.variable] === undefined ? undefined : setting.variable;
 }
 
 /** Variables that name no setting, but nearly one. Others with our prefix may be what a file asks for by `${NAME}`. */

@@ -208,6 +208,14 @@ describe('every mistake is told at once, with its line', () => {
     expect(mistakes('', { assignments: ['routes=1'] })[0]).toContain('LS_CONFIG_KEY_UNKNOWN');
   });
 
+  test('of what a variable or a flag sets are not laid to the file', () => {
+    const text = `delivery: at-least-once\nserver:\n  port: 9464\n${valid}`;
+    expect(mistakes(text, { assignments: ['delivery=often'] })).toEqual([expect.stringMatching(/^undefined LS_CONFIG_VALUE delivery: .* \(by --set delivery\)$/)]);
+    expect(mistakes(text, { environment: { LABELSTREAM_SERVER__PORT: 'x' } })).toEqual([expect.stringMatching(/^undefined LS_CONFIG_VALUE server\.port: .* \(by LABELSTREAM_SERVER__PORT\)$/)]);
+    expect(mistakes(text, { environment: { LABELSTREAM_SERVER__PORT: 'x' }, assignments: ['server.port=y'] })).toEqual([expect.stringContaining('(by --set server.port)')]);
+    expect(mistakes(text.replace('at-least-once', 'often'), { assignments: ['server.port=1'] })).toEqual([expect.stringMatching(/^1 LS_CONFIG_VALUE delivery: [^(]*$/)]);
+  });
+
   test.each([
     ['steps that repeat a name', (text: string) => text.replace('name: topic,', 'name: embed,'), 'is there already'],
     ['an unknown model', (text: string) => text.replace('model: topics', 'model: nobody'), 'no model is named "nobody"'],
