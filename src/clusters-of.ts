@@ -16,9 +16,10 @@ import { followClusters } from './stages/cluster/cluster-follower.ts';
 import { createClusterStage, type ClusterStage, type ClusterStageOptions } from './stages/cluster/cluster-stage.ts';
 import { forgetRecords } from './stages/cluster/control-records.ts';
 import { keptSnapshots, strayNames, type KeptSnapshot } from './stages/cluster/kept-snapshots.ts';
+import { createLiveClusters, type OwnedPartitions } from './stages/cluster/live-clusters.ts';
 import { requireNoPlan } from './stages/cluster/repartition-plan.ts';
 import { clusterStageName } from './stages/cluster/stage-name.ts';
-import type { ClusterView } from './stages/cluster/view.ts';
+import type { ClusterView, LiveClusters } from './stages/cluster/cluster-queries.ts';
 import { endsOf } from './until-idle.ts';
 
 /** The clusters as of now, by reading: beside a live `run` or without one (SEMANTICS.md, rule 25). */
@@ -34,6 +35,11 @@ export function followerOf(access: Access) {
   // What this fold gives is thrown away, so nothing has to be known of how it would be written.
   const stage = clusterStageOf({ ...access, codec: { ...access.codec, encode: () => Buffer.alloc(0) } });
   return { transport: access.transport, stateStore: access.stateStore, stage, group: clusterGroupOf(access.configuration) };
+}
+
+/** The clusters as they change, for who asks again and again. To be closed. */
+export function liveClustersOf(access: Access, owned: OwnedPartitions, followerIdleMsMax: number): LiveClusters {
+  return createLiveClusters({ ...followerOf(access), owned, clock: access.context.clock, followerIdleMsMax });
 }
 
 /** Every snapshot of the clusters that is kept, one after the other in memory. */

@@ -10,7 +10,7 @@ import { SettingsRefused } from './config/mistakes.ts';
 import { refusedDefinition, refusedProjections } from './configured-definitions.ts';
 import type { Define } from './core/events.generated.ts';
 import { partitionForKey } from './core/partitioning.ts';
-import type { OutputRecord, TopicPartition } from './core/records.ts';
+import type { OutputRecord } from './core/records.ts';
 import { allTopics, topics } from './core/topics.ts';
 import { modelBindings } from './model-bindings.ts';
 import { priorities } from './models/model-port.ts';
@@ -28,8 +28,11 @@ import { createRetry } from './pipeline/retry.ts';
 import { startRunner, type Runner } from './pipeline/runner.ts';
 import type { Stage } from './pipeline/stage.ts';
 import { clusterGroupOf, groupOf, startAtOf } from './stage-groups.ts';
-import type { ClusterPartition, ClusterStage } from './stages/cluster/cluster-stage.ts';
+import type { PartitionView } from './stages/cluster/cluster-queries.ts';
+import type { ClusterPartition } from './stages/cluster/cluster-stage.ts';
 import { defineRecord } from './stages/cluster/control-records.ts';
+import type { OwnedPartitions } from './stages/cluster/live-clusters.ts';
+import { trackPartitions } from './stages/cluster/owned-partitions.ts';
 import { requireNoPlan } from './stages/cluster/repartition-plan.ts';
 import type { ContentFetcher } from './stages/extract/content-fetcher.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
@@ -39,6 +42,8 @@ import { drainEndsOf } from './until-idle.ts';
 export type Stages = {
   readonly extract: Runner;
   readonly cluster: Runner;
+  /** What CLUSTER has of the clusters. */
+  readonly owned: OwnedPartitions;
   /** A collection of this instance is to be frozen or thawed, or a generation of it is being built and will be swapped in. */
   readonly isAboutToAppend: () => boolean;
   /** EXTRACT first: CLUSTER still folds what it has read of its features, and the rest waits in the log. Never rejects. */
@@ -127,6 +132,7 @@ function waiting<Result>({ context: { clock, logger } }: Access, signal: AbortSi
 
 type RunningCluster = {
   readonly runner: Runner;
+  readonly owned: OwnedPartitions;
   /** Those that this instance has. */
   readonly partitions: ReadonlyMap<number, ClusterPartition>;
   /** Resolves when the state of each of them stands at its committed position. */
@@ -140,28 +146,13 @@ function requireOneTopic({ stateStore, configuration }: Access): Promise<void> {
 
 async function startCluster(access: Access, openSearch: OpenSearch): Promise<RunningCluster> {
   await requireOneTopic(access);
-  const stage = clusterStageOf(access, openSearch);
-  const partitions = new Map<number, ClusterPartition>();
-  const restoring = new Set<number>();
   const changed = createCondition(access.context.clock);
-  const open = (partition: Parameters<ClusterStage['open']>[0]): ClusterPartition => {
-    const opened = stage.open(partition);
-    partitions.set(partition.partition, opened);
-    restoring.add(partition.partition);
-    return opened;
-  };
-  const noteRestored = ({ partition }: TopicPartition): void => {
-    restoring.delete(partition);
-    changed.notify();
-  };
-  const noteEnded = (partition: TopicPartition): void => {
-    partitions.delete(partition.partition);
-    noteRestored(partition);
-  };
-  const runner = await startStage(access, { ...stage, open }, { ...silentObserver, restored: noteRestored, ended: noteEnded });
-  access.context.metrics.frozenCollections(() => [...partitions.values()].reduce((count, { view }) => count + view.frozenCount(), 0));
-  access.context.metrics.pendingGenerations(() => [...partitions.values()].reduce((count, { view }) => count + view.pendingCount(), 0));
-  return { runner, partitions, restored: () => changed.until(() => restoring.size === 0) };
+  const owned = trackPartitions(clusterStageOf(access, openSearch), changed.notify);
+  const runner = await startStage(access, owned.stage, owned.observer);
+  const sum = (of: (view: PartitionView) => number): number => [...owned.current.values()].reduce((count, { view }) => count + of(view), 0);
+  access.context.metrics.frozenCollections(() => sum((view) => view.frozenCount()));
+  access.context.metrics.pendingGenerations(() => sum((view) => view.pendingCount()));
+  return { runner, owned, partitions: owned.current, restored: () => changed.until(() => !owned.isRestoring()) };
 }
 
 /** CLUSTER first: what it holds decides which definitions may be proposed, and EXTRACT starts when they are in the log. */
@@ -177,7 +168,7 @@ export async function startStages(access: Access, models: ModelServer, signal: A
   };
   let cluster: RunningCluster | undefined;
   try {
-    const { runner, partitions } = (cluster = await waiting(access, signal, () => startCluster(access, openSearch)));
+    const { runner, partitions, owned } = (cluster = await waiting(access, signal, () => startCluster(access, openSearch)));
     // Who repartitions from here on sees this member.
     await waiting(access, signal, () => requireOneTopic(access));
     await proposeDefinitions(access, cluster, models, signal);
@@ -188,6 +179,7 @@ export async function startStages(access: Access, models: ModelServer, signal: A
     return {
       extract,
       cluster: runner,
+      owned,
       isAboutToAppend: () => partitions.values().some((partition) => partition.isBuilding() || partition.due()?.isUrgent === true),
       stop: async () => {
         const first = await extract.stop({ deadlineMs });

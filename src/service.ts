@@ -2,6 +2,7 @@
 import type { Configuration } from './config/load.ts';
 import { serverError } from './core/errors/server.ts';
 import { topics, inputTopics } from './core/topics.ts';
+import { liveClustersOf } from './clusters-of.ts';
 import { startModels, startStages, type Stages } from './compose.ts';
 import { openAccess, type Access } from './open-access.ts';
 import { loadTransport } from './open-transport.ts';
@@ -11,6 +12,7 @@ import { startStallMonitor } from './observation/main-loop-stall.ts';
 import { startMetricEvents } from './observation/metric-events.ts';
 import { topicLag } from './pipeline/lag.ts';
 import type { HttpServer } from './server/http-server.ts';
+import type { LiveClusters } from './stages/cluster/cluster-queries.ts';
 import { untilIdle } from './until-idle.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
 
@@ -47,7 +49,7 @@ export async function startService(configuration: Configuration, context: Servic
   // What is loaded later would count as a stall.
   await Promise.all([loadTransport(configuration), configuration.server.enabled ? serverParts() : undefined]);
   const started: Started = [];
-  const starting: Starting = { configuration, context, signal, started, stall: startStallMonitor(), models: { current: undefined }, access: { current: undefined } };
+  const starting: Starting = { configuration, context, signal, started, stall: startStallMonitor(), models: { current: undefined }, access: { current: undefined }, clusters: { current: undefined } };
   started.push(starting.stall.stop);
   context.metrics.mainLoopStall(starting.stall.longestMs);
   try {
@@ -79,6 +81,8 @@ type Starting = {
   readonly models: { current: ModelServer | undefined };
   /** What requests read and append by; undefined until it is open. */
   readonly access: { current: Access | undefined };
+  /** What requests ask; undefined until the stages run. */
+  readonly clusters: { current: LiveClusters | undefined };
   /** Where it was started before. */
   readonly http?: HttpServer | undefined;
 };
@@ -112,6 +116,9 @@ async function startOn(access: Access, starting: Starting): Promise<Service> {
   started.push(events.stop);
   const stages = await startStages(access, models, signal);
   started.push(stages.close);
+  const clusters = liveClustersOf(access, stages.owned, configuration.server.clusters.followerIdleMsMax);
+  started.push(clusters.close);
+  starting.clusters.current = clusters;
   reportLag(access, context);
   context.readiness.started();
   let stopped: Promise<{ readonly forced: boolean }> | undefined;
@@ -145,7 +152,13 @@ async function startHttp(starting: Starting): Promise<HttpServer | undefined> {
   const { configuration, context, started } = starting;
   if (!configuration.server.enabled) return undefined;
   const { startHttp: start } = await serverParts();
-  const server = await start({ configuration, context, models: () => ready(starting.models, 'models are being loaded'), access: () => ready(starting.access, 'the log is being opened') });
+  const server = await start({
+    configuration,
+    context,
+    models: () => ready(starting.models, 'models are being loaded'),
+    access: () => ready(starting.access, 'the log is being opened'),
+    clusters: () => ready(starting.clusters, 'the stages are being started'),
+  });
   started.push(server.close);
   return server;
 }

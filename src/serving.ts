@@ -27,6 +27,7 @@ export async function startServing(configuration: Configuration, context: Servic
       return loaded;
     },
     access: undefined,
+    clusters: undefined,
   });
   try {
     loaded = await startModels({ configuration, context });

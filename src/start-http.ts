@@ -5,6 +5,8 @@ import { createHttpObserver } from './observation/http-observer.ts';
 import type { Access } from './open-access.ts';
 import { openContentFetcher } from './open-content-fetcher.ts';
 import type { ServiceContext } from './process-context.ts';
+import { collections } from './server/clusters/collections.ts';
+import { items } from './server/clusters/items.ts';
 import { customVision } from './server/custom-vision/custom-vision.ts';
 import { embeddings } from './server/embeddings.ts';
 import { featureExtraction } from './server/feature-extraction/feature-extraction.ts';
@@ -16,6 +18,7 @@ import { pluginApis, type HttpApiHost } from './server/plugin-apis.ts';
 import { predict } from './server/predict.ts';
 import type { TaskHost } from './server/task-host.ts';
 import { readServerTls } from './server/tls.ts';
+import type { LiveClusters } from './stages/cluster/cluster-queries.ts';
 import type { ContentFetcher } from './stages/extract/content-fetcher.ts';
 
 export type HttpStart = {
@@ -25,6 +28,8 @@ export type HttpStart = {
   readonly models: TaskHost['models'];
   /** Throws LS_SERVER_NOT_READY while it is being opened; undefined where nothing is read from a log and nothing written. */
   readonly access: (() => Access) | undefined;
+  /** Throws LS_SERVER_NOT_READY until they can be asked; undefined where there is no log. */
+  readonly clusters: (() => LiveClusters) | undefined;
 };
 
 export async function startHttp(start: HttpStart): Promise<HttpServer> {
@@ -49,7 +54,7 @@ export async function startHttp(start: HttpStart): Promise<HttpServer> {
   return { ...started, close };
 }
 
-function apisOf({ configuration: { server, media }, context, models }: HttpStart, fetcher: ContentFetcher | undefined): readonly Api[] {
+function apisOf({ configuration: { server, media }, context, models, clusters }: HttpStart, fetcher: ContentFetcher | undefined): readonly Api[] {
   const { metrics, readiness, extensions, version, clock, modelStatistics } = context;
   const host: TaskHost = { models, tasks: extensions.tasks };
   return [
@@ -59,6 +64,7 @@ function apisOf({ configuration: { server, media }, context, models }: HttpStart
     customVision({ host, clock, imageBytesMax: media.bytesMax, fetchImage: fetcher?.fetchUpTo }),
     kserve({ host, version, isReady: () => readiness.state().ready, statistics: modelStatistics.of }),
     embeddings(host),
+    ...(clusters === undefined ? [] : [collections(clusters), items(clusters)]),
     ...pluginApis(extensions.httpApis, pluginHost(models)),
   ];
 }

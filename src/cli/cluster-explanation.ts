@@ -1,7 +1,7 @@
 /** Why an item is where it is, in sentences and as data. */
 import type { ItemDistance } from '../clustering/clustering.ts';
 import { counted } from '../core/counted.ts';
-import type { PartitionExplanation } from '../stages/cluster/view.ts';
+import type { PartitionExplanation } from '../stages/cluster/cluster-queries.ts';
 
 /** changedBy: an itemId or the kind of a control record; null where the record is not kept. */
 type Explained = PartitionExplanation & { readonly changedBy: string | null };

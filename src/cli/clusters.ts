@@ -4,7 +4,7 @@ import { counted } from '../core/counted.ts';
 import { cliError } from '../core/errors/cli.ts';
 import type { Access } from '../open-access.ts';
 import { labelRecord } from '../stages/cluster/control-records.ts';
-import type { ClusterView } from '../stages/cluster/view.ts';
+import type { ClusterView } from '../stages/cluster/cluster-queries.ts';
 import { explanationLines, explanationOf } from './cluster-explanation.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { addClustersEpsCommand } from './eps/eps.ts';

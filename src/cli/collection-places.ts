@@ -1,7 +1,7 @@
 /** Which collections a person means by a name or a template, and how a sample is shared among them. */
 import type { Access } from '../open-access.ts';
 import { cliError } from '../core/errors/cli.ts';
-import type { ClusterView } from '../stages/cluster/view.ts';
+import type { ClusterView } from '../stages/cluster/cluster-queries.ts';
 
 export type CollectionPlace = ReturnType<ClusterView['collections']>['value'][number];
 

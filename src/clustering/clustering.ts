@@ -44,10 +44,13 @@ export type NetChange = {
   readonly assignments: readonly ToldAssignment[];
 };
 
-export type ClusterSummary = {
+export type ClusterSize = {
   readonly clusterId: string;
   readonly size: number;
   readonly coreCount: number;
+};
+
+export type ClusterSummary = ClusterSize & {
   /** Byte order of itemId. */
   readonly itemIds: readonly string[];
 };
@@ -114,6 +117,10 @@ export type Clustering = {
   readonly succeed: (previous: Clustering, generation: string, sequence: bigint, mutations?: readonly Mutation[]) => NetChange;
   /** Living clusters, in order of age (founding sequence, then rank). */
   readonly clusters: () => readonly ClusterSummary[];
+  /** As `clusters`, without listing their items, which takes longer the more there are. */
+  readonly clusterSizes: () => readonly ClusterSize[];
+  /** A living one; undefined where the id is of none. */
+  readonly cluster: (clusterId: string) => ClusterSummary | undefined;
   readonly clusterIds: () => readonly string[];
   /** The living cluster an id resolves to by the aliases kept; undefined where it is dissolved or unknown. */
   readonly resolve: (clusterId: string) => string | undefined;

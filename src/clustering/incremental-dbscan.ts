@@ -3,7 +3,7 @@
  * that is known about them are columns of integers (structure/). The rules are those of SEMANTICS.md (14, 15); where the paper it comes from
  * (Ester et al., VLDB 1998) leaves gaps, test/clustering names each.
  */
-import type { Clustering, ClusteringIdentity, ClusteringParameters, ClusterSummary, Mutation, NetChange } from './clustering.ts';
+import type { Clustering, ClusteringIdentity, ClusteringParameters, ClusterSize, ClusterSummary, Mutation, NetChange } from './clustering.ts';
 import type { OpenSearch } from './neighbour-search.ts';
 import { createPlainSearch } from './plain-search.ts';
 import { atOnce, type SlicedWork } from './sliced-work.ts';
@@ -122,6 +122,12 @@ function portOver(state: EngineState): Clustering {
     rebuild: (parameters, generation, sequence, mutations = []) => atOnce(rebuildRecord(state, parameters, generation, mutations, sequence)),
     succeed: (previous, generation, sequence, mutations = []) => atOnce(succeedRecord(state, stateOf(previous), generation, mutations, sequence)),
     clusters: () => livingByAge(settled(state).clusters).map((entry) => summaryOf(state, entry)),
+    clusterSizes: () => livingByAge(settled(state).clusters).map((entry) => sizesOf(state, entry)),
+    cluster: (clusterId) => {
+      const index = clusters.indices.get(clusterId);
+      const entry = index === undefined ? undefined : entryOf(settled(state).clusters, index);
+      return entry === undefined || entry.component === -1 ? undefined : summaryOf(state, entry);
+    },
     clusterIds: () => livingByAge(settled(state).clusters).map(({ id }) => id),
     resolve: (clusterId) => {
       const index = clusters.indices.get(clusterId);
@@ -157,14 +163,13 @@ function portOver(state: EngineState): Clustering {
   };
 }
 
-function summaryOf(state: EngineState, { id, component }: ClusterEntry): ClusterSummary {
+function sizesOf({ structure }: EngineState, { id, component }: ClusterEntry): ClusterSize {
+  return { clusterId: id, size: sizeOf(structure, component), coreCount: readField(structure.components.records, component, componentFields.cores) };
+}
+
+function summaryOf(state: EngineState, entry: ClusterEntry): ClusterSummary {
   const keys: Buffer[] = [];
-  for (const point of membersOf(state.structure, component)) for (const item of itemsOn(state, point)) keys.push(idBytes(state.items, item));
+  for (const point of membersOf(state.structure, entry.component)) for (const item of itemsOn(state, point)) keys.push(idBytes(state.items, item));
   keys.sort((left, right) => Buffer.compare(left, right));
-  return {
-    clusterId: id,
-    size: sizeOf(state.structure, component),
-    coreCount: readField(state.structure.components.records, component, componentFields.cores),
-    itemIds: keys.map(String),
-  };
+  return { ...sizesOf(state, entry), itemIds: keys.map(String) };
 }

@@ -98,9 +98,7 @@ export function createSearchWorkers(options: SearchWorkersOptions = {}): SearchW
   return createWorkers(options);
 }
 
-function isWorkers(workers: unknown): boolean {
-  return isObject(workers) && ['enter', 'leave', 'search'].every((name) => typeof workers[name] === 'function');
-}
+const isWorkers = (workers: unknown): boolean => isObject(workers) && ['enter', 'leave', 'search'].every((name) => typeof workers[name] === 'function');
 
 function over(openSearch: OpenSearch, create: (openSearch: OpenSearch) => Clustering): Clustering {
   if (typeof openSearch !== 'function') throw wrong('`openSearch` is a function that opens a search', openSearch);
@@ -223,7 +221,7 @@ function asking(face: Face): Pick<Clustering, 'prepare' | 'discard' | 'assign' |
   };
 }
 
-function naming(face: Face): Pick<Clustering, 'has' | 'item' | 'itemIndex' | 'itemIdAt' | 'resolve'> {
+function naming(face: Face): Pick<Clustering, 'has' | 'item' | 'itemIndex' | 'itemIdAt' | 'resolve' | 'cluster'> {
   const { engine } = face;
   return {
     has: (itemId) => {
@@ -251,18 +249,24 @@ function naming(face: Face): Pick<Clustering, 'has' | 'item' | 'itemIndex' | 'it
       requireText('the id of a cluster', clusterId);
       return engine.resolve(clusterId);
     },
+    cluster: (clusterId) => {
+      requireOpen(face);
+      requireText('the id of a cluster', clusterId);
+      return engine.cluster(clusterId);
+    },
   };
 }
 
 /** Of all that there is. */
-function telling(face: Face): Pick<Clustering, 'clusters' | 'clusterIds' | 'noiseCount' | 'meanDegree' | 'memoryBytes'> {
+function telling(face: Face): Pick<Clustering, 'clusters' | 'clusterSizes' | 'clusterIds' | 'noiseCount' | 'meanDegree' | 'memoryBytes'> {
   const whileOpen = <Answer>(answer: () => Answer) => (): Answer => {
     requireOpen(face);
     return answer();
   };
-  const { clusters, clusterIds, noiseCount, meanDegree, memoryBytes } = face.engine;
+  const { engine } = face;
   return {
-    clusters: whileOpen(clusters), clusterIds: whileOpen(clusterIds), noiseCount: whileOpen(noiseCount), meanDegree: whileOpen(meanDegree), memoryBytes: whileOpen(memoryBytes),
+    clusters: whileOpen(engine.clusters), clusterSizes: whileOpen(engine.clusterSizes), clusterIds: whileOpen(engine.clusterIds),
+    noiseCount: whileOpen(engine.noiseCount), meanDegree: whileOpen(engine.meanDegree), memoryBytes: whileOpen(engine.memoryBytes),
   };
 }
 

@@ -25,6 +25,13 @@ const jobs = z.strictObject({
   countMax: positiveInteger.max(1_000_000).default(1_000).describe('Results that are kept; of more, the oldest go. So many jobs may wait or run at once; more are refused.'),
 });
 
+const clusters = z.strictObject({
+  followerIdleMsMax: positiveInteger
+    .max(86_400_000)
+    .default(600_000)
+    .describe('How long, without a question about its clusters, this instance goes on following a partition of features that another one has. Following it takes as much memory as having it.'),
+});
+
 export const server = z.strictObject({
   enabled: z.boolean().default(true).describe('Whether HTTP is served.'),
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Away from loopback addresses everything but `/`, `/docs`, `/errors`, `/health` and `/metrics` needs a key.'),
@@ -46,6 +53,7 @@ export const server = z.strictObject({
     .describe('Origins of web pages that may send requests from a browser (CORS). None: only what is served here.'),
   defaults: defaults.prefault({}).describe('What requests for feature extraction need not say.'),
   jobs: jobs.prefault({}).describe('Feature extraction that is asked for now, and fetched later.'),
+  clusters: clusters.prefault({}).describe('Answers about clusters.'),
   bodyBytesMax: positiveInteger
     .max(1024 * 1024 * 1024)
     .default(32 * 1024 * 1024)

@@ -11,7 +11,7 @@ const rank: Readonly<Record<string, number>> = {
 };
 
 /** Files that parts of one group may import from each other: ports. */
-const ports = new Set(['models/model-port.ts', 'clustering/clustering.ts', 'pipeline/transport.ts', 'pipeline/stage.ts', 'pipeline/file-system.ts', 'pipeline/state-store.ts', 'stages/extract/content-fetcher.ts', 'stages/extract/source-gates.ts', 'server/http-port.ts']);
+const ports = new Set(['models/model-port.ts', 'clustering/clustering.ts', 'pipeline/transport.ts', 'pipeline/stage.ts', 'pipeline/file-system.ts', 'pipeline/state-store.ts', 'stages/extract/content-fetcher.ts', 'stages/extract/source-gates.ts', 'server/http-port.ts', 'stages/cluster/cluster-queries.ts']);
 
 async function importsOf(file: string): Promise<string[]> {
   const text = await readFile(join(source, file), 'utf8');

@@ -1,5 +1,5 @@
 /** The report on one item, for people and for programs. */
-import type { ClusterView } from '../../stages/cluster/view.ts';
+import type { ClusterView } from '../../stages/cluster/cluster-queries.ts';
 import type { RecordPlace } from './find-records.ts';
 import type { Until } from './known-retention.ts';
 

@@ -8,6 +8,12 @@ export const clusterErrors = {
     summary: 'A record of the features topic holds neither a FeatureEvent nor a ControlEvent.',
     remedy: 'Find out who writes to the features topic: only the stages and the commands of labelstream may.',
   },
+  LS_CLUSTER_EXPORT_OVERTAKEN: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'A collection went over to another generation while its items were exported.',
+    remedy: 'Export it again: what came before the end of the former export may name clusters of the former generation.',
+  },
   LS_CLUSTER_FAMILY_UNDECLARED: {
     cause: 'configuration',
     retryable: false,

@@ -9,7 +9,8 @@ import type { SnapshotHeader, StateStore } from '../../pipeline/state-store.ts';
 import type { Bound, ReadBudget, Transport } from '../../pipeline/transport.ts';
 import type { ClusterPartition, ClusterStage } from './cluster-stage.ts';
 import type { FeaturesPartition } from './state.ts';
-import { combineViews, type ClusterView, type StandingView } from './view.ts';
+import type { ClusterView } from './cluster-queries.ts';
+import { combineViews, type StandingView } from './view.ts';
 
 export type FollowerOptions = {
   readonly transport: Pick<Transport, 'describeTopic' | 'bounds' | 'read' | 'committed'>;
@@ -22,7 +23,7 @@ export type FollowerOptions = {
   readonly budget?: ReadBudget;
 };
 
-const budgetDefault: ReadBudget = { records: 500, bytes: 8 * 1024 * 1024 };
+export const budgetDefault: ReadBudget = { records: 500, bytes: 8 * 1024 * 1024 };
 
 /** Rejects with LS_STATE_LOG_TRUNCATED, the transport's errors, or the signal's reason. */
 export async function followClusters(options: FollowerOptions, signal: AbortSignal): Promise<ClusterView> {
@@ -37,8 +38,17 @@ export async function followClusters(options: FollowerOptions, signal: AbortSign
   return combineViews(partitions);
 }
 
-/** A partition as of the end of its log now, which whoever asked closes; `sequence` is that of the last record folded, undefined where none is known to be. Rejects as `followClusters` does. */
-export async function foldToEnd(options: FollowerOptions, features: FeaturesPartition, signal: AbortSignal): Promise<{ readonly folded: ClusterPartition; readonly sequence: bigint | undefined }> {
+export type FoldedPartition = {
+  /** To be closed. */
+  readonly folded: ClusterPartition;
+  /** Of the last record folded; undefined where none is known to be. */
+  readonly sequence: bigint | undefined;
+  /** Of the next record; undefined: of the first that is kept. */
+  readonly position: string | undefined;
+};
+
+/** A partition as of the end of its log now. Rejects as `followClusters` does. */
+export async function foldToEnd(options: FollowerOptions, features: FeaturesPartition, signal: AbortSignal): Promise<FoldedPartition> {
   const { transport, stateStore, stage } = options;
   const { start, end } = await transport.bounds(features);
   const { topic, partition, incarnation } = features;
@@ -53,8 +63,7 @@ export async function foldToEnd(options: FollowerOptions, features: FeaturesPart
       return { position, sequence: header.sequence };
     });
     const from = (await unlessEnded(restored)) ?? { position: await positionAfter(options, features, start, undefined), sequence: undefined };
-    const sequence = await foldTail(options, features, folded, { start, end, ...from }, signal);
-    return { folded, sequence };
+    return { folded, ...(await foldTail(options, features, folded, { start, end, ...from }, signal)) };
   } catch (error) {
     await folded.close();
     throw error;
@@ -80,14 +89,13 @@ async function positionAfter(
 
 type Tail = { readonly start: Bound; readonly end: Bound; readonly position: string | undefined; readonly sequence: bigint | undefined };
 
-/** @returns the sequence of the last record folded, if any is known of. */
 async function foldTail(
   { transport, budget = budgetDefault }: FollowerOptions,
   features: FeaturesPartition,
   folded: ClusterPartition,
   { start, end, ...from }: Tail,
   signal: AbortSignal,
-): Promise<bigint | undefined> {
+): Promise<Omit<FoldedPartition, 'folded'>> {
   const lastSequence = end.sequence - 1n;
   let { sequence, position } = from;
   const isEmpty = start.position === end.position;
@@ -98,8 +106,8 @@ async function foldTail(
     await folded.fold(wanted, signal);
     signal.throwIfAborted();
     sequence = wanted.at(-1)?.sequence ?? sequence;
-    position = records.at(-1)?.nextPosition ?? position;
+    position = wanted.at(-1)?.nextPosition ?? position;
     if (wanted.length < records.length) break;
   }
-  return sequence;
+  return { sequence, position };
 }

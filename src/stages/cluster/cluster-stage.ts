@@ -13,6 +13,7 @@ import type { ConsumedRecord, OutputRecord } from '../../core/records.ts';
 import { topics } from '../../core/topics.ts';
 import { createEventHeaders } from '../../pipeline/event-headers.ts';
 import type { FoldPartition, FoldStage } from '../../pipeline/stage.ts';
+import type { PartitionView } from './cluster-queries.ts';
 import { canDecode, inTurns, turnOfTheLoop } from './between-records.ts';
 import { createCollectionBudget } from './collection-budget.ts';
 import { canonicalDefinition, checkDefinition, type DefinitionVerdict } from './definitions.ts';
@@ -27,7 +28,7 @@ import { createPreparedRecords } from './prepared-records.ts';
 import { createProjections, type FetchProjection, type Projections } from './projections.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
 import { emptyState, type FeaturesPartition } from './state.ts';
-import { createPartitionView, type PartitionView } from './view.ts';
+import { createPartitionView } from './view.ts';
 
 export type ClusterStageOptions = {
   readonly codec: Codec;
@@ -53,6 +54,10 @@ export type ClusterStageOptions = {
 export type ClusterPartition = FoldPartition & Required<Pick<FoldPartition, 'close'>> & {
   /** What people ask about clusters, answered from the state as it is at that moment. */
   readonly view: PartitionView;
+  /** Between two records: a question to `view` while one is folded in slices would find half of it. */
+  readonly ask: <Value>(question: (view: PartitionView) => Value) => Promise<Value>;
+  /** Of the last record folded here; undefined where none was since the state was opened or restored. */
+  readonly foldedSequence: () => bigint | undefined;
   /** What the fold would make of a definition if it were the next record: what a configuration may propose, and what not. */
   readonly checkDefinition: (family: string, definition: Define) => DefinitionVerdict;
   /** For the owner: a generation is pending, and nothing is known that would keep it from being swapped in. */
@@ -79,7 +84,9 @@ function openPartition({ codec, partitionCounts, observer = {}, clock, collectio
   const budget = createCollectionBudget(state, collectionBytesMax);
   const owner = createOwner();
   const context = { codec, partitionCounts, observer, eventHeaders: createEventHeaders(cloudEventSource) };
+  const view = createPartitionView(state);
   let isClosed = false;
+  let foldedSequence: bigint | undefined;
   /** The record that is being folded. */
   let folding: Promise<Iterable<OutputRecord>> | undefined;
   const whenFolded = async (): Promise<void> => {
@@ -104,7 +111,9 @@ function openPartition({ codec, partitionCounts, observer = {}, clock, collectio
       const mayFold = (await generations.beforeRecord(event, stopping)) && !isClosed;
       if (mayFold) {
         folding = inSlices(foldRecord(context, state, record, prepared), undefined, undefined, sliceWork).finally(() => (folding = undefined));
-        outputs.push(await inTurns(await folding));
+        const folded = await folding;
+        foldedSequence = record.sequence;
+        outputs.push(await inTurns(folded));
       }
       prepared?.searched?.giveUp();
       if (!mayFold) break;
@@ -134,7 +143,12 @@ function openPartition({ codec, partitionCounts, observer = {}, clock, collectio
     due: () => nextOwnRecord(state, { codec, generations, budget, owner }),
     watchDue: generations.watch,
     isBuilding: generations.isBuilding,
-    view: createPartitionView(state),
+    view,
+    ask: async (question) => {
+      await whenFolded();
+      return question(view);
+    },
+    foldedSequence: () => foldedSequence,
     checkDefinition: (family, definition) => checkDefinition(family, state.families.get(family), canonicalDefinition(definition)),
   };
 }

@@ -3,8 +3,8 @@ import { topics } from '../../core/topics.ts';
 import type { StateStore } from '../../pipeline/state-store.ts';
 import { partitionFolder, sequenceInName } from '../../pipeline/stored-snapshots.ts';
 import type { Transport } from '../../pipeline/transport.ts';
+import type { PartitionView } from './cluster-queries.ts';
 import type { ClusterStage } from './cluster-stage.ts';
-import type { PartitionView } from './view.ts';
 
 export type KeptSnapshot = {
   readonly partition: number;

@@ -170,6 +170,19 @@ export function tombstoneRetentionOf({ families }: PartitionState): RetentionMsO
   };
 }
 
+export type CollectionFilter = { readonly family?: string | undefined; readonly collection?: string | undefined };
+
+/** Byte order of family, then collection. */
+export function* collectionsNamed(state: PartitionState, filter: CollectionFilter): Generator<{ readonly family: FamilyState; readonly collection: CollectionState }, undefined> {
+  for (const [, family] of sortedByKey(state.families)) {
+    if (filter.family !== undefined && filter.family !== family.name) continue;
+    for (const [name, collection] of sortedByKey(family.collections)) {
+      if (filter.collection === undefined || filter.collection === name) yield { family, collection };
+    }
+  }
+  return undefined;
+}
+
 /** By the byte order of their keys: the order in which anything is published or written. */
 export function sortedByKey<Value>(map: ReadonlyMap<string, Value>): [string, Value][] {
   return [...map].sort(([left], [right]) => compareText(left, right));

@@ -2,96 +2,23 @@
  * What people ask about clusters, answered from the state of one partition; `combineViews` makes one answer of several partitions, with the
  * sequence that each stood at (SEMANTICS.md, rule 25). Owner and follower answer with the same functions.
  */
-import type { Role } from '../../clustering/clustering.ts';
-import type { Origin } from '../../core/events.generated.ts';
+import type { ClusterSize } from '../../clustering/clustering.ts';
 import { itemHashOf } from '../../core/ids.ts';
-import { explainItem, type ItemExplanation } from './item-explanation.ts';
+import type { Answer, ClusterDescription, ClusterDetail, ClusterFilter, ClusterView, CollectionDescription, ItemPlace, MemberDescription, PartitionStanding, PartitionView } from './cluster-queries.ts';
+import { explainItem, reasonOf } from './item-explanation.ts';
+import { exportCollection } from './collection-export.ts';
 import { nearestToMean } from './samples.ts';
-import { compareText, liveItem, sortedByKey, tombstoneRetentionOf, type CollectionState, type FamilyState, type PartitionState } from './state.ts';
-import { tombstonesOf, type TombstoneDescription } from './tombstones.ts';
-import { sampleVectors, type VectorSample } from './vector-sample.ts';
-
-type CollectionDescription = {
-  readonly family: string;
-  readonly collection: string;
-  readonly generation: string;
-  /** In force. */
-  readonly eps: number;
-  readonly minPoints: number;
-  readonly itemCount: number;
-  readonly clusterCount: number;
-  readonly noiseCount: number;
-  /** Nothing enters it, for it has reached its memory budget. */
-  readonly isFrozen: boolean;
-  /** What it goes over to; `builtSinceMs` by the log's times, null while nobody builds it. */
-  readonly pending: { readonly generation: string; readonly eps: number; readonly minPoints: number; readonly projectionSha256: string | null; readonly builtSinceMs: number | null } | null;
-};
-
-type MemberDescription = {
-  readonly itemId: string;
-  readonly role: Exclude<Role, 'removed'>;
-  /** The start of a text. */
-  readonly preview: string | null;
-};
-
-type ClusterDescription = {
-  readonly family: string;
-  readonly collection: string;
-  readonly clusterId: string;
-  readonly name: string | null;
-  readonly size: number;
-  readonly coreCount: number;
-  /** Items near the middle of the cluster, the nearest first. */
-  readonly samples: readonly MemberDescription[];
-};
-
-type ClusterDetail = ClusterDescription & {
-  /** Byte order of itemId. */
-  readonly members: readonly MemberDescription[];
-};
-
-type ItemPlace = MemberDescription & {
-  readonly inputId: string;
-  readonly family: string;
-  readonly collection: string;
-  readonly clusterId: string | null;
-  readonly clusterName: string | null;
-  readonly origin: Origin;
-};
-
-type ClusterFilter = {
-  readonly family?: string;
-  readonly collection?: string;
-  /** Per cluster; 3 unless told. */
-  readonly samplesMax?: number;
-};
-
-export type PartitionView = {
-  /** Byte order of family, then collection. */
-  readonly collections: () => readonly CollectionDescription[];
-  readonly frozenCount: () => number;
-  /** Of families: what they are to go over to is not in force yet. */
-  readonly pendingCount: () => number;
-  /** By collection, the largest first; of one size the older first. */
-  readonly clusters: (filter?: ClusterFilter) => readonly ClusterDescription[];
-  /** The living cluster that the id resolves to; undefined where it is unknown or dissolved. */
-  readonly cluster: (clusterId: string) => ClusterDetail | undefined;
-  /** Where the item is: once for each family that holds it. */
-  readonly item: (itemId: string) => readonly ItemPlace[];
-  /** Why the item is there: once for each family that holds it. */
-  readonly explain: (itemId: string, neighboursMax: number) => readonly ItemExplanation[];
-  /** What keeps earlier versions of it from coming back, as of the partition's time. */
-  readonly tombstones: (itemId: string) => readonly TombstoneDescription[];
-  /** Of each collection of that name, `sizeMax` vectors at most. */
-  readonly vectors: (collection: string, sizeMax: number) => readonly VectorSample[];
-};
+import { collectionsNamed, compareText, liveItem, sortedByKey, tombstoneRetentionOf, type CollectionState, type FamilyState, type PartitionState } from './state.ts';
+import { tombstonesOf } from './tombstones.ts';
+import { sampleVectors } from './vector-sample.ts';
+import { nearestInFamily, placeVector } from './vector-places.ts';
 
 const samplesDefault = 3;
 
 export function createPartitionView(state: PartitionState): PartitionView {
   return {
     collections: () =>
-      Array.from(collectionsOf(state, {}), ({ family, collection }) => ({
+      Array.from(collectionsNamed(state, {}), ({ family, collection }) => ({
         family: family.name,
         collection: collection.name,
         generation: family.generation,
@@ -104,13 +31,13 @@ export function createPartitionView(state: PartitionState): PartitionView {
         pending: describePending(family),
       })),
     pendingCount: () => state.families.values().filter(({ pending }) => pending !== undefined).toArray().length,
-    frozenCount: () => [...collectionsOf(state, {})].filter(({ collection }) => collection.isFrozen).length,
+    frozenCount: () => [...collectionsNamed(state, {})].filter(({ collection }) => collection.isFrozen).length,
     clusters: (filter = {}) =>
-      [...collectionsOf(state, filter)].flatMap(({ family, collection }) =>
-        describeClusters(family, collection, filter.samplesMax ?? samplesDefault),
+      [...collectionsNamed(state, filter)].flatMap(({ family, collection }) =>
+        describeClusters(family, collection, filter),
       ),
     cluster: (clusterId) => {
-      for (const { family, collection } of collectionsOf(state, {})) {
+      for (const { family, collection } of collectionsNamed(state, {})) {
         const living = collection.clustering.resolve(clusterId);
         if (living !== undefined) return describeMembers(family, collection, living);
       }
@@ -118,8 +45,13 @@ export function createPartitionView(state: PartitionState): PartitionView {
     },
     item: (itemId) => sortedByKey(state.families).flatMap(([, family]) => placeIn(family, itemId)),
     explain: (itemId, neighboursMax) => sortedByKey(state.families).flatMap(([, family]) => explainItem(family, itemId, neighboursMax) ?? []),
+    reasons: (itemId, neighboursMax) => sortedByKey(state.families).flatMap(([, family]) => reasonOf(family, itemId, neighboursMax) ?? []),
     tombstones: (itemId) => tombstonesOf(state.tombstones, tombstoneRetentionOf(state), itemHashOf(itemId), state.timeMs),
-    vectors: (name, sizeMax) => Array.from(collectionsOf(state, { collection: name }), ({ family, collection }) => sampleVectors(family, collection, sizeMax)),
+    familyOf: (collection) => collectionsNamed(state, { collection }).next().value?.family.name ?? state.families.get(collection)?.name,
+    place: (collection, vector) => placeVector(state, collection, vector),
+    nearest: (itemId, countMax) => Promise.all(sortedByKey(state.families).flatMap(([, family]) => nearestInFamily(family, itemId, countMax) ?? [])),
+    exports: (filter) => Array.from(collectionsNamed(state, filter), ({ family, collection }) => exportCollection(family, collection)),
+    vectors: (name, sizeMax) => Array.from(collectionsNamed(state, { collection: name }), ({ family, collection }) => sampleVectors(family, collection, sizeMax)),
   };
 }
 
@@ -129,37 +61,21 @@ function describePending({ pending }: FamilyState): CollectionDescription['pendi
   return { generation, eps, minPoints, projectionSha256, builtSinceMs };
 }
 
-type Place = { readonly family: FamilyState; readonly collection: CollectionState };
-
-function* collectionsOf(state: PartitionState, filter: ClusterFilter): Generator<Place> {
-  for (const [, family] of sortedByKey(state.families)) {
-    if (filter.family !== undefined && filter.family !== family.name) continue;
-    for (const [name, collection] of sortedByKey(family.collections)) {
-      if (filter.collection === undefined || filter.collection === name) yield { family, collection };
-    }
-  }
+/** Members are listed, which takes time that grows with them, only where samples are asked for. */
+function describeClusters(family: FamilyState, collection: CollectionState, { samplesMax = samplesDefault, countMax }: ClusterFilter): readonly ClusterDescription[] {
+  const summaries = [...collection.clustering.clusterSizes()].sort((left, right) => right.size - left.size);
+  return summaries.slice(0, countMax).map((summary) => describeCluster(family, collection, summary, samplesMax));
 }
 
-type Summary = { readonly clusterId: string; readonly size: number; readonly coreCount: number; readonly itemIds: readonly string[] };
-
-function describeClusters(family: FamilyState, collection: CollectionState, samplesMax: number): readonly ClusterDescription[] {
-  const summaries = [...collection.clustering.clusters()].sort((left, right) => right.size - left.size);
-  return summaries.map((summary) => describeCluster(family, collection, summary, samplesMax));
-}
-
-function describeCluster(
-  family: FamilyState,
-  collection: CollectionState,
-  { clusterId, size, coreCount, itemIds }: Summary,
-  samplesMax: number,
-): ClusterDescription {
+function describeCluster(family: FamilyState, collection: CollectionState, { clusterId, size, coreCount }: ClusterSize, samplesMax: number): ClusterDescription {
+  const itemIds = samplesMax === 0 ? [] : (collection.clustering.cluster(clusterId)?.itemIds ?? []);
   const samples = nearestToMean(collection.clustering, itemIds, samplesMax).map((itemId) => describeMember(collection, itemId));
   const name = collection.clusterNames.get(clusterId) ?? null;
   return { family: family.name, collection: collection.name, clusterId, name, size, coreCount, samples };
 }
 
 function describeMembers(family: FamilyState, collection: CollectionState, clusterId: string): ClusterDetail | undefined {
-  const summary = collection.clustering.clusters().find((cluster) => cluster.clusterId === clusterId);
+  const summary = collection.clustering.cluster(clusterId);
   if (summary === undefined) return undefined;
   const members = summary.itemIds.map((itemId) => describeMember(collection, itemId));
   return { ...describeCluster(family, collection, summary, samplesDefault), members };
@@ -186,25 +102,6 @@ function placeIn(family: FamilyState, itemId: string): readonly ItemPlace[] {
     },
   ];
 }
-
-/** `sequence` is that of the last record folded; undefined where none is known to be. */
-type PartitionStanding = { readonly partition: number; readonly sequence: bigint | undefined };
-
-type Answer<Value> = { readonly value: Value; readonly heldAt: readonly PartitionStanding[] };
-
-export type PartitionExplanation = ItemExplanation & { readonly partition: number };
-
-export type ClusterView = {
-  readonly collections: () => Answer<readonly CollectionDescription[]>;
-  readonly clusters: (filter?: ClusterFilter) => Answer<readonly ClusterDescription[]>;
-  readonly cluster: (clusterId: string) => Answer<ClusterDetail | undefined>;
-  readonly item: (itemId: string) => Answer<readonly ItemPlace[]>;
-  readonly explain: (itemId: string, neighboursMax: number) => Answer<readonly PartitionExplanation[]>;
-  /** Of every partition that has one. */
-  readonly tombstones: (itemId: string) => Answer<readonly (TombstoneDescription & { readonly partition: number })[]>;
-  /** Of each collection of that name. */
-  readonly vectors: (collection: string, sizeMax: number) => Answer<readonly VectorSample[]>;
-};
 
 export type StandingView = { readonly view: PartitionView; readonly standing: () => PartitionStanding };
 
