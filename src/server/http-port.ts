@@ -46,5 +46,9 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     failures?: FailureFormat;
   }
+  interface FastifyRequest {
+    /** For what goes wrong when the answer has begun, and cannot say so any more. */
+    tellFailure: (error: unknown) => void;
+  }
   /* eslint-enable @typescript-eslint/consistent-type-definitions */
 }

@@ -137,6 +137,9 @@ const pathOf = ({ url }: FastifyRequest): string => url.split('?', 1)[0] ?? url;
 const clientLeft = 499;
 
 function addObservation(server: FastifyInstance, observer: HttpObserver): void {
+  server.decorateRequest('tellFailure', function tellFailure(this: FastifyRequest, error: unknown): void {
+    observer.failed({ requestId: this.id, method: this.method, path: pathOf(this) }, error);
+  });
   server.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     reply.raw.once('close', () => {

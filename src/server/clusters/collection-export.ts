@@ -24,15 +24,20 @@ type ExportedLine = ExportedItem & { readonly collection: string; readonly famil
 
 export function addExport(server: FastifyInstance, clusters: AskedClusters): void {
   const url = '/collections/:collection/items';
-  const lines = { description: 'An item a line, as it was at its sequence. The header `x-held-at` has that of each partition at the beginning.', content: { 'application/x-ndjson': { schema: { type: 'string' } }, 'text/csv': { schema: { type: 'string' } } } };
-  const schema = { tags: ['clusters'], summary: 'Every item of a collection and its cluster now', params: paramsOf(url), querystring: schemaOf(query), response: { 200: lines } };
-  server.get<{ Params: { collection: string }; Querystring: z.output<typeof query> }>(url, { config: { scope: 'read', isEndless: true }, schema }, async ({ params: { collection }, query: asked, ending }, reply) => {
+  const answer = { description: 'An item a line, as it was at its sequence. The header `x-held-at` has that of each partition at the beginning.', content: { 'application/x-ndjson': { schema: { type: 'string' } }, 'text/csv': { schema: { type: 'string' } } } };
+  const schema = { tags: ['clusters'], summary: 'Every item of a collection and its cluster now', params: paramsOf(url), querystring: schemaOf(query), response: { 200: answer } };
+  server.get<{ Params: { collection: string }; Querystring: z.output<typeof query> }>(url, { config: { scope: 'read', isEndless: true }, schema }, async (request, reply) => {
+    const { params: { collection }, query: asked, ending } = request;
     const { family, format } = asked;
     const opened = await openExports(clusters, { collection, family }, askOptionsOf(asked, ending));
     if (opened.every(({ isKnown }) => !isKnown)) throw unknown('collection', collection);
     const held = heldAtOf(opened.map(({ heldAt }) => heldAt));
     reply.type(mediaTypes[format]).header('x-held-at', held.map(({ partition, sequence }) => `${partition}:${sequence ?? ''}`).join(' '));
-    return reply.send(Readable.from(texts(opened, format)));
+    const lines = Readable.from(texts(opened, format));
+    lines.once('error', (error) => {
+      if (!ending.aborted) request.tellFailure(error);
+    });
+    return reply.send(lines);
   });
 }
 

@@ -319,3 +319,14 @@ describe(`on random logs of seed ${seed}`, () => {
     expect(rebuilt).toBeGreaterThan(10);
   }, 600_000);
 });
+
+it('an export that is under way ends with a code where the collection goes over to another generation, whose items have other numbers', async () => {
+  const harness = await openWithItems(line);
+  const [opened] = harness.partition.view.exports({ collection: 'news-en' });
+  expect(opened!.take(2)).toMatchObject([{ itemId: 'test/a', role: 'core' }, { itemId: 'test/b' }]);
+  await harness.fold(setParameters(1.5));
+  expect(opened!.take(1)).toMatchObject([{ itemId: 'test/c' }]);
+  await swapPending(harness);
+  expect(() => opened!.take(1)).toThrow(expect.objectContaining({ code: 'LS_CLUSTER_EXPORT_OVERTAKEN' }));
+  expect(harness.partition.view.exports({ collection: 'news-en' })[0]!.take(9)).toHaveLength(4);
+});

@@ -5,44 +5,12 @@ import type { ConsumedRecord } from '../../../src/core/records.ts';
 import { systemClock } from '../../../src/pipeline/system-clock.ts';
 import { followClusters } from '../../../src/stages/cluster/cluster-follower.ts';
 import { askAll, type LiveClusters } from '../../../src/stages/cluster/cluster-queries.ts';
-import { createClusterStage, type ClusterPartition } from '../../../src/stages/cluster/cluster-stage.ts';
-import { createLiveClusters, type OwnedPartitions } from '../../../src/stages/cluster/live-clusters.ts';
+import type { ClusterPartition } from '../../../src/stages/cluster/cluster-stage.ts';
+import { createLiveClusters } from '../../../src/stages/cluster/live-clusters.ts';
 import { trackPartitions } from '../../../src/stages/cluster/owned-partitions.ts';
-import { createLogTransport } from '../../../src/transports/log/log-transport.ts';
 import { seededRandom } from '../../codec/seeded-random.ts';
-import { createMemoryStateStore } from '../../pipeline/memory-state-store.ts';
-import { createMemoryLogStore } from '../../transports/log/memory-log-store.ts';
-import { codec, define, encodeIncoming, feature, partitionCounts, type FeatureContent } from './fold-harness.ts';
-
-const never = new AbortController().signal;
-const nobody: OwnedPartitions = { find: () => undefined, watch: () => undefined };
-
-async function openLog(partitionCount = 2) {
-  const store = createMemoryLogStore(() => 1000);
-  const transport = createLogTransport(store, { recordBytesMax: 1024 * 1024 });
-  await transport.createTopics([{ topic: 'features', partitionCount }]);
-  const stage = createClusterStage({ codec, partitionCounts });
-  const stateStore = createMemoryStateStore();
-  const { incarnation } = await transport.describeTopic('features');
-  const follower = { transport, stateStore, stage, group: 'g' };
-  return {
-    store, transport, stage, stateStore, incarnation, follower,
-    append: (events: readonly Parameters<typeof encodeIncoming>[0][], partition = 1) => transport.append(events.map((event) => ({ topic: 'features', partition, key: null, value: encodeIncoming(event), headers: new Map() }))),
-    live: (owned: OwnedPartitions = nobody, followerIdleMsMax = 60_000): LiveClusters => {
-      const clusters = createLiveClusters({ ...follower, owned, clock: systemClock, followerIdleMsMax });
-      onTestFinished(() => clusters.close());
-      return clusters;
-    },
-    /** As the owner does. */
-    snapshotOf: async (records: readonly ConsumedRecord[]): Promise<void> => {
-      const partition = stage.open({ topic: 'features', partition: 1, incarnation });
-      await partition.fold(records);
-      const { sequence, nextPosition: position } = records.at(-1)!;
-      await stateStore.write({ stage: stage.name, topic: 'features', incarnation, partition: 1, sequence, position }, partition.snapshot());
-    },
-    read: (): Promise<readonly ConsumedRecord[]> => transport.read({ topic: 'features', partition: 1 }, undefined, { records: 1_000, bytes: 1024 * 1024 }, never),
-  };
-}
+import { define, feature, type FeatureContent } from './fold-harness.ts';
+import { never, nobody, openLog } from './live-log.ts';
 
 const line = (...items: readonly FeatureContent[]) => [define(), ...items.map((item) => feature(item))];
 const three = line({ item: 'a', at: [0, 0], origin: 0 }, { item: 'b', at: [0.5, 0], origin: 1 }, { item: 'c', at: [1, 0], origin: 2 });
