@@ -9,6 +9,7 @@ import { collections } from './server/clusters/collections.ts';
 import { items } from './server/clusters/items.ts';
 import { customVision } from './server/custom-vision/custom-vision.ts';
 import { embeddings } from './server/embeddings.ts';
+import { events } from './server/events/events.ts';
 import { featureExtraction } from './server/feature-extraction/feature-extraction.ts';
 import type { Api } from './server/http-port.ts';
 import { startHttpServer, type HttpServer } from './server/http-server.ts';
@@ -54,7 +55,8 @@ export async function startHttp(start: HttpStart): Promise<HttpServer> {
   return { ...started, close };
 }
 
-function apisOf({ configuration: { server, media }, context, models, clusters }: HttpStart, fetcher: ContentFetcher | undefined): readonly Api[] {
+function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined): readonly Api[] {
+  const { configuration: { server, media }, context, models, access, clusters } = start;
   const { metrics, readiness, extensions, version, clock, modelStatistics } = context;
   const host: TaskHost = { models, tasks: extensions.tasks };
   return [
@@ -64,9 +66,15 @@ function apisOf({ configuration: { server, media }, context, models, clusters }:
     customVision({ host, clock, imageBytesMax: media.bytesMax, fetchImage: fetcher?.fetchUpTo }),
     kserve({ host, version, isReady: () => readiness.state().ready, statistics: modelStatistics.of }),
     embeddings(host),
+    ...(access === undefined ? [] : logApis(start, access)),
     ...(clusters === undefined ? [] : [collections(clusters), items(clusters)]),
     ...pluginApis(extensions.httpApis, pluginHost(models)),
   ];
+}
+
+/** Of what reads the log and writes to it. */
+function logApis({ configuration: { media, transport }, context: { clock } }: HttpStart, access: () => Access): readonly Api[] {
+  return [events({ destination: access, clock, recordBytesMax: transport.recordBytesMax, contentBytesMax: media.bytesMax })];
 }
 
 function pluginHost(models: TaskHost['models']): HttpApiHost {

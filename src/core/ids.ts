@@ -27,7 +27,8 @@ export function itemIdOf(event: { readonly source: string; readonly id: string }
   return `${event.source}/${event.id}`;
 }
 
-const identifierLengthMax = 512;
+/** Of `id` and of `source`, each. */
+export const identifierLengthMax = 512;
 
 type IdentifierMistake = { readonly field: 'id' | 'source'; readonly message: string };
 

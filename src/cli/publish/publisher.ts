@@ -2,9 +2,8 @@
 import type { Access } from '../../open-access.ts';
 import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
-import { identifierMistake, itemIdOf } from '../../core/ids.ts';
-import { partitionForKey } from '../../core/partitioning.ts';
-import { noHeaders, recordBytes, type OutputRecord } from '../../core/records.ts';
+import { inputRecordOf, type EncodedEvent } from '../../core/input-record.ts';
+import type { OutputRecord } from '../../core/records.ts';
 import { createBatchAppender, isInDoubt, progressOf } from '../append-batches.ts';
 import type { Output } from '../output.ts';
 
@@ -49,18 +48,8 @@ function whatIsPublished(published: number, batchSize: number, error: unknown): 
  * An event as the record that carries it. Throws LS_CLI_INPUT.
  * @param place where the event was read, for the message.
  */
-export function eventRecord(
-  { partitionCountOf, configuration }: Access,
-  { topic, event, value }: { readonly topic: string; readonly event: { readonly source: string; readonly id: string }; readonly value: Buffer },
-  place: string,
-): OutputRecord {
-  const mistake = identifierMistake(event);
-  if (mistake !== undefined) throw cliError('LS_CLI_INPUT', `${place}: ${mistake.message}`, { place });
-  const key = itemIdOf(event);
-  const record = { topic, partition: partitionForKey(key, partitionCountOf(topic)), key: Buffer.from(key), value, headers: noHeaders };
-  const { recordBytesMax } = configuration.transport;
-  if (recordBytes(record) > recordBytesMax) {
-    throw cliError('LS_CLI_INPUT', `${place}: the event has ${recordBytes(record)} bytes; at most ${recordBytesMax} are allowed`, { place });
-  }
-  return record;
+export function eventRecord({ partitionCountOf, configuration }: Access, event: EncodedEvent, place: string): OutputRecord {
+  const made = inputRecordOf(event, partitionCountOf, configuration.transport.recordBytesMax);
+  if (made.kind !== 'record') throw cliError('LS_CLI_INPUT', `${place}: ${made.message}`, { place });
+  return made.record;
 }

@@ -73,6 +73,12 @@ export const serverErrors = {
     summary: 'The body of a request is larger than server.bodyBytesMax, as sent or decompressed.',
     remedy: 'Send less at a time, or a reference instead of the content, or raise server.bodyBytesMax.',
   },
+  LS_SERVER_EVENT_TOO_LARGE: {
+    cause: 'input',
+    retryable: false,
+    summary: 'An event is larger than a record of its topic may be, its content larger than media.bytesMax, or the events of a request together larger than is appended at once.',
+    remedy: 'Send a reference instead of the content, or fewer events at a time; or raise transport.recordBytesMax, and media.bytesMax. None of the request was appended.',
+  },
   LS_SERVER_KEY: {
     cause: 'input',
     retryable: false,
