@@ -13,6 +13,7 @@ import { startMetricEvents } from './observation/metric-events.ts';
 import { topicLag } from './pipeline/lag.ts';
 import type { HttpServer } from './server/http-server.ts';
 import type { LiveClusters } from './stages/cluster/cluster-queries.ts';
+import type { LabelView } from './views/label-view.ts';
 import { untilIdle } from './until-idle.ts';
 import { untilBrokersAnswer } from './wait-for-brokers.ts';
 
@@ -30,6 +31,7 @@ export type Service = {
 };
 
 const serverParts = () => import('./start-http.ts');
+const labelViewParts = () => import('./open-label-view.ts');
 
 type StageLag = { readonly stage: string; readonly topic: string; readonly records: number };
 
@@ -47,9 +49,9 @@ async function endAll(started: Started, kept = 0): Promise<void> {
 /** Waits for brokers. Leaves nothing running where it rejects; with the signal's reason when that aborts. */
 export async function startService(configuration: Configuration, context: ServiceContext, signal: AbortSignal): Promise<Service> {
   // What is loaded later would count as a stall.
-  await Promise.all([loadTransport(configuration), configuration.server.enabled ? serverParts() : undefined]);
+  await Promise.all([loadTransport(configuration), configuration.server.enabled ? serverParts() : undefined, keepsLabels(configuration) ? labelViewParts() : undefined]);
   const started: Started = [];
-  const starting: Starting = { configuration, context, signal, started, stall: startStallMonitor(), models: { current: undefined }, access: { current: undefined }, clusters: { current: undefined } };
+  const starting: Starting = { configuration, context, signal, started, stall: startStallMonitor(), parts: {} };
   started.push(starting.stall.stop);
   context.metrics.mainLoopStall(starting.stall.longestMs);
   try {
@@ -71,30 +73,32 @@ export async function startService(configuration: Configuration, context: Servic
   }
 }
 
+/** What requests use: each from when it is there, until it is ended. */
+type Parts = { models?: ModelServer | undefined; access?: Access | undefined; labels?: LabelView | undefined; clusters?: LiveClusters | undefined };
+
+function offer<Name extends keyof Parts>({ parts, started }: Starting, name: Name, part: NonNullable<Parts[Name]>): void {
+  parts[name] = part;
+  started.push(() => {
+    parts[name] = undefined;
+    return part.close();
+  });
+}
+
 type Starting = {
   readonly configuration: Configuration;
   readonly context: ServiceContext;
   readonly signal: AbortSignal;
   readonly started: Started;
   readonly stall: ReturnType<typeof startStallMonitor>;
-  /** What requests run; undefined until they are loaded. */
-  readonly models: { current: ModelServer | undefined };
-  /** What requests read and append by; undefined until it is open. */
-  readonly access: { current: Access | undefined };
-  /** What requests ask; undefined until the stages run. */
-  readonly clusters: { current: LiveClusters | undefined };
+  readonly parts: Parts;
   /** Where it was started before. */
   readonly http?: HttpServer | undefined;
 };
 
 async function startParts(starting: Starting): Promise<Service> {
-  const { configuration, context, signal, started } = starting;
+  const { configuration, context, signal } = starting;
   const access = await openAccess(configuration, context, 'processing', { signal });
-  started.push(() => {
-    starting.access.current = undefined;
-    return access.close();
-  });
-  starting.access.current = access;
+  offer(starting, 'access', access);
   // What waits for a broker that is gone again ends with the transport.
   const stopStarting = (): void => void access.close();
   signal.addEventListener('abort', stopStarting, { once: true });
@@ -109,16 +113,14 @@ async function startOn(access: Access, starting: Starting): Promise<Service> {
   const { configuration, context, signal, started, stall } = starting;
   const http = configuration.transport.kind === 'log' ? await startHttp(starting) : starting.http;
   await access.codec.prepareEncode({ signal });
+  if (keepsLabels(configuration)) offer(starting, 'labels', (await labelViewParts()).openLabelViewOf(access, context));
   const models = await startModels(access);
-  started.push(models.close);
-  starting.models.current = models;
+  offer(starting, 'models', models);
   const events = startMetricEvents({ ...access, ...context, intervalMs: configuration.metrics.intervalMs });
   started.push(events.stop);
   const stages = await startStages(access, models, signal);
   started.push(stages.close);
-  const clusters = liveClustersOf(access, stages.owned, configuration.server.clusters.followerIdleMsMax);
-  started.push(clusters.close);
-  starting.clusters.current = clusters;
+  offer(starting, 'clusters', liveClustersOf(access, stages.owned, configuration.server.clusters.followerIdleMsMax));
   reportLag(access, context);
   context.readiness.started();
   let stopped: Promise<{ readonly forced: boolean }> | undefined;
@@ -131,6 +133,8 @@ async function startOn(access: Access, starting: Starting): Promise<Service> {
     stop: () => (stopped ??= stopAll({ stages, http }, starting)),
   };
 }
+
+const keepsLabels = ({ server }: Configuration): boolean => server.enabled && server.labels.enabled;
 
 /** What has not ended when the time is over is not waited for. */
 async function stopAll({ stages, http }: { readonly stages: Stages; readonly http: HttpServer | undefined }, { configuration, context, started }: Starting): Promise<{ readonly forced: boolean }> {
@@ -149,22 +153,25 @@ async function stopAll({ stages, http }: { readonly stages: Stages; readonly htt
 }
 
 async function startHttp(starting: Starting): Promise<HttpServer | undefined> {
-  const { configuration, context, started } = starting;
+  const { configuration, context, started, parts } = starting;
   if (!configuration.server.enabled) return undefined;
   const { startHttp: start } = await serverParts();
   const server = await start({
     configuration,
     context,
-    models: () => ready(starting.models, 'models are being loaded'),
-    access: () => ready(starting.access, 'the log is being opened'),
-    clusters: () => ready(starting.clusters, 'the stages are being started'),
+    models: () => ready(parts.models, 'models are being loaded'),
+    log: {
+      access: () => ready(parts.access, 'the log is being opened'),
+      clusters: () => ready(parts.clusters, 'the stages are being started'),
+      labels: keepsLabels(configuration) ? () => ready(parts.labels, 'the log is being opened') : undefined,
+    },
   });
   started.push(server.close);
   return server;
 }
 
-function ready<Part>({ current }: { readonly current: Part | undefined }, meanwhile: string): Part {
-  if (current !== undefined) return current;
+function ready<Part>(part: Part | undefined, meanwhile: string): Part {
+  if (part !== undefined) return part;
   throw serverError('LS_SERVER_NOT_READY', meanwhile);
 }
 

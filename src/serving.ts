@@ -26,8 +26,7 @@ export async function startServing(configuration: Configuration, context: Servic
       if (loaded === undefined) throw serverError('LS_SERVER_NOT_READY', 'models are being loaded');
       return loaded;
     },
-    access: undefined,
-    clusters: undefined,
+    log: undefined,
   });
   try {
     loaded = await startModels({ configuration, context });

@@ -13,6 +13,7 @@ import { events } from './server/events/events.ts';
 import { featureExtraction } from './server/feature-extraction/feature-extraction.ts';
 import type { Api } from './server/http-port.ts';
 import { startHttpServer, type HttpServer } from './server/http-server.ts';
+import { currentLabels } from './server/labels/current-labels.ts';
 import { kserve } from './server/kserve/kserve.ts';
 import { operations } from './server/operations.ts';
 import { pluginApis, type HttpApiHost } from './server/plugin-apis.ts';
@@ -21,16 +22,23 @@ import type { TaskHost } from './server/task-host.ts';
 import { readServerTls } from './server/tls.ts';
 import type { LiveClusters } from './stages/cluster/cluster-queries.ts';
 import type { ContentFetcher } from './stages/extract/content-fetcher.ts';
+import type { LabelView } from './views/label-view.ts';
+
+/** What requests read of the log, and append to it. Each throws LS_SERVER_NOT_READY until it is there. */
+export type HttpLog = {
+  readonly access: () => Access;
+  readonly clusters: () => LiveClusters;
+  /** Undefined where they are not kept. */
+  readonly labels: (() => LabelView) | undefined;
+};
 
 export type HttpStart = {
   readonly configuration: Configuration;
   readonly context: ServiceContext;
   /** Throws LS_SERVER_NOT_READY while they are being loaded. */
   readonly models: TaskHost['models'];
-  /** Throws LS_SERVER_NOT_READY while it is being opened; undefined where nothing is read from a log and nothing written. */
-  readonly access: (() => Access) | undefined;
-  /** Throws LS_SERVER_NOT_READY until they can be asked; undefined where there is no log. */
-  readonly clusters: (() => LiveClusters) | undefined;
+  /** Undefined where nothing is read from a log and nothing written. */
+  readonly log: HttpLog | undefined;
 };
 
 export async function startHttp(start: HttpStart): Promise<HttpServer> {
@@ -56,7 +64,7 @@ export async function startHttp(start: HttpStart): Promise<HttpServer> {
 }
 
 function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined): readonly Api[] {
-  const { configuration: { server, media }, context, models, access, clusters } = start;
+  const { configuration: { server, media }, context, models, log } = start;
   const { metrics, readiness, extensions, version, clock, modelStatistics } = context;
   const host: TaskHost = { models, tasks: extensions.tasks };
   return [
@@ -66,15 +74,19 @@ function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined): readonly
     customVision({ host, clock, imageBytesMax: media.bytesMax, fetchImage: fetcher?.fetchUpTo }),
     kserve({ host, version, isReady: () => readiness.state().ready, statistics: modelStatistics.of }),
     embeddings(host),
-    ...(access === undefined ? [] : logApis(start, access)),
-    ...(clusters === undefined ? [] : [collections(clusters), items(clusters)]),
+    ...(log === undefined ? [] : logApis(start, log)),
     ...pluginApis(extensions.httpApis, pluginHost(models)),
   ];
 }
 
 /** Of what reads the log and writes to it. */
-function logApis({ configuration: { media, transport }, context: { clock } }: HttpStart, access: () => Access): readonly Api[] {
-  return [events({ destination: access, clock, recordBytesMax: transport.recordBytesMax, contentBytesMax: media.bytesMax })];
+function logApis({ configuration: { media, transport }, context: { clock } }: HttpStart, { access, clusters, labels }: HttpLog): readonly Api[] {
+  return [
+    events({ destination: access, clock, recordBytesMax: transport.recordBytesMax, contentBytesMax: media.bytesMax }),
+    ...(labels === undefined ? [] : [currentLabels({ view: labels })]),
+    collections(clusters),
+    items(clusters),
+  ];
 }
 
 function pluginHost(models: TaskHost['models']): HttpApiHost {

@@ -10,10 +10,13 @@ import type { ClusterEvent, LabelEvent } from '../core/events.generated.ts';
 
 export type ResolverPosition = { readonly epoch: number; readonly sequence: bigint };
 
+/** As much of a ClusterEvent as is read here. */
+export type ClusterChange = Pick<ClusterEvent, 'type' | 'family' | 'collection' | 'epoch' | 'sequence' | 'survivor' | 'retired' | 'name'>;
+
 export type ClusterResolver = {
   /** Results other than assignments are ignored, so that a whole `labels` topic can be passed in. */
   readonly applyLabel: (event: Pick<LabelEvent, 'itemId' | 'revision' | 'result'>) => void;
-  readonly applyClusterEvent: (event: ClusterEvent) => void;
+  readonly applyClusterEvent: (event: ClusterChange) => void;
   /**
    * @param family needed only where the item is in collections of several families.
    * @returns the cluster's id, null for noise, undefined for an item that is unknown, removed, or void since a reset.
@@ -163,7 +166,7 @@ function resolve(family: Family, told: ToldItem): string | null {
   }
 }
 
-function applyChange(family: Family, event: ClusterEvent): void {
+function applyChange(family: Family, event: ClusterChange): void {
   const { collection, survivor, retired, epoch, sequence } = event;
   const entry: Entry = { collection, position: { epoch, sequence } };
   if (event.type === 'merged' && survivor !== null) {
@@ -181,7 +184,7 @@ function applyChange(family: Family, event: ClusterEvent): void {
   family.names.set(survivor, { ...entry, name: event.name ?? '' });
 }
 
-function reset(family: Family, { collection, epoch, sequence }: ClusterEvent): void {
+function reset(family: Family, { collection, epoch, sequence }: ClusterChange): void {
   const known = family.resets.get(collection);
   if (known !== undefined && comparePositions({ epoch, sequence }, known) <= 0) return;
   family.resets.set(collection, { epoch, sequence });

@@ -32,6 +32,12 @@ const clusters = z.strictObject({
     .describe('How long, without a question about its clusters, this instance goes on following a partition of features that another one has. Following it takes as much memory as having it.'),
 });
 
+const labels = z.strictObject({
+  enabled: z.boolean().default(true).describe('Whether it is kept what inputs and items are labelled now: `/labels?input=` and `/items/{id}/labels`.'),
+  retentionMs: positiveInteger.max(315_360_000_000).default(2_592_000_000).describe('How long what is known of an item is kept after its last label, by the append times of the log.'),
+  itemsMax: positiveInteger.max(1_000_000_000).default(2_000_000).describe('Items of which it is kept; of more, those go whose last label is the oldest. One takes about a kilobyte on the disk.'),
+});
+
 export const server = z.strictObject({
   enabled: z.boolean().default(true).describe('Whether HTTP is served.'),
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Away from loopback addresses everything but `/`, `/docs`, `/errors`, `/health` and `/metrics` needs a key.'),
@@ -54,6 +60,7 @@ export const server = z.strictObject({
   defaults: defaults.prefault({}).describe('What requests for feature extraction need not say.'),
   jobs: jobs.prefault({}).describe('Feature extraction that is asked for now, and fetched later.'),
   clusters: clusters.prefault({}).describe('Answers about clusters.'),
+  labels: labels.prefault({}).describe('What inputs and items are labelled now, in `views` below `dataDirectory`.'),
   bodyBytesMax: positiveInteger
     .max(1024 * 1024 * 1024)
     .default(32 * 1024 * 1024)

@@ -8,6 +8,7 @@ import type { TopicPartition } from '../core/records.ts';
 import { createHttpMetrics, type HttpMetrics } from './http-observer.ts';
 import { createKafkaMetrics, type KafkaMetrics } from './kafka-metrics.ts';
 import { createModelMetrics, type ModelMetrics } from './model-metrics.ts';
+import type { LabelViewObserver } from '../views/label-view-observer.ts';
 import { silentObserver, type RunnerObserver } from '../pipeline/observe.ts';
 
 const prefix = 'labelstream_';
@@ -45,10 +46,13 @@ export type MetricsObserver = {
 export type Metrics = MetricsObserver & {
   readonly registry: Registry;
   readonly http: HttpMetrics;
+  readonly labelView: LabelViewMetrics;
   readonly samples: () => Promise<readonly MetricSample[]>;
   /** Since the start: records handled, by topic, and the dead letters of them. Asks nobody, so that it answers after the end, too. */
   readonly totals: () => Promise<{ readonly handled: Readonly<Record<string, number>>; readonly deadLetters: number }>;
 };
+
+export type LabelViewMetrics = Pick<LabelViewObserver, 'applied' | 'remaining' | 'rebuilding'>;
 
 export function createMetrics(version: string): Metrics {
   const registry = new Registry();
@@ -78,6 +82,7 @@ export function createMetrics(version: string): Metrics {
     schemaRegistry: schemaRegistryMetrics(registry),
     references: createReferenceMetrics(registry),
     http: createHttpMetrics(metricsIn(registry).histogram('http_request_duration_seconds', 'Time from a request to its answer.', 'method', 'route', 'status')),
+    labelView: createLabelViewMetrics(registry),
     mainLoopStall: (longestMs) => askedGauge(registry, 'main_loop_stall_max_seconds', 'Longest CPU time of one turn of the main loop since the start.', () => longestMs() / 1000),
     frozenCollections: (count) => askedGauge(registry, 'frozen_collections', 'Collections clustered here that nothing enters, since they have reached their memory budget.', count),
     pendingGenerations: (count) => askedGauge(registry, 'pending_generations', 'Families of collections here whose parameters or projection were changed, and which have not gone over to them yet.', count),
@@ -144,6 +149,18 @@ function schemaRegistryMetrics(registry: Registry): Metrics['schemaRegistry'] {
   return (state) => {
     away.set(state === 'available' ? 0 : 1);
     if (state === 'unavailable') failures.inc();
+  };
+}
+
+function createLabelViewMetrics(registry: Registry): LabelViewMetrics {
+  const { counter, gauge } = metricsIn(registry);
+  const records = counter('label_view_records_total', 'Records that are in the view of labels.', 'topic');
+  const remaining = gauge('label_view_remaining_records', 'Records of when the view of labels was opened that are still to be read.');
+  const rebuilds = counter('label_view_rebuilds_total', 'Times that the view of labels was made from the log again.');
+  return {
+    applied: (topic, count) => records.inc({ topic }, count),
+    remaining: (count) => remaining.set(count),
+    rebuilding: () => rebuilds.inc(),
   };
 }
 

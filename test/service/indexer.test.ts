@@ -6,41 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { clustersOf, forgetItems } from '../../src/clusters-of.ts';
-import type { TextEvent } from '../../src/core/events.generated.ts';
 import { itemIdOf } from '../../src/core/ids.ts';
-import { partitionForKey } from '../../src/core/partitioning.ts';
-import { noHeaders } from '../../src/core/records.ts';
 import { topics } from '../../src/core/topics.ts';
 import { objects, succeed, textsConfiguration, topicContents, withLog, withRun, writeEncoder } from '../cli/fixtures.ts';
-import { createRandom } from '../clustering/random.ts';
+import { movingTexts, publishTexts as publish } from './moving-texts.ts';
 import { repository, withDirectory, writeConfiguration } from './program.ts';
 
 const seed = Number(process.env['LABELSTREAM_TEST_SEED'] ?? 41);
-const itemCount = 150;
-const words = ['oak', 'elm', 'fir'];
-
-/** Between two words in steps of a twentieth: enough of them close the gap between two clusters, and one taken away opens it again. */
-function events(count: number): TextEvent[] {
-  const random = createRandom(seed);
-  return Array.from({ length: count }, () => {
-    const [left, right] = [random.pick(words), random.pick(words)];
-    const share = random.chance(0.4) ? 0 : random.below(11);
-    const text = [...Array.from({ length: 20 - share }, () => left), ...Array.from({ length: share }, () => right)].join(' ');
-    const id = `i${random.below(itemCount)}`;
-    return { id, source: 's', occurredAt: 1_700_000_000_000, text, language: null, collection: null, attributes: {}, tasks: [], deleted: random.chance(0.1) };
-  });
-}
-
-function publish(file: string, published: readonly TextEvent[]): Promise<void> {
-  return withLog(file, ({ codec, partitionCountOf, transport }) =>
-    transport.append(
-      published.map((event) => {
-        const key = itemIdOf(event);
-        return { topic: topics.text, partition: partitionForKey(key, partitionCountOf(topics.text)), key: Buffer.from(key), value: codec.encode('TextEvent', event), headers: noHeaders };
-      }),
-    ),
-  );
-}
 
 /** The indexer as a program of somebody else's, with a `labelstream` of its own that notes each call, and hangs where the file `hang` names its topic. */
 async function writeIndexer(directory: string): Promise<void> {
@@ -94,7 +66,7 @@ test(`the table of the indexer is that of the clusters (seed ${seed})`, { timeou
     await writeEncoder(directory);
     await writeIndexer(directory);
     const file = await writeConfiguration(directory, textsConfiguration('eps: 0.006, minPoints: 2'));
-    const all = events(2000);
+    const all = movingTexts(seed, 2000);
     await publish(file, all.slice(0, 1000));
     // Killed at some point of its work, with the indexer reading beside it.
     await withRun(file, () => index(directory, file));

@@ -20,6 +20,7 @@ import { referenceErrors } from './reference.ts';
 import { registryErrors } from './registry.ts';
 import { serverErrors } from './server.ts';
 import { stateErrors } from './state.ts';
+import { viewErrors } from './view.ts';
 
 /** Every stable code of the program. docs/errors.md is generated from it; a test holds both against the source. */
 export const errorCatalogue = {
@@ -44,6 +45,7 @@ export const errorCatalogue = {
   ...stateErrors,
   ...taskErrors,
   ...modelErrors,
+  ...viewErrors,
 } as const satisfies ErrorArea;
 
 export type ErrorCode = keyof typeof errorCatalogue;
