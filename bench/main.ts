@@ -7,6 +7,7 @@ import { UnknownCase, type Bench } from './bench.ts';
 /** A bench is a file of its own; adding one is a line here. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   dbscan: async () => (await import('./dbscan.ts')).dbscan,
+  http: async () => (await import('./http.ts')).http,
   images: async () => (await import('./images.ts')).images,
   inference: async () => (await import('./inference.ts')).inference,
   pipeline: async () => (await import('./pipeline.ts')).pipeline,

@@ -22,9 +22,10 @@ type Answer = { readonly result: unknown } | { readonly failure: string };
 /**
  * @param entry a module that calls `serveCommands`.
  * @param environment beside that of this process.
+ * @param stderr where its standard error goes: to ours, or nowhere.
  */
-export function startChild<Named extends Commands>(entry: string, environment: Readonly<Record<string, string>> = {}): Child<Named> {
-  const child = fork(entry, { serialization: 'advanced', execArgv: [], env: { ...process.env, ...environment }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+export function startChild<Named extends Commands>(entry: string, environment: Readonly<Record<string, string>> = {}, stderr: 'inherit' | 'ignore' = 'inherit'): Child<Named> {
+  const child = fork(entry, { serialization: 'advanced', execArgv: [], env: { ...process.env, ...environment }, stdio: ['ignore', 'ignore', stderr, 'ipc'] });
   const exited = once(child, 'exit');
   let waiting: PromiseWithResolvers<unknown> | undefined;
   child.on('message', (answer: Answer) => {

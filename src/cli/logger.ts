@@ -12,5 +12,21 @@ export async function createLogger(level: string, { stderr }: { readonly stderr:
     return pino({ level }, { write: (line) => void stderr.write(pretty(printableQuoted(line))) });
   }
   const sink = destination({ fd: 2, sync: true });
-  return pino({ level, base: null }, { write: (line) => void sink.write(printableJson(line)) });
+  const write = inTurns((text) => void sink.write(text));
+  return pino({ level, base: null }, { write: (line) => write(printableJson(line)) });
+}
+
+/** What is said within a turn of the main loop is written at its end, at once: under load that is a message for every request. */
+function inTurns(write: (text: string) => void): (text: string) => void {
+  let waiting = '';
+  const flush = (): void => {
+    const text = waiting;
+    waiting = '';
+    if (text !== '') write(text);
+  };
+  process.on('exit', flush);
+  return (text) => {
+    if (waiting === '') setImmediate(flush);
+    waiting += text;
+  };
 }

@@ -64,6 +64,8 @@ export type ModelServer = Models & {
   readonly load: (name: string) => Promise<void>;
   readonly unload: (name: string) => Promise<void>;
   readonly reload: (name: string) => Promise<void>;
+  /** Of models that serve a task, in the order of the configuration. */
+  readonly namesFor: (task: string) => readonly string[];
   readonly status: () => ReadonlyMap<string, ModelStatus>;
   /** Fails what waits and what runs with LS_MODEL_CLOSED, and resolves when every worker has ended. */
   readonly close: () => Promise<void>;
@@ -91,6 +93,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
       return runItem({ model, input, signal, priority }, { refusal: () => parts.refusal, clock, lifecycle, observer, pump: pool.pump });
     },
     ...operationsOf(served, lifecycle),
+    namesFor: (task) => [...served].flatMap(([name, { traits }]) => (traits.tasks.includes(task) ? [name] : [])),
     status: () => new Map([...served].map(([name, model]) => [name, statusOf(model)])),
     close: async () => {
       const closed = modelError('LS_MODEL_CLOSED', 'the model server is closed');

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import type { ApiScope } from '../core/api-scopes.ts';
 import { serverError } from '../core/errors/server.ts';
-import { createKeyRing, type ApiKey } from './api-keys.ts';
+import { createKeyRing, type ApiKey, type KeyRing } from './api-keys.ts';
 
 declare module 'fastify' {
   /* eslint-disable @typescript-eslint/consistent-type-definitions -- What is there already can be added to in no other way. */
@@ -38,22 +38,22 @@ export function addAuthentication(server: FastifyInstance, { keys, host, corsOri
     const silent = routes.find(({ config }) => config?.scope === undefined);
     done(silent && new Error(`the route ${String(silent.method)} ${silent.url} does not say who may use it`));
   });
-  // eslint-disable-next-line @typescript-eslint/require-await -- Fastify waits for hooks that are async, and for others to call back.
-  server.addHook('onRequest', async (request) => {
+  server.addHook('onRequest', (request, _reply, done) => {
     const { scope } = request.routeOptions.config;
     // Where there is no route, the answer says so.
-    if (scope === 'open' || scope === undefined) return;
-    if (isOpen) {
-      requireLoopbackName(request);
-      requireOwnPage(request, corsOrigins);
-      return;
-    }
-    const given = keyIn(request);
-    const key = given === undefined ? undefined : ring.find(given);
-    if (key === undefined) throw serverError('LS_SERVER_KEY', given === undefined ? 'the request has no API key' : 'the API key of the request is not known');
-    if (!key.scopes.includes(scope)) throw serverError('LS_SERVER_SCOPE', `the API key ${key.name} has not the scope ${scope}`, { key: key.name, scope });
-    request.apiKey = key;
+    if (scope === 'open' || scope === undefined) done();
+    else done(isOpen ? refusalOfStranger(request, corsOrigins) : admitByKey(ring, request, scope));
   });
+}
+
+/** Why the request is refused, if so; otherwise it has its key. */
+function admitByKey(ring: KeyRing, request: FastifyRequest, scope: ApiScope): Error | undefined {
+  const given = keyIn(request);
+  const key = given === undefined ? undefined : ring.find(given);
+  if (key === undefined) return serverError('LS_SERVER_KEY', given === undefined ? 'the request has no API key' : 'the API key of the request is not known');
+  if (!key.scopes.includes(scope)) return serverError('LS_SERVER_SCOPE', `the API key ${key.name} has not the scope ${scope}`, { key: key.name, scope });
+  request.apiKey = key;
+  return undefined;
 }
 
 function keyIn({ headers }: FastifyRequest): string | undefined {
@@ -71,13 +71,12 @@ function isLoopback(host: string): boolean {
   return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 }
 
-function requireLoopbackName({ headers, hostname }: FastifyRequest): void {
-  if (headers.host !== undefined && !isLoopback(hostname.replace(/:\d+$/, ''))) throw serverError('LS_SERVER_HOST', `the request asks for ${hostname}, and has no API key`);
-}
-
-/** Browsers say which page a request comes from: those of others may send, without being able to read an answer. */
-function requireOwnPage({ headers: { origin } }: FastifyRequest, corsOrigins: readonly string[]): void {
-  if (origin === undefined || corsOrigins.includes(origin)) return;
+/** Without keys: why the request is refused, if so. */
+function refusalOfStranger({ headers, hostname }: FastifyRequest, corsOrigins: readonly string[]): Error | undefined {
+  if (headers.host !== undefined && !isLoopback(hostname.replace(/:\d+$/, ''))) return serverError('LS_SERVER_HOST', `the request asks for ${hostname}, and has no API key`);
+  // Browsers say which page a request comes from: those of others may send, without being able to read an answer.
+  const { origin } = headers;
+  if (origin === undefined || corsOrigins.includes(origin)) return undefined;
   const isOwn = URL.canParse(origin) && isLoopback(new URL(origin).hostname);
-  if (!isOwn) throw serverError('LS_SERVER_HOST', 'the request comes from a web page of another host, and has no API key');
+  return isOwn ? undefined : serverError('LS_SERVER_HOST', 'the request comes from a web page of another host, and has no API key');
 }

@@ -8,12 +8,12 @@ import { serverError } from '../core/errors/server.ts';
 const decoders: Readonly<Record<string, () => ReturnType<typeof createGunzip>>> = { gzip: createGunzip, 'x-gzip': createGunzip, deflate: createInflate };
 
 export function addContentDecoding(server: FastifyInstance): void {
-  server.addHook('preParsing', async (request, _reply, payload) => {
+  server.addHook('preParsing', (request, _reply, payload, done) => {
     const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-    if (encoding === 'identity' || encoding === '') return payload;
     const decoder = decoders[encoding];
-    if (decoder === undefined) throw serverError('LS_SERVER_MEDIA_TYPE', `the body is compressed as ${JSON.stringify(encoding)}, which is none of ${Object.keys(decoders).join(', ')}`);
-    return decoded(payload, decoder());
+    if (encoding === 'identity' || encoding === '') done(null, payload);
+    else if (decoder === undefined) done(serverError('LS_SERVER_MEDIA_TYPE', `the body is compressed as ${JSON.stringify(encoding)}, which is none of ${Object.keys(decoders).join(', ')}`));
+    else done(null, decoded(payload, decoder()));
   });
 }
 

@@ -7,7 +7,7 @@ import type { TaskResult } from '../tasks/task.ts';
 import type { Api, FailureFormat } from './http-port.ts';
 import { requireModelFor } from './model-choice.ts';
 import { schemaOf } from './schemas.ts';
-import { modelsFor, type TaskHost } from './task-host.ts';
+import type { TaskHost } from './task-host.ts';
 
 const task = 'text-features';
 const inputsMax = 2_048;
@@ -45,7 +45,7 @@ export function embeddings(host: TaskHost): Api {
       addEmbeddings(server, host);
       const tags = ['embeddings'];
       const described = (name: string) => ({ id: name, object: 'model', created: 0, owned_by: 'labelstream' }) as const;
-      server.get('/v1/models', { config: { scope: 'predict' }, schema: { tags, summary: 'Models that embed texts', response: { 200: schemaOf(models) } } }, () => ({ object: 'list', data: modelsFor(host, task).map(described) }));
+      server.get('/v1/models', { config: { scope: 'predict' }, schema: { tags, summary: 'Models that embed texts', response: { 200: schemaOf(models) } } }, () => ({ object: 'list', data: host.models().namesFor(task).map(described) }));
       const params = schemaOf(z.strictObject({ model: z.string().min(1) }));
       server.get<{ Params: { model: string } }>('/v1/models/:model', { config: { scope: 'predict' }, schema: { tags, summary: 'A model', params, response: { 200: schemaOf(model) } } }, ({ params: { model: name } }) => described(requireModelFor(host, task, name)));
     },

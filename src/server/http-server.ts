@@ -6,7 +6,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { serverError } from '../core/errors/server.ts';
@@ -19,6 +18,7 @@ import type { Api, HttpObserver, SetFailures } from './http-port.ts';
 import { addMethodAnswers } from './methods.ts';
 import { addOpenApi } from './openapi.ts';
 import { failureHandler, problemDetails } from './problems.ts';
+import { addSecurityHeaders } from './security-headers.ts';
 import type { ServerTls } from './tls.ts';
 import { createValidatorCompiler } from './validation.ts';
 
@@ -85,6 +85,7 @@ function isListening(error: unknown): boolean {
 /** Without listening. */
 async function createHttpServer(options: HttpServerOptions): Promise<{ readonly server: FastifyInstance; readonly drain: HttpServer['drain'] }> {
   const { limits, keys, host, corsOrigins, tls, apis, version, observer } = options;
+  const requestIdOf = requestIds();
   const server = fastify({
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestMsMax,
@@ -109,7 +110,7 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
   setFailures(server, problemDetails);
   addObservation(server, observer);
   addAnswerDeadline(server, limits.answerMsMax);
-  await server.register(helmet, { contentSecurityPolicy: { useDefaults: false, directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] } }, hsts: tls !== undefined });
+  addSecurityHeaders(server, { isTls: tls !== undefined });
   if (corsOrigins.length > 0) await server.register(cors, { origin: [...corsOrigins], exposedHeaders: ['x-request-id', 'retry-after'] });
   const drain = addDrain(server);
   addAuthentication(server, { keys, host, corsOrigins });
@@ -122,13 +123,16 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
 }
 
 function nodeOptions({ requestMsMax }: HttpLimits, tls: HttpServerOptions['tls']): object {
-  const times = { connectionsCheckingInterval: connectionsCheckingMs, headersTimeout: Math.min(headersMsMax, requestMsMax) };
-  return tls === undefined ? { http: times } : { https: { ...times, cert: tls.certificate, key: tls.privateKey, minVersion: 'TLSv1.2' } };
+  const headersTimeout = Math.min(headersMsMax, requestMsMax);
+  const times = { connectionsCheckingInterval: connectionsCheckingMs, headersTimeout };
+  return tls === undefined ? { http: times } : { https: { ...times, handshakeTimeout: headersTimeout, cert: tls.certificate, key: tls.privateKey, minVersion: 'TLSv1.2' } };
 }
 
 /** Of whoever asks, so that it can be found in the logs of both; where that says nothing usable, a new one. */
-function requestIdOf(given: string | string[] | undefined): string {
-  return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
+function requestIds(): (given: string | string[] | undefined) => string {
+  const server = randomUUID();
+  let count = 0;
+  return (given) => (typeof given === 'string' && requestIdPattern.test(given) ? given : `${server}-${++count}`);
 }
 
 const pathOf = ({ url }: FastifyRequest): string => url.split('?', 1)[0] ?? url;

@@ -3,7 +3,7 @@ import { modelError } from '../core/errors/model.ts';
 import { serverError } from '../core/errors/server.ts';
 import { taskNamed } from '../tasks/registry.ts';
 import type { Task } from '../tasks/task.ts';
-import { modelsFor, type TaskHost } from './task-host.ts';
+import type { TaskHost } from './task-host.ts';
 
 export type TaskDefaults = {
   /** Where a request names none. */
@@ -20,7 +20,7 @@ export function taskOf({ tasks }: TaskHost, name: string): Task {
 /** Throws LS_MODEL_UNKNOWN where it is not there, or is not made for the task. */
 export function requireModelFor(host: TaskHost, task: string, model: string): string {
   host.models().describe(model);
-  if (!modelsFor(host, task).includes(model)) throw modelError('LS_MODEL_UNKNOWN', `the model ${model} is not made for ${task}`, { model, task });
+  if (!host.models().namesFor(task).includes(model)) throw modelError('LS_MODEL_UNKNOWN', `the model ${model} is not made for ${task}`, { model, task });
   return model;
 }
 
@@ -28,7 +28,7 @@ export function requireModelFor(host: TaskHost, task: string, model: string): st
 export function defaultModelFor(host: TaskHost, task: string, { models }: TaskDefaults): string {
   const configured = models[task];
   if (configured !== undefined) return requireModelFor(host, task, configured);
-  const [only, ...others] = modelsFor(host, task);
+  const [only, ...others] = host.models().namesFor(task);
   if (only !== undefined && others.length === 0) return only;
   throw serverError('LS_SERVER_NO_DEFAULT', `${task} has no default model${only === undefined ? ', and no model at all' : `; the models are ${[only, ...others].join(', ')}`}`, { task });
 }

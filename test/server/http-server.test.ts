@@ -58,7 +58,7 @@ test('failures are problem details with the id of the request, which a client ma
   expect(problem, 'nothing of the inside is told').not.toMatch(/secret|TypeError| at /);
   expect(String(failed[0])).toContain('secret');
   const made = await fetch(`${url}/broken`, { headers: { 'x-request-id': 'not an id\t' } });
-  expect(made.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  expect(made.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}-\d+$/);
   await expect.poll(() => answered.length).toBe(2);
   expect(answered[0]).toMatchObject({ requestId: 'mine-1', method: 'GET', path: '/broken', route: '/broken', status: 500, key: undefined });
 });

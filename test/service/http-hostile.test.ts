@@ -1,0 +1,173 @@
+// What a server on a network has to bear, done to the real program: it lives on, answers others, says the right thing, and its memory does not grow.
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { expect, test, vi } from 'vitest';
+import { withRun } from '../cli/fixtures.ts';
+import { withDirectory, writeConfiguration } from './program.ts';
+
+vi.setConfig({ testTimeout: 240_000 });
+
+const mebibyte = 2 ** 20;
+const settings = `
+dataDirectory: .
+server: { port: 0, requestMsMax: 3000 }
+models: { notes: { directory: MODELS/banknote-classifier }, drawings: { directory: MODELS/drawing-classifier } }
+`;
+const record = JSON.stringify({ variance: 3.6216, skewness: 8.6661, curtosis: -2.8073, entropy: -0.44699 });
+const json = { 'content-type': 'application/json' };
+const classify = '/customvision/v3.1/prediction/12345678-1234-1234-1234-123456789012/classify/iterations/drawings/image';
+
+type Target = { readonly url: string; readonly pid: number };
+
+async function withServer(use: (target: Target) => Promise<void>): Promise<void> {
+  await withDirectory(async (directory) => {
+    await withRun(await writeConfiguration(directory, settings), async (run) => {
+      await use({ url: /"url":"([^"]+)"/.exec(run.stderrSoFar())?.[1] ?? '', pid: run.pid! });
+    });
+  });
+}
+
+async function residentBytes({ pid }: Target): Promise<number> {
+  return 1024 * Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))![1]);
+}
+
+const predicts = async ({ url }: Target): Promise<number> => (await fetch(`${url}/predict`, { method: 'POST', headers: json, body: record })).status;
+
+/** What the server says to bytes that are written as they are; empty where it says nothing before the connection ends. */
+function raw({ url }: Target, chunks: Iterable<string | Buffer>): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect(Number(port), hostname);
+    socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(answer));
+    const write = async (): Promise<void> => {
+      for (const chunk of chunks) if (!socket.write(chunk) && !socket.destroyed) await Promise.race([new Promise((done) => socket.once('drain', done)), new Promise((done) => socket.once('close', done))]);
+    };
+    void write();
+  });
+}
+
+function* repeated(head: string, chunk: Buffer, count: number): Generator<string | Buffer> {
+  yield head;
+  for (let index = 0; index < count; index++) yield chunk;
+}
+
+const headOf = (path: string, headers: readonly string[]): string => [`POST ${path} HTTP/1.1`, 'host: 127.0.0.1', 'connection: close', ...headers, '', ''].join('\r\n');
+
+const attacks: Readonly<Record<string, (target: Target) => Promise<void>>> = {
+  'a body of 100 MB that says so': async (target) => {
+    expect(await raw(target, repeated(headOf('/predict', ['content-type: application/json', `content-length: ${100 * mebibyte}`]), Buffer.alloc(mebibyte, ' '), 100))).toMatch(/^HTTP\/1.1 413 /);
+  },
+  'a body of 100 MB that does not say so': async (target) => {
+    const chunk = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(mebibyte, ' '), Buffer.from('\r\n')]);
+    // The connection may be ended before all was sent, which takes the answer with it.
+    expect(await raw(target, repeated(headOf('/predict', ['content-type: application/json', 'transfer-encoding: chunked']), chunk, 100))).toMatch(/^$|^HTTP\/1.1 413 /);
+  },
+  'gzip of 1 GB of nothing': async ({ url }) => {
+    const { status } = await fetch(`${url}/predict`, { method: 'POST', headers: { ...json, 'content-encoding': 'gzip' }, body: bomb });
+    expect(status).toBe(413);
+  },
+  'what is no gzip': async ({ url }) => {
+    expect((await fetch(`${url}/predict`, { method: 'POST', headers: { ...json, 'content-encoding': 'gzip' }, body: record })).status).toBe(400);
+  },
+  'malformed base64': async ({ url }) => {
+    const ask = (image: unknown): Promise<Response> => fetch(`${url}/api/tasks/image-classification/models/drawings/features`, { method: 'POST', headers: json, body: JSON.stringify({ image }) });
+    for (const image of ['***', 'A', 'data:image/png,abc', `${'A'.repeat(4 * mebibyte)}!`]) expect((await ask(image)).status).toBe(400);
+    expect([400, 422]).toContain((await ask(randomBytes(3 * mebibyte).toString('base64'))).status);
+  },
+  'wrong types of content': async ({ url }) => {
+    for (const type of ['text/plain', 'application/xml', 'multipart/form-data', '']) expect([400, 415]).toContain((await fetch(`${url}/predict`, { method: 'POST', headers: { 'content-type': type }, body: record })).status);
+  },
+  'no HTTP at all': async (target) => {
+    expect(await raw(target, [randomBytes(4_096)])).toMatch(/^$|^HTTP\/1.1 400 /);
+    expect(await raw(target, [headOf('/predict', [`x: ${'a'.repeat(64 * 1024)}`])])).toMatch(/^HTTP\/1.1 431 /);
+  },
+  'clients that leave midway': async ({ url }) => {
+    const leaving = Array.from({ length: 50 }, async (_, index) => {
+      const controller = new AbortController();
+      const asked = fetch(`${url}${classify}`, { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: randomBytes(mebibyte), signal: controller.signal });
+      await delay(index % 10);
+      controller.abort();
+      await asked.catch(() => undefined);
+    });
+    await Promise.all(leaving);
+    const { hostname, port } = new URL(url);
+    const halves = Array.from({ length: 50 }, () => new Promise((done) => {
+      const socket = connect(Number(port), hostname, () => {
+        socket.write(`${headOf('/predict', ['content-type: application/json', 'content-length: 1000000'])}{"variance":`);
+        socket.resetAndDestroy();
+      });
+      socket.on('error', () => undefined);
+      socket.on('close', done);
+    }));
+    await Promise.all(halves);
+  },
+};
+const bomb = gzipSync(Buffer.alloc(1024 * mebibyte), { level: 9 });
+const rounds = 4;
+
+test('hostile requests get the right status, again and again, and no memory', async () => {
+  await withServer(async (target) => {
+    let first = 0;
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, attack] of Object.entries(attacks)) {
+        await attack(target);
+        expect(await predicts(target), `after ${name}`).toBe(200);
+      }
+      if (round === 0) first = await residentBytes(target);
+    }
+    const last = await residentBytes(target);
+    console.log(`resident after the first round ${Math.round(first / mebibyte)} MiB, after ${rounds} ${Math.round(last / mebibyte)} MiB`);
+    // A round sends and unpacks more than a gigabyte.
+    expect(last).toBeLessThan(first + 100 * mebibyte);
+  });
+});
+
+const connectionCount = 10_000;
+
+async function openAll({ url }: Target, count: number): Promise<readonly Socket[]> {
+  const { hostname, port } = new URL(url);
+  const sockets: Socket[] = [];
+  const open = (): Promise<void> => new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () => resolve());
+    socket.once('error', reject);
+    sockets.push(socket);
+  });
+  for (let from = 0; from < count; from += 250) await Promise.all(Array.from({ length: Math.min(250, count - from) }, open));
+  // Who does not read does not hear of the end.
+  for (const socket of sockets) socket.on('error', () => undefined).resume();
+  return sockets;
+}
+
+test('ten thousand connections, of which some are told drop by drop, leave room for a request, and are ended in time', async () => {
+  await withServer(async (target) => {
+    const [before, keptAlive] = [await residentBytes(target), await predicts(target)];
+    expect(keptAlive).toBe(200);
+    // Some are left for whoever asks meanwhile.
+    const sockets = await openAll(target, connectionCount - 10);
+    let closed = 0;
+    for (const socket of sockets) socket.once('close', () => (closed += 1));
+    const slow = sockets.slice(0, 500);
+    for (const socket of slow) socket.write('POST /predict HTTP/1.1\r\nhost: 127.0.0.1\r\n');
+    const dripping = setInterval(() => {
+      for (const socket of slow) if (socket.writable) socket.write('x: y\r\n');
+    }, 500);
+    try {
+      expect(await predicts(target)).toBe(200);
+      const during = await residentBytes(target);
+      console.log(`${connectionCount} connections take ${Math.round((during - before) / mebibyte)} MiB`);
+      expect(during - before).toBeLessThan(500 * mebibyte);
+      // What sends no request in time is ended, however it drips.
+      await expect.poll(() => closed, { timeout: 30_000 }).toBe(sockets.length);
+      expect(await predicts(target)).toBe(200);
+    } finally {
+      clearInterval(dripping);
+      for (const socket of sockets) socket.destroy();
+    }
+  });
+});
