@@ -44,9 +44,10 @@ function raw({ url }: Target, chunks: Iterable<string | Buffer>): Promise<string
     const socket = connect(Number(port), hostname);
     socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
     socket.on('error', () => undefined);
-    socket.on('close', () => resolve(answer));
+    const closed = new Promise((done) => socket.once('close', done));
+    void closed.then(() => resolve(answer));
     const write = async (): Promise<void> => {
-      for (const chunk of chunks) if (!socket.write(chunk) && !socket.destroyed) await Promise.race([new Promise((done) => socket.once('drain', done)), new Promise((done) => socket.once('close', done))]);
+      for (const chunk of chunks) if (!socket.write(chunk) && !socket.destroyed) await Promise.race([new Promise((done) => socket.once('drain', done)), closed]);
     };
     void write();
   });
