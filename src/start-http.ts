@@ -14,6 +14,7 @@ import { featureExtraction } from './server/feature-extraction/feature-extractio
 import type { Api } from './server/http-port.ts';
 import { startHttpServer, type HttpServer } from './server/http-server.ts';
 import { currentLabels } from './server/labels/current-labels.ts';
+import { labelStream } from './server/labels/label-stream.ts';
 import { kserve } from './server/kserve/kserve.ts';
 import { operations } from './server/operations.ts';
 import { pluginApis, type HttpApiHost } from './server/plugin-apis.ts';
@@ -80,10 +81,11 @@ function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined): readonly
 }
 
 /** Of what reads the log and writes to it. */
-function logApis({ configuration: { media, transport }, context: { clock } }: HttpStart, { access, clusters, labels }: HttpLog): readonly Api[] {
+function logApis({ configuration: { server, media, transport }, context: { clock, metrics } }: HttpStart, { access, clusters, labels }: HttpLog): readonly Api[] {
   return [
     events({ destination: access, clock, recordBytesMax: transport.recordBytesMax, contentBytesMax: media.bytesMax }),
     ...(labels === undefined ? [] : [currentLabels({ view: labels })]),
+    labelStream({ log: access, streamsMax: server.streamsMax, streamMsMax: server.streamMsMax, streams: metrics.labelStreams }),
     collections(clusters),
     items(clusters),
   ];

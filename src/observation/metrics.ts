@@ -47,6 +47,8 @@ export type Metrics = MetricsObserver & {
   readonly registry: Registry;
   readonly http: HttpMetrics;
   readonly labelView: LabelViewMetrics;
+  /** As many as there are. */
+  readonly labelStreams: (count: number) => void;
   readonly samples: () => Promise<readonly MetricSample[]>;
   /** Since the start: records handled, by topic, and the dead letters of them. Asks nobody, so that it answers after the end, too. */
   readonly totals: () => Promise<{ readonly handled: Readonly<Record<string, number>>; readonly deadLetters: number }>;
@@ -66,6 +68,7 @@ export function createMetrics(version: string): Metrics {
   const logRecords = new Counter({ name: `${prefix}log_written_records_total`, help: 'Records written to the embedded log.', registers: [registry] });
   const dropped = new Counter({ name: `${prefix}metric_events_dropped_total`, help: 'MetricEvents that could not be published.', registers: [registry] });
   const generationFailures = new Counter({ name: `${prefix}generation_failures_total`, help: 'Attempts to build what collections are to go over to that failed.', registers: [registry] });
+  const streams = metricsIn(registry).gauge('label_streams', 'Streams of labels that clients follow.');
   const runner = createRunnerMetrics(registry);
   let kafka: KafkaMetrics | undefined;
   return {
@@ -83,6 +86,7 @@ export function createMetrics(version: string): Metrics {
     references: createReferenceMetrics(registry),
     http: createHttpMetrics(metricsIn(registry).histogram('http_request_duration_seconds', 'Time from a request to its answer.', 'method', 'route', 'status')),
     labelView: createLabelViewMetrics(registry),
+    labelStreams: (count) => streams.set(count),
     mainLoopStall: (longestMs) => askedGauge(registry, 'main_loop_stall_max_seconds', 'Longest CPU time of one turn of the main loop since the start.', () => longestMs() / 1000),
     frozenCollections: (count) => askedGauge(registry, 'frozen_collections', 'Collections clustered here that nothing enters, since they have reached their memory budget.', count),
     pendingGenerations: (count) => askedGauge(registry, 'pending_generations', 'Families of collections here whose parameters or projection were changed, and which have not gone over to them yet.', count),

@@ -50,5 +50,9 @@ declare module 'fastify' {
     /** For what goes wrong when the answer has begun, and cannot say so any more. */
     tellFailure: (error: unknown) => void;
   }
+  interface FastifyInstance {
+    /** Aborts when the server is drained: for answers that would not end by themselves. */
+    draining: AbortSignal;
+  }
   /* eslint-enable @typescript-eslint/consistent-type-definitions */
 }

@@ -164,6 +164,8 @@ function addObservation(server: FastifyInstance, observer: HttpObserver): void {
 
 /** Probes and scrapes go on while a server is drained. */
 function addDrain(server: FastifyInstance): HttpServer['drain'] {
+  const draining = new AbortController();
+  server.decorate('draining', draining.signal);
   let answering = 0;
   let isDraining = false;
   const idle = Promise.withResolvers<undefined>();
@@ -189,6 +191,7 @@ function addDrain(server: FastifyInstance): HttpServer['drain'] {
   });
   return async (signal) => {
     isDraining = true;
+    draining.abort();
     check();
     await unlessAborted(idle.promise, signal);
   };

@@ -85,8 +85,10 @@ const python = pythonWith('schemathesis');
 
 testWith({ 'Python with schemathesis (LABELSTREAM_TEST_PYTHON)': python !== undefined }, 'a tester of OpenAPI documents finds no server error, and no answer that is not documented', { timeout: 600_000 }, async () => {
   await withDirectory(async (directory) => {
-    await withRun(await writeConfiguration(directory, settings('')), async (run) => {
+    await withRun(await writeConfiguration(directory, settings(', streamMsMax: 500')), async (run) => {
       const url = urlIn(run.stderrSoFar());
+      // Without labels it is there at once, but not before.
+      await expect.poll(async () => (await fetch(`${url}/labels?input=x`)).status).toBe(200);
       const checks = 'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method';
       const parameters = ['run', `${url}/docs/json`, '--checks', checks, '--max-examples', '8', '--phases', 'examples,coverage,fuzzing', '--seed', '1', '--request-timeout', '30', '--no-color'];
       const { stdout } = await promisify(execFile)(join(python ?? '', '../schemathesis'), parameters, { cwd: directory, maxBuffer: 64 * 1024 * 1024 }).catch((error: unknown) => error as { readonly stdout: string });

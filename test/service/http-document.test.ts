@@ -20,7 +20,8 @@ testWith({ curl: commandThere('curl') }, 'every request of the document is answe
       const { url = '' } = /"url":"(?<url>[^"]+)"/.exec(run.stderrSoFar())?.groups ?? {};
       for (const block of requests) {
         const answer = await followBlock({ ...block, text: block.text.replaceAll('http://127.0.0.1:9464', url) }, directory);
-        expect(answer, block.text).toMatch(/^[[{]/);
+        // Of others the document says what they print.
+        if (!block.marks.has('prints')) expect(answer, block.text).toMatch(/^[[{]/);
       }
     }, ['--set', 'server.port=0']);
   });

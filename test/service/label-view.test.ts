@@ -9,12 +9,19 @@ import { topics } from '../../src/core/topics.ts';
 import { succeed, textsConfiguration, withLog, withRun, writeEncoder } from '../cli/fixtures.ts';
 import { appendRecords, recordsIn } from '../cli/log-access.ts';
 import { createRandom } from '../clustering/random.ts';
+import { openEvents } from '../server/event-source.ts';
 import { movingTexts, publishTexts } from './moving-texts.ts';
-import { withDirectory, writeConfiguration } from './program.ts';
+import { startProgram, withDirectory, writeConfiguration } from './program.ts';
 
 vi.setConfig({ testTimeout: 300_000 });
 
 const seed = Number(process.env['LABELSTREAM_TEST_SEED'] ?? 43);
+const notesAlone = `
+dataDirectory: data
+server: { port: 0 }
+models: { notes: { directory: MODELS/banknote-classifier } }
+routes: [{ name: notes, from: record, steps: [{ name: predict, task: record-prediction, model: notes }] }]
+`;
 const urlIn = (text: string): string => /"url":"([^"]+)"/.exec(text)?.[1] ?? '';
 
 type Answer = {
@@ -92,14 +99,48 @@ test(`killed while it writes the view, it says afterwards what the clusters say 
   });
 });
 
+test('streams end with a word when the program stops, hold nothing up, and go on with the next one', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, notesAlone);
+    const values = { variance: 3.6, skewness: 8.7, curtosis: -2.8, entropy: -0.4 };
+    const received: string[] = [];
+    let lastEventId: string | undefined;
+    for (let part = 0; part < 3; part++) {
+      await appendRecords(file, Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`n${50 * part + index}`, values])));
+      const run = startProgram(['run', '-c', file]);
+      await run.said('"msg":"running"');
+      const source = await openEvents(`${urlIn(run.stderrSoFar())}/labels/stream?from=earliest`, { lastEventId });
+      const take = async (): Promise<string> => {
+        const event = await source.next();
+        lastEventId = event?.id ?? lastEventId;
+        if (event?.event === 'message') received.push((event.data as { readonly itemId: string }).itemId);
+        return event?.event ?? 'over';
+      };
+      // Somewhere in the middle.
+      while (received.length < 50 * part + 20) await take();
+      run.kill('SIGTERM');
+      let last = await take();
+      for (let event = last; event !== 'over'; event = await take()) last = event;
+      expect(last).toBe('end');
+      const { code, stderr } = await run.finished;
+      expect(code, stderr).toBe(0);
+    }
+    await withRun(file, async (run) => {
+      const source = await openEvents(`${urlIn(run.stderrSoFar())}/labels/stream`, { lastEventId });
+      while (received.length < 150) {
+        const event = await source.next();
+        if (event?.event === 'message') received.push((event.data as { readonly itemId: string }).itemId);
+      }
+      source.close();
+    });
+    // What was delivered and not committed is told again.
+    expect([...new Set(received)].sort()).toEqual(Array.from({ length: 150 }, (_, index) => `s/n${index}`).sort());
+  });
+});
+
 test('results are told by route step and task, an item without any is no failure, and models alone have no labels', async () => {
   await withDirectory(async (directory) => {
-    const file = await writeConfiguration(directory, `
-dataDirectory: data
-server: { port: 0 }
-models: { notes: { directory: MODELS/banknote-classifier } }
-routes: [{ name: notes, from: record, steps: [{ name: predict, task: record-prediction, model: notes }] }]
-`);
+    const file = await writeConfiguration(directory, notesAlone);
     await appendRecords(file, { n1: { variance: 3.6, skewness: 8.7, curtosis: -2.8, entropy: -0.4 } });
     await withRun(file, async (run) => {
       const url = urlIn(run.stderrSoFar());

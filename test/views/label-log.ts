@@ -16,7 +16,7 @@ import { openLabelView, type LabelsAnswer, type LabelView } from '../../src/view
 import type { LabelViewObserver } from '../../src/views/label-view-observer.ts';
 import { createMemoryBroker, type MemoryBroker } from '../pipeline/memory-broker.ts';
 
-const codec = await openCodec();
+export const codec = await openCodec();
 export const retentionMs = 1_000_000;
 
 export type LabelLog = {

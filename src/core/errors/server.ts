@@ -55,6 +55,18 @@ export const serverErrors = {
     summary: 'There are as many jobs that have not ended as server.jobs.countMax.',
     remedy: 'Wait until some have ended, or raise server.jobs.countMax.',
   },
+  LS_SERVER_STREAMS_FULL: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'There are as many streams of labels as server.streamsMax.',
+    remedy: 'Ask another instance, end streams that nobody needs (the metric labelstream_label_streams counts them), or raise server.streamsMax.',
+  },
+  LS_SERVER_STREAM_GONE: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A stream of labels cannot go on behind the last event: what came after it is no longer kept, or the topic is another one.',
+    remedy: 'Begin anew with `from=earliest` and without `last-event-id`, which tells again all that is kept; then labels may be missing that retention has removed. Keep labels for longer than clients stay away.',
+  },
   LS_SERVER_METHOD: {
     cause: 'input',
     retryable: false,
