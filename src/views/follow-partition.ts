@@ -1,5 +1,6 @@
 /** One partition of `labels` or `cluster-events` into the view: read, decoded and written batch by batch. */
 import type { Codec } from '../codec/codec.ts';
+import type { Clock } from '../core/clock.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 import type { ConsumedRecord } from '../core/records.ts';
 import { topics } from '../core/topics.ts';
@@ -15,6 +16,7 @@ export type PartitionFollower = {
   readonly transport: Pick<Transport, 'describeTopic' | 'read'>;
   readonly codec: Pick<Codec, 'prepareDecode' | 'decodeAs'>;
   readonly store: Pick<LabelStore, 'apply'>;
+  readonly clock: Pick<Clock, 'sleep'>;
   readonly observer: Pick<LabelViewObserver, 'applied' | 'incomplete' | 'passedOver'>;
   /** So that batches that come at once do not stall the main loop. */
   readonly inTurn: <Result>(work: () => Result) => Promise<Result>;
@@ -25,6 +27,8 @@ export class TopicReplaced extends Error {}
 
 /** Of one turn, and of what may wait for the thread. */
 const budget = { records: 200, bytes: 1024 * 1024 };
+/** After a batch that was not full: under load few transactions hold many records. */
+const lingerMs = 50;
 
 /** Until the signal aborts. @param reached is awaited after every batch. Rejects with what the transport and the store do, and TopicReplaced. */
 export async function followPartition(follower: PartitionFollower, from: Place, signal: AbortSignal, reached: (place: Place) => Promise<void>): Promise<void> {
@@ -44,6 +48,7 @@ export async function followPartition(follower: PartitionFollower, from: Place, 
     ({ place } = batch);
     follower.observer.applied(place.topic, records.length);
     await reached(place);
+    if (records.length < budget.records) await follower.clock.sleep(lingerMs, signal);
   }
 }
 

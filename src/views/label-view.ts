@@ -7,6 +7,7 @@
  */
 import type { Codec } from '../codec/codec.ts';
 import type { Clock, Random } from '../core/clock.ts';
+import { LabelstreamError } from '../core/errors/error.ts';
 import { viewError } from '../core/errors/view.ts';
 import type { TopicPartition } from '../core/records.ts';
 import { topics } from '../core/topics.ts';
@@ -55,6 +56,9 @@ type Progress = {
   readonly remaining: Map<string, bigint>;
   /** Ends the following with what an answer met. */
   fail: (error: unknown) => void;
+  /** Since it last got further: how often it failed, and with what. */
+  failures: number;
+  failure: unknown;
 };
 
 /** At once: the file is opened, and the topics are read, meanwhile. */
@@ -62,7 +66,7 @@ export function openLabelView(options: LabelViewOptions): LabelView {
   const { directory, limits, observer } = options;
   const store = startLabelStore({ directory, ...limits });
   const closing = new AbortController();
-  const progress: Progress = { isBuilt: false, remaining: new Map(), fail: () => undefined };
+  const progress: Progress = { isBuilt: false, remaining: new Map(), fail: () => undefined, failures: 0, failure: undefined };
   const ended = keepFollowing(options, store, progress, closing.signal);
   const find = async (wanted: LabelsWanted): Promise<LabelsAnswer> => {
     requireBuilt(progress);
@@ -86,8 +90,9 @@ export function openLabelView(options: LabelViewOptions): LabelView {
   };
 }
 
-function requireBuilt({ isBuilt, remaining }: Progress): void {
+function requireBuilt({ isBuilt, remaining, failure }: Progress): void {
   if (isBuilt) return;
+  if (failure instanceof LabelstreamError && failure.code === 'LS_VIEW_UNAVAILABLE') throw failure;
   const left = [...remaining.values()].reduce((sum, records) => sum + records, 0n);
   throw viewError('LS_VIEW_BUILDING', remaining.size === 0 ? 'the view of labels is being opened' : `the view of labels is being made from the log: ${left} records are still to be read`, { remainingRecords: left });
 }
@@ -105,14 +110,16 @@ function byPlace(left: HeldAt, right: HeldAt): number {
 async function keepFollowing(options: LabelViewOptions, store: LabelStore, progress: Progress, signal: AbortSignal): Promise<void> {
   const isOver = (): boolean => signal.aborted;
   let reason: string | undefined;
-  for (let attempt = 1; !isOver(); attempt++) {
+  while (!isOver()) {
     try {
       await follow(options, store, progress, { reason, ending: signal });
     } catch (error) {
       if (isOver()) return;
       reason = rebuildReason(error);
+      progress.failures += 1;
+      progress.failure = error;
       options.observer.failed(error);
-      await options.clock.sleep(backOffMs(patience, attempt, options.random), signal);
+      await options.clock.sleep(backOffMs(patience, progress.failures, options.random), signal);
     }
   }
 }
@@ -134,6 +141,8 @@ async function follow(options: LabelViewOptions, store: LabelStore, progress: Pr
   const stopping = new AbortController();
   const signal = AbortSignal.any([ending, stopping.signal]);
   const reached = async (): Promise<void> => {
+    progress.failures = 0;
+    progress.failure = undefined;
     const left = [...progress.remaining.values()].reduce((sum, records) => sum + records, 0n);
     observer.remaining(Number(left));
     if (progress.isBuilt || left > 0n) return;

@@ -4,7 +4,8 @@ import { topics } from '../../src/core/topics.ts';
 import { unlessAborted } from '../../src/pipeline/abort.ts';
 import { labelStream, type LabelStreamOptions } from '../../src/server/labels/label-stream.ts';
 import { createRandom } from '../clustering/random.ts';
-import { assigned, classified, codec, createLabelLog, originAt, type LabelLog } from '../views/label-log.ts';
+import { assigned, classified, originAt } from '../views/label-fixtures.ts';
+import { codec, createLabelLog, type LabelLog } from '../views/label-log.ts';
 import { openEvents, type EventSource, type ServerSentEvent } from './event-source.ts';
 import { limits, startServer, type StartedServer } from './http-fixture.ts';
 

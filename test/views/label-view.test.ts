@@ -1,12 +1,13 @@
 // The view of labels says what a consumer finds who reads everything: whatever is told twice or late, wherever it is cut off, and whatever becomes of its file.
-import { open, readdir, stat, truncate, writeFile } from 'node:fs/promises';
+import { open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import type { ClusterEvent, LabelEvent } from '../../src/core/events.generated.ts';
 import { topics } from '../../src/core/topics.ts';
 import { systemClock } from '../../src/pipeline/system-clock.ts';
 import { createRandom, type Random } from '../clustering/random.ts';
-import { answerAtEnd, assigned, changed, classified, createLabelLog, expectedLabels, openView, originAt, retentionMs, shown, viewDirectory, type LabelLog } from './label-log.ts';
+import { assigned, changed, classified, originAt } from './label-fixtures.ts';
+import { answerAtEnd, createLabelLog, expectedLabels, openView, retentionMs, shown, viewDirectory, type LabelLog } from './label-log.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -222,7 +223,10 @@ test('a directory that cannot be used stops nothing, and is tried again', async 
   await writeFile(directory, 'a file');
   const view = openView(log, directory);
   await vi.waitFor(() => expect(view.told.find(([event]) => event === 'failed')?.[1]).toMatchObject({ code: 'LS_VIEW_UNAVAILABLE' }));
-  await expect(view.labelsOfItem('s/3')).rejects.toMatchObject({ code: 'LS_VIEW_BUILDING' });
+  await expect(view.labelsOfItem('s/3')).rejects.toMatchObject({ code: 'LS_VIEW_UNAVAILABLE', retryable: true });
+  await rm(directory);
+  log.tellLabel(classified('s/3', originAt(1), 'dog'));
+  await vi.waitFor(async () => expect(shown(await answerAtEnd(log, view, 's/3'))).toHaveLength(1), { timeout: 10_000 });
 });
 
 test('its disk is bounded: what is past its time goes, and of more items than itemsMax the oldest', async () => {
