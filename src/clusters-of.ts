@@ -3,7 +3,7 @@ import type { OpenSearch } from './clustering/neighbour-search.ts';
 import { createNeighbourSearch } from './clustering/search/fast-search.ts';
 import type { Configuration } from './config/load.ts';
 import type { InputEnd } from './core/events.generated.ts';
-import type { OutputRecord } from './core/records.ts';
+import type { OutputRecord, TopicPartition } from './core/records.ts';
 import { inputTopics, topics } from './core/topics.ts';
 import { createGenerationObserver } from './observation/log-observer.ts';
 import type { Access } from './open-access.ts';
@@ -52,8 +52,8 @@ export function strayStateOf({ transport, stateStore }: Access): Promise<readonl
   return strayNames({ transport, stateStore, stage: { name: clusterStageName } });
 }
 
-/** Takes the items out of every collection: what was published of them up to now, and nothing later (SEMANTICS.md, rule 21). */
-export async function forgetItems(access: Access, itemIds: readonly string[]): Promise<void> {
+/** Takes the items out of every collection: what was published of them up to now, and nothing later (SEMANTICS.md, rule 21). Tells where it was said. */
+export async function forgetItems(access: Access, itemIds: readonly string[]): Promise<readonly TopicPartition[]> {
   const { transport, codec } = access;
   const through = await Promise.all(
     (await endsOf(access, inputTopics)).map(async ({ topic, partition, sequence }): Promise<InputEnd> => {
@@ -62,11 +62,11 @@ export async function forgetItems(access: Access, itemIds: readonly string[]): P
     }),
   );
   await codec.prepareEncode();
-  await appendControlsTo(access, (partitionCount) => forgetRecords(codec, partitionCount, itemIds, through));
+  return appendControlsTo(access, (partitionCount) => forgetRecords(codec, partitionCount, itemIds, through));
 }
 
-/** What an operator has to say to CLUSTER. Rejects with LS_STATE_REPARTITION_PENDING, and is to be repeated then. */
-export function appendControlsTo(access: Access, recordsFor: (featuresPartitionCount: number) => readonly OutputRecord[]): Promise<void> {
+/** What an operator has to say to CLUSTER. Tells where it was said. Rejects with LS_STATE_REPARTITION_PENDING, and is to be repeated then. */
+export function appendControlsTo(access: Access, recordsFor: (featuresPartitionCount: number) => readonly OutputRecord[]): Promise<readonly TopicPartition[]> {
   return appendControls({ ...access, group: clusterGroupOf(access.configuration) }, recordsFor);
 }
 

@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { counted } from '../core/counted.ts';
 import { cliError } from '../core/errors/cli.ts';
 import type { Access } from '../open-access.ts';
-import { labelRecord } from '../stages/cluster/control-records.ts';
 import type { ClusterView } from '../stages/cluster/cluster-queries.ts';
 import { explanationLines, explanationOf } from './cluster-explanation.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
@@ -137,10 +136,9 @@ async function showItem(view: ClusterView, id: string, output: Output, causeOf: 
 async function label(view: ClusterView, id: string, name: string, output: Output, access: Access): Promise<void> {
   const { value: cluster } = view.cluster(id);
   if (cluster === undefined) throw noCluster(id);
-  const { family, collection, clusterId } = cluster;
-  const { appendControlsTo } = await import('../clusters-of.ts');
-  await access.codec.prepareEncode();
-  await appendControlsTo(access, (partitionCount) => [labelRecord(access.codec, partitionCount, family, { collection, clusterId, name })]);
+  const { collection, clusterId } = cluster;
+  const { nameCluster } = await import('../administration/name-cluster.ts');
+  await nameCluster(access, cluster, name);
   if (output.json) output.object({ id: clusterId, collection, name });
   else output.line(name === '' ? `${clusterId} has no name any more` : `${clusterId} is called "${name}"`);
 }

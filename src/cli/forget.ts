@@ -1,11 +1,7 @@
 /** `forget`: takes items out of every collection, and says where their vectors still are (SEMANTICS.md, rule 21). */
 import type { Command } from 'commander';
 import { counted } from '../core/counted.ts';
-import { inputTopics, topics } from '../core/topics.ts';
-import type { Access } from '../open-access.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
-import { durationText } from './duration-text.ts';
-import { knownRetention } from './erasure/known-retention.ts';
 import { withExamples } from './help.ts';
 import { requireItemIds } from './item-ids.ts';
 
@@ -21,18 +17,10 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
     .action(async (items: readonly string[], options: ConfigurationOptions & { readonly json?: boolean }) => {
       const output = outputOf(commandLine, options.json);
       requireItemIds(items);
-      const { clustersOf, forgetItems } = await import('../clusters-of.ts');
+      const [{ clustersOf }, { forget }] = await Promise.all([import('../clusters-of.ts'), import('../administration/forget.ts')]);
       await withAccess(options, commandLine, async (access) => {
         const view = await clustersOf(access, commandLine.signal);
-        const kept = await topicsWithRecords(access, [...inputTopics, topics.features, topics.deadLetters]);
-        const inCollections = items.filter((item) => view.item(item).value.length > 0);
-        await forgetItems(access, items);
-        const { dataDirectory, transport, state } = access.configuration;
-        const [topicsIn, snapshotsIn] = [transport.kind === 'log' ? dataDirectory : 'Kafka', state.kind === 'blob' ? `the container ${state.container ?? state.containerUrl ?? ''}` : dataDirectory];
-        const stillIn = [
-          { place: `those topics in ${topicsIn} that it came through, of ${kept.length === 0 ? 'which none holds a record' : kept.join(', ')}`, until: `retention removes it${await retentionText(access, kept)}` },
-          { place: `the snapshots in ${snapshotsIn}, where one holds it`, until: 'three newer ones are written per partition' },
-        ];
+        const { inCollections, stillIn } = await forget(access, items, view);
         if (output.json) output.object({ forgotten: items, inCollections, stillIn });
         else {
           // An id that was misspelt shows here: it is in no collection, and may never have been anywhere.
@@ -43,26 +31,4 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
       });
     });
   withExamples(command, 'labelstream forget news/17 news/18 -c examples/news.yaml');
-}
-
-/** The others never held anything, of this item or of another. */
-async function topicsWithRecords({ transport }: Access, names: readonly string[]): Promise<readonly string[]> {
-  const kept: string[] = [];
-  for (const topic of names) {
-    const { partitionCount } = await transport.describeTopic(topic);
-    const bounds = await Promise.all(Array.from({ length: partitionCount }, (_, partition) => transport.bounds({ topic, partition })));
-    if (bounds.some(({ start, end }) => end.sequence > start.sequence)) kept.push(topic);
-  }
-  return kept;
-}
-
-/** Those that keep alike together. */
-async function retentionText(access: Access, names: readonly string[]): Promise<string> {
-  const alike = new Map<string, string[]>();
-  for (const topic of names) {
-    const { keptMsMax } = await knownRetention(access, topic);
-    const said = keptMsMax === undefined ? 'no limit by age is known' : `${durationText(keptMsMax)} after it came at the latest`;
-    alike.set(said, [...(alike.get(said) ?? []), topic]);
-  }
-  return alike.size === 0 ? '' : ` (${[...alike].map(([said, topicsAlike]) => `${topicsAlike.join(', ')}: ${said}`).join('; ')})`;
 }

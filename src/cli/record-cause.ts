@@ -2,7 +2,7 @@
 import type { Codec } from '../codec/codec.ts';
 import { topics } from '../core/topics.ts';
 import type { Transport } from '../pipeline/transport.ts';
-import { eventIn } from './decoded.ts';
+import { eventIn } from '../codec/decoded.ts';
 
 type Reading = {
   readonly transport: Pick<Transport, 'describeTopic' | 'boundAt' | 'bounds' | 'read'>;

@@ -6,7 +6,7 @@ import type { ConsumedRecord, Position } from '../core/records.ts';
 import { headerNames } from '../pipeline/headers.ts';
 import { allTopics } from '../core/topics.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
-import { shownContent } from './decoded.ts';
+import { shownContent } from '../codec/decoded.ts';
 import { eventText } from './event-text.ts';
 import { withExamples } from './help.ts';
 import { clipped, type Output } from './output.ts';

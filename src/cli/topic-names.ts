@@ -4,6 +4,7 @@
  */
 import { InvalidArgumentError } from 'commander';
 import type { Configuration } from '../config/load.ts';
+import { isTopicNamed, topicPrefixOf } from '../config/topic-names.ts';
 import { cliError } from '../core/errors/cli.ts';
 
 type Names = Pick<Configuration, 'transport'>;
@@ -21,17 +22,9 @@ export function parsedTopic(topics: readonly string[]): (text: string) => string
  * @param topics none is the end of another.
  */
 export function ownTopic({ transport }: Names, text: string, topics: readonly string[]): string {
-  const prefix = prefixOf(transport);
+  const prefix = topicPrefixOf(transport);
   const named = topics.find((topic) => isTopicNamed({ transport }, text, topic));
   if (named !== undefined) return named;
   const meant = topics.find((topic) => text.endsWith(topic)) ?? topics.join(', ');
   throw cliError('LS_CLI_USAGE', `"${text}" is no topic of this configuration; write ${meant}${prefix === '' ? '' : `, or ${prefix}${meant}`}`);
-}
-
-export function isTopicNamed({ transport }: Names, text: string, topic: string): boolean {
-  return text === topic || text === `${prefixOf(transport)}${topic}`;
-}
-
-function prefixOf(transport: Configuration['transport']): string {
-  return transport.kind === 'kafka' ? transport.namePrefix : '';
 }

@@ -27,6 +27,12 @@ export function itemIdOf(event: { readonly source: string; readonly id: string }
   return `${event.source}/${event.id}`;
 }
 
+/** Whether a text has the form source/id. */
+export function isItemId(text: string): boolean {
+  const slash = text.indexOf('/');
+  return slash > 0 && slash < text.length - 1;
+}
+
 /** Of `id` and of `source`, each. */
 export const identifierLengthMax = 512;
 

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
-import { isTopicNamed, ownTopic, parsedTopic } from '../../src/cli/topic-names.ts';
+import { ownTopic, parsedTopic } from '../../src/cli/topic-names.ts';
+import { isTopicNamed } from '../../src/config/topic-names.ts';
 import { parseConfiguration, type Configuration } from '../../src/config/load.ts';
 import { allTopics, eventTopics } from '../../src/core/topics.ts';
 

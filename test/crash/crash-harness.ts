@@ -135,7 +135,9 @@ export function appendParameters({ codec, partitionCountOf, transport }: Access,
 }
 
 export function forgetItem(harness: Harness, itemId: string): Promise<void> {
-  return withAccess(harness, (access) => forgetItems(access, [itemId]));
+  return withAccess(harness, async (access) => {
+    await forgetItems(access, [itemId]);
+  });
 }
 
 /** The steps that the routes have for an input, as `route/step`; none where no event can be read. */

@@ -12,7 +12,7 @@ import { rejectionOf } from '../../pipeline/abort.ts';
 import { topicExpectations } from '../../prepare-topics.ts';
 import { createProcessContext, type ProcessContext } from '../../process-context.ts';
 import { startService, type Service } from '../../service.ts';
-import { progressOf } from '../append-batches.ts';
+import { progressOf } from '../progress.ts';
 import type { CommandLine } from '../context.ts';
 import { createLogger } from '../logger.ts';
 import type { Output } from '../output.ts';

@@ -8,10 +8,12 @@ import { noHeaders } from '../../core/records.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
 import { withExamples } from '../help.ts';
 import { tableText, type Output } from '../output.ts';
-import { knownLetters, letterStates, type KnownLetter, type LetterState } from './history.ts';
-import { letterHead, letterLines, letterObject, letterRow, recordObject } from './letter-text.ts';
+import { knownLetters, letterStates, type KnownLetter, type LetterState } from '../../administration/dead-letters/history.ts';
+import { letterObject } from '../../administration/dead-letters/letter-object.ts';
+import { namesOf, type LetterSelection } from '../../administration/dead-letters/letter-selection.ts';
+import { letterHead, letterLines, letterRow, recordObject } from './letter-text.ts';
 import { addRedriveCommand } from './redrive.ts';
-import { namesOf, selectionOf, withSelectionOptions, type Selection, type SelectionOptions } from './selection.ts';
+import { selectionOf, withSelectionOptions, type SelectionOptions } from './selection.ts';
 
 type ListOptions = ConfigurationOptions & SelectionOptions & { readonly state?: LetterState; readonly limit?: number; readonly json?: boolean };
 type ShowOptions = ConfigurationOptions & { readonly json?: boolean };
@@ -63,7 +65,7 @@ function countOption(text: string): number {
   return count;
 }
 
-async function list(access: Access, selection: Selection, { limit, code }: Pick<ListOptions, 'limit' | 'code'>, output: Output, signal: AbortSignal): Promise<void> {
+async function list(access: Access, selection: LetterSelection, { limit, code }: Pick<ListOptions, 'limit' | 'code'>, output: Output, signal: AbortSignal): Promise<void> {
   const chosen: KnownLetter[] = [];
   // Another version of labelstream, or another program, may have written what this one does not know.
   const unknown = new Set(code.filter((wanted) => !isErrorCode(wanted)));

@@ -1,42 +1,10 @@
-/** How dead letters are shown: to programs in full, to people in short. */
+/** How dead letters are shown to people, and their records to programs. */
 import type { Access } from '../../open-access.ts';
-import { shownContent } from '../decoded.ts';
+import { shownContent } from '../../codec/decoded.ts';
 import { eventText } from '../event-text.ts';
 import { clipped } from '../output.ts';
-import type { KnownLetter } from './history.ts';
-
-const timeText = (timeMs: number): string => new Date(timeMs).toISOString();
-
-/** Without the record itself. */
-export function letterObject({ letter, item, state, redrive }: KnownLetter): Readonly<Record<string, unknown>> {
-  const { id, code, message, stage, task, attempts, routeSteps, results, origin, read, record } = letter;
-  return {
-    id,
-    state,
-    code,
-    message,
-    stage,
-    task: task ?? null,
-    attempts,
-    routeSteps: routeSteps ?? null,
-    results: parsed(results),
-    item: item ?? null,
-    origin: origin === undefined ? null : { ...origin, appendTime: timeText(origin.appendTime) },
-    read: read ?? null,
-    partition: record.partition,
-    sequence: record.sequence,
-    appendTime: timeText(record.appendTimeMs),
-    redriven: redrive === undefined ? null : { times: redrive.times, partition: redrive.partition, sequence: redrive.sequence, appendTime: timeText(redrive.appendTimeMs) },
-  };
-}
-
-function parsed(results: string | undefined): unknown {
-  try {
-    return results === undefined ? null : (JSON.parse(results) as unknown);
-  } catch {
-    return results;
-  }
-}
+import type { KnownLetter } from '../../administration/dead-letters/history.ts';
+import { timeText } from '../../administration/dead-letters/letter-object.ts';
 
 export const letterHead = ['ID', 'PLACE', 'STATE', 'APPENDED', 'CODE', 'STEPS', 'ATTEMPTS', 'ITEM', 'REASON'] as const;
 const itemLength = 40;

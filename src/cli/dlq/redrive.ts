@@ -1,19 +1,21 @@
 /** `dlq redrive`: gives the inputs of dead letters to EXTRACT once more, for the steps that failed. */
 import type { Command } from 'commander';
+import { letterStates } from '../../administration/dead-letters/history.ts';
+import { letterObject } from '../../administration/dead-letters/letter-object.ts';
+import type { LetterSelection } from '../../administration/dead-letters/letter-selection.ts';
+import { redriveLetters, type RedriveObserver } from '../../administration/dead-letters/redrive-letters.ts';
 import type { Access } from '../../open-access.ts';
 import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
-import { topics } from '../../core/topics.ts';
-import { redriveRecord } from '../../pipeline/redrive.ts';
 import { LabelstreamError } from '../../core/errors/error.ts';
-import { createBatchAppender, isInDoubt, progressOf, type BatchAppender } from '../append-batches.ts';
+import { topics } from '../../core/topics.ts';
+import { isInDoubt, type BatchAppender } from '../../pipeline/batch-appender.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from '../context.ts';
 import { withExamples } from '../help.ts';
 import { tableText, type Output } from '../output.ts';
-import { findInput } from './find-input.ts';
-import { deadLetters, knownLetters, letterStates, type KnownLetter } from './history.ts';
-import { letterHead, letterObject, letterRow } from './letter-text.ts';
-import { namesOf, selectionOf, withSelectionOptions, type Selection, type SelectionOptions } from './selection.ts';
+import { progressOf } from '../progress.ts';
+import { letterHead, letterRow } from './letter-text.ts';
+import { selectionOf, withSelectionOptions, type SelectionOptions } from './selection.ts';
 
 type RedriveOptions = ConfigurationOptions &
   SelectionOptions & { readonly all?: boolean; readonly again?: boolean; readonly dryRun?: boolean; readonly json?: boolean };
@@ -47,73 +49,32 @@ export function addRedriveCommand(dlq: Command, commandLine: CommandLine): void 
 
 type Asked = { readonly ids: readonly string[]; readonly dryRun: boolean; readonly again: boolean };
 
-async function redrive(access: Access, selection: Selection, asked: Asked, output: Output, signal: AbortSignal): Promise<void> {
-  await requireNamed(access, asked.ids, signal);
-  // The claim comes before the history: whoever read an older one can append nothing more, and what it appended is in this one.
-  const claim = asked.dryRun ? undefined : await access.transport.claim(topics.redrive);
-  try {
-    const appender = createBatchAppender(claim ?? access.transport, claim !== undefined);
-    await redriveSelected(access, appender, selection, asked, output, signal);
-  } finally {
-    await claim?.close();
-  }
-}
-
-/** Before anything is appended. Throws LS_CLI_NOT_FOUND. */
-async function requireNamed(access: Access, ids: readonly string[], signal: AbortSignal): Promise<void> {
-  const missing = new Set(ids);
-  if (missing.size === 0) return;
-  for await (const letter of deadLetters(access, signal)) {
-    for (const name of namesOf(letter)) missing.delete(name);
-    if (missing.size === 0) return;
-  }
-  throw cliError('LS_CLI_NOT_FOUND', `there is no dead letter ${[...missing].join(', ')}; nothing was redriven`);
-}
-
-async function redriveSelected(
-  access: Access,
-  appender: BatchAppender,
-  selection: Selection,
-  { dryRun, again }: Asked,
-  output: Output,
-  signal: AbortSignal,
-): Promise<void> {
-  const { partitionCount } = await access.transport.describeTopic(topics.redrive);
+async function redrive(access: Access, selection: LetterSelection, { ids, dryRun, again }: Asked, output: Output, signal: AbortSignal): Promise<void> {
   const rows: (readonly (string | number)[])[] = [];
-  let [seen, selected, skipped] = [0, 0, 0];
-  const from = selection.sinceMs === undefined ? undefined : { appendTimeMs: selection.sinceMs };
   const progress = await progressOf(output, 'redriving', await letterCount(access));
-  const tellDone = (known: KnownLetter) => (): void => {
-    if (output.json) output.object({ ...letterObject(known), outcome: dryRun ? 'would-redrive' : 'redriven', reason: null });
-    else if (dryRun) rows.push(letterRow(known));
+  const observer: RedriveObserver = {
+    seen: progress.update,
+    redriven: (known) => {
+      if (output.json) output.object({ ...letterObject(known), outcome: dryRun ? 'would-redrive' : 'redriven', reason: null });
+      else if (dryRun) rows.push(letterRow(known));
+    },
+    skipped: (known, reason) => {
+      if (output.json) output.object({ ...letterObject(known), outcome: 'skipped', reason });
+      else output.note(`skipped ${known.letter.id}: ${reason}`);
+    },
+    interrupted: (appender, error) => {
+      if (!dryRun) output.note(whatIsRedriven(appender, again, error));
+    },
   };
-  try {
-    for await (const known of knownLetters(access, signal, from)) {
-      progress.update(++seen);
-      if (!selection.matches(known, access.configuration)) continue;
-      selected += 1;
-      const found = await findInput(access, known.letter, signal);
-      if (found.kind === 'found') {
-        await appender.append(redriveRecord(known.letter, found.redriven, (known.redrive?.times ?? 0) + 1, partitionCount), tellDone(known));
-        continue;
-      }
-      skipped += 1;
-      if (output.json) output.object({ ...letterObject(known), outcome: 'skipped', reason: found.reason });
-      else output.note(`skipped ${known.letter.id}: ${found.reason}`);
-    }
-    await appender.flush();
-  } catch (error) {
-    if (!dryRun) output.note(whatIsRedriven(appender, again, error));
-    throw error;
-  } finally {
-    progress.stop();
-  }
+  const outcome = await redriveLetters(access, { selection, ids, dryRun }, observer, signal).finally(progress.stop);
+  if (outcome.kind === 'missing') throw cliError('LS_CLI_NOT_FOUND', `there is no dead letter ${outcome.ids.join(', ')}; nothing was redriven`);
+  const { seen, selected, redriven, skipped } = outcome;
   if (selected === 0) throw nothingSelected(seen);
-  if (appender.appended() === 0) throw cliError('LS_CLI_NOT_REDRIVABLE', `none of ${counted(skipped, 'dead letter')} can be redriven`);
-  tell(output, appender, { rows, skipped, dryRun });
+  if (redriven === 0) throw cliError('LS_CLI_NOT_REDRIVABLE', `none of ${counted(skipped, 'dead letter')} can be redriven`);
+  tell(output, redriven, { rows, skipped, dryRun });
 }
 
-function whatIsRedriven(appender: BatchAppender, again: boolean, error: unknown): string {
+function whatIsRedriven(appender: Pick<BatchAppender, 'appended' | 'pending'>, again: boolean, error: unknown): string {
   const code = error instanceof LabelstreamError ? error.code : undefined;
   const before = `${counted(appender.appended(), 'dead letter')} redriven before the failure`;
   const doubt = isInDoubt(error) && appender.pending() > 0 ? `, and perhaps the next ${appender.pending()}` : '';
@@ -121,8 +82,7 @@ function whatIsRedriven(appender: BatchAppender, again: boolean, error: unknown)
   return `${before}${doubt}; the same command ${again ? 'does them again, too' : 'goes on with the rest'}`;
 }
 
-function tell(output: Output, appender: BatchAppender, { rows, skipped, dryRun }: { readonly rows: readonly (readonly (string | number)[])[]; readonly skipped: number; readonly dryRun: boolean }): void {
-  const count = appender.appended();
+function tell(output: Output, count: number, { rows, skipped, dryRun }: { readonly rows: readonly (readonly (string | number)[])[]; readonly skipped: number; readonly dryRun: boolean }): void {
   if (output.json) {
     output.object({ redriven: dryRun ? 0 : count, wouldRedrive: dryRun ? count : 0, skipped, dryRun, topic: topics.redrive });
     return;

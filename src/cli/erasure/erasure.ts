@@ -7,7 +7,7 @@ import { withExamples } from '../help.ts';
 import { requireItemIds } from '../item-ids.ts';
 import type { Output } from '../output.ts';
 import { findRecords, type RecordPlace } from './find-records.ts';
-import { knownRetention, untilText, type KnownRetention } from './known-retention.ts';
+import { knownRetention, untilText, type KnownRetention } from '../../administration/known-retention.ts';
 import { reportLines, reportObject, type ItemReport, type SnapshotPlace } from './report-text.ts';
 
 type ReportOptions = ConfigurationOptions & { readonly item: readonly string[]; readonly json?: boolean };

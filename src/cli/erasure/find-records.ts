@@ -9,7 +9,7 @@ import { itemIdOf } from '../../core/ids.ts';
 import type { ConsumedRecord, TopicPartition } from '../../core/records.ts';
 import { inputTopics, topics } from '../../core/topics.ts';
 import { readRange } from '../../pipeline/read-range.ts';
-import { eventIn } from '../decoded.ts';
+import { eventIn } from '../../codec/decoded.ts';
 
 /**
  * `result`: what came of an input, not its bytes. `name`: its name alone, as the news of its deletion. `unreadable`: the bytes of its id, in a value

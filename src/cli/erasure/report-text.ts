@@ -1,7 +1,7 @@
 /** The report on one item, for people and for programs. */
 import type { ClusterView } from '../../stages/cluster/cluster-queries.ts';
 import type { RecordPlace } from './find-records.ts';
-import type { Until } from './known-retention.ts';
+import type { Until } from '../../administration/known-retention.ts';
 
 export type SnapshotPlace = {
   readonly partition: number;

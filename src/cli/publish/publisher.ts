@@ -4,7 +4,8 @@ import { counted } from '../../core/counted.ts';
 import { cliError } from '../../core/errors/cli.ts';
 import { inputRecordOf, type EncodedEvent } from '../../core/input-record.ts';
 import type { OutputRecord } from '../../core/records.ts';
-import { createBatchAppender, isInDoubt, progressOf } from '../append-batches.ts';
+import { createBatchAppender, isInDoubt } from '../../pipeline/batch-appender.ts';
+import { progressOf } from '../progress.ts';
 import type { Output } from '../output.ts';
 
 export type InputRecords = {

@@ -34,7 +34,7 @@ async function twoProcesses() {
     const { incarnation } = await owner.describeTopic('features');
     await owner.replaceTopic({ topic: 'features', formerIncarnation: incarnation, partitionCount, form: await owner.topicForm('features') });
   };
-  const forget = (append: Transport['append'] = other.append): Promise<void> =>
+  const forget = (append: Transport['append'] = other.append): Promise<unknown> =>
     appendControls({ transport: { ...other, append }, stateStore, group: 'g-cluster' }, (count) => forgetRecords(codec, count, ['test/i0'], []));
   /** By partition, how many records came in. */
   const counts = async (): Promise<readonly bigint[]> => {

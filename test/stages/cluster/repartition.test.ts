@@ -354,7 +354,7 @@ describe('a repartition of features', () => {
   it('tells who says something to the clusters meanwhile that it may be lost', async () => {
     const directory = await begun();
     const { transport, stateStore, options } = await open(directory);
-    const forget = (append: Transport['append']): Promise<void> =>
+    const forget = (append: Transport['append']): Promise<unknown> =>
       appendControls({ transport: { ...transport, append }, stateStore, group }, (count) => forgetRecords(codec, count, ['test/i0'], []));
     // After the last look: it goes with the topic.
     let told: string | undefined;

@@ -1,6 +1,6 @@
 /** The event in a record, for commands: those that show it go on without one, those that act on it do not take an outage for an answer. */
-import type { Codec } from '../codec/codec.ts';
-import type { DecodedEvent } from '../codec/event-names.ts';
+import type { Codec } from './codec.ts';
+import type { DecodedEvent } from './event-names.ts';
 import { LabelstreamError } from '../core/errors/error.ts';
 
 /** `note`: what to say in place of the event. */

@@ -1,6 +1,6 @@
 // Until when a record is kept, on the brokers: from the topic's settings to what is said of it.
 import { expect, test } from 'vitest';
-import { retentionOf, untilText } from '../../src/cli/erasure/known-retention.ts';
+import { retentionOf, untilText } from '../../src/administration/known-retention.ts';
 import { parseConfiguration } from '../../src/config/load.ts';
 import { retentionIn } from '../../src/transports/kafka/topic-retention.ts';
 

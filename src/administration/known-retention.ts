@@ -1,9 +1,9 @@
 /** Until when records are kept, as far as the configuration and the settings of topics tell. */
-import type { Access } from '../../open-access.ts';
-import type { Configuration } from '../../config/load.ts';
-import { topics } from '../../core/topics.ts';
-import { retentionLimits } from '../../open-transport.ts';
-import type { TopicRetention } from '../../pipeline/transport.ts';
+import type { Access } from '../open-access.ts';
+import type { Configuration } from '../config/load.ts';
+import { topics } from '../core/topics.ts';
+import { retentionLimits } from '../open-transport.ts';
+import type { TopicRetention } from '../pipeline/transport.ts';
 
 export type KnownRetention = {
   /** Longest time after its append that a record is there; undefined: no limit by age is known. */

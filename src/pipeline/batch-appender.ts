@@ -1,9 +1,7 @@
-/** Appending many records in batches, with a bar for a person who watches. */
-import { counted } from '../core/counted.ts';
+/** Appending many records in batches. */
 import { LabelstreamError } from '../core/errors/error.ts';
 import { recordBytes, type OutputRecord } from '../core/records.ts';
-import type { Transport } from '../pipeline/transport.ts';
-import type { Output } from './output.ts';
+import type { Transport } from './transport.ts';
 
 const batchRecordsMax = 500;
 const batchBytesMax = 1024 * 1024;
@@ -51,19 +49,3 @@ export function isInDoubt(error: unknown): boolean {
 }
 
 const inDoubtAfter: ReadonlySet<string> = new Set(['LS_LOG_OWNER_LOST', 'LS_KAFKA_UNREACHABLE', 'LS_KAFKA_REQUEST']);
-
-export type Progress = {
-  /** @param said behind the bar; without it, how many of how many records. */
-  readonly update: (done: number, said?: string) => void;
-  readonly stop: () => void;
-};
-
-/** Nothing where no person watches. */
-export async function progressOf(output: Output, doing: string, total: number): Promise<Progress> {
-  if (!output.terminal) return { update: () => undefined, stop: () => undefined };
-  const { SingleBar } = await import('cli-progress');
-  const bar = new SingleBar({ format: `${doing} {bar} {percentage}% | {said}`, stream: process.stderr });
-  const saidOf = (done: number): string => `${done} of ${counted(total, 'record')}`;
-  bar.start(total, 0, { said: '' });
-  return { update: (done, said = saidOf(done)) => bar.update(done, { said }), stop: () => bar.stop() };
-}

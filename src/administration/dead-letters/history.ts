@@ -10,7 +10,7 @@ import { headerNames } from '../../pipeline/headers.ts';
 import { readRange } from '../../pipeline/read-range.ts';
 import { readDeadLetter, type DeadLetter } from '../../pipeline/redrive.ts';
 import type { Landmark } from '../../pipeline/transport.ts';
-import { eventIn } from '../decoded.ts';
+import { eventIn } from '../../codec/decoded.ts';
 
 /**
  * `open`: never redriven. `redriven`: EXTRACT has not come to it yet. `failed`: it failed again, and a newer dead letter is open in its place.
