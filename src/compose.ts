@@ -22,6 +22,7 @@ import type { Access } from './open-access.ts';
 import { openContentFetcher } from './open-content-fetcher.ts';
 import { rejectionOf } from './pipeline/abort.ts';
 import { createCondition } from './pipeline/condition.ts';
+import { nothingPaused, type InputPause } from './pipeline/input-pause.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './pipeline/limits.ts';
 import { silentObserver, type RunnerObserver } from './pipeline/observe.ts';
 import { createRetry } from './pipeline/retry.ts';
@@ -52,11 +53,12 @@ export type Stages = {
   readonly close: () => Promise<void>;
 };
 
-export async function startModels({ configuration, context }: Pick<Access, 'configuration' | 'context'>): Promise<ModelServer> {
+/** @param unloaded models that are not loaded at the start, whatever the configuration says. */
+export async function startModels({ configuration, context }: Pick<Access, 'configuration' | 'context'>, unloaded: ReadonlySet<string> = new Set()): Promise<ModelServer> {
   const { inference, media } = configuration;
   const { clock, metrics, logger } = context;
   const server = await startModelServer({
-    models: modelBindings(configuration, context.extensions),
+    models: modelBindings(configuration, context.extensions, unloaded),
     plugins: context.extensions.pluginUrls,
     clock,
     workerCount: inference.workerCount,
@@ -148,7 +150,7 @@ async function startCluster(access: Access, openSearch: OpenSearch): Promise<Run
   await requireOneTopic(access);
   const changed = createCondition(access.context.clock);
   const owned = trackPartitions(clusterStageOf(access, openSearch), changed.notify);
-  const runner = await startStage(access, owned.stage, owned.observer);
+  const runner = await startStage(access, owned.stage, { observer: owned.observer });
   const sum = (of: (view: PartitionView) => number): number => [...owned.current.values()].reduce((count, { view }) => count + of(view), 0);
   access.context.metrics.frozenCollections(() => sum((view) => view.frozenCount()));
   access.context.metrics.pendingGenerations(() => sum((view) => view.pendingCount()));
@@ -156,7 +158,7 @@ async function startCluster(access: Access, openSearch: OpenSearch): Promise<Run
 }
 
 /** CLUSTER first: what it holds decides which definitions may be proposed, and EXTRACT starts when they are in the log. */
-export async function startStages(access: Access, models: ModelServer, signal: AbortSignal): Promise<Stages> {
+export async function startStages(access: Access, models: ModelServer, signal: AbortSignal, inputPause: InputPause = nothingPaused): Promise<Stages> {
   // One after the other; a fifth is for what is closed after them, where brokers that hang are given up.
   const deadlineMs = access.configuration.shutdown.deadlineMs * 0.4;
   // The same for all collections: together they have no more to search than the machine can do at a time.
@@ -174,7 +176,7 @@ export async function startStages(access: Access, models: ModelServer, signal: A
     await proposeDefinitions(access, cluster, models, signal);
     const extract = await waiting(access, signal, async () => {
       await requireOneTopic(access);
-      return startStage(access, extractStageOf(access, models, fetcher));
+      return startStage(access, extractStageOf(access, models, fetcher), { inputPause });
     });
     return {
       extract,
@@ -216,7 +218,9 @@ function extractStageOf({ configuration, codec, partitionCountOf, context }: Acc
   });
 }
 
-function startStage({ configuration, transport, stateStore, context }: Access, stage: Stage, observer: RunnerObserver = silentObserver): Promise<Runner> {
+type StageExtras = { readonly observer?: RunnerObserver; readonly inputPause?: InputPause };
+
+function startStage({ configuration, transport, stateStore, context }: Access, stage: Stage, { observer = silentObserver, inputPause = nothingPaused }: StageExtras): Promise<Runner> {
   const { metrics, readiness, logger, clock } = context;
   const observers = [metrics.runnerObserver(stage.name), readiness.observer(stage.name), createLogObserver(logger, stage.name, clock), observer];
   return startRunner({
@@ -231,6 +235,7 @@ function startStage({ configuration, transport, stateStore, context }: Access, s
     limits: runnerLimits(configuration),
     observer: combineObservers(observers),
     startAt: (topic) => startAtOf(configuration, topic),
+    inputPause,
   });
 }
 

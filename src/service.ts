@@ -4,6 +4,7 @@ import { serverError } from './core/errors/server.ts';
 import { topics, inputTopics } from './core/topics.ts';
 import { liveClustersOf } from './clusters-of.ts';
 import { startModels, startStages, type Stages } from './compose.ts';
+import { applyDesiredState, type AppliedState } from './desired-state.ts';
 import { openAccess, type Access } from './open-access.ts';
 import { loadTransport } from './open-transport.ts';
 import type { ModelServer } from './models/model-server.ts';
@@ -74,7 +75,7 @@ export async function startService(configuration: Configuration, context: Servic
 }
 
 /** What requests use: each from when it is there, until it is ended. */
-type Parts = { models?: ModelServer | undefined; access?: Access | undefined; labels?: LabelView | undefined; clusters?: LiveClusters | undefined };
+type Parts = { models?: ModelServer | undefined; access?: Access | undefined; desired?: (AppliedState & { readonly close: () => Promise<void> }) | undefined; labels?: LabelView | undefined; clusters?: LiveClusters | undefined };
 
 function offer<Name extends keyof Parts>({ parts, started }: Starting, name: Name, part: NonNullable<Parts[Name]>): void {
   parts[name] = part;
@@ -114,11 +115,15 @@ async function startOn(access: Access, starting: Starting): Promise<Service> {
   const http = configuration.transport.kind === 'log' ? await startHttp(starting) : starting.http;
   await access.codec.prepareEncode({ signal });
   if (keepsLabels(configuration)) offer(starting, 'labels', (await labelViewParts()).openLabelViewOf(access, context));
-  const models = await startModels(access);
+  const desired = await applyDesiredState(access);
+  offer(starting, 'desired', { ...desired, close: desired.stop });
+  const unloaded = new Set(desired.current().unloadedModels);
+  const models = await startModels(access, unloaded);
   offer(starting, 'models', models);
+  desired.modelsStarted(models, unloaded);
   const events = startMetricEvents({ ...access, ...context, intervalMs: configuration.metrics.intervalMs });
   started.push(events.stop);
-  const stages = await startStages(access, models, signal);
+  const stages = await startStages(access, models, signal, desired.inputPause);
   started.push(stages.close);
   offer(starting, 'clusters', liveClustersOf(access, stages.owned, configuration.server.clusters.followerIdleMsMax));
   reportLag(access, context);
@@ -128,13 +133,25 @@ async function startOn(access: Access, starting: Starting): Promise<Service> {
     access,
     url: http?.url,
     failed: Promise.race([stages.extract.failed, stages.cluster.failed]),
-    untilIdle: () => untilIdle(access, stages),
+    untilIdle: async () => {
+      await untilIdle(access, stages);
+      await tellWhatIsLeft(access, desired.current().pausedInputs);
+    },
     longestStallMs: stall.longestMs,
     stop: () => (stopped ??= stopAll({ stages, http }, starting)),
   };
 }
 
 const keepsLabels = ({ server }: Configuration): boolean => server.enabled && server.labels.enabled;
+
+/** Of inputs that operators have paused: nobody waits for them. */
+async function tellWhatIsLeft({ transport, configuration, partitionCountOf, context: { logger } }: Access, paused: readonly string[]): Promise<void> {
+  for (const topic of paused) {
+    const lags = await topicLag(transport, `${configuration.group}-extract`, { topic, partitionCount: partitionCountOf(topic) });
+    const records = lags.reduce((sum, each) => sum + Number(each.records), 0);
+    if (records > 0) logger.warn({ topic, records }, 'idle, and records are left in an input that an operator has paused');
+  }
+}
 
 /** What has not ended when the time is over is not waited for. */
 async function stopAll({ stages, http }: { readonly stages: Stages; readonly http: HttpServer | undefined }, { configuration, context, started }: Starting): Promise<{ readonly forced: boolean }> {
@@ -162,6 +179,7 @@ async function startHttp(starting: Starting): Promise<HttpServer | undefined> {
     models: () => ready(parts.models, 'models are being loaded'),
     log: {
       access: () => ready(parts.access, 'the log is being opened'),
+      desiredState: () => ready(parts.desired, 'what operators want is being read'),
       clusters: () => ready(parts.clusters, 'the stages are being started'),
       labels: keepsLabels(configuration) ? () => ready(parts.labels, 'the log is being opened') : undefined,
     },

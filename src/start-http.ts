@@ -4,6 +4,7 @@ import { observedFetcher } from './observation/observed-fetches.ts';
 import { createHttpObserver } from './observation/http-observer.ts';
 import type { Access } from './open-access.ts';
 import { openContentFetcher } from './open-content-fetcher.ts';
+import type { DesiredStateFollower } from './pipeline/desired-state.ts';
 import type { ServiceContext } from './process-context.ts';
 import { collections } from './server/clusters/collections.ts';
 import { items } from './server/clusters/items.ts';
@@ -28,6 +29,7 @@ import type { LabelView } from './views/label-view.ts';
 /** What requests read of the log, and append to it. Each throws LS_SERVER_NOT_READY until it is there. */
 export type HttpLog = {
   readonly access: () => Access;
+  readonly desiredState: () => DesiredStateFollower;
   readonly clusters: () => LiveClusters;
   /** Undefined where they are not kept. */
   readonly labels: (() => LabelView) | undefined;

@@ -20,6 +20,6 @@ test('the process is not ready while somebody waits for the registry, and no lon
   expect(await gauge()).toBe('1');
   leaving.abort(new Error('the partition went elsewhere'));
   expect(await asked).toContain('went elsewhere');
-  expect(context.readiness.state()).toEqual({ ready: true, reasons: [] });
+  expect(context.readiness.state()).toMatchObject({ ready: true, reasons: [] });
   expect(await gauge()).toBe('0');
 });

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import type { Access } from '../open-access.ts';
 import { inputTopics, topics } from '../core/topics.ts';
 import { oldestUnprocessedMs, topicLag, type PartitionLag } from '../pipeline/lag.ts';
+import { readDesiredState } from '../pipeline/desired-state.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
-import { durationText } from './duration-text.ts';
+import { durationText } from '../core/duration-text.ts';
 import { withExamples } from './help.ts';
 import { tableText, type Output } from './output.ts';
 
@@ -24,7 +25,7 @@ export function addLagCommand(program: Command, commandLine: CommandLine): void 
 
 type Row = PartitionLag & { readonly oldestAgeMs: number | undefined };
 
-async function tellLag({ transport, configuration, context }: Access, output: Output, signal: AbortSignal): Promise<void> {
+async function tellLag({ transport, configuration, context, stateStore }: Access, output: Output, signal: AbortSignal): Promise<void> {
   const reads = [...inputTopics.map((topic) => ({ stage: 'extract', topic })), { stage: 'cluster', topic: topics.features }];
   const rows: Row[] = [];
   for (const { stage, topic } of reads) {
@@ -34,11 +35,12 @@ async function tellLag({ transport, configuration, context }: Access, output: Ou
       rows.push({ ...lag, oldestAgeMs: oldestMs === undefined ? undefined : Math.max(0, context.clock.nowMs() - oldestMs) });
     }
   }
+  const { pausedInputs } = await readDesiredState(stateStore, configuration.group);
   const ages = rows.flatMap(({ oldestAgeMs }) => oldestAgeMs ?? []);
   const total = { lag: rows.reduce((sum, { records }) => sum + records, 0n), oldestAgeMs: ages.length === 0 ? undefined : Math.max(...ages) };
   if (output.json) {
     for (const { group, topic, partition, committed, end, records, oldestAgeMs, positionLost } of rows) {
-      output.object({ group, topic, partition, committed: committed ?? null, end, lag: records, oldestAgeMs: oldestAgeMs ?? null, positionLost });
+      output.object({ group, topic, partition, committed: committed ?? null, end, lag: records, oldestAgeMs: oldestAgeMs ?? null, positionLost, paused: pausedInputs.includes(topic) });
     }
     output.object({ total: { lag: total.lag, oldestAgeMs: total.oldestAgeMs ?? null } });
   } else {
@@ -48,6 +50,7 @@ async function tellLag({ transport, configuration, context }: Access, output: Ou
     ]);
     output.lines(tableText(['GROUP', 'TOPIC', 'PARTITION', 'COMMITTED', 'LAST', 'LAG', 'OLDEST'], [...lines, ['total', '', '', '', '', String(total.lag), durationText(total.oldestAgeMs)]]));
   }
+  for (const topic of pausedInputs) output.note(`${topic} is paused: \`labelstream inputs resume ${topic}\` has it read again`);
   for (const { group, topic, partition } of rows.filter(({ positionLost }) => positionLost)) {
     output.note(`the position of ${group} in partition ${partition} of ${topic} is not in the topic any more: its stage cannot start there`);
   }

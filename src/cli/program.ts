@@ -40,6 +40,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   dlq: async () => (await import('./dlq/dlq.ts')).addDlqCommand,
   replay: async () => (await import('./replay/replay.ts')).addReplayCommand,
   lag: async () => (await import('./lag.ts')).addLagCommand,
+  inputs: async () => (await import('./inputs.ts')).addInputsCommand,
   groups: async () => (await import('./groups.ts')).addGroupsCommand,
   topics: async () => (await import('./topics.ts')).addTopicsCommand,
   validate: async () => (await import('./validate.ts')).addValidateCommand,

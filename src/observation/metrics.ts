@@ -5,6 +5,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../core/clock.ts';
 import type { TopicPartition } from '../core/records.ts';
+import { inputTopics } from '../core/topics.ts';
 import { createHttpMetrics, type HttpMetrics } from './http-observer.ts';
 import { createKafkaMetrics, type KafkaMetrics } from './kafka-metrics.ts';
 import { createModelMetrics, type ModelMetrics } from './model-metrics.ts';
@@ -37,6 +38,8 @@ export type MetricsObserver = {
   readonly mainLoopStall: (longestMs: () => number) => void;
   readonly frozenCollections: (count: () => number) => void;
   readonly pendingGenerations: (count: () => number) => void;
+  /** Inputs that an operator has paused; told whenever that changes. */
+  readonly pausedInputs: (topics: readonly string[]) => void;
   /** One that is pending could not be built. */
   readonly generationFailed: () => void;
   /** Asked at every scrape: records between a stage's committed position and the end, by topic. */
@@ -69,6 +72,7 @@ export function createMetrics(version: string): Metrics {
   const dropped = new Counter({ name: `${prefix}metric_events_dropped_total`, help: 'MetricEvents that could not be published.', registers: [registry] });
   const generationFailures = new Counter({ name: `${prefix}generation_failures_total`, help: 'Attempts to build what collections are to go over to that failed.', registers: [registry] });
   const streams = metricsIn(registry).gauge('label_streams', 'Streams of labels that clients follow.');
+  const paused = new Gauge({ name: `${prefix}input_paused`, help: '1 while an input is not read, because an operator has paused it.', labelNames: ['topic'], registers: [registry] });
   const runner = createRunnerMetrics(registry);
   let kafka: KafkaMetrics | undefined;
   return {
@@ -90,6 +94,10 @@ export function createMetrics(version: string): Metrics {
     mainLoopStall: (longestMs) => askedGauge(registry, 'main_loop_stall_max_seconds', 'Longest CPU time of one turn of the main loop since the start.', () => longestMs() / 1000),
     frozenCollections: (count) => askedGauge(registry, 'frozen_collections', 'Collections clustered here that nothing enters, since they have reached their memory budget.', count),
     pendingGenerations: (count) => askedGauge(registry, 'pending_generations', 'Families of collections here whose parameters or projection were changed, and which have not gone over to them yet.', count),
+    pausedInputs: (topics) => {
+      paused.reset();
+      for (const topic of inputTopics) paused.set({ topic }, topics.includes(topic) ? 1 : 0);
+    },
     generationFailed: () => generationFailures.inc(),
     lag: (read) => {
       new Gauge({

@@ -8,11 +8,14 @@ export type Readiness = {
   readonly stopping: () => void;
   /** Something that the process needs and waits for, and why; undefined: it is there. */
   readonly waiting: (forWhat: string, reason: string | undefined) => void;
-  readonly state: () => { readonly ready: boolean; readonly reasons: readonly string[] };
+  /** By an operator, which makes nothing unready: what is wanted is done. */
+  readonly inputsPaused: (topics: readonly string[]) => void;
+  readonly state: () => { readonly ready: boolean; readonly reasons: readonly string[]; readonly pausedInputs: readonly string[] };
 };
 
 export function createReadiness(): Readiness {
   const reasons = new Map<string, string>([['start', 'starting']]);
+  let pausedInputs: readonly string[] = [];
   const nameOf = (stage: string, { topic, partition }: TopicPartition): string => `${stage} ${topic}-${partition}`;
   return {
     observer: (stage) => ({
@@ -30,6 +33,9 @@ export function createReadiness(): Readiness {
       if (reason === undefined) reasons.delete(`wait ${forWhat}`);
       else reasons.set(`wait ${forWhat}`, `waiting for the ${forWhat}: ${reason}`);
     },
-    state: () => ({ ready: reasons.size === 0, reasons: [...reasons.values()] }),
+    inputsPaused: (topics) => {
+      pausedInputs = topics;
+    },
+    state: () => ({ ready: reasons.size === 0, reasons: [...reasons.values()], pausedInputs }),
   };
 }

@@ -15,6 +15,7 @@ export const silentMetrics: MetricsObserver = {
   mainLoopStall: nothing,
   frozenCollections: nothing,
   pendingGenerations: nothing,
+  pausedInputs: nothing,
   generationFailed: nothing,
   lag: nothing,
 };

@@ -4,12 +4,14 @@
  *      intake ──admit──> processing, any order ──finish──> release: the finished prefix, one delivery at a time
  *         ^                                                   │
  *         └──────────────── room in the budget ───────────────┘
+ *
+ * While an operator has paused the input, nothing is polled, and what was read is finished.
  */
 import { createCondition } from './condition.ts';
 import { createFailureWindow } from './failure-window.ts';
 import { admit } from './map-processing.ts';
 import { release } from './map-release.ts';
-import { endRun, failRun, hasRoom, isDraining, observeInFlight, type MapRun } from './map-run.ts';
+import { drainRun, endRun, failRun, hasRoom, isDraining, isInputPaused, noteInputPause, observeInFlight, type MapRun } from './map-run.ts';
 import { createOffsetTracker } from './offset-tracker.ts';
 import { pollPatiently, type PartitionContext, type PartitionRun } from './partition-run.ts';
 import type { MapStage } from './stage.ts';
@@ -22,6 +24,7 @@ export function runMapPartition(stage: MapStage, context: PartitionContext): Par
     window: createFailureWindow(),
     changed: createCondition(context.clock),
     reading: new AbortController(),
+    polling: new AbortController(),
     working: new AbortController(),
     processing: new Map(),
     held: new Set(),
@@ -32,12 +35,10 @@ export function runMapPartition(stage: MapStage, context: PartitionContext): Par
     intakeEnded: false,
     failure: undefined,
   };
+  const forget = context.inputPause.onChange(() => noteInputPause(run));
   return {
-    done: work(run),
-    drain: () => {
-      run.reading.abort();
-      run.changed.notify();
-    },
+    done: work(run).finally(forget),
+    drain: () => drainRun(run),
     abort: () => endRun(run),
     inFlight: () => run.tracker.inFlight(),
   };
@@ -51,7 +52,7 @@ async function work(run: MapRun): Promise<void> {
 }
 
 async function intake(run: MapRun): Promise<void> {
-  const { context, tracker, reading, changed } = run;
+  const { context, tracker, changed } = run;
   let position = context.start.position;
   context.partition.seek(position);
   while (!isDraining(run)) {
@@ -59,9 +60,11 @@ async function intake(run: MapRun): Promise<void> {
     if (isDraining(run)) break;
     // Between the notice and here a result may have taken the room, or another partition a part of the share.
     if (!mayRead(run)) continue;
-    const records = await pollPatiently(context, position, tracker.room(context.share()), reading.signal);
+    const records = await pollPatiently(context, position, tracker.room(context.share()), run.polling.signal);
     // What arrives after the drain began was promised to nobody: the next owner reads it.
     if (isDraining(run)) break;
+    // Paused meanwhile: nothing is known of where the transport stands.
+    if (records.length === 0) context.partition.seek(position);
     for (const record of records) admit(run, record);
     position = records.at(-1)?.nextPosition ?? position;
     observeInFlight(run);
@@ -71,5 +74,5 @@ async function intake(run: MapRun): Promise<void> {
 }
 
 function mayRead(run: MapRun): boolean {
-  return !run.paused && hasRoom(run);
+  return !run.paused && !isInputPaused(run) && hasRoom(run);
 }

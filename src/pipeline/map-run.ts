@@ -14,6 +14,8 @@ export type MapRun = {
   readonly changed: Condition;
   /** Aborted by drain: nothing more is read. */
   readonly reading: AbortController;
+  /** Aborted by drain, and while the input is paused. */
+  polling: AbortController;
   /** Aborted by abort, by failure and at the end: nothing more is done. */
   readonly working: AbortController;
   /** To abort the processing of a record that was parked or forgotten. */
@@ -39,7 +41,7 @@ export function failRun(run: MapRun, error: unknown): void {
 
 /** Whatever is still being done comes too late from here on. */
 export function endRun(run: MapRun): void {
-  run.reading.abort();
+  drainRun(run);
   run.working.abort();
   run.tracker.reset();
   run.held.clear();
@@ -47,6 +49,25 @@ export function endRun(run: MapRun): void {
   for (const controller of run.processing.values()) controller.abort();
   run.processing.clear();
   run.changed.notify();
+}
+
+/** Nothing more is read. */
+export function drainRun(run: MapRun): void {
+  run.reading.abort();
+  run.polling.abort();
+  run.changed.notify();
+}
+
+/** What an operator wants has changed. */
+export function noteInputPause(run: MapRun): void {
+  if (isInputPaused(run)) run.polling.abort();
+  // A poll that waits goes on under the one that it has.
+  else if (run.polling.signal.aborted && !isDraining(run)) run.polling = new AbortController();
+  run.changed.notify();
+}
+
+export function isInputPaused({ context: { inputPause, partition } }: MapRun): boolean {
+  return inputPause.isPaused(partition.topic);
 }
 
 export function isDraining(run: MapRun): boolean {

@@ -4,6 +4,7 @@ import { LabelstreamError } from '../core/errors/error.ts';
 import type { ConsumedRecord } from '../core/records.ts';
 import { recordBytes } from '../core/records.ts';
 import { deliverUntilSettled, type Settled } from './delivery.ts';
+import type { InputPause } from './input-pause.ts';
 import type { RunnerLimits } from './limits.ts';
 import type { RunnerObserver } from './observe.ts';
 import { backOffMs, codeOf, isRetryable } from './retry.ts';
@@ -30,6 +31,7 @@ export type PartitionContext = {
   /** This partition's part of the stage's budget; it changes with the number of partitions. */
   readonly share: () => ReadBudget;
   readonly observer: RunnerObserver;
+  readonly inputPause: InputPause;
   /** Told after every delivery. */
   readonly checkpointed: (checkpoint: Checkpoint) => void;
 };

@@ -9,6 +9,7 @@ import { timerOver } from './abort.ts';
 import { createCondition, type Condition } from './condition.ts';
 import { runFoldPartition } from './fold-partition.ts';
 import { closeState, type KeptState } from './fold-run.ts';
+import { nothingPaused, type InputPause } from './input-pause.ts';
 import { defaultRunnerLimits, type RunnerLimits } from './limits.ts';
 import { runMapPartition } from './map-partition.ts';
 import { silentObserver, type RunnerObserver } from './observe.ts';
@@ -35,6 +36,8 @@ export type RunnerOptions = {
   readonly observer?: RunnerObserver;
   /** Where a group begins that never stood anywhere in a topic; a fold always begins at the beginning. */
   readonly startAt?: StartAt | ((topic: string) => StartAt);
+  /** Inputs of a map that are not read for now; none without it. */
+  readonly inputPause?: InputPause;
 };
 
 /** `sequence` as in the end of a partition's bounds: one above the last record's. */
@@ -44,7 +47,8 @@ export type Runner = {
   /** Resolves with the first failure that stopped a partition or the subscription. The other partitions go on until `stop`. */
   readonly failed: Promise<Error>;
   /**
-   * Resolves when the assigned partitions are open, and everything before the ends is handled and committed by the group. Rejects with the
+   * Resolves when the assigned partitions are open, and everything before the ends is handled and committed by the group; of an input that is
+   * paused, what was read of it here. Rejects with the
    * runner's failure, also with an earlier one, or with LS_PIPELINE_STOPPED.
    */
   readonly drainedTo: (ends: readonly DrainEnd[]) => Promise<void>;
@@ -164,6 +168,7 @@ function begin(run: StageRun, active: ActivePartition, start: Checkpoint): void 
     start,
     limits: run.limits,
     observer: run.observer,
+    inputPause: run.options.inputPause ?? nothingPaused,
     share: () => shareOf(run),
     checkpointed: (checkpoint) => noteCheckpoint(run, partition, checkpoint),
   };
@@ -272,7 +277,12 @@ async function within({ options: { clock } }: StageRun, promise: Promise<unknown
   return Promise.race([inTime, late]).finally(() => timer.abort(timerOver));
 }
 
-/** How often the transport is asked about partitions that another member works on. */
+/** Whether nothing of a partition is worked on, and nothing will be read, because its input is paused. */
+function isLeft({ active, options: { inputPause = nothingPaused } }: StageRun, place: TopicPartition): boolean {
+  return inputPause.isPaused(place.topic) && (active.get(nameOf(place))?.work?.inFlight().records ?? 0) === 0;
+}
+
+/** How often the transport is asked about partitions that another member works on, and a paused one is looked at. */
 const othersPollMs = 500;
 
 async function drainedTo(run: StageRun, ends: readonly DrainEnd[]): Promise<void> {
@@ -284,7 +294,7 @@ async function drainedTo(run: StageRun, ends: readonly DrainEnd[]): Promise<void
   await run.changed.until(() => isOpen() || run.failure !== undefined || run.stopping);
   requireNoFailure();
   for (const end of ends) {
-    const isReached = (): boolean => (run.checkpoints.get(nameOf(end))?.sequence ?? -2n) + 1n >= end.sequence;
+    const isReached = (): boolean => (run.checkpoints.get(nameOf(end))?.sequence ?? -2n) + 1n >= end.sequence || isLeft(run, end);
     while (!isReached()) {
       requireNoFailure();
       if (run.stopping) throw pipelineError('LS_PIPELINE_STOPPED', `Stage ${stage.name} was stopped before ${nameOf(end)} was at ${end.sequence}.`);

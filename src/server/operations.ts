@@ -6,7 +6,7 @@ import { serverError } from '../core/errors/server.ts';
 import type { Api } from './http-port.ts';
 import { schemaOf } from './schemas.ts';
 
-export type Readiness = { readonly ready: boolean; readonly reasons: readonly string[] };
+export type Readiness = { readonly ready: boolean; readonly reasons: readonly string[]; readonly pausedInputs: readonly string[] };
 
 export type OperationsOptions = {
   readonly version: string;
@@ -17,7 +17,7 @@ export type OperationsOptions = {
 
 const greeting = z.strictObject({ name: z.string(), version: z.string(), documents: z.string().describe('The path of the interactive description.') });
 const liveness = z.strictObject({ status: z.literal('live') });
-const readinessAnswer = z.strictObject({ status: z.enum(['ready', 'not ready']), reasons: z.array(z.string()).describe('What is waited for; none when ready.') });
+const readinessAnswer = z.strictObject({ status: z.enum(['ready', 'not ready']), reasons: z.array(z.string()).describe('What is waited for; none when ready.'), pausedInputs: z.array(z.string()).describe('By an operator, which makes nothing unready.') });
 const errorDescription = z.strictObject({
   code: z.string(),
   cause: z.enum(['input', 'configuration', 'environment', 'defect']),
@@ -38,8 +38,8 @@ export function operations({ version, metrics, readiness }: OperationsOptions): 
       // Answering at all shows that the main loop turns.
       server.get('/health/live', { config, schema: { tags, summary: 'Whether the process runs', response: { 200: schemaOf(liveness) } } }, () => ({ status: 'live' }));
       server.get('/health/ready', { config, schema: { tags, summary: 'Whether events and requests are taken', response: { 200: schemaOf(readinessAnswer), 503: schemaOf(readinessAnswer) } } }, (_request, reply) => {
-        const { ready, reasons } = readiness();
-        return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', reasons });
+        const { ready, reasons, pausedInputs } = readiness();
+        return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', reasons, pausedInputs });
       });
       addErrors(server);
     },

@@ -16,7 +16,7 @@ export const limits = { bodyBytesMax: 64 * 1024, requestMsMax: 60_000, answerMsM
 const own = operations({
   version: '1.2.3',
   metrics: { contentType: 'text/plain; version=0.0.4', metrics: () => Promise.resolve('up 1\n') },
-  readiness: () => ({ ready: true, reasons: [] }),
+  readiness: () => ({ ready: true, reasons: [], pausedInputs: [] }),
 });
 
 export async function startServer(apis: readonly Api[], options: Partial<HttpServerOptions> = {}): Promise<StartedServer> {

@@ -156,7 +156,7 @@ test('an outage of the registry is waited for and told; no text is lost, none be
       expect(told).toMatchObject({ level: 50, msg: 'waiting for the schema registry' });
       await registry.start();
       await service.untilIdle();
-      expect(context.readiness.state()).toEqual({ ready: true, reasons: [] });
+      expect(context.readiness.state()).toMatchObject({ ready: true, reasons: [] });
       expect(await context.metrics.registry.metrics()).toContain('labelstream_schema_registry_unavailable 0');
       expect(await contentsOf(access, topics.deadLetters)).toEqual([]);
       const labels = (await contentsOf(access, topics.labels)).map(({ value }) => access.codec.decodeAs('LabelEvent', value).itemId);

@@ -13,6 +13,12 @@ export const stateErrors = {
     summary: 'A snapshot could not be written. The stage goes on and tries again later; until then a restart takes longer.',
     remedy: 'Make room on the disk of the state directory, or repair its permissions; of a container, see the reason in the message.',
   },
+  LS_STATE_DESIRED_CONFLICT: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'What operators want (paused inputs, unloaded models) was changed by several at the same time.',
+    remedy: 'Look at what is wanted now, and ask again.',
+  },
   LS_STATE_DISCARD_FAILED: {
     cause: 'environment',
     retryable: false,
