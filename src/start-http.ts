@@ -6,6 +6,7 @@ import type { Access } from './open-access.ts';
 import { openContentFetcher } from './open-content-fetcher.ts';
 import type { DesiredStateFollower } from './pipeline/desired-state.ts';
 import type { ServiceContext } from './process-context.ts';
+import { administration } from './server/admin/administration.ts';
 import { collections } from './server/clusters/collections.ts';
 import { items } from './server/clusters/items.ts';
 import { customVision } from './server/custom-vision/custom-vision.ts';
@@ -56,7 +57,7 @@ export async function startHttp(start: HttpStart): Promise<HttpServer> {
     keys: Object.entries(keys).map(([name, key]) => ({ name, ...key })),
     corsOrigins: server.corsOrigins,
     tls: tls && (await readServerTls(tls)),
-    apis: apisOf(start, fetcher && observedFetcher(fetcher, context.metrics, context.clock)),
+    apis: await apisOf(start, fetcher && observedFetcher(fetcher, context.metrics, context.clock)),
     observer: createHttpObserver(context.logger, context.metrics.http),
   });
   const close = async (): Promise<void> => {
@@ -66,7 +67,7 @@ export async function startHttp(start: HttpStart): Promise<HttpServer> {
   return { ...started, close };
 }
 
-function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined): readonly Api[] {
+async function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined): Promise<readonly Api[]> {
   const { configuration: { server, media }, context, models, log } = start;
   const { metrics, readiness, extensions, version, clock, modelStatistics } = context;
   const host: TaskHost = { models, tasks: extensions.tasks };
@@ -77,15 +78,17 @@ function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined): readonly
     customVision({ host, clock, imageBytesMax: media.bytesMax, fetchImage: fetcher?.fetchUpTo }),
     kserve({ host, version, isReady: () => readiness.state().ready, statistics: modelStatistics.of }),
     embeddings(host),
-    ...(log === undefined ? [] : logApis(start, log)),
+    ...(log === undefined ? [] : await logApis(start, log, host)),
     ...pluginApis(extensions.httpApis, pluginHost(models)),
   ];
 }
 
 /** Of what reads the log and writes to it. */
-function logApis({ configuration: { server, media, transport }, context: { clock, metrics } }: HttpStart, { access, clusters, labels }: HttpLog): readonly Api[] {
+async function logApis({ configuration: { server, media, transport }, context: { clock, metrics } }: HttpStart, { access, desiredState, clusters, labels }: HttpLog, tasks: TaskHost): Promise<readonly Api[]> {
+  const { controlsHost, deadLettersHost, desiredStateHost } = await import('./administration/http-hosts.ts');
   return [
     events({ destination: access, clock, recordBytesMax: transport.recordBytesMax, contentBytesMax: media.bytesMax }),
+    ...administration({ controls: controlsHost(access), deadLetters: deadLettersHost(access), desiredState: desiredStateHost(desiredState), tasks }),
     ...(labels === undefined ? [] : [currentLabels({ view: labels })]),
     labelStream({ log: access, streamsMax: server.streamsMax, streamMsMax: server.streamMsMax, streams: metrics.labelStreams }),
     collections(clusters),

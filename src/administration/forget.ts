@@ -4,7 +4,7 @@ import { durationText } from '../core/duration-text.ts';
 import type { TopicPartition } from '../core/records.ts';
 import { inputTopics, topics } from '../core/topics.ts';
 import type { Access } from '../open-access.ts';
-import type { ClusterView } from '../stages/cluster/view.ts';
+import type { ClusterView } from '../stages/cluster/cluster-queries.ts';
 import { knownRetention } from './known-retention.ts';
 
 export type Forgotten = {

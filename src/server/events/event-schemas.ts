@@ -49,7 +49,7 @@ export type SentMedia = z.infer<typeof mediaEvent>;
 export type SentText = z.infer<typeof textEvent>;
 export type SentRecord = z.infer<typeof recordEvent>;
 
-export const eventsMax = 1_000;
+const eventsMax = 1_000;
 
 /** One event, or several. */
 export function bodyOf<Event extends z.ZodType>(event: Event): Schema<z.output<Event> | { readonly events: readonly z.output<Event>[] }> {

@@ -91,7 +91,7 @@ function addKind<Sent extends object>(server: FastifyInstance, options: EventsOp
     const { codec, transport, partitionCountOf } = options.destination();
     await codec.prepareEncode({ signal: ending });
     const isList = 'events' in body;
-    const sent = isList ? (body.events) : [body];
+    const sent = isList ? body.events : [body];
     const nowMs = options.clock.nowMs();
     const records = sent.map((each, index) => {
       const place = isList ? `events[${index}].` : '';
