@@ -179,6 +179,10 @@ async function startHttp(starting: Starting): Promise<HttpServer | undefined> {
     models: () => ready(parts.models, 'models are being loaded'),
     log: {
       access: () => ready(parts.access, 'the log is being opened'),
+      processing: () => {
+        ready(parts.clusters, 'the stages are being started');
+        return ready(parts.access, 'the log is being opened');
+      },
       desiredState: () => ready(parts.desired, 'what operators want is being read'),
       clusters: () => ready(parts.clusters, 'the stages are being started'),
       labels: keepsLabels(configuration) ? () => ready(parts.labels, 'the log is being opened') : undefined,

@@ -30,6 +30,8 @@ import type { LabelView } from './views/label-view.ts';
 /** What requests read of the log, and append to it. Each throws LS_SERVER_NOT_READY until it is there. */
 export type HttpLog = {
   readonly access: () => Access;
+  /** As `access`, once the stages work: what the configuration defines is in the log then. */
+  readonly processing: () => Access;
   readonly desiredState: () => DesiredStateFollower;
   readonly clusters: () => LiveClusters;
   /** Undefined where they are not kept. */
@@ -84,11 +86,11 @@ async function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined): Pr
 }
 
 /** Of what reads the log and writes to it. */
-async function logApis({ configuration: { server, media, transport }, context: { clock, metrics } }: HttpStart, { access, desiredState, clusters, labels }: HttpLog, tasks: TaskHost): Promise<readonly Api[]> {
+async function logApis({ configuration: { server, media, transport }, context: { clock, metrics } }: HttpStart, { access, processing, desiredState, clusters, labels }: HttpLog, tasks: TaskHost): Promise<readonly Api[]> {
   const { controlsHost, deadLettersHost, desiredStateHost } = await import('./administration/http-hosts.ts');
   return [
     events({ destination: access, clock, recordBytesMax: transport.recordBytesMax, contentBytesMax: media.bytesMax }),
-    ...administration({ controls: controlsHost(access), deadLetters: deadLettersHost(access), desiredState: desiredStateHost(desiredState), tasks }),
+    ...administration({ controls: controlsHost(processing), deadLetters: deadLettersHost(access), desiredState: desiredStateHost(desiredState), tasks }),
     ...(labels === undefined ? [] : [currentLabels({ view: labels })]),
     labelStream({ log: access, streamsMax: server.streamsMax, streamMsMax: server.streamMsMax, streams: metrics.labelStreams }),
     collections(clusters),

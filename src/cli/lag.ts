@@ -25,7 +25,8 @@ export function addLagCommand(program: Command, commandLine: CommandLine): void 
 
 type Row = PartitionLag & { readonly oldestAgeMs: number | undefined };
 
-async function tellLag({ transport, configuration, context, stateStore }: Access, output: Output, signal: AbortSignal): Promise<void> {
+async function tellLag(access: Access, output: Output, signal: AbortSignal): Promise<void> {
+  const { transport, configuration, context } = access;
   const reads = [...inputTopics.map((topic) => ({ stage: 'extract', topic })), { stage: 'cluster', topic: topics.features }];
   const rows: Row[] = [];
   for (const { stage, topic } of reads) {
@@ -35,12 +36,12 @@ async function tellLag({ transport, configuration, context, stateStore }: Access
       rows.push({ ...lag, oldestAgeMs: oldestMs === undefined ? undefined : Math.max(0, context.clock.nowMs() - oldestMs) });
     }
   }
-  const { pausedInputs } = await readDesiredState(stateStore, configuration.group);
+  const paused = await pausedInputsOf(access);
   const ages = rows.flatMap(({ oldestAgeMs }) => oldestAgeMs ?? []);
   const total = { lag: rows.reduce((sum, { records }) => sum + records, 0n), oldestAgeMs: ages.length === 0 ? undefined : Math.max(...ages) };
   if (output.json) {
     for (const { group, topic, partition, committed, end, records, oldestAgeMs, positionLost } of rows) {
-      output.object({ group, topic, partition, committed: committed ?? null, end, lag: records, oldestAgeMs: oldestAgeMs ?? null, positionLost, paused: pausedInputs.includes(topic) });
+      output.object({ group, topic, partition, committed: committed ?? null, end, lag: records, oldestAgeMs: oldestAgeMs ?? null, positionLost, paused: paused?.includes(topic) ?? null });
     }
     output.object({ total: { lag: total.lag, oldestAgeMs: total.oldestAgeMs ?? null } });
   } else {
@@ -50,8 +51,20 @@ async function tellLag({ transport, configuration, context, stateStore }: Access
     ]);
     output.lines(tableText(['GROUP', 'TOPIC', 'PARTITION', 'COMMITTED', 'LAST', 'LAG', 'OLDEST'], [...lines, ['total', '', '', '', '', String(total.lag), durationText(total.oldestAgeMs)]]));
   }
-  for (const topic of pausedInputs) output.note(`${topic} is paused: \`labelstream inputs resume ${topic}\` has it read again`);
+  if (paused === undefined) output.note('the state store does not answer: whether inputs are paused is not known');
+  for (const topic of paused ?? []) output.note(`${topic} is paused: \`labelstream inputs resume ${topic}\` has it read again`);
   for (const { group, topic, partition } of rows.filter(({ positionLost }) => positionLost)) {
     output.note(`the position of ${group} in partition ${partition} of ${topic} is not in the topic any more: its stage cannot start there`);
   }
+}
+
+/** How far processing is behind is told without the state store, too. */
+const stateMsMax = 2_000;
+
+async function pausedInputsOf({ stateStore, configuration, context: { clock } }: Access): Promise<readonly string[] | undefined> {
+  const over = new AbortController();
+  const read = readDesiredState(stateStore, configuration.group).then(({ pausedInputs }) => pausedInputs, () => undefined);
+  const paused = await Promise.race([read, clock.sleep(stateMsMax, over.signal).then(() => undefined)]);
+  over.abort();
+  return paused;
 }

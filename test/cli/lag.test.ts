@@ -22,7 +22,7 @@ test('tells what is committed, what is there and how old the oldest of it is', a
     const first = await lag();
     expect(first.topics).toEqual([...inputTopics, topics.features]);
     expect(first.of(topics.record)).toEqual({
-      group: 'labelstream-extract', topic: topics.record, partition: 0, committed: null, end: 5, lag: 5, oldestAgeMs: expect.any(Number) as number, positionLost: false,
+      group: 'labelstream-extract', topic: topics.record, partition: 0, committed: null, end: 5, lag: 5, oldestAgeMs: expect.any(Number) as number, positionLost: false, paused: false,
     });
     expect(first.total).toEqual({ lag: 5, oldestAgeMs: first.of(topics.record)?.['oldestAgeMs'] });
 

@@ -50,7 +50,7 @@ function addClusterNames(server: FastifyInstance, host: ControlsHost): void {
   server.delete<{ Params: Params }>(url, { config, schema: { ...schema, summary: 'Take the name of a cluster away' } }, async ({ params, ending }, reply) => reply.code(202).send(await naming(params, '', ending)));
 }
 
-const forgetBody = schemaOf(z.strictObject({ items: z.array(z.string().regex(/^[^/]+\/[^]/)).min(1).max(1_000).describe('Each as source/id.') }));
+const forgetBody = schemaOf(z.strictObject({ items: z.array(z.string().regex(/^[^/]+\/[\s\S]/)).min(1).max(1_000).describe('Each as source/id.') }));
 const forgotten = schemaOf(
   z.strictObject({
     inCollections: z.array(z.string()).describe('Those of the items that are in a collection now.'),

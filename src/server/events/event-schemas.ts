@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { identifierLengthMax } from '../../core/ids.ts';
 import { schemaOf, type Schema } from '../schemas.ts';
 
-/** Beyond it no date is a date. */
-const timeMsMax = 8.64e15;
+/** The end of the year 9999: beyond it ISO 8601 has no plain dates. */
+const timeMsMax = 253_402_300_799_999;
 
 const common = {
   id: z.string().min(1).max(identifierLengthMax).describe('Names the item, together with the source: a later event of the same item replaces it.'),
