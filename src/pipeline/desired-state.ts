@@ -113,11 +113,17 @@ export async function followDesiredState({ stateStore, group, clock, changed, fa
     }
   };
   const looking = look();
+  // One after the other: those of one process do not meet.
+  let last: Promise<unknown> = Promise.resolve();
   return {
     current: () => current,
-    change: async (change) => {
-      note(await changeDesiredState(stateStore, group, change));
-      return current;
+    change: (change) => {
+      const done = last.then(async () => {
+        note(await changeDesiredState(stateStore, group, change));
+        return current;
+      });
+      last = done.catch(() => undefined);
+      return done;
     },
     stop: async () => {
       stopping.abort();

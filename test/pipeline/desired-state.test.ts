@@ -8,6 +8,9 @@ import { changeDesiredState, followDesiredState, readDesiredState, type DesiredS
 import { createDirectoryStateStore } from '../../src/pipeline/directory-state-store.ts';
 import { createNodeFileSystem } from '../../src/pipeline/node-file-system.ts';
 import type { StateStore } from '../../src/pipeline/state-store.ts';
+import { createBlobStateStore } from '../../src/stores/blob-state-store.ts';
+import { systemClock } from '../../src/pipeline/system-clock.ts';
+import { createMemoryContainer } from '../stores/memory-container.ts';
 import { createMemoryStateStore } from './memory-state-store.ts';
 import { createVirtualClock } from './virtual-clock.ts';
 
@@ -21,9 +24,15 @@ async function openDirectory(): Promise<{ readonly store: StateStore; readonly d
 
 const pausing = (topic: string) => (state: Omit<DesiredState, 'version'>) => ({ ...state, pausedInputs: [...state.pausedInputs, topic] });
 
+/** In memory, behind the store of blobs. */
+function openBlobs(): { readonly store: StateStore } {
+  const signal = new AbortController().signal;
+  return { store: createBlobStateStore({ container: createMemoryContainer(), prefix: 'some/where/', clock: systemClock, random: Math.random, signal, snapshotCorrupt: () => undefined }) };
+}
+
 describe('what operators want', () => {
-  it('is nothing at first, and then what was changed last; what changes nothing is not written', async () => {
-    const { store } = await openDirectory();
+  it.each([['a directory', openDirectory], ['a container', openBlobs]])('is nothing at first, and then what was changed last, in %s; what changes nothing is not written', async (_where, open) => {
+    const { store } = await open();
     expect(await readDesiredState(store, group)).toEqual({ version: 0n, pausedInputs: [], unloadedModels: [] });
     expect(await changeDesiredState(store, group, pausing('b'))).toEqual({ version: 1n, pausedInputs: ['b'], unloadedModels: [] });
     expect(await changeDesiredState(store, group, pausing('a'))).toMatchObject({ version: 2n, pausedInputs: ['a', 'b'] });
@@ -43,6 +52,15 @@ describe('what operators want', () => {
     expect(await readDesiredState(store, group)).toMatchObject({ version: 1n, pausedInputs: ['a'] });
     expect(await changeDesiredState(store, group, pausing('c'))).toMatchObject({ version: 3n, pausedInputs: ['a', 'c'] });
     expect(await readDesiredState(store, group)).toMatchObject({ version: 3n, pausedInputs: ['a', 'c'] });
+  });
+
+  it.each([['a directory', openDirectory], ['a container', openBlobs]])('takes many changes at once in %s, one after the other', async (_where, open) => {
+    const { store } = await open();
+    const topics = Array.from({ length: 5 }, (_, index) => `t${index}`);
+    const follower = await followDesiredState({ stateStore: store, group, clock: systemClock, changed: () => undefined, failed: () => undefined });
+    await Promise.all(topics.map((topic) => follower.change(pausing(topic))));
+    expect(await readDesiredState(store, group)).toEqual({ version: 5n, pausedInputs: topics, unloadedModels: [] });
+    await follower.stop();
   });
 
   it('takes changes that meet: who is overtaken by another of the same version tries again', async () => {

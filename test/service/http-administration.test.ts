@@ -1,8 +1,11 @@
 // Events and administration by HTTP on the real process: what was answered survives `kill -9`, and does what the command would.
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { topics } from '../../src/core/topics.ts';
 import { objects, succeed, topicContents, withLog, withRun, writeEncoder } from '../cli/fixtures.ts';
-import { jsonLines, runProgram, withDirectory, writeConfiguration } from './program.ts';
+import { jsonLines, runProgram, startProgram, withDirectory, writeConfiguration } from './program.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
@@ -45,6 +48,15 @@ function withHttp<Result>(file: string, use: (http: Asking) => Promise<Result>):
       },
     });
   });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
 
 /** Resolves when the stage has come to what an answer says to wait for. */
@@ -127,6 +139,32 @@ test('a cluster is named, its name taken away, its items are forgotten and its p
     });
     // What the configuration says did not change: what an operator asked for counts on.
     await withHttp(file, async () => expect(await clusterOf(file)).toMatchObject({ size: 3, eps: 0.25, minPoints: 3 }));
+  });
+});
+
+test('what is asked while it starts is refused, or kept', async () => {
+  await withConfigured(async (file) => {
+    const port = await freePort();
+    const run = startProgram(['run', '-c', file, '--set', `server.port=${port}`]);
+    try {
+      const refused = new Set<unknown>();
+      for (;;) {
+        const response = await fetch(`http://127.0.0.1:${port}/collections/texts/parameters`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ eps: 0.25 }) }).catch(() => undefined);
+        if (response?.status === 202) break;
+        if (response !== undefined) refused.add(`${response.status} ${String(((await response.json()) as Record<string, unknown>)['code'])}`);
+        await sleep(5);
+      }
+      expect([...refused].filter((answer) => answer !== '503 LS_SERVER_NOT_READY')).toEqual([]);
+      await run.said('"msg":"running"');
+    } finally {
+      run.kill('SIGKILL');
+      await run.finished;
+    }
+    await withHttp(file, async ({ ask }) => {
+      expect((await ask('POST', '/events/text', rivers)).status).toBe(202);
+      expect(await clusterOf(file)).toMatchObject({ eps: 0.25 });
+      expect((await ask('GET', '/dead-letters')).body['deadLetters']).toEqual([]);
+    });
   });
 });
 
