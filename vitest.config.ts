@@ -7,7 +7,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 export const brokerTests = [
   'test/brokers/kafka-*.test.ts',
   'test/{conformance,crash,integration}/kafka-*.test.ts',
-  'test/service/kafka-{commands,demo,document,http,instances,leaderless,outages,rebuild,repartition,secured,silence,start,topics}.test.ts',
+  'test/service/kafka-{administration,commands,demo,document,http,instances,leaderless,outages,rebuild,repartition,secured,silence,start,topics}.test.ts',
   'test/transports/kafka/{delivery-rules,group-membership,hidden-tails,kafka-reading,leader-moves,producers,producers-secured}.test.ts',
 ];
 const withBroker = process.env['LABELSTREAM_TEST_BROKER'] === 'yes';
