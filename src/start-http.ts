@@ -90,7 +90,7 @@ async function logApis({ configuration: { server, media, transport }, context: {
   const { controlsHost, deadLettersHost, desiredStateHost } = await import('./administration/http-hosts.ts');
   return [
     events({ destination: access, clock, recordBytesMax: transport.recordBytesMax, contentBytesMax: media.bytesMax }),
-    ...administration({ controls: controlsHost(processing), deadLetters: deadLettersHost(access), desiredState: desiredStateHost(desiredState), tasks }),
+    ...administration({ controls: controlsHost(processing, clusters), deadLetters: deadLettersHost(access), desiredState: desiredStateHost(desiredState), tasks }),
     ...(labels === undefined ? [] : [currentLabels({ view: labels })]),
     labelStream({ log: access, streamsMax: server.streamsMax, streamMsMax: server.streamMsMax, streams: metrics.labelStreams }),
     collections(clusters),

@@ -4,7 +4,6 @@ import { durationText } from '../core/duration-text.ts';
 import type { TopicPartition } from '../core/records.ts';
 import { inputTopics, topics } from '../core/topics.ts';
 import type { Access } from '../open-access.ts';
-import type { ClusterView } from '../stages/cluster/cluster-queries.ts';
 import { knownRetention } from './known-retention.ts';
 
 export type Forgotten = {
@@ -15,10 +14,10 @@ export type Forgotten = {
   readonly places: readonly TopicPartition[];
 };
 
-/** @param view as of now. Rejects as `forgetItems` does. */
-export async function forget(access: Access, items: readonly string[], view: Pick<ClusterView, 'item'>): Promise<Forgotten> {
+/** @param isHeld whether a collection holds an item now. Rejects as `forgetItems` does. */
+export async function forget(access: Access, items: readonly string[], isHeld: (itemId: string) => boolean): Promise<Forgotten> {
   const kept = await topicsWithRecords(access, [...inputTopics, topics.features, topics.deadLetters]);
-  const inCollections = items.filter((item) => view.item(item).value.length > 0);
+  const inCollections = items.filter(isHeld);
   const places = await forgetItems(access, items);
   const { dataDirectory, transport, state } = access.configuration;
   const [topicsIn, snapshotsIn] = [transport.kind === 'log' ? dataDirectory : 'Kafka', state.kind === 'blob' ? `the container ${state.container ?? state.containerUrl ?? ''}` : dataDirectory];

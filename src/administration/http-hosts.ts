@@ -1,5 +1,4 @@
 /** What operators ask for by HTTP, done by what the commands call. */
-import { clustersOf } from '../clusters-of.ts';
 import { serverError } from '../core/errors/server.ts';
 import { inputTopics } from '../core/topics.ts';
 import type { Access } from '../open-access.ts';
@@ -7,7 +6,7 @@ import type { DesiredStateFollower } from '../pipeline/desired-state.ts';
 import type { ControlsHost } from '../server/admin/controls.ts';
 import type { DeadLettersHost, LetterRequest } from '../server/admin/dead-letters.ts';
 import type { DesiredStateHost } from '../server/admin/inputs.ts';
-import type { ClusterView } from '../stages/cluster/view.ts';
+import { askAll, type LiveClusters } from '../stages/cluster/cluster-queries.ts';
 import { letterPage } from './dead-letters/letter-page.ts';
 import { letterSelection, originFilterOf, type LetterSelection } from './dead-letters/letter-selection.ts';
 import { redriveLetters } from './dead-letters/redrive-letters.ts';
@@ -16,26 +15,20 @@ import { nameCluster } from './name-cluster.ts';
 import { setParameters } from './set-parameters.ts';
 import { waitForAll } from './waiting.ts';
 
-/** The clusters as of now. */
-type ReadClusters = (signal: AbortSignal) => Promise<Pick<ClusterView, 'cluster' | 'item' | 'collections'>>;
-
-/** @param clusters by reading the newest snapshot and what followed it, unless something else knows them. */
-export function controlsHost(access: () => Access, clusters: ReadClusters = (signal) => clustersOf(access(), signal)): ControlsHost {
+export function controlsHost(access: () => Access, clusters: () => Pick<LiveClusters, 'partitions'>): ControlsHost {
   return {
-    clusterFamily: async (clusterId, signal) => {
-      const found = (await clusters(signal)).cluster(clusterId).value;
-      return found && { family: found.family, collection: found.collection, clusterId: found.clusterId };
-    },
+    clusterFamily: async (clusterId, signal) => (await askAll(clusters(), (view) => view.resolve(clusterId), { signal })).value.find((place) => place !== undefined),
     nameCluster: async (cluster, name) => waitForAll(access().transport, await nameCluster(access(), cluster, name)),
     forget: async (items, signal) => {
-      const view = await clusters(signal);
+      const { value } = await askAll(clusters(), (view) => items.filter((item) => view.item(item).length > 0), { signal });
       signal.throwIfAborted();
-      const { places, ...told } = await forget(access(), items, view);
+      const held = new Set(value.flat());
+      const { places, ...told } = await forget(access(), items, (item) => held.has(item));
       return { ...told, waitFor: await waitForAll(access().transport, places) };
     },
     hasFamily: async (family, signal) => {
       if (access().configuration.collections.some(({ name }) => name === family)) return true;
-      return (await clusters(signal)).collections().value.some((collection) => collection.family === family);
+      return (await askAll(clusters(), (view) => view.hasFamily(family), { signal })).value.includes(true);
     },
     setParameters: async (family, parameters) => waitForAll(access().transport, await setParameters(access(), family, parameters)),
   };

@@ -20,7 +20,7 @@ export function addForgetCommand(program: Command, commandLine: CommandLine): vo
       const [{ clustersOf }, { forget }] = await Promise.all([import('../clusters-of.ts'), import('../administration/forget.ts')]);
       await withAccess(options, commandLine, async (access) => {
         const view = await clustersOf(access, commandLine.signal);
-        const { inCollections, stillIn } = await forget(access, items, view);
+        const { inCollections, stillIn } = await forget(access, items, (item) => view.item(item).value.length > 0);
         if (output.json) output.object({ forgotten: items, inCollections, stillIn });
         else {
           // An id that was misspelt shows here: it is in no collection, and may never have been anywhere.

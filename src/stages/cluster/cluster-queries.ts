@@ -105,6 +105,9 @@ export type PartitionView = {
   readonly pendingCount: () => number;
   /** By collection, the largest first; of one size the older first. */
   readonly clusters: (filter?: ClusterFilter) => readonly ClusterDescription[];
+  /** Where the living cluster is that the id resolves to, and its id; undefined where it is unknown or dissolved. */
+  readonly resolve: (clusterId: string) => { readonly family: string; readonly collection: string; readonly clusterId: string } | undefined;
+  readonly hasFamily: (family: string) => boolean;
   /** The living cluster that the id resolves to; undefined where it is unknown or dissolved. */
   readonly cluster: (clusterId: string) => ClusterDetail | undefined;
   /** Where the item is: once for each family that holds it. */

@@ -36,12 +36,14 @@ export function createPartitionView(state: PartitionState): PartitionView {
       [...collectionsNamed(state, filter)].flatMap(({ family, collection }) =>
         describeClusters(family, collection, filter),
       ),
+    resolve: (clusterId) => {
+      const found = resolveIn(state, clusterId);
+      return found && { family: found.family.name, collection: found.collection.name, clusterId: found.living };
+    },
+    hasFamily: (family) => state.families.has(family),
     cluster: (clusterId) => {
-      for (const { family, collection } of collectionsNamed(state, {})) {
-        const living = collection.clustering.resolve(clusterId);
-        if (living !== undefined) return describeMembers(family, collection, living);
-      }
-      return undefined;
+      const found = resolveIn(state, clusterId);
+      return found && describeMembers(found.family, found.collection, found.living);
     },
     item: (itemId) => sortedByKey(state.families).flatMap(([, family]) => placeIn(family, itemId)),
     explain: (itemId, neighboursMax) => sortedByKey(state.families).flatMap(([, family]) => explainItem(family, itemId, neighboursMax) ?? []),
@@ -53,6 +55,14 @@ export function createPartitionView(state: PartitionState): PartitionView {
     exports: (filter) => Array.from(collectionsNamed(state, filter), ({ family, collection }) => exportCollection(family, collection)),
     vectors: (name, sizeMax) => Array.from(collectionsNamed(state, { collection: name }), ({ family, collection }) => sampleVectors(family, collection, sizeMax)),
   };
+}
+
+function resolveIn(state: PartitionState, clusterId: string) {
+  for (const { family, collection } of collectionsNamed(state, {})) {
+    const living = collection.clustering.resolve(clusterId);
+    if (living !== undefined) return { family, collection, living };
+  }
+  return undefined;
 }
 
 function describePending({ pending }: FamilyState): CollectionDescription['pending'] {
