@@ -43,7 +43,6 @@ export function withLabel(item: ItemLabels, label: LabelJson): ItemLabels {
   const assignment = assignmentOf(label);
   const place = assignment === undefined ? `result\n${label.routeStep}\n${label.task}` : `assignment\n${assignment.family}`;
   const known = item.labels[place];
-  if (assignment === undefined && item.removed !== null && compareOrigins(label.origin, item.removed) <= 0) return item;
   const removed = assignment?.role === 'removed' ? later(item.removed, label.origin) : item.removed;
   if (known !== undefined && isAtLeast(known, label)) return removed === item.removed ? item : withoutRemoved({ ...item, removed });
   return withoutRemoved({ labels: { ...item.labels, [place]: label }, removed });

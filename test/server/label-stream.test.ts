@@ -36,6 +36,16 @@ async function startStreams({ broker }: LabelLog, options: Partial<LabelStreamOp
   return { ...server, counts, reading: () => reading, readRecords: () => readRecords };
 }
 
+/** Both sides of a connection hold as much as they can. */
+async function untilStill(count: () => number): Promise<void> {
+  let before = 0;
+  await vi.waitFor(() => {
+    const [former, now] = [before, count()];
+    before = now;
+    expect([now > 0, now]).toEqual([true, former]);
+  }, { interval: 300, timeout: 20_000 });
+}
+
 const idOf = ({ data }: ServerSentEvent): string => (data as { readonly id: string }).id;
 
 async function take(source: EventSource, count: number): Promise<readonly ServerSentEvent[]> {
@@ -160,13 +170,7 @@ test('a client that is slow is read for as it takes: nothing is gathered, and no
   const total = 3_000;
   for (let index = 0; index < total; index++) log.tellLabel(classified(`s/${index % 50}`, originAt(index), `${index} ${'x'.repeat(20_000)}`, { id: String(index) }));
   const source = await openEvents(`${url}/labels/stream?from=earliest`, { isSlow: true });
-  let before = -1;
-  await vi.waitFor(() => {
-    const now = readRecords();
-    const isStill = now === before;
-    before = now;
-    expect(isStill).toBe(true);
-  }, { interval: 200, timeout: 20_000 });
+  await untilStill(readRecords);
   // What the sockets of both sides hold is some megabytes, of sixty.
   expect(readRecords()).toBeLessThan(total / 2);
   const ids = (await take(source, total)).map(idOf);
@@ -216,6 +220,7 @@ test('a stop ends streams with a word, waits for no client that takes none, and 
   const source = await openEvents(`${stopping.url}/labels/stream?from=earliest&task=none`);
   await openEvents(`${stopping.url}/labels/stream?from=earliest`, { isSlow: true });
   const begun = await source.next();
+  await untilStill(stopping.readRecords);
   const drained = stopping.drain(AbortSignal.timeout(30_000)).then(() => 'drained');
   const end = await source.next();
   expect([begun?.event, end?.event, end?.data]).toEqual(['begun', 'end', { reason: 'draining' }]);

@@ -1,27 +1,31 @@
 // Whatever statement the process dies at, the file holds what follows from the records up to its positions.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { openLabelDatabase } from '../../src/views/label-database.ts';
 import type { Place } from '../../src/views/label-store.ts';
 import { createRandom } from '../clustering/random.ts';
 import { viewDirectory } from './label-log.ts';
-import { batchItems, viewBatches } from './view-batches.ts';
+import { viewBatches } from './view-batches.ts';
 
 const seed = Number(process.env['LABELSTREAM_TEST_SEED'] ?? 23);
 const kills = process.env['LABELSTREAM_TEST_SCALE'] === 'full' ? 300 : 30;
 const batchCount = 400;
 const limits = { retentionMs: 1_000_000, itemsMax: 1_000_000 };
 
-type Content = { readonly places: readonly Place[]; readonly found: readonly unknown[] };
+/** All that is in the file. */
+type Content = { readonly places: readonly Place[]; readonly rows: readonly unknown[] };
 
 function contentOf(directory: string): Content {
   const database = openLabelDatabase({ directory, ...limits });
   const { places, discarded } = database.standing();
   expect(discarded).toBeNull();
-  const found = batchItems.map((itemId) => database.find({ itemId }).labels);
   database.close();
-  return { places, found };
+  const file = new DatabaseSync(join(directory, 'labels-0.sqlite'));
+  const rows = ['places', 'items', 'assigned', 'merges'].map((table) => file.prepare(`SELECT * FROM ${table}`).all());
+  file.close();
+  return { places, rows };
 }
 
 /** What a process that nothing happened to has there. */

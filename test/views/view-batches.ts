@@ -6,7 +6,7 @@ import type { ViewBatch } from '../../src/views/label-store.ts';
 import { createRandom } from '../clustering/random.ts';
 import { assigned, classified, originAt } from './label-fixtures.ts';
 
-export const batchItems = ['s/a', 's/b', 's/c'];
+const batchItems = ['s/a', 's/b', 's/c'];
 
 /** In turns for `labels` and `cluster-events`; each begins where the one before it of its topic ended. */
 export function viewBatches(seed: number, count: number): readonly ViewBatch[] {
