@@ -34,8 +34,14 @@ export const problemDetails: FailureFormat = {
 export function failureHandler({ write }: FailureFormat, failed: (request: FastifyRequest, error: unknown) => void) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const answer = failedAnswer(error);
-    if (answer.isInternal) failed(request, error);
+    // What was given up because nobody waits for it has not failed.
+    if (answer.isInternal && !hasLeft(request, error)) failed(request, error);
     if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', String(answer.retryAfterSeconds));
     return write(request, reply, answer);
   };
+}
+
+/** Whether the client has left, and the error says only that. (Before the hooks of a request have run, nothing has been begun.) */
+function hasLeft({ ending }: { readonly ending: AbortSignal | null }, error: unknown): boolean {
+  return ending?.aborted === true && error === ending.reason;
 }

@@ -131,6 +131,28 @@ test('a failure claims no success, and says whether to try again', async () => {
   expect(await hanging('PUT', '/collections/pets-cat/clusters/aaaa/name', { name: 'x' })).toMatchObject([504, { code: 'LS_SERVER_TIME' }]);
 });
 
+test('a client that leaves is no failure to be told', async () => {
+  const begun = Promise.withResolvers<undefined>();
+  const ended = Promise.withResolvers<undefined>();
+  const page = (_request: unknown, _page: unknown, signal: AbortSignal): Promise<never> => {
+    begun.resolve(undefined);
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => {
+        reject(signal.reason as Error);
+        ended.resolve(undefined);
+      });
+    });
+  };
+  const { url, answered, failed } = await startServer(administration(hostOf([], { deadLetters: { page } })));
+  const leaving = new AbortController();
+  const asked = fetch(`${url}/dead-letters`, { signal: leaving.signal }).catch(() => undefined);
+  await begun.promise;
+  leaving.abort();
+  await Promise.all([asked, ended.promise]);
+  await expect.poll(() => answered.map(({ status }) => status)).toEqual([499]);
+  expect(failed).toEqual([]);
+});
+
 test('what changes something is for keys with the scope admin, what tells for those with read', async () => {
   const calls: unknown[] = [];
   const hashed = (text: string): string => createHash('sha256').update(text).digest('hex');
