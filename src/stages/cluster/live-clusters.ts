@@ -3,6 +3,7 @@
  * them (SEMANTICS.md, rule 25). A follower holds the whole state of its partition: it is begun by the first question, and given up when no more come.
  */
 import type { Clock } from '../../core/clock.ts';
+import { serverError } from '../../core/errors/server.ts';
 import { topics } from '../../core/topics.ts';
 import { rejectionOf } from '../../pipeline/abort.ts';
 import { createCondition, type Condition } from '../../pipeline/condition.ts';
@@ -47,7 +48,7 @@ export function createLiveClusters(options: LiveClustersOptions): LiveClusters {
       return Array.from({ length: partitionCount }, (_, partition) => livePartition(live, { partition, incarnation }, asked));
     },
     close: async () => {
-      live.closing.abort();
+      live.closing.abort(serverError('LS_SERVER_DRAINING', 'the server is stopping'));
       await idling;
       await Promise.all(Array.from(live.following.values(), ({ followed }) => followed.close()));
     },
@@ -57,7 +58,7 @@ export function createLiveClusters(options: LiveClustersOptions): LiveClusters {
 function livePartition(live: Live, place: { readonly partition: number; readonly incarnation: string }, { signal, atLeast }: AskOptions): LivePartition {
   return {
     ask: async (question) => {
-      const standing = await Promise.race([standingAt(live, place, atLeast?.get(place.partition)), rejectionOf(signal)]);
+      const standing = await Promise.race([standingAt(live, place, atLeast?.get(place.partition), signal), rejectionOf(signal)]);
       // What a record is about to change is settled first; the sequence is read in the turn that the question is answered in.
       const [answer, sequence] = await Promise.race([standing.folded.ask((view) => [question(view), standing.sequence()] as const), rejectionOf(signal)]);
       return { value: await Promise.race([answer, rejectionOf(signal)]), heldAt: { partition: place.partition, sequence } };
@@ -65,20 +66,29 @@ function livePartition(live: Live, place: { readonly partition: number; readonly
   };
 }
 
-/** Waits while it is restored, and until it has come so far. */
-async function standingAt(live: Live, place: { readonly partition: number; readonly incarnation: string }, atLeast: bigint | undefined): Promise<StandingPartition> {
+/** Waits while it is restored, and until it has come so far; no longer than somebody waits for it, since it keeps a follower. */
+async function standingAt(live: Live, place: { readonly partition: number; readonly incarnation: string }, atLeast: bigint | undefined, signal: AbortSignal): Promise<StandingPartition> {
   for (;;) {
     const owned = live.owned.find(place.partition);
     if (owned === 'restoring') {
-      await live.changed.until(() => live.owned.find(place.partition) !== 'restoring');
+      await untilChanged(live, () => live.owned.find(place.partition) !== 'restoring', signal);
       continue;
     }
     const standing = owned ?? (await followed(live, place));
     const hasCome = (): boolean => atLeast === undefined || (standing.sequence() ?? -1n) >= atLeast;
     if (hasCome()) return standing;
     // Whoever owned it may have lost it, and a follower may have ended: then another one is asked.
-    await live.changed.until(() => hasCome() || !isCurrent(live, place.partition, owned));
+    await untilChanged(live, () => hasCome() || !isCurrent(live, place.partition, owned), signal);
   }
+}
+
+/** Rejects with the reason of the signal, and of the end of all questions. */
+async function untilChanged({ changed, closing }: Live, predicate: () => boolean, asked: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([asked, closing.signal]);
+  signal.addEventListener('abort', changed.notify, { once: true });
+  await changed.until(() => signal.aborted || predicate());
+  signal.removeEventListener('abort', changed.notify);
+  signal.throwIfAborted();
 }
 
 function isCurrent({ owned, following }: Live, partition: number, standing: StandingPartition | undefined): boolean {

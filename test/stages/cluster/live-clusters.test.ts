@@ -76,6 +76,33 @@ describe('a follower that goes on', () => {
     await live.close();
   });
 
+  it('is not begun again for a question that nobody waits for any more', async () => {
+    const log = await openLog();
+    await log.append(three);
+    let opened = 0;
+    const stage = { ...log.stage, open: (partition: Parameters<typeof log.stage.open>[0]) => (opened++, log.stage.open(partition)) };
+    const live = createLiveClusters({ ...log.follower, stage, owned: nobody, clock: systemClock, followerIdleMsMax: 40 });
+    onTestFinished(() => live.close());
+    const asked = new AbortController();
+    const late = counts(live, new Map([[1, 99n]]), asked.signal);
+    await counts(live);
+    asked.abort(new Error('nobody waits'));
+    await expect(late).rejects.toThrow('nobody waits');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(opened).toBe(2);
+  });
+
+  it('is not waited for when all questions end', async () => {
+    const log = await openLog();
+    await log.append(three);
+    const live = log.live();
+    const waiting = counts(live, new Map([[1, 99n]]));
+    await counts(live);
+    const ended = expect(waiting).rejects.toMatchObject({ code: 'LS_SERVER_DRAINING' });
+    await live.close();
+    await ended;
+  });
+
   it('asks again where the log cannot be read for a while, and answers with what it has meanwhile', async () => {
     const log = await openLog(1);
     await log.append(three, 0);
