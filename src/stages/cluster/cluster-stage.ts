@@ -24,10 +24,10 @@ import { createGenerationWork, type GenerationObserver } from './generation-work
 import { hasPending } from './generations.ts';
 import type { PartitionCounts } from './outputs.ts';
 import { nextOwnRecord } from './own-records.ts';
-import { createPreparedRecords } from './prepared-records.ts';
+import { createPreparedRecords, type PreparedRecord } from './prepared-records.ts';
 import { createProjections, type FetchProjection, type Projections } from './projections.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
-import { emptyState, type FeaturesPartition } from './state.ts';
+import { emptyState, type FeaturesPartition, type PartitionState } from './state.ts';
 import { createPartitionView } from './view.ts';
 
 export type ClusterStageOptions = {
@@ -54,7 +54,7 @@ export type ClusterStageOptions = {
 export type ClusterPartition = FoldPartition & Required<Pick<FoldPartition, 'close'>> & {
   /** What people ask about clusters, answered from the state as it is at that moment. */
   readonly view: PartitionView;
-  /** Between two records: a question to `view` while one is folded in slices would find half of it. */
+  /** Between two records: a question to `view` while one is folded in slices would find half of it. Rejects with what a record failed with that may be there in part. */
   readonly ask: <Value>(question: (view: PartitionView) => Value) => Promise<Value>;
   /** Of the last record folded here; undefined where none was since the state was opened or restored. */
   readonly foldedSequence: () => bigint | undefined;
@@ -86,13 +86,7 @@ function openPartition({ codec, partitionCounts, observer = {}, clock, collectio
   const context = { codec, partitionCounts, observer, eventHeaders: createEventHeaders(cloudEventSource) };
   const view = createPartitionView(state);
   let isClosed = false;
-  let foldedSequence: bigint | undefined;
-  /** The record that is being folded. */
-  let folding: Promise<Iterable<OutputRecord>> | undefined;
-  const whenFolded = async (): Promise<void> => {
-    // Whoever asked for the fold hears of its failure.
-    while (folding !== undefined) await folding.catch(() => undefined);
-  };
+  const { foldOne, whenFolded, requireWhole, foldedSequence } = foldRecords(context, state, sliceWork);
   const ahead = createPreparedRecords(codec, state, whenFolded);
   /** What was begun before may go on a while after the close, and open collections. */
   const unlessClosed = async <Result>(work: Promise<Result>): Promise<Result> => {
@@ -109,12 +103,7 @@ function openPartition({ codec, partitionCounts, observer = {}, clock, collectio
       const prepared = ahead.take(record);
       const event = prepared?.event ?? (hasPending(state) ? eventOf(codec, record) : undefined);
       const mayFold = (await generations.beforeRecord(event, stopping)) && !isClosed;
-      if (mayFold) {
-        folding = inSlices(foldRecord(context, state, record, prepared), undefined, undefined, sliceWork).finally(() => (folding = undefined));
-        const folded = await folding;
-        foldedSequence = record.sequence;
-        outputs.push(await inTurns(folded));
-      }
+      if (mayFold) outputs.push(await inTurns(await foldOne(record, prepared)));
       prepared?.searched?.giveUp();
       if (!mayFold) break;
       generations.afterRecord(event);
@@ -146,10 +135,43 @@ function openPartition({ codec, partitionCounts, observer = {}, clock, collectio
     view,
     ask: async (question) => {
       await whenFolded();
+      requireWhole();
       return question(view);
     },
-    foldedSequence: () => foldedSequence,
+    foldedSequence,
     checkDefinition: (family, definition) => checkDefinition(family, state.families.get(family), canonicalDefinition(definition)),
+  };
+}
+
+/** One record at a time, and what of it others may see. */
+function foldRecords(context: Parameters<typeof foldRecord>[0], state: PartitionState, sliceWork: number | undefined) {
+  let folding: Promise<Iterable<OutputRecord>> | undefined;
+  let foldedSequence: bigint | undefined;
+  let failure: { readonly error: unknown } | undefined;
+  const fold = async (record: ConsumedRecord, prepared: PreparedRecord | undefined): Promise<Iterable<OutputRecord>> => {
+    try {
+      const outputs = await inSlices(foldRecord(context, state, record, prepared), undefined, undefined, sliceWork);
+      // In the turn that lets others see it.
+      foldedSequence = record.sequence;
+      return outputs;
+    } catch (error) {
+      failure = { error };
+      throw error;
+    } finally {
+      folding = undefined;
+    }
+  };
+  return {
+    foldOne: (record: ConsumedRecord, prepared: PreparedRecord | undefined) => (folding = fold(record, prepared)),
+    whenFolded: async (): Promise<void> => {
+      // Whoever asked for the fold hears of its failure.
+      while (folding !== undefined) await folding.catch(() => undefined);
+    },
+    /** Throws what a record failed with that the state may hold a part of. */
+    requireWhole: (): void => {
+      if (failure !== undefined) throw failure.error;
+    },
+    foldedSequence: () => foldedSequence,
   };
 }
 

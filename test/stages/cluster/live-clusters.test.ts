@@ -1,15 +1,17 @@
 // Clusters asked while records change them: by who owns a partition and who follows it, over the transport of the embedded log (SEMANTICS.md, rule 25).
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { OpenSearch } from '../../../src/clustering/neighbour-search.ts';
+import { createPlainSearch } from '../../../src/clustering/plain-search.ts';
 import { kafkaError } from '../../../src/core/errors/kafka.ts';
 import type { ConsumedRecord } from '../../../src/core/records.ts';
 import { systemClock } from '../../../src/pipeline/system-clock.ts';
 import { followClusters } from '../../../src/stages/cluster/cluster-follower.ts';
 import { askAll, type LiveClusters } from '../../../src/stages/cluster/cluster-queries.ts';
-import type { ClusterPartition } from '../../../src/stages/cluster/cluster-stage.ts';
+import { createClusterStage, type ClusterPartition } from '../../../src/stages/cluster/cluster-stage.ts';
 import { createLiveClusters } from '../../../src/stages/cluster/live-clusters.ts';
 import { trackPartitions } from '../../../src/stages/cluster/owned-partitions.ts';
 import { seededRandom } from '../../codec/seeded-random.ts';
-import { define, feature, type FeatureContent } from './fold-harness.ts';
+import { codec, define, feature, partitionCounts, type FeatureContent } from './fold-harness.ts';
 import { never, nobody, openLog } from './live-log.ts';
 
 const line = (...items: readonly FeatureContent[]) => [define(), ...items.map((item) => feature(item))];
@@ -142,6 +144,28 @@ describe('an owner', () => {
     expect([value[1]?.[0]?.itemCount ?? 0, heldAt[1]?.sequence]).toSatisfy(([items, sequence]: [number, bigint | undefined]) => BigInt(items) === (sequence ?? 0n));
     await folding;
     expect(await counts(live)).toMatchObject({ value: [[], [{ itemCount: 3 }]], heldAt: [{}, { sequence: 3n }] });
+  });
+
+  it('answers nothing from a record that could be folded only in part', async () => {
+    const log = await openLog();
+    await log.append([...three, feature({ item: 'a', at: [50, 0], origin: 3, collection: 'news-de' })]);
+    const records = await log.read();
+    let isBroken = false;
+    const openSearch: OpenSearch = (...asked) => {
+      const search = createPlainSearch(...asked);
+      const release: typeof search.release = (point) => {
+        if (isBroken) throw new Error('broken');
+        search.release(point);
+      };
+      return { ...search, release };
+    };
+    const { owned, partition, restored } = ownerOf({ ...log, stage: createClusterStage({ codec, partitionCounts, openSearch }) });
+    restored();
+    const live = log.live(owned);
+    await partition.fold(records.slice(0, 4));
+    isBroken = true;
+    await expect(partition.fold(records.slice(4))).rejects.toThrow('broken');
+    await expect(askAll(live, (view) => view.item('test/a'), { signal: never })).rejects.toThrow('broken');
   });
 
   it('that is being restored is waited for; one that has lost the partition is followed', async () => {
