@@ -1,5 +1,5 @@
 // Questions about clusters by HTTP, to a follower of a real log.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { serverError } from '../../src/core/errors/server.ts';
 import { collections } from '../../src/server/clusters/collections.ts';
 import { items } from '../../src/server/clusters/items.ts';
@@ -153,6 +153,34 @@ describe('an export', () => {
     expect(new Set(ids).size).toBe(ids.length);
     const lasting = Array.from({ length: 3_000 }, (_, index) => index).filter((index) => index % 5 !== 0 || index >= 2_000);
     expect(lasting.filter((index) => !ids.includes(`test/i${index}`))).toEqual([]);
+  });
+
+  it('lets the main loop turn between two reads of the state, and is not made for who wants its head alone', async () => {
+    const log = await openLog();
+    await log.append([define(), ...Array.from({ length: 3_000 }, (_, index) => at(`i${index}`, [index, index % 7], index))]);
+    const live = log.live();
+    let turns = 0;
+    const turning = setImmediate(function turn() {
+      turns += 1;
+      next = setImmediate(turn);
+    });
+    let next = turning;
+    onTestFinished(() => clearImmediate(next));
+    const askedAt: number[] = [];
+    const partitions: typeof live.partitions = async (options) =>
+      (await live.partitions(options)).map(({ ask }) => ({
+        ask: (question) => ask((view) => {
+          askedAt.push(turns);
+          return question(view);
+        }),
+      }));
+    const { url } = await startServer([collections(() => ({ partitions }))]);
+    const text = await (await fetch(`${url}/collections/news-en/items`)).text();
+    expect(text.trimEnd().split('\n')).toHaveLength(3_000);
+    const taken = askedAt.slice(2);
+    expect(taken.length).toBeGreaterThan(6);
+    expect(new Set(taken).size).toBe(taken.length);
+    expect((await fetch(`${url}/collections/news-en/items`, { method: 'HEAD' })).status).toBe(405);
   });
 
   it('is broken off where the partition goes to another owner, so that nobody takes a part for the whole', async () => {

@@ -26,7 +26,7 @@ export function addExport(server: FastifyInstance, clusters: AskedClusters): voi
   const url = '/collections/:collection/items';
   const answer = { description: 'An item a line, as it was at its sequence. The header `x-held-at` has that of each partition at the beginning.', content: { 'application/x-ndjson': { schema: { type: 'string' } }, 'text/csv': { schema: { type: 'string' } } } };
   const schema = { tags: ['clusters'], summary: 'Every item of a collection and its cluster now', params: paramsOf(url), querystring: schemaOf(query), response: { 200: answer } };
-  server.get<{ Params: { collection: string }; Querystring: z.output<typeof query> }>(url, { config: { scope: 'read', isEndless: true }, schema }, async (request, reply) => {
+  server.get<{ Params: { collection: string }; Querystring: z.output<typeof query> }>(url, { config: { scope: 'read', isEndless: true }, exposeHeadRoute: false, schema }, async (request, reply) => {
     const { params: { collection }, query: asked, ending } = request;
     const { family, format } = asked;
     const opened = await openExports(clusters, { collection, family }, askOptionsOf(asked, ending));
@@ -66,6 +66,8 @@ async function* texts(opened: readonly OpenedExport[], format: keyof typeof medi
         });
         if (value.length === 0) break;
         yield value.map((item) => lineOf({ ...item, collection, family, ...standingOf(heldAt) }, format)).join('');
+        // A client that takes it as fast as it comes would leave no turn to others.
+        await new Promise((resolve) => setImmediate(resolve));
       }
     }
   }
