@@ -85,7 +85,7 @@ const python = pythonWith('schemathesis');
 
 testWith({ 'Python with schemathesis (LABELSTREAM_TEST_PYTHON)': python !== undefined }, 'a tester of OpenAPI documents finds no server error, and no answer that is not documented', { timeout: 600_000 }, async () => {
   await withDirectory(async (directory) => {
-    await withRun(await writeConfiguration(directory, settings(', streamMsMax: 500')), async (run) => {
+    await withRun(await writeConfiguration(directory, settings(', streamMsMax: 500, answerMsMax: 1000')), async (run) => {
       const url = urlIn(run.stderrSoFar());
       // Without labels it is there at once, but not before.
       await expect.poll(async () => (await fetch(`${url}/labels?input=x`)).status).toBe(200);

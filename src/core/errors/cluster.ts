@@ -14,6 +14,12 @@ export const clusterErrors = {
     summary: 'A collection went over to another generation while its items were exported.',
     remedy: 'Export it again: what came before the end of the former export may name clusters of the former generation.',
   },
+  LS_CLUSTER_SEQUENCE_UNKNOWN: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A question is to be answered for a record that the topic features does not have.',
+    remedy: 'Give `atLeast` the partition and sequence of an answer: of `heldAt`, or of `waitFor`.',
+  },
   LS_CLUSTER_FAMILY_UNDECLARED: {
     cause: 'configuration',
     retryable: false,

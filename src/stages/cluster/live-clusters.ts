@@ -3,6 +3,7 @@
  * them (SEMANTICS.md, rule 25). A follower holds the whole state of its partition: it is begun by the first question, and given up when no more come.
  */
 import type { Clock } from '../../core/clock.ts';
+import { clusterError } from '../../core/errors/cluster.ts';
 import { serverError } from '../../core/errors/server.ts';
 import { topics } from '../../core/topics.ts';
 import { rejectionOf } from '../../pipeline/abort.ts';
@@ -45,6 +46,7 @@ export function createLiveClusters(options: LiveClustersOptions): LiveClusters {
   return {
     partitions: async (asked) => {
       const { incarnation, partitionCount } = await Promise.race([options.transport.describeTopic(topics.features), rejectionOf(asked.signal)]);
+      for (const partition of asked.atLeast?.keys() ?? []) if (partition >= partitionCount) throw noSuchRecord(partition, `there are ${partitionCount} partitions`);
       return Array.from({ length: partitionCount }, (_, partition) => livePartition(live, { partition, incarnation }, asked));
     },
     close: async () => {
@@ -76,10 +78,21 @@ async function standingAt(live: Live, place: { readonly partition: number; reado
     }
     const standing = owned ?? (await followed(live, place));
     const hasCome = (): boolean => atLeast === undefined || (standing.sequence() ?? -1n) >= atLeast;
-    if (hasCome()) return standing;
+    if (atLeast === undefined || hasCome()) return standing;
+    await requireThere(live, place.partition, atLeast);
     // Whoever owned it may have lost it, and a follower may have ended: then another one is asked.
     await untilChanged(live, () => hasCome() || !isCurrent(live, place.partition, owned), signal);
   }
+}
+
+/** What is not in the log is not waited for: nobody knows whether it ever comes. */
+async function requireThere({ transport }: Live, partition: number, sequence: bigint): Promise<void> {
+  const { end } = await transport.bounds({ topic: topics.features, partition });
+  if (sequence >= end.sequence) throw noSuchRecord(partition, `the last record has ${String(end.sequence - 1n)}, not ${String(sequence)} or more`);
+}
+
+function noSuchRecord(partition: number, why: string): Error {
+  return clusterError('LS_CLUSTER_SEQUENCE_UNKNOWN', `Partition ${partition} of features has no record to wait for: ${why}.`, { partition });
 }
 
 /** Rejects with the reason of the signal, and of the end of all questions. */

@@ -18,6 +18,27 @@ const line = (...items: readonly FeatureContent[]) => [define(), ...items.map((i
 const three = line({ item: 'a', at: [0, 0], origin: 0 }, { item: 'b', at: [0.5, 0], origin: 1 }, { item: 'c', at: [1, 0], origin: 2 });
 const counts = (live: LiveClusters, atLeast?: ReadonlyMap<number, bigint>, signal = never) => askAll(live, (view) => view.collections().map(({ itemCount, clusterCount }) => ({ itemCount, clusterCount })), { signal, atLeast });
 
+/** A follower that stands at the end of the log, and reads on from there unless it is held. */
+async function openHeld() {
+  const log = await openLog();
+  await log.append(three);
+  let held = Promise.resolve();
+  const read: typeof log.transport.read = async (...asked) => {
+    const records = await log.transport.read(...asked);
+    await held;
+    return records;
+  };
+  const live = createLiveClusters({ ...log.follower, transport: { ...log.transport, read }, owned: nobody, clock: systemClock, followerIdleMsMax: 60_000 });
+  onTestFinished(() => live.close());
+  await counts(live);
+  const hold = (): (() => void) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    return resolve;
+  };
+  return { log, live, hold };
+}
+
 /** An owner that folds what it is given. */
 function ownerOf({ stage, incarnation }: Awaited<ReturnType<typeof openLog>>, snapshotSequence?: bigint): { readonly owned: ReturnType<typeof trackPartitions>; readonly partition: ClusterPartition; readonly restored: () => void } {
   const owned = trackPartitions(stage, () => undefined);
@@ -37,16 +58,23 @@ describe('a follower that goes on', () => {
   });
 
   it('waits for a record that is asked for, as long as somebody waits', async () => {
-    const log = await openLog();
-    await log.append(three);
-    const live = log.live();
-    const asked = new AbortController();
-    const late = counts(live, new Map([[1, 5n]]), asked.signal);
-    const other = counts(live, new Map([[1, 4n]]));
+    const { log, live, hold } = await openHeld();
+    const go = hold();
     await log.append([feature({ item: 'd', at: [9, 9], origin: 3 })]);
-    expect(await other).toMatchObject({ heldAt: [{}, { sequence: 4n }] });
+    const asked = new AbortController();
+    const late = counts(live, new Map([[1, 4n]]), asked.signal);
+    const other = counts(live, new Map([[1, 4n]]));
     asked.abort(new Error('nobody waits'));
     await expect(late).rejects.toThrow('nobody waits');
+    go();
+    expect(await other).toMatchObject({ heldAt: [{}, { sequence: 4n }] });
+  });
+
+  it('waits for no record that there is not', async () => {
+    const { live } = await openHeld();
+    await expect(counts(live, new Map([[1, 4n]]))).rejects.toMatchObject({ code: 'LS_CLUSTER_SEQUENCE_UNKNOWN' });
+    await expect(counts(live, new Map([[2, 0n]]))).rejects.toMatchObject({ code: 'LS_CLUSTER_SEQUENCE_UNKNOWN' });
+    expect(await counts(live, new Map([[1, 3n]]))).toMatchObject({ heldAt: [{}, { sequence: 3n }] });
   });
 
   it('begins with the newest snapshot, and says where the log before it is gone', async () => {
@@ -95,12 +123,11 @@ describe('a follower that goes on', () => {
   });
 
   it('is not waited for when all questions end', async () => {
-    const log = await openLog();
-    await log.append(three);
-    const live = log.live();
-    const waiting = counts(live, new Map([[1, 99n]]));
+    const { log, live, hold } = await openHeld();
+    hold();
+    await log.append([feature({ item: 'd', at: [9, 9], origin: 3 })]);
+    const ended = expect(counts(live, new Map([[1, 4n]]))).rejects.toMatchObject({ code: 'LS_SERVER_DRAINING' });
     await counts(live);
-    const ended = expect(waiting).rejects.toMatchObject({ code: 'LS_SERVER_DRAINING' });
     await live.close();
     await ended;
   });
