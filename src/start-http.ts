@@ -9,6 +9,7 @@ import type { ServiceContext } from './process-context.ts';
 import { administration } from './server/admin/administration.ts';
 import { collections } from './server/clusters/collections.ts';
 import { items } from './server/clusters/items.ts';
+import { score } from './server/clusters/score.ts';
 import { customVision } from './server/custom-vision/custom-vision.ts';
 import { embeddings } from './server/embeddings.ts';
 import { events } from './server/events/events.ts';
@@ -86,7 +87,7 @@ async function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined): Pr
 }
 
 /** Of what reads the log and writes to it. */
-async function logApis({ configuration: { server, media, transport }, context: { clock, metrics } }: HttpStart, { access, processing, desiredState, clusters, labels }: HttpLog, tasks: TaskHost): Promise<readonly Api[]> {
+async function logApis({ configuration: { server, media, transport, routes }, context: { clock, metrics } }: HttpStart, { access, processing, desiredState, clusters, labels }: HttpLog, tasks: TaskHost): Promise<readonly Api[]> {
   const { controlsHost, deadLettersHost, desiredStateHost } = await import('./administration/http-hosts.ts');
   return [
     events({ destination: access, clock, recordBytesMax: transport.recordBytesMax, contentBytesMax: media.bytesMax }),
@@ -95,6 +96,7 @@ async function logApis({ configuration: { server, media, transport }, context: {
     labelStream({ log: access, streamsMax: server.streamsMax, streamMsMax: server.streamMsMax, streams: metrics.labelStreams }),
     collections(clusters),
     items(clusters),
+    score({ host: tasks, clusters, routes }),
   ];
 }
 

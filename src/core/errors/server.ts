@@ -43,6 +43,12 @@ export const serverErrors = {
     summary: 'A request names no model, or no task, and none is the default.',
     remedy: 'Name one in the path, or set server.defaults.models.TASK or server.defaults.task.',
   },
+  LS_SERVER_MODEL_CHANGED: {
+    cause: 'environment',
+    retryable: false,
+    summary: 'The model that is served for a collection is another one than its items, or whoever asks, count on.',
+    remedy: 'Vectors of two models cannot be compared. Serve the model, in the version, that the message names, or move the collection to the new one; leave `modelVersion` out where any will do.',
+  },
   LS_SERVER_JOB_UNKNOWN: {
     cause: 'input',
     retryable: false,

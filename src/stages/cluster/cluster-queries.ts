@@ -3,7 +3,7 @@
  * with it (SEMANTICS.md, rule 25).
  */
 import type { ItemDistance, Placement, Role } from '../../clustering/clustering.ts';
-import type { Origin } from '../../core/events.generated.ts';
+import type { Metric, Origin } from '../../core/events.generated.ts';
 import type { ItemExplanation, ItemReason } from './item-explanation.ts';
 import type { CollectionFilter } from './state.ts';
 import type { TombstoneDescription } from './tombstones.ts';
@@ -97,6 +97,18 @@ export type CollectionExport = {
   readonly take: (countMax: number) => readonly ExportedItem[];
 };
 
+/** What a family asks of its features, and how it clusters them: what is in force. */
+export type FamilyDefinition = {
+  readonly family: string;
+  readonly model: string;
+  readonly modelVersion: string;
+  readonly dimensions: number;
+  readonly projectionSha256: string | null;
+  readonly metric: Metric;
+  readonly eps: number;
+  readonly minPoints: number;
+};
+
 export type PartitionView = {
   /** Byte order of family, then collection. */
   readonly collections: () => readonly CollectionDescription[];
@@ -120,11 +132,13 @@ export type PartitionView = {
   readonly tombstones: (itemId: string) => readonly TombstoneDescription[];
   /** That holds a collection of that name, or is called so itself; undefined where nothing is known of it here. */
   readonly familyOf: (collection: string) => string | undefined;
+  /** Of the families that hold a collection of that name, or of the one that is called so; where a family is named, of that one. */
+  readonly definitionsOf: (collection: string, family?: string) => readonly FamilyDefinition[];
   /**
-   * Once for each family that holds a collection of that name; of a family called so that holds none yet, noise. In the state that the answer finds.
+   * Once for each family that holds a collection of that name; of a family called so, or named, that holds none yet, noise. In the state that the answer finds.
    * Rejects with LS_CLUSTER_VECTOR_INVALID.
    */
-  readonly place: (collection: string, vector: Float32Array) => Promise<readonly VectorPlace[]>;
+  readonly place: (collection: string, vector: Float32Array, family?: string) => Promise<readonly VectorPlace[]>;
   /** Once for each family that holds the item. */
   readonly nearest: (itemId: string, countMax: number) => Promise<readonly ItemNeighbours[]>;
   /** By family, then collection. */
@@ -148,6 +162,8 @@ export type ClusterView = {
   readonly explain: (itemId: string, neighboursMax: number) => Answer<readonly PartitionExplanation[]>;
   /** Of every partition that has one. */
   readonly tombstones: (itemId: string) => Answer<readonly (TombstoneDescription & { readonly partition: number })[]>;
+  /** As that of a partition. */
+  readonly definitionsOf: (collection: string, family?: string) => Answer<readonly FamilyDefinition[]>;
   /** Of each collection of that name. */
   readonly vectors: (collection: string, sizeMax: number) => Answer<readonly VectorSample[]>;
 };

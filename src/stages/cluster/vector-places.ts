@@ -5,9 +5,11 @@ import type { ItemNeighbours, VectorPlace } from './cluster-queries.ts';
 import { imageOf, projectionOf } from './projected-vectors.ts';
 import { collectionsNamed, placeOf, type CollectionState, type FamilyState, type PartitionState } from './state.ts';
 
-export async function placeVector(state: PartitionState, name: string, vector: Float32Array): Promise<readonly VectorPlace[]> {
-  const found = [...collectionsNamed(state, { collection: name })];
-  const named = found.length === 0 ? state.families.get(name) : undefined;
+type Named = { readonly collection: string; readonly family?: string | undefined };
+
+export async function placeVector(state: PartitionState, { collection: name, family: familyName }: Named, vector: Float32Array): Promise<readonly VectorPlace[]> {
+  const found = [...collectionsNamed(state, { collection: name, family: familyName })];
+  const named = found.length === 0 ? state.families.get(familyName ?? name) : undefined;
   // It would be the first of its collection.
   if (named !== undefined) {
     imageIn(state, named, vector);

@@ -4,7 +4,7 @@
  */
 import type { ClusterSize } from '../../clustering/clustering.ts';
 import { itemHashOf } from '../../core/ids.ts';
-import type { Answer, ClusterDescription, ClusterDetail, ClusterFilter, ClusterView, CollectionDescription, ItemPlace, MemberDescription, PartitionStanding, PartitionView } from './cluster-queries.ts';
+import type { Answer, ClusterDescription, ClusterDetail, ClusterFilter, ClusterView, CollectionDescription, FamilyDefinition, ItemPlace, MemberDescription, PartitionStanding, PartitionView } from './cluster-queries.ts';
 import { explainItem, reasonOf } from './item-explanation.ts';
 import { exportCollection } from './collection-export.ts';
 import { nearestToMean } from './samples.ts';
@@ -50,7 +50,8 @@ export function createPartitionView(state: PartitionState): PartitionView {
     reasons: (itemId, neighboursMax) => sortedByKey(state.families).flatMap(([, family]) => reasonOf(family, itemId, neighboursMax) ?? []),
     tombstones: (itemId) => tombstonesOf(state.tombstones, tombstoneRetentionOf(state), itemHashOf(itemId), state.timeMs),
     familyOf: (collection) => collectionsNamed(state, { collection }).next().value?.family.name ?? state.families.get(collection)?.name,
-    place: (collection, vector) => placeVector(state, collection, vector),
+    definitionsOf: (collection, family) => familiesOf(state, collection, family).map(definitionOf),
+    place: (collection, vector, family) => placeVector(state, { collection, family }, vector),
     nearest: (itemId, countMax) => Promise.all(sortedByKey(state.families).flatMap(([, family]) => nearestInFamily(family, itemId, countMax) ?? [])),
     exports: (filter) => Array.from(collectionsNamed(state, filter), ({ family, collection }) => exportCollection(family, collection)),
     vectors: (name, sizeMax) => Array.from(collectionsNamed(state, { collection: name }), ({ family, collection }) => sampleVectors(family, collection, sizeMax)),
@@ -63,6 +64,17 @@ function resolveIn(state: PartitionState, clusterId: string) {
     if (living !== undefined) return { family, collection, living };
   }
   return undefined;
+}
+
+function familiesOf(state: PartitionState, collection: string, named: string | undefined): readonly FamilyState[] {
+  const holding = named === undefined ? Array.from(collectionsNamed(state, { collection }), ({ family }) => family) : [];
+  if (holding.length > 0) return holding;
+  const called = state.families.get(named ?? collection);
+  return called === undefined ? [] : [called];
+}
+
+function definitionOf({ name: family, definition: { model, modelVersion, dimensions }, projectionSha256, parameters }: FamilyState): FamilyDefinition {
+  return { family, model, modelVersion, dimensions, projectionSha256, ...parameters };
 }
 
 function describePending({ pending }: FamilyState): CollectionDescription['pending'] {
@@ -129,6 +141,7 @@ export function combineViews(partitions: readonly StandingView[]): ClusterView {
       answer(partitions.flatMap(({ view, standing }) => view.explain(itemId, neighboursMax).map((explanation) => ({ ...explanation, partition: standing().partition }))).sort(byName)),
     tombstones: (itemId) =>
       answer(partitions.flatMap(({ view, standing }) => view.tombstones(itemId).map((tombstone) => ({ ...tombstone, partition: standing().partition })))),
+    definitionsOf: (collection, family) => answer(partitions.flatMap(({ view }) => view.definitionsOf(collection, family))),
     vectors: (collection, sizeMax) => answer(partitions.flatMap(({ view }) => view.vectors(collection, sizeMax)).sort(byName)),
   };
 }

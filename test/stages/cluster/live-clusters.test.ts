@@ -22,7 +22,7 @@ const counts = (live: LiveClusters, atLeast?: ReadonlyMap<number, bigint>, signa
 async function openHeld() {
   const log = await openLog();
   await log.append(three);
-  let held = Promise.resolve();
+  let held: Promise<undefined> = Promise.resolve(undefined);
   const read: typeof log.transport.read = async (...asked) => {
     const records = await log.transport.read(...asked);
     await held;
@@ -32,9 +32,9 @@ async function openHeld() {
   onTestFinished(() => live.close());
   await counts(live);
   const hold = (): (() => void) => {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<undefined>();
     held = promise;
-    return resolve;
+    return () => resolve(undefined);
   };
   return { log, live, hold };
 }
