@@ -5,11 +5,13 @@ import { createHttpObserver } from './observation/http-observer.ts';
 import type { Access } from './open-access.ts';
 import { openContentFetcher } from './open-content-fetcher.ts';
 import type { DesiredStateFollower } from './pipeline/desired-state.ts';
+import { openLabelSource } from './open-label-source.ts';
 import type { ServiceContext } from './process-context.ts';
 import { administration } from './server/admin/administration.ts';
 import { collections } from './server/clusters/collections.ts';
 import { items } from './server/clusters/items.ts';
 import { score } from './server/clusters/score.ts';
+import type { ScoringHost } from './server/clusters/scoring.ts';
 import { customVision } from './server/custom-vision/custom-vision.ts';
 import { embeddings } from './server/embeddings.ts';
 import { events } from './server/events/events.ts';
@@ -23,6 +25,8 @@ import { operations } from './server/operations.ts';
 import { pluginApis, type HttpApiHost } from './server/plugin-apis.ts';
 import { predict } from './server/predict.ts';
 import type { TaskHost } from './server/task-host.ts';
+import type { LabelSource } from './server/skill/label-source.ts';
+import { skill } from './server/skill/skill.ts';
 import { readServerTls } from './server/tls.ts';
 import type { LiveClusters } from './stages/cluster/cluster-queries.ts';
 import type { ContentFetcher } from './stages/extract/content-fetcher.ts';
@@ -52,6 +56,7 @@ export async function startHttp(start: HttpStart): Promise<HttpServer> {
   const { configuration: { server, media }, context } = start;
   const { bodyBytesMax, requestMsMax, answerMsMax, connectionsMax, keys, tls } = server;
   const fetcher = await openContentFetcher(media, context.clock);
+  const opened = await openLabelSource(start.configuration, context);
   const started = await startHttpServer({
     host: server.host,
     port: server.port,
@@ -60,17 +65,17 @@ export async function startHttp(start: HttpStart): Promise<HttpServer> {
     keys: Object.entries(keys).map(([name, key]) => ({ name, ...key })),
     corsOrigins: server.corsOrigins,
     tls: tls && (await readServerTls(tls)),
-    apis: await apisOf(start, fetcher && observedFetcher(fetcher, context.metrics, context.clock)),
+    apis: await apisOf(start, fetcher && observedFetcher(fetcher, context.metrics, context.clock), opened.labels),
     observer: createHttpObserver(context.logger, context.metrics.http),
   });
   const close = async (): Promise<void> => {
     await started.close();
-    await fetcher?.close();
+    await Promise.all([fetcher?.close(), opened.close()]);
   };
   return { ...started, close };
 }
 
-async function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined): Promise<readonly Api[]> {
+async function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined, skillLabels: LabelSource | undefined): Promise<readonly Api[]> {
   const { configuration: { server, media }, context, models, log } = start;
   const { metrics, readiness, extensions, version, clock, modelStatistics } = context;
   const host: TaskHost = { models, tasks: extensions.tasks };
@@ -81,23 +86,35 @@ async function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined): Pr
     customVision({ host, clock, imageBytesMax: media.bytesMax, fetchImage: fetcher?.fetchUpTo }),
     kserve({ host, version, isReady: () => readiness.state().ready, statistics: modelStatistics.of }),
     embeddings(host),
-    ...(log === undefined ? [] : await logApis(start, log, host)),
+    ...(log === undefined ? [] : await logApis(start, log, host, skillLabels)),
     ...pluginApis(extensions.httpApis, pluginHost(models)),
   ];
 }
 
 /** Of what reads the log and writes to it. */
-async function logApis({ configuration: { server, media, transport, routes }, context: { clock, metrics } }: HttpStart, { access, processing, desiredState, clusters, labels }: HttpLog, tasks: TaskHost): Promise<readonly Api[]> {
+async function logApis({ configuration, context: { clock, metrics } }: HttpStart, { access, processing, desiredState, clusters, labels }: HttpLog, host: TaskHost, skillLabels: LabelSource | undefined): Promise<readonly Api[]> {
   const { controlsHost, deadLettersHost, desiredStateHost } = await import('./administration/http-hosts.ts');
+  const { server: { streamsMax, streamMsMax }, media, transport, routes } = configuration;
+  const scoring: ScoringHost = { host, clusters, routes };
   return [
     events({ destination: access, clock, recordBytesMax: transport.recordBytesMax, contentBytesMax: media.bytesMax }),
-    ...administration({ controls: controlsHost(processing, clusters), deadLetters: deadLettersHost(access), desiredState: desiredStateHost(desiredState), tasks }),
+    ...administration({ controls: controlsHost(processing, clusters), deadLetters: deadLettersHost(access), desiredState: desiredStateHost(desiredState), tasks: host }),
     ...(labels === undefined ? [] : [currentLabels({ view: labels })]),
-    labelStream({ log: access, streamsMax: server.streamsMax, streamMsMax: server.streamMsMax, streams: metrics.labelStreams }),
+    labelStream({ log: access, streamsMax, streamMsMax, streams: metrics.labelStreams }),
     collections(clusters),
     items(clusters),
-    score({ host: tasks, clusters, routes }),
+    score(scoring),
+    skill({ scoring, collection: skillCollection(configuration), labels: skillLabels }),
   ];
+}
+
+/** Of images, where it is not named: the only one. */
+function skillCollection({ server, routes, collections: defined }: Configuration): string | undefined {
+  const { collection } = server.skill;
+  if (collection !== undefined) return collection;
+  const fed = new Set(routes.filter(({ from }) => from === 'media').flatMap(({ steps }) => steps.map((step) => step.collection?.text)));
+  const [only, ...others] = defined.filter(({ name }) => fed.has(name));
+  return others.length === 0 ? only?.name : undefined;
 }
 
 function pluginHost(models: TaskHost['models']): HttpApiHost {

@@ -1,6 +1,6 @@
 /** The configuration that a command names, with its plugins. */
 import { readConfiguration, type Configuration, type LoadedConfiguration } from '../config/load.ts';
-import { misspeltVariables } from '../config/overrides.ts';
+import { misspeltVariables, type Overrides } from '../config/overrides.ts';
 import { loadPlugins, type Extensions } from '../load-plugins.ts';
 import { ConfigurationMistakes } from './failure.ts';
 
@@ -8,16 +8,17 @@ export type NamedConfiguration = {
   readonly config: string;
   readonly set: readonly string[];
   readonly defaultModels?: Readonly<Record<string, string>>;
+  readonly keys?: Overrides['keys'];
 };
 
 export type Surroundings = { readonly environment: Readonly<Record<string, string | undefined>>; readonly stderr: { readonly write: (text: string) => unknown } };
 
 /** Rejects with LS_PLUGIN_* errors. */
-export async function loadedConfiguration({ config, set, defaultModels }: NamedConfiguration, { environment, stderr }: Surroundings): Promise<LoadedConfiguration & { readonly extensions: Extensions }> {
+export async function loadedConfiguration({ config, set, defaultModels, keys }: NamedConfiguration, { environment, stderr }: Surroundings): Promise<LoadedConfiguration & { readonly extensions: Extensions }> {
   for (const { variable, nearest } of misspeltVariables(environment)) {
     stderr.write(`labelstream: the variable ${variable} sets nothing; is ${nearest} meant?\n`);
   }
-  const { plugins, directory, checked } = await readConfiguration({ file: config, environment, assignments: set, defaultModels });
+  const { plugins, directory, checked } = await readConfiguration({ file: config, environment, assignments: set, defaultModels, keys });
   const extensions = await loadPlugins(plugins, directory);
   return { ...checked({ tasks: [...extensions.tasks.values()], consumers: [...extensions.consumers.keys()] }), extensions };
 }

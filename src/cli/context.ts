@@ -5,6 +5,7 @@ import { cliError } from '../core/errors/cli.ts';
 import type { Extensions } from '../load-plugins.ts';
 import type { Access } from '../open-access.ts';
 import type { AccessRole } from '../process-context.ts';
+import type { NamedConfiguration } from './configured.ts';
 import { createOutput, type Output } from './output.ts';
 
 export type CommandLine = {
@@ -36,7 +37,7 @@ export function outputOf(commandLine: CommandLine, json: boolean | undefined): O
 // A command is declared with what is here, and loads what it works with when it runs: reading a configuration alone takes longer than all of `--help`.
 
 /** With its plugins. Rejects with LS_PLUGIN_* errors. */
-export async function loadedConfiguration(options: ConfigurationOptions, commandLine: CommandLine): Promise<LoadedConfiguration & { readonly extensions: Extensions }> {
+export async function loadedConfiguration(options: NamedConfiguration, commandLine: CommandLine): Promise<LoadedConfiguration & { readonly extensions: Extensions }> {
   return (await import('./configured.ts')).loadedConfiguration(options, commandLine);
 }
 

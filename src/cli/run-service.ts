@@ -11,6 +11,7 @@ import { outputOf, withAccess, type CommandLine, type ConfigurationOptions } fro
 import { ConfigurationMistakes, isInterruption, serviceFailure } from './failure.ts';
 import { fileMistakes } from './file-mistakes.ts';
 import { createLogger } from './logger.ts';
+import { skillSettings, variablesInFile } from './skill-settings.ts';
 
 export type RunOptions = ConfigurationOptions & {
   readonly untilIdle?: boolean;
@@ -29,7 +30,8 @@ export async function runService(options: RunOptions, commandLine: CommandLine):
 }
 
 async function run(options: RunOptions, commandLine: CommandLine): Promise<void> {
-  const loaded = await loadedConfiguration(options, commandLine);
+  const { assignments, keys } = skillSettings(commandLine.environment, await variablesInFile());
+  const loaded = await loadedConfiguration({ config: options.config, set: [...assignments, ...options.set], keys }, commandLine);
   if (loaded.configuration === undefined) throw new ConfigurationMistakes(options.config, loaded.mistakes);
   const { configuration, lineOf } = loaded;
   const mistakes = located(await fileMistakes(configuration, loaded.extensions, 'manifests'), lineOf);

@@ -10,7 +10,8 @@ export function addRunCommand(program: Command, commandLine: CommandLine): void 
     .description(
       'run the stages EXTRACT and CLUSTER on what is in the input topics and on what arrives, until SIGINT or SIGTERM. What is in flight is then finished and ' +
         'committed. Other commands work beside it on the same data directory. On the embedded log a second `run` on that directory is refused; on Kafka each takes a share of ' +
-        'the partitions (on one host each needs a server.port of its own).',
+        'the partitions (on one host each needs a server.port of its own). KEY (an API key with the scope predict), DEBUG (true: log.level debug) and CLUSTER_LABELS_LOCATION (server.skill.labels) are taken from the ' +
+        'environment, and from a file .env in the working directory, as custom skills have them; --set wins over them, they win over the configuration',
     )
     .option('--until-idle', 'stop, with exit code 0, once everything that was there at the start is processed')
     .option(

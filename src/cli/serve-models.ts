@@ -1,6 +1,4 @@
 /** What `serve` runs. */
-import { readFile } from 'node:fs/promises';
-import { parseEnv } from 'node:util';
 import type { Configuration } from '../config/load.ts';
 import { located } from '../config/mistakes.ts';
 import { createProcessContext } from '../process-context.ts';
@@ -11,12 +9,15 @@ import { ConfigurationMistakes } from './failure.ts';
 import { fileMistakes } from './file-mistakes.ts';
 import { createLogger } from './logger.ts';
 import { serveSettings, type ServeFlags } from './serve-settings.ts';
+import { skillSettings, variablesInFile } from './skill-settings.ts';
 
 export type ServeOptions = ConfigurationOptions & ServeFlags;
 
 export async function serveModels(options: ServeOptions, commandLine: CommandLine): Promise<void> {
-  const { assignments, defaultModels } = serveSettings(options, options.set, commandLine.environment, await variablesInFile());
-  const loaded = await loadedConfiguration({ config: options.config, set: assignments, defaultModels }, commandLine);
+  const file = await variablesInFile();
+  const { assignments, defaultModels } = serveSettings(options, options.set, commandLine.environment, file);
+  const skill = skillSettings(commandLine.environment, file);
+  const loaded = await loadedConfiguration({ config: options.config, set: [...skill.assignments, ...assignments], defaultModels, keys: skill.keys }, commandLine);
   if (loaded.configuration === undefined) throw new ConfigurationMistakes(options.config, loaded.mistakes);
   const { configuration, extensions, lineOf } = loaded;
   const mistakes = located(await fileMistakes(configuration, extensions, 'manifests'), lineOf);
@@ -40,9 +41,4 @@ async function serve(configuration: Configuration, { extensions, plainSecrets }:
   logger.info({ reason: 'signal' }, 'stopping');
   const { forced } = await serving.stop();
   logger.info({ forced, longestStallMs: Math.round(serving.longestStallMs()) }, 'stopped');
-}
-
-/** Of `.env` in the working directory; none where there is no such file. */
-async function variablesInFile(): Promise<Readonly<Record<string, string | undefined>>> {
-  return parseEnv(await readFile('.env', 'utf8').catch(() => ''));
 }

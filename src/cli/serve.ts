@@ -9,7 +9,7 @@ export function addServeCommand(program: Command, commandLine: CommandLine): voi
     .summary('answer requests by HTTP, without events')
     .description(
       'load the models of a configuration and answer requests by HTTP until SIGINT or SIGTERM, without reading or writing a log. `run` answers the same requests beside the stream. What the options say may ' +
-        'also stand in the environment, and in a file .env in the working directory: HOST, PORT, LOG_LEVEL, DEFAULT_TASK, DEFAULT_MODEL_TASK (such as DEFAULT_MODEL_IMAGE_CAPTIONING), DEFAULT_CONSUMER_TYPE. ' +
+        'also stand in the environment, and in a file .env in the working directory: HOST, PORT, LOG_LEVEL, DEFAULT_TASK, DEFAULT_MODEL_TASK (such as DEFAULT_MODEL_IMAGE_CAPTIONING), DEFAULT_CONSUMER_TYPE; and without options KEY (an API key with the scope predict) and DEBUG (true: log.level debug). ' +
         'An option wins over the environment, the environment over that file, that file over the configuration',
     )
     .option('--host <address>', 'the address to listen on (server.host)')

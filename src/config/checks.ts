@@ -37,7 +37,7 @@ export function checkRoutes(configuration: Settings, { tasks, consumers = Object
   checkTransport(configuration.transport, report);
   checkRegistry(configuration.registry, report);
   if (configuration.state.kind === 'blob') checkContainer(configuration.state, ['state'], report);
-  checkMedia(configuration.media, report);
+  checkMedia(configuration.media, configuration.server.skill.labels, report);
   return { routes, mistakes };
 }
 

@@ -1,6 +1,6 @@
 /**
  * Paths in a configuration are relative to its file. Which settings are paths is told by their names: `...File`, `directory`, `...Directory` and
- * `...Directories`.
+ * `...Directories`; and `labels`, where it is no URL.
  */
 import { resolve } from 'node:path';
 import type { Settings } from './settings.ts';
@@ -16,8 +16,14 @@ export function withResolvedPaths<Configuration extends Pick<Settings, (typeof p
   return { ...configuration, ...(Object.fromEntries(parts) as Configuration) };
 }
 
+export function isUrl(location: string): boolean {
+  return location.startsWith('https://');
+}
+
 function resolved(name: string, value: unknown, base: string): unknown {
   if (Array.isArray(value)) return value.map((element) => resolved(name, element, base));
   if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, resolved(key, child, base)]));
-  return typeof value === 'string' && pathName.test(name) ? resolve(base, value) : value;
+  if (typeof value !== 'string') return value;
+  const isPath = pathName.test(name) || (name === 'labels' && !isUrl(value));
+  return isPath ? resolve(base, value) : value;
 }

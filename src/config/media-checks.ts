@@ -1,22 +1,25 @@
 /** What no single setting of `media` can know. */
 import { isIP } from 'node:net';
 import { checkContainer } from './container-settings.ts';
+import { isUrl } from './file-paths.ts';
 import type { SettingPath } from './mistakes.ts';
 import type { Settings } from './settings.ts';
 
 type Report = (path: SettingPath, message: string, remedy: string) => void;
 
-export function checkMedia(media: Settings['media'], report: Report): void {
+/** @param labels of the custom skill: their host counts as an origin, which they alone may use. */
+export function checkMedia(media: Settings['media'], labels: string | undefined, report: Report): void {
+  const hasLabelHost = labels !== undefined && isUrl(labels);
   checkOrigins(media, report);
   for (const [name, container] of Object.entries(media.containers)) checkContainer(container, ['media', 'containers', name], report);
   const path = ['media', 'fetch'];
   const { requestsMax, requestsPerHostMax, idleMsMax, totalMsMax, caFile, allowPrivateAddresses } = media.fetch;
   if (requestsPerHostMax > requestsMax) report([...path, 'requestsPerHostMax'], `requestsPerHostMax (${requestsPerHostMax}) is above requestsMax (${requestsMax})`, 'Lower it, or raise requestsMax.');
   if (idleMsMax > totalMsMax) report([...path, 'idleMsMax'], `idleMsMax (${idleMsMax}) is above totalMsMax (${totalMsMax})`, 'Lower it, or raise totalMsMax.');
-  if (caFile !== undefined && !media.origins.some((origin) => origin.startsWith('https:'))) {
+  if (caFile !== undefined && !hasLabelHost && !media.origins.some((origin) => origin.startsWith('https:'))) {
     report([...path, 'caFile'], 'caFile is given, but no origin of media.origins begins with https:', 'Add the origin that it is for, or remove it.');
   }
-  if (allowPrivateAddresses.length > 0 && media.origins.length === 0) {
+  if (allowPrivateAddresses.length > 0 && !hasLabelHost && media.origins.length === 0) {
     report([...path, 'allowPrivateAddresses'], 'allowPrivateAddresses opens nothing without media.origins', 'Add the origins that are at these addresses, or remove it.');
   }
   for (const [index, network] of allowPrivateAddresses.entries()) {

@@ -74,6 +74,8 @@ export type Overrides = {
   readonly assignments: readonly string[];
   /** By task, for server.defaults.models: the names in it are no settings of their own. */
   readonly defaultModels?: Readonly<Record<string, string>> | undefined;
+  /** By name, for server.keys, whose names are no settings of their own either. */
+  readonly keys?: Readonly<Record<string, { readonly sha256: string; readonly scopes: readonly string[] }>> | undefined;
 };
 
 /** Puts the overrides into `target`, a plain tree as read from the file. */
@@ -84,6 +86,7 @@ export function applyOverrides(target: Record<string, unknown>, overrides: Overr
     if (value !== undefined) assign(target, setting.path, typed(setting, value));
   }
   for (const [task, model] of Object.entries(overrides.defaultModels ?? {})) assign(target, ['server', 'defaults', 'models', task], model);
+  for (const [name, key] of Object.entries(overrides.keys ?? {})) assign(target, ['server', 'keys', name], key);
   return overrides.assignments.flatMap((assignment) => {
     const equals = assignment.indexOf('=');
     const path = equals === -1 ? assignment : assignment.slice(0, equals);

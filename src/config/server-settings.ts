@@ -38,6 +38,18 @@ const labels = z.strictObject({
   itemsMax: positiveInteger.max(1_000_000_000).default(2_000_000).describe('Items of which it is kept; of more, those go whose last label is the oldest. One takes about a kilobyte on the disk.'),
 });
 
+const labelsPattern = /^(?:https:\/\/\S+|(?![A-Za-z][A-Za-z0-9+.-]+:\/\/)[^]+)$/;
+
+const skill = z.strictObject({
+  collection: z.string().min(1).optional().describe('The collection of images that is asked. Without it: the only one.'),
+  labels: z
+    .string()
+    .regex(labelsPattern, 'a path, or an https: URL')
+    .optional()
+    .describe('A JSON file of labels by cluster: its path, relative to the configuration file, or its https: URL (a signed one, too). Without it, and for clusters that it does not name: the names of the clusters.'),
+  labelsRefreshMs: positiveInteger.max(86_400_000).default(60_000).describe('How old what was read of it may be when a request needs it; it is then read anew, and answers go on with what is there meanwhile.'),
+});
+
 export const server = z.strictObject({
   enabled: z.boolean().default(true).describe('Whether HTTP is served.'),
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Away from loopback addresses everything but `/`, `/docs`, `/errors`, `/health` and `/metrics` needs a key.'),
@@ -61,6 +73,7 @@ export const server = z.strictObject({
   jobs: jobs.prefault({}).describe('Feature extraction that is asked for now, and fetched later.'),
   clusters: clusters.prefault({}).describe('Answers about clusters.'),
   labels: labels.prefault({}).describe('What inputs and items are labelled now, in `views` below `dataDirectory`.'),
+  skill: skill.prefault({}).describe('The custom skill, `POST /api/extraction`.'),
   bodyBytesMax: positiveInteger
     .max(1024 * 1024 * 1024)
     .default(32 * 1024 * 1024)

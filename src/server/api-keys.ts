@@ -20,7 +20,12 @@ export type NewKey = { readonly key: string; readonly sha256: string };
 
 export function createKey(): NewKey {
   const key = prefix + randomBytes(keyBytes).toString('base64url');
-  return { key, sha256: hashOf(key).toString('hex') };
+  return { key, sha256: sha256OfKey(key) };
+}
+
+/** What a configuration says of a key: as 64 hexadecimal digits. */
+export function sha256OfKey(key: string): string {
+  return hashOf(key).toString('hex');
 }
 
 export type KeyRing = { readonly isEmpty: boolean; readonly find: (key: string) => ApiKey | undefined };

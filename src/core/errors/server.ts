@@ -40,14 +40,20 @@ export const serverErrors = {
   LS_SERVER_NO_DEFAULT: {
     cause: 'input',
     retryable: false,
-    summary: 'A request names no model, or no task, and none is the default.',
-    remedy: 'Name one in the path, or set server.defaults.models.TASK or server.defaults.task.',
+    summary: 'A request names no model, no task or no collection, and none is the default.',
+    remedy: 'Name one in the path, or set server.defaults.models.TASK or server.defaults.task; of the custom skill, server.skill.collection.',
   },
   LS_SERVER_MODEL_CHANGED: {
     cause: 'environment',
     retryable: false,
     summary: 'The model that is served for a collection is another one than its items, or whoever asks, count on.',
     remedy: 'Vectors of two models cannot be compared. Serve the model, in the version, that the message names, or move the collection to the new one; leave `modelVersion` out where any will do.',
+  },
+  LS_SERVER_LABELS: {
+    cause: 'environment',
+    retryable: true,
+    summary: 'The file with the labels of clusters, server.skill.labels, cannot be read or understood.',
+    remedy: 'Give the path or the https: URL of a JSON file: an object or a list with a label, or a list of labels, for each cluster. The log says more; a signed URL may have expired. It is read again by the next request that needs it.',
   },
   LS_SERVER_JOB_UNKNOWN: {
     cause: 'input',
