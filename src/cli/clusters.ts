@@ -8,6 +8,7 @@ import { explanationLines, explanationOf } from './cluster-explanation.ts';
 import { outputOf, withAccess, withConfigurationOptions, type CommandLine, type ConfigurationOptions } from './context.ts';
 import { addClustersEpsCommand } from './eps/eps.ts';
 import { withExamples } from './help.ts';
+import { addClustersImportCommand } from './import/import.ts';
 import { clipped, tableText, type Output } from './output.ts';
 import { causeOfRecord } from './record-cause.ts';
 
@@ -58,6 +59,7 @@ export function addClustersCommand(program: Command, commandLine: CommandLine): 
     });
   withExamples(labelling, 'labelstream clusters label 3f2a9c1e5b7d8042 Oil prices -c examples/news.yaml', 'labelstream clusters label 3f2a9c1e5b7d8042 --remove -c examples/news.yaml');
   addClustersEpsCommand(clusters, commandLine);
+  addClustersImportCommand(clusters, commandLine);
 }
 
 type Use = (view: ClusterView, output: Output, access: Access) => void | Promise<void>;

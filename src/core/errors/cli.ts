@@ -37,6 +37,18 @@ export const cliErrors = {
     summary: 'A row has nothing of use in a column: no text where text is read, no number where a record needs one.',
     remedy: 'Say which columns to read with --text-column, --id-column and --attribute-column, and --no-header where the first line is data already.',
   },
+  LS_CLI_IMPORT_FILE: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A file of clusters is damaged, too large, or does not hold what `clusters import` takes. Nothing was imported.',
+    remedy: 'Write the file as docs/importing-clusters.md says, for example by the script there; arrays of Python objects are not read, because reading them runs what is in them.',
+  },
+  LS_CLI_IMPORT_PARAMETERS: {
+    cause: 'input',
+    retryable: false,
+    summary: 'A file of clusters was made with other parameters, or another model, than the collection has. Nothing was imported.',
+    remedy: 'Give the collection the parameters of the file (eps, minPoints, metric, by a definition of a higher version), or say --allow-other-parameters: its clusters will be other ones then.',
+  },
   LS_CLI_NOT_FOUND: {
     cause: 'input',
     retryable: false,
