@@ -14,7 +14,7 @@ const all = (await Promise.all((await documents()).map(blocksOf))).flat();
 const command = /^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(?:labelstream|npm|npx|node|docker|curl|python3?|pip|apt|apt-get|git|tar|rm) \S/m;
 
 test('a block of commands is marked sh, and what it needs is on the list', () => {
-  expect([...new Set(all.map(({ language }) => language))].sort()).toEqual(['csv', 'json', 'sh', 'text', 'ts', 'yaml']);
+  expect([...new Set(all.map(({ language }) => language))].sort()).toEqual(['csv', 'json', 'python', 'sh', 'text', 'ts', 'yaml']);
   expect(all.filter(({ language, text }) => language !== 'sh' && command.test(text)).map(placeOf)).toEqual([]);
   const foreign = all.flatMap((block) => {
     const need = block.marks.get('needs');

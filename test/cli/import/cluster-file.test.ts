@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openClusterFile } from '../../../src/cli/import/cluster-file.ts';
 import { refusal } from '../../references/content-server.ts';
+import { blocksOf } from '../../repository/documents.ts';
 import { withDirectory } from '../../service/program.ts';
 import { bytesOf, float32, float64Scalar, int64, int64Scalar, npy, unicode, zip, type ZipOptions } from './npz-writer.ts';
 
@@ -100,6 +101,11 @@ describe('JSON', () => {
     ['fewer vectors', { ...whole, vectors: [[1]] }, /3 items, and vectors of 1/],
   ])('%s is refused', async (_name, content, said) => {
     expect(await refusal(read(JSON.stringify(content)))).toMatchObject({ code: 'LS_CLI_IMPORT_FILE', message: expect.stringMatching(said) as string });
+  });
+
+  test('the example of the document is one', async () => {
+    const [example] = (await blocksOf('docs/importing-clusters.md')).filter(({ language }) => language === 'json');
+    expect(await read(example?.text ?? '')).toMatchObject({ items: ['a', 'b', 'c', 'd'], labels: new Map([[0, 'cats']]), minPoints: 3 });
   });
 
   test('a file that is not there is told by the system', async () => {
