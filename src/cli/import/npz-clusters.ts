@@ -65,5 +65,9 @@ async function texts(array: NpyArray): Promise<readonly string[]> {
 async function* rowsOf(array: NpyArray): AsyncGenerator<Float32Array> {
   const read = numberReader(array);
   const [, dimensions = 0] = array.shape;
-  for await (const row of array.rows()) yield Float32Array.from({ length: dimensions }, (_, index) => read(row, index));
+  for await (const row of array.rows()) {
+    const vector = new Float32Array(dimensions);
+    for (let index = 0; index < dimensions; index++) vector[index] = read(row, index);
+    yield vector;
+  }
 }
