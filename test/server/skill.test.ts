@@ -26,13 +26,7 @@ let encoded: Readonly<Record<'cat' | 'key' | 'odd', string>>;
 /** Cats and keys, five each, of which the cats have a name. */
 beforeAll(async () => {
   tiny = await startTinyHost(['images']);
-  const { model, version: modelVersion, dimensions } = tiny.server.describe('images');
-  fold = openFold();
-  await fold.fold(define({ model, modelVersion, dimensions, metric: 'cosine', eps: 0.4, minPoints: 3 }, collection));
-  for (const [origin, name] of [...imagesOf('cat'), ...imagesOf('key')].entries()) {
-    const { vector } = (await tiny.server.run('images', { kind: 'image', bytes: await bytesOf(name), contentType: `image/${name.endsWith('.png') ? 'png' : 'jpeg'}` }, { signal: new AbortController().signal })) as { vector: Float32Array };
-    await fold.fold(feature({ item: name, at: [...vector], origin, family: collection, collection, model, modelVersion }));
-  }
+  fold = await openImages();
   await fold.fold(control({ 'labelstream.v1.LabelCluster': { collection, clusterId: clusterOf('cat-01.jpg'), name: 'cats' } }, collection));
   const [cat, key, odd] = await Promise.all(['cat-06.png', 'key-06.png', 'odd-02-spiral.jpg'].map(async (name) => (await bytesOf(name)).toString('base64')));
   encoded = { cat: cat!, key: key!, odd: odd! };
@@ -40,25 +34,43 @@ beforeAll(async () => {
 
 afterAll(() => tiny.close());
 
-function clusterOf(name: string): string {
-  const { clusterId } = fold.partition.view.item(`test/${name}`)[0]!;
+async function openImages(): Promise<FoldHarness> {
+  const { model, version: modelVersion, dimensions } = tiny.server.describe('images');
+  const opened = openFold();
+  await opened.fold(define({ model, modelVersion, dimensions, metric: 'cosine', eps: 0.4, minPoints: 3 }, collection));
+  for (const [origin, name] of [...imagesOf('cat'), ...imagesOf('key')].entries()) await insert(opened, name, await vectorOf(name), origin);
+  return opened;
+}
+
+async function insert(into: FoldHarness, item: string, vector: Iterable<number>, origin: number): Promise<void> {
+  const { model, version: modelVersion } = tiny.server.describe('images');
+  await into.fold(feature({ item, at: [...vector], origin, family: collection, collection, model, modelVersion }));
+}
+
+async function vectorOf(name: string): Promise<Float32Array> {
+  const contentType = `image/${name.endsWith('.png') ? 'png' : 'jpeg'}`;
+  return ((await tiny.server.run('images', { kind: 'image', bytes: await bytesOf(name), contentType }, { signal: new AbortController().signal })) as { vector: Float32Array }).vector;
+}
+
+function clusterOf(name: string, of = fold): string {
+  const { clusterId } = of.partition.view.item(`test/${name}`)[0]!;
   if (clusterId === null) throw new Error(`${name} is noise`);
   return clusterId;
 }
 
-function scoring(): ScoringHost {
+function scoring(asked: FoldHarness): ScoringHost {
   const template = compileTemplate(collection) as Template;
   return {
     host: tiny.host,
     routes: [{ name: 'images', from: 'media', where: {}, steps: [{ name: 'cluster', task: 'image-features', model: 'images', collection: template }] }],
-    clusters: () => ({ partitions: () => Promise.resolve([{ ask: async (question) => ({ value: await (await fold.partition.ask((view) => [question(view)] as const))[0], heldAt: { partition: 0, sequence: 7n } }) }]) }),
+    clusters: () => ({ partitions: () => Promise.resolve([{ ask: async (question) => ({ value: await (await asked.partition.ask((view) => [question(view)] as const))[0], heldAt: { partition: 0, sequence: 7n } }) }]) }),
   };
 }
 
 type Started = { readonly ask: (body: unknown, headers?: Record<string, string>) => Promise<readonly [number, unknown]>; readonly url: string };
 
-async function start(labels?: LabelSource, options: Partial<HttpServerOptions> = {}, named: string | undefined = collection): Promise<Started> {
-  const { url } = await startServer([skill({ scoring: scoring(), collection: named, labels })], options);
+async function start(labels?: LabelSource, options: Partial<HttpServerOptions> = {}, asked = fold): Promise<Started> {
+  const { url } = await startServer([skill({ scoring: scoring(asked), collection, labels })], options);
   const ask: Started['ask'] = async (body, headers = {}) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     const response = await fetch(`${url}/api/extraction`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: text });
@@ -115,7 +127,7 @@ test('what is no list of records is refused as a whole, and so is a skill withou
 });
 
 async function startWithout(): Promise<Started> {
-  const { url } = await startServer([skill({ scoring: scoring(), collection: undefined, labels: undefined })]);
+  const { url } = await startServer([skill({ scoring: scoring(fold), collection: undefined, labels: undefined })]);
   return { url, ask: async (body) => {
     const response = await fetch(`${url}/api/extraction`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
     return [response.status, await response.json()];
@@ -134,6 +146,20 @@ describe('labels', () => {
   test('those of a file go before the name, by the id of a cluster or by its name', async () => {
     const { ask } = await start(fileOf({ cats: ['pet', 'animal'], [clusterOf('key-01.jpg')]: 'tool' }));
     expect(await ask({ values: values() })).toEqual([200, { values: [good('cat', ['pet', 'animal']), good('key', ['tool']), good('odd', '')] }]);
+  });
+
+  test('an id that was merged away stands for what it was merged into', async () => {
+    const merging = await openImages();
+    const ids = ['cat-01.jpg', 'key-01.jpg'].map((name) => clusterOf(name, merging));
+    const [cat, key] = await Promise.all(['cat-01.jpg', 'key-01.jpg'].map(vectorOf));
+    // Steps from the one to the other, three items on each.
+    for (let step = 0; step <= 24; step++) await insert(merging, `step-${step}`, cat!.map((value, index) => value + (Math.floor(step / 3) / 8) * (key![index]! - value)), 100 + step);
+    const [living] = [...new Set(['cat-01.jpg', 'key-01.jpg'].map((name) => clusterOf(name, merging)))];
+    const retired = ids.find((id) => id !== living)!;
+    expect([clusterOf('cat-01.jpg', merging), ids.includes(living!)]).toEqual([clusterOf('key-01.jpg', merging), true]);
+    const answer = async (content: object): Promise<unknown> => (await (await start(fileOf(content), {}, merging)).ask({ values: values().slice(0, 1) }))[1];
+    expect(await answer({ [retired]: 'of old' })).toEqual({ values: [good('cat', ['of old'])] });
+    expect(await answer({ [retired]: 'of old', [living!]: 'of now' })).toEqual({ values: [good('cat', ['of now'])] });
   });
 
   test('of a cluster that the file does not have, its name is told', async () => {
