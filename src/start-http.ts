@@ -17,7 +17,7 @@ import { embeddings } from './server/embeddings.ts';
 import { events } from './server/events/events.ts';
 import { featureExtraction } from './server/feature-extraction/feature-extraction.ts';
 import type { Api } from './server/http-port.ts';
-import { startHttpServer, type HttpServer } from './server/http-server.ts';
+import { startHttpServer, type HttpServer, type HttpServerOptions } from './server/http-server.ts';
 import { currentLabels } from './server/labels/current-labels.ts';
 import { labelStream } from './server/labels/label-stream.ts';
 import { kserve } from './server/kserve/kserve.ts';
@@ -52,27 +52,41 @@ export type HttpStart = {
   readonly log: HttpLog | undefined;
 };
 
+/** Leaves nothing open where it rejects. */
 export async function startHttp(start: HttpStart): Promise<HttpServer> {
-  const { configuration: { server, media }, context } = start;
-  const { bodyBytesMax, requestMsMax, answerMsMax, connectionsMax, keys, tls } = server;
-  const fetcher = await openContentFetcher(media, context.clock);
-  const opened = await openLabelSource(start.configuration, context);
-  const started = await startHttpServer({
-    host: server.host,
-    port: server.port,
-    version: context.version,
+  const { configuration, context } = start;
+  const fetcher = await openContentFetcher(configuration.media, context.clock);
+  const skillLabels = await openLabelSource(configuration, context);
+  const closeBoth = async (): Promise<void> => {
+    await Promise.all([fetcher?.close(), skillLabels.close()]);
+  };
+  try {
+    const started = await startHttpServer(await optionsOf(start, fetcher, skillLabels.labels));
+    const close = async (): Promise<void> => {
+      await started.close();
+      await closeBoth();
+    };
+    return { ...started, close };
+  } catch (error) {
+    await closeBoth();
+    throw error;
+  }
+}
+
+async function optionsOf(start: HttpStart, fetcher: ContentFetcher | undefined, skillLabels: LabelSource | undefined): Promise<HttpServerOptions> {
+  const { configuration: { server }, context: { version, metrics, clock, logger } } = start;
+  const { host, port, bodyBytesMax, requestMsMax, answerMsMax, connectionsMax, keys, corsOrigins, tls } = server;
+  return {
+    host,
+    port,
+    version,
     limits: { bodyBytesMax, requestMsMax, answerMsMax, connectionsMax },
     keys: Object.entries(keys).map(([name, key]) => ({ name, ...key })),
-    corsOrigins: server.corsOrigins,
+    corsOrigins,
     tls: tls && (await readServerTls(tls)),
-    apis: await apisOf(start, fetcher && observedFetcher(fetcher, context.metrics, context.clock), opened.labels),
-    observer: createHttpObserver(context.logger, context.metrics.http),
-  });
-  const close = async (): Promise<void> => {
-    await started.close();
-    await Promise.all([fetcher?.close(), opened.close()]);
+    apis: await apisOf(start, fetcher && observedFetcher(fetcher, metrics, clock), skillLabels),
+    observer: createHttpObserver(logger, metrics.http),
   };
-  return { ...started, close };
 }
 
 async function apisOf(start: HttpStart, fetcher: ContentFetcher | undefined, skillLabels: LabelSource | undefined): Promise<readonly Api[]> {

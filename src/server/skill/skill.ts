@@ -107,7 +107,7 @@ const idPattern = /^[0-9a-f]{16}$/;
 async function byLivingCluster({ clusters }: ScoringHost, labels: ClusterLabels, signal: AbortSignal): Promise<ClusterLabels> {
   const ids = [...labels.keys()].filter((key) => idPattern.test(key));
   if (ids.length === 0) return labels;
-  const { value } = await askAll(clusters(), (view) => ids.map((id) => [view.survivorOf(id), labels.get(id) ?? []] as const), { signal });
+  const { value } = await askAll(clusters(), (view) => ids.map((id) => [view.resolve(id)?.clusterId, labels.get(id) ?? []] as const), { signal });
   const living = value.flat().flatMap(([survivor, of]): (readonly [string, readonly string[]])[] => (survivor === undefined ? [] : [[survivor, of]]));
   // What the file says of the survivor itself comes before what it says of those that it took in.
   return new Map([...living, ...labels]);

@@ -122,8 +122,6 @@ export type PartitionView = {
   readonly hasFamily: (family: string) => boolean;
   /** The living cluster that the id resolves to; undefined where it is unknown or dissolved. */
   readonly cluster: (clusterId: string) => ClusterDetail | undefined;
-  /** The id of that cluster. */
-  readonly survivorOf: (clusterId: string) => string | undefined;
   /** Where the item is: once for each family that holds it. */
   readonly item: (itemId: string) => readonly ItemPlace[];
   /** Why the item is there: once for each family that holds it. */

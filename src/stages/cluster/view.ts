@@ -45,13 +45,6 @@ export function createPartitionView(state: PartitionState): PartitionView {
       const found = resolveIn(state, clusterId);
       return found && describeMembers(found.family, found.collection, found.living);
     },
-    survivorOf: (clusterId) => {
-      for (const { collection } of collectionsNamed(state, {})) {
-        const living = collection.clustering.resolve(clusterId);
-        if (living !== undefined) return living;
-      }
-      return undefined;
-    },
     item: (itemId) => sortedByKey(state.families).flatMap(([, family]) => placeIn(family, itemId)),
     explain: (itemId, neighboursMax) => sortedByKey(state.families).flatMap(([, family]) => explainItem(family, itemId, neighboursMax) ?? []),
     reasons: (itemId, neighboursMax) => sortedByKey(state.families).flatMap(([, family]) => reasonOf(family, itemId, neighboursMax) ?? []),
