@@ -122,10 +122,10 @@ function addCluster(server: FastifyInstance, clusters: AskedClusters): void {
   const url = '/collections/:collection/clusters/:cluster';
   const schema = { tags, summary: 'A cluster and its members; one that was merged away finds its survivor', params: paramsOf(url), querystring: schemaOf(clusterQuery), response: { 200: schemaOf(clusterAnswer) } };
   server.get<{ Params: { collection: string; cluster: string }; Querystring: z.output<typeof clusterQuery> }>(url, { config, schema }, async ({ params, query, ending }) => {
-    const { value, heldAt: held } = await askAll(clusters(), (view) => view.cluster(params.cluster), askOptionsOf(query, ending));
+    const { value, heldAt: held } = await askAll(clusters(), (view) => view.cluster(params.cluster, query), askOptionsOf(query, ending));
     const found = value.find((cluster) => cluster !== undefined && cluster.collection === params.collection);
     if (found === undefined) throw unknown('cluster', params.cluster);
-    return { ...found, members: found.members.slice(query.offset, query.offset + query.limit), heldAt: heldAtOf(held) };
+    return { ...found, heldAt: heldAtOf(held) };
   });
 }
 

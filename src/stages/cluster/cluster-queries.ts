@@ -48,6 +48,9 @@ export type ClusterDetail = ClusterDescription & {
   readonly members: readonly MemberDescription[];
 };
 
+/** Of the members of a cluster: describing them takes time. */
+export type MemberPage = { readonly offset: number; readonly limit: number };
+
 export type ItemPlace = MemberDescription & {
   readonly inputId: string;
   readonly family: string;
@@ -121,7 +124,7 @@ export type PartitionView = {
   readonly resolve: (clusterId: string) => { readonly family: string; readonly collection: string; readonly clusterId: string } | undefined;
   readonly hasFamily: (family: string) => boolean;
   /** The living cluster that the id resolves to; undefined where it is unknown or dissolved. */
-  readonly cluster: (clusterId: string) => ClusterDetail | undefined;
+  readonly cluster: (clusterId: string, page?: MemberPage) => ClusterDetail | undefined;
   /** Where the item is: once for each family that holds it. */
   readonly item: (itemId: string) => readonly ItemPlace[];
   /** Why the item is there: once for each family that holds it. */

@@ -2,9 +2,9 @@
  * What people ask about clusters, answered from the state of one partition; `combineViews` makes one answer of several partitions, with the
  * sequence that each stood at (SEMANTICS.md, rule 25). Owner and follower answer with the same functions.
  */
-import type { ClusterSize } from '../../clustering/clustering.ts';
+import type { ClusterSummary } from '../../clustering/clustering.ts';
 import { itemHashOf } from '../../core/ids.ts';
-import type { Answer, ClusterDescription, ClusterDetail, ClusterFilter, ClusterView, CollectionDescription, FamilyDefinition, ItemPlace, MemberDescription, PartitionStanding, PartitionView } from './cluster-queries.ts';
+import type { Answer, ClusterDescription, ClusterDetail, ClusterFilter, ClusterView, CollectionDescription, FamilyDefinition, ItemPlace, MemberDescription, MemberPage, PartitionStanding, PartitionView } from './cluster-queries.ts';
 import { explainItem, reasonOf } from './item-explanation.ts';
 import { exportCollection } from './collection-export.ts';
 import { nearestToMean } from './samples.ts';
@@ -41,9 +41,9 @@ export function createPartitionView(state: PartitionState): PartitionView {
       return found && { family: found.family.name, collection: found.collection.name, clusterId: found.living };
     },
     hasFamily: (family) => state.families.has(family),
-    cluster: (clusterId) => {
+    cluster: (clusterId, page) => {
       const found = resolveIn(state, clusterId);
-      return found && describeMembers(found.family, found.collection, found.living);
+      return found && describeMembers(found.family, found.collection, found.living, page);
     },
     item: (itemId) => sortedByKey(state.families).flatMap(([, family]) => placeIn(family, itemId)),
     explain: (itemId, neighboursMax) => sortedByKey(state.families).flatMap(([, family]) => explainItem(family, itemId, neighboursMax) ?? []),
@@ -86,20 +86,20 @@ function describePending({ pending }: FamilyState): CollectionDescription['pendi
 /** Members are listed, which takes time that grows with them, only where samples are asked for. */
 function describeClusters(family: FamilyState, collection: CollectionState, { samplesMax = samplesDefault, countMax }: ClusterFilter): readonly ClusterDescription[] {
   const summaries = [...collection.clustering.clusterSizes()].sort((left, right) => right.size - left.size);
-  return summaries.slice(0, countMax).map((summary) => describeCluster(family, collection, summary, samplesMax));
+  const itemIdsOf = (clusterId: string): readonly string[] => (samplesMax === 0 ? [] : (collection.clustering.cluster(clusterId)?.itemIds ?? []));
+  return summaries.slice(0, countMax).map((summary) => describeCluster(family, collection, { ...summary, itemIds: itemIdsOf(summary.clusterId) }, samplesMax));
 }
 
-function describeCluster(family: FamilyState, collection: CollectionState, { clusterId, size, coreCount }: ClusterSize, samplesMax: number): ClusterDescription {
-  const itemIds = samplesMax === 0 ? [] : (collection.clustering.cluster(clusterId)?.itemIds ?? []);
+function describeCluster(family: FamilyState, collection: CollectionState, { clusterId, size, coreCount, itemIds }: ClusterSummary, samplesMax: number): ClusterDescription {
   const samples = nearestToMean(collection.clustering, itemIds, samplesMax).map((itemId) => describeMember(collection, itemId));
   const name = collection.clusterNames.get(clusterId) ?? null;
   return { family: family.name, collection: collection.name, clusterId, name, size, coreCount, samples };
 }
 
-function describeMembers(family: FamilyState, collection: CollectionState, clusterId: string): ClusterDetail | undefined {
+function describeMembers(family: FamilyState, collection: CollectionState, clusterId: string, { offset, limit }: MemberPage = { offset: 0, limit: Infinity }): ClusterDetail | undefined {
   const summary = collection.clustering.cluster(clusterId);
   if (summary === undefined) return undefined;
-  const members = summary.itemIds.map((itemId) => describeMember(collection, itemId));
+  const members = summary.itemIds.slice(offset, offset + limit).map((itemId) => describeMember(collection, itemId));
   return { ...describeCluster(family, collection, summary, samplesDefault), members };
 }
 

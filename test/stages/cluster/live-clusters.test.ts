@@ -173,6 +173,15 @@ describe('an owner', () => {
     expect(await counts(live)).toMatchObject({ value: [[], [{ itemCount: 3 }]], heldAt: [{}, { sequence: 3n }] });
   });
 
+  it('describes of the members of a cluster those that are asked for', async () => {
+    const log = await openLog();
+    await log.append(three);
+    const live = log.live();
+    const { value } = await askAll(live, (view) => view.clusters().map(({ clusterId }) => view.cluster(clusterId, { offset: 1, limit: 1 })), { signal: never });
+    expect(value.flat()).toMatchObject([{ size: 3, samples: [{}, {}, {}], members: [{ itemId: 'test/b', preview: 'text of b' }] }]);
+    expect(value.flat()[0]?.members).toHaveLength(1);
+  });
+
   it('answers nothing from a record that could be folded only in part', async () => {
     const log = await openLog();
     await log.append([...three, feature({ item: 'a', at: [50, 0], origin: 3, collection: 'news-de' })]);
