@@ -72,11 +72,9 @@ export function createDirectoryStateStore({ directory, fileSystem, snapshotCorru
     try {
       await fileSystem.rename(temporary, join(leaf, name));
     } catch (error) {
-      // Another process may have written the same meanwhile, and cleaned up.
-      if (!isMissing(error) || !(await isWhole())) {
-        leftBehind.add(temporary);
-        throw error;
-      }
+      // Another process may have written it meanwhile: it stays. Or the same, and cleaned up.
+      if (!isMissing(error)) await fileSystem.remove(temporary).catch(() => leftBehind.add(temporary));
+      if (!(isMissing(error) || isThere(error)) || !(await isWhole())) throw error;
     }
     await fileSystem.directorySync(leaf);
     await removeTemporaries(fileSystem, leaf, name);
@@ -122,8 +120,11 @@ async function discardAbove(fileSystem: FileSystem, leaf: string, sequence: bigi
   return discarded;
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const isMissing = (error: unknown): boolean => hasCode(error, 'ENOENT');
+const isThere = (error: unknown): boolean => hasCode(error, 'EEXIST');
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 /** From newest to oldest. */

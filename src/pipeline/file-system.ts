@@ -21,6 +21,7 @@ export type FileSystem = {
   readonly list: (directory: string) => Promise<readonly string[]>;
   /** Makes it and its missing parents; nothing where it exists. Each new entry is durable only after `directorySync` of its parent. */
   readonly makeDirectory: (directory: string) => Promise<void>;
+  /** Within a directory. Never in the place of another: rejects with code EEXIST where `to` is there already. */
   readonly rename: (from: string, to: string) => Promise<void>;
   readonly remove: (path: string) => Promise<void>;
   /** fsync of a directory: makes the entries made, renamed and removed in it durable. */

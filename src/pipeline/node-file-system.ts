@@ -1,5 +1,5 @@
 /** The file port on the real disk. */
-import { constants, mkdir, open, readdir, rename, rm, type FileHandle as NodeFileHandle } from 'node:fs/promises';
+import { constants, link, mkdir, open, readdir, rename, rm, type FileHandle as NodeFileHandle } from 'node:fs/promises';
 import type { FileHandle, FileSystem } from './file-system.ts';
 
 export function createNodeFileSystem(): FileSystem {
@@ -12,7 +12,7 @@ export function createNodeFileSystem(): FileSystem {
     makeDirectory: async (directory) => {
       await mkdir(directory, { recursive: true, mode: 0o700 });
     },
-    rename: (from, to) => rename(from, to),
+    rename: renameToNew,
     remove: (path) => rm(path),
     directorySync,
   };
@@ -26,6 +26,21 @@ async function list(directory: string): Promise<readonly string[]> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw error;
   }
+}
+
+/** As some volumes say it that are shared over a network: there, of two who rename at the same moment, the later one stays. */
+const linksUnsupported: ReadonlySet<unknown> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** A rename takes the place of what is there; a link does not. */
+async function renameToNew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && linksUnsupported.has(error.code))) throw error;
+    await rename(from, to);
+    return;
+  }
+  await rm(from);
 }
 
 async function directorySync(directory: string): Promise<void> {

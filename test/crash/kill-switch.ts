@@ -56,12 +56,17 @@ function watch(handle: FileHandle, path: string): FileHandle {
 }
 
 if (wantedPhase !== undefined && wantedPhase !== '') {
-  const { open, rename, rm } = fileSystem;
+  const { link, open, rename, rm } = fileSystem;
   fileSystem.open = async (path, ...rest) => watch(await open(path, ...rest), String(path));
   fileSystem.rename = async (from, to) => {
     if (strikes(phaseOf(String(to)))) strike(phaseOf(String(to)), 'before a rename', String(to));
     await rename(from, to);
     if (strikes(phaseOf(String(to)))) strike(phaseOf(String(to)), 'after a rename', String(to));
+  };
+  fileSystem.link = async (from, to) => {
+    if (strikes(phaseOf(String(to)))) strike(phaseOf(String(to)), 'before a link', String(to));
+    await link(from, to);
+    if (strikes(phaseOf(String(to)))) strike(phaseOf(String(to)), 'after a link', String(to));
   };
   fileSystem.rm = async (path, ...rest) => {
     if (strikes(phaseOf(String(path)))) strike(phaseOf(String(path)), 'before a removal', String(path));

@@ -81,6 +81,24 @@ describe('what operators want', () => {
     expect(await changeDesiredState(overtaken, group, pausing('b'))).toEqual({ version: 2n, pausedInputs: ['a', 'b'], unloadedModels: [] });
   });
 
+  it('loses none of two changes that meet in a shared directory, whoever is later by how much', async () => {
+    const { store, directory } = await openDirectory();
+    await changeDesiredState(store, group, pausing('a'));
+    const fileSystem = createNodeFileSystem();
+    let isFirst = true;
+    // All of another instance's change happens after this one has looked what there is.
+    const open: typeof fileSystem.open = async (...asked) => {
+      if (isFirst && asked[1].create) {
+        isFirst = false;
+        await changeDesiredState(store, group, pausing('b'));
+      }
+      return fileSystem.open(...asked);
+    };
+    const late = createDirectoryStateStore({ directory, fileSystem: { ...fileSystem, open } });
+    expect(await changeDesiredState(late, group, pausing('c'))).toMatchObject({ version: 3n });
+    expect(await readDesiredState(store, group)).toMatchObject({ version: 3n, pausedInputs: ['a', 'b', 'c'] });
+  });
+
   it('gives up with a code where nothing that is written stays', async () => {
     const store: StateStore = { ...createMemoryStateStore(), write: () => Promise.resolve() };
     await expect(changeDesiredState(store, group, pausing('a'))).rejects.toMatchObject({ code: 'LS_STATE_DESIRED_CONFLICT' });

@@ -53,8 +53,12 @@ test('makes directories with their parents, renames, removes', async () => {
   await fileSystem.makeDirectory(deep);
   await fileSystem.makeDirectory(deep);
   await writeFile(join(deep, 'from'), 'content');
-  await writeFile(join(deep, 'to'), 'overwritten');
+  await writeFile(join(deep, 'there'), 'stays');
+  await expect(fileSystem.rename(join(deep, 'from'), join(deep, 'there'))).rejects.toMatchObject({ code: 'EEXIST' });
+  expect(await readFile(join(deep, 'there'), 'utf8')).toBe('stays');
+  await fileSystem.remove(join(deep, 'there'));
   await fileSystem.rename(join(deep, 'from'), join(deep, 'to'));
+  expect(await fileSystem.list(deep)).toEqual(['to']);
   await fileSystem.directorySync(deep);
   expect(await readFile(join(deep, 'to'), 'utf8')).toBe('content');
   await fileSystem.remove(join(deep, 'to'));

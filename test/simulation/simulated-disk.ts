@@ -173,6 +173,7 @@ function fileSystemOf(root: DirectoryNode, process: Process, random: Chance): Fi
         const node = source.parent.entries.get(source.name);
         if (node === undefined) throw systemError('ENOENT', from);
         if (source.parent !== target.parent) throw new Error('the simulation renames within one directory only');
+        if (target.parent.entries.has(target.name)) throw systemError('EEXIST', to);
         change(source.parent, { remove: source.name, add: { name: target.name, node } });
       }),
     remove: (path) =>
@@ -263,6 +264,6 @@ function locate(root: DirectoryNode, path: string): { readonly parent: Directory
   return { parent, name: parts.at(-1) ?? '' };
 }
 
-export function systemError(code: 'ENOENT' | 'EISDIR' | 'ENOTDIR' | 'EBADF' | 'EIO' | 'ENOSPC', path: string): Error {
+export function systemError(code: 'EEXIST' | 'ENOENT' | 'EISDIR' | 'ENOTDIR' | 'EBADF' | 'EIO' | 'ENOSPC', path: string): Error {
   return Object.assign(new Error(`${code}: ${path}`), { code });
 }
