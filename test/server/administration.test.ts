@@ -76,6 +76,8 @@ test('what cannot be is refused before anything is appended', async () => {
     ['PUT', '/collections/pets-dog/clusters/aaaa/name', { name: 'x' }, 404, 'LS_SERVER_NOT_FOUND'],
     ['PUT', '/collections/pets-cat/clusters/bbbb/name', { name: 'x' }, 404, 'LS_SERVER_NOT_FOUND'],
     ['PUT', '/collections/pets-cat/clusters/aaaa/name', { name: '  ' }, 400, 'LS_SERVER_REQUEST'],
+    ['PUT', '/collections/pets-cat/clusters/aaaa/name', { name: 'half \ud83d' }, 400, 'LS_SERVER_REQUEST'],
+    ['POST', '/items/forget', { items: ['s/half \ud83d'] }, 400, 'LS_SERVER_REQUEST'],
     ['PUT', '/collections/pets-cat/clusters/aaaa/name', { name: 'x', colour: 'red' }, 400, 'LS_SERVER_REQUEST'],
     ['POST', '/items/forget', { items: [] }, 400, 'LS_SERVER_REQUEST'],
     ['POST', '/items/forget', { items: ['s/1', 'nonsense'] }, 400, 'LS_SERVER_REQUEST'],

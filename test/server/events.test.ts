@@ -88,6 +88,7 @@ test('one event that cannot be taken is named, and nothing of its request is app
   await refused('text', { ...good, occurredAt: 'yesterday' }, 400, 'LS_SERVER_REQUEST', 'occurredAt');
   await refused('text', { ...good, occurredAt: 8_639_999_999_999_999 }, 400, 'LS_SERVER_REQUEST', 'occurredAt');
   await refused('text', { text: 'good', source: 's' }, 400, 'LS_SERVER_REQUEST', 'id');
+  await refused('text', { events: [good, { ...good, text: 'half \ud83d' }] }, 400, 'LS_SERVER_REQUEST', 'events[1]');
   await refused('text', { events: [] }, 400, 'LS_SERVER_REQUEST', '/events');
   await refused('text', { events: Array.from({ length: 1001 }, () => good) }, 400, 'LS_SERVER_REQUEST', '/events');
   await refused('records', { id: '1', source: 's', values: { a: 'x' } }, 400, 'LS_SERVER_REQUEST', '/values/a');

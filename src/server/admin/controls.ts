@@ -46,7 +46,10 @@ function addClusterNames(server: FastifyInstance, host: ControlsHost): void {
     return { collection, clusterId: cluster.clusterId, name: name === '' ? null : name, waitFor };
   };
   const schema = { tags, params: paramsOf(url), response: { 202: named } };
-  server.put<{ Params: Params; Body: { name: string } }>(url, { config, schema: { ...schema, summary: 'Name a cluster', body: nameBody } }, async ({ params, body, ending }, reply) => reply.code(202).send(await naming(params, body.name.trim(), ending)));
+  server.put<{ Params: Params; Body: { name: string } }>(url, { config, schema: { ...schema, summary: 'Name a cluster', body: nameBody } }, async ({ params, body: { name }, ending }, reply) => {
+    if (!name.isWellFormed()) throw serverError('LS_SERVER_REQUEST', 'the name has half of a surrogate pair');
+    return reply.code(202).send(await naming(params, name.trim(), ending));
+  });
   server.delete<{ Params: Params }>(url, { config, schema: { ...schema, summary: 'Take the name of a cluster away' } }, async ({ params, ending }, reply) => reply.code(202).send(await naming(params, '', ending)));
 }
 
@@ -62,7 +65,7 @@ const forgotten = schemaOf(
 function addForget(server: FastifyInstance, host: ControlsHost): void {
   const schema = { tags, summary: 'Take items out of every collection, with what was published of them up to now', body: forgetBody, response: { 202: forgotten } };
   server.post<{ Body: { items: readonly string[] } }>('/items/forget', { config, schema }, async ({ body: { items }, ending }, reply) => {
-    const wrong = items.find((item) => !isItemId(item));
+    const wrong = items.find((item) => !isItemId(item) || !item.isWellFormed());
     if (wrong !== undefined) throw serverError('LS_SERVER_REQUEST', `${JSON.stringify(wrong)} is no item; it is written as source/id`);
     const { inCollections, stillIn, waitFor } = await host.forget(items, ending);
     return reply.code(202).send({ inCollections, stillIn, waitFor: waitForJson(waitFor) });

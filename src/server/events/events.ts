@@ -104,12 +104,14 @@ function addKind<Sent extends object>(server: FastifyInstance, options: EventsOp
   });
 }
 
-/** What the codec does not take of an event is the sender's. */
+/** Too much for the codec, or a text with half of a surrogate pair: that is the sender's. */
+const sendersFaults: ReadonlySet<string> = new Set(['LS_CODEC_LIMIT', 'LS_CODEC_INVALID_EVENT']);
+
 function encoded(encode: () => EncodedEvent, place: string): EncodedEvent {
   try {
     return encode();
   } catch (error) {
-    if (!(error instanceof LabelstreamError) || error.code !== 'LS_CODEC_LIMIT') throw error;
+    if (!(error instanceof LabelstreamError) || !sendersFaults.has(error.code)) throw error;
     throw serverError('LS_SERVER_REQUEST', `${place === '' ? 'the event' : place.slice(0, -1)}: ${error.message}`, {}, { cause: error });
   }
 }
