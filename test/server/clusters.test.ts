@@ -60,7 +60,7 @@ describe('collections and clusters', () => {
     for (const [path, status, code] of [
       ['/collections/none/clusters', 404, 'LS_SERVER_NOT_FOUND'], ['/collections/news-en/clusters/0123', 404, 'LS_SERVER_NOT_FOUND'], ['/collections/none/items', 404, 'LS_SERVER_NOT_FOUND'],
       ['/items/none', 404, 'LS_SERVER_NOT_FOUND'], ['/items/none/neighbours', 404, 'LS_SERVER_NOT_FOUND'],
-      ['/collections/news-en/clusters?limit=0', 400, 'LS_SERVER_REQUEST'], ['/collections/news-en/clusters?limit=1001', 400, 'LS_SERVER_REQUEST'], ['/collections/news-en/clusters?what=1', 400, 'LS_SERVER_REQUEST'],
+      ['/collections/news-en/clusters?limit=0', 400, 'LS_SERVER_REQUEST'], ['/collections/news-en/clusters?limit=1001', 400, 'LS_SERVER_REQUEST'], ['/collections/news-en/clusters?samples=1&offset=990&limit=11', 400, 'LS_SERVER_REQUEST'], ['/collections/news-en/clusters?what=1', 400, 'LS_SERVER_REQUEST'],
       ['/collections?atLeast=1', 400, 'LS_SERVER_REQUEST'], ['/collections?atLeast=1:1&atLeast=1:2', 400, 'LS_SERVER_REQUEST'],
     ] as const) expect(await ask(path), path).toMatchObject({ status, body: { code } });
     expect(await assign('none', [[0, 0]])).toMatchObject({ status: 404 });

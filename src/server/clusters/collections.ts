@@ -1,6 +1,7 @@
 /** What collections and clusters there are, and where a vector would be. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { serverError } from '../../core/errors/server.ts';
 import { askAll } from '../../stages/cluster/cluster-queries.ts';
 import type { Api } from '../http-port.ts';
 import { paramsOf, schemaOf } from '../schemas.ts';
@@ -10,6 +11,8 @@ import { askOptionsOf, heldAt, heldAtOf, waiting, type Waiting } from './held-at
 
 const pageMax = 1_000;
 const samplesMax = 20;
+/** To find what is near the middle of a cluster takes time. */
+const sampledMax = 1_000;
 const vectorsMax = 256;
 
 const role = z.enum(['core', 'border', 'noise']);
@@ -56,7 +59,7 @@ const clustersQuery = z.strictObject({
   ...page,
   ...waiting,
   family: z.string().min(1).optional().describe('Where collections of several families have the name.'),
-  samples: z.coerce.number().int().min(0).max(samplesMax).default(0).describe('Items near the middle of each.'),
+  samples: z.coerce.number().int().min(0).max(samplesMax).default(0).describe('Items near the middle of each; of the 1,000 largest clusters.'),
 });
 const clusterQuery = z.strictObject({ ...page, ...waiting });
 const collectionsAnswer = z.strictObject({ collections: z.array(collection), heldAt });
@@ -101,6 +104,7 @@ function addClusters(server: FastifyInstance, clusters: AskedClusters): void {
   const schema = { tags, summary: 'The clusters of a collection', params: paramsOf(url), querystring: schemaOf(clustersQuery), response: { 200: schemaOf(clustersAnswer) } };
   server.get<{ Params: { collection: string }; Querystring: z.output<typeof clustersQuery> }>(url, { config, schema }, async ({ params: { collection: name }, query, ending }) => {
     const { family, samples, limit, offset } = query;
+    if (samples > 0 && offset + limit > sampledMax) throw serverError('LS_SERVER_REQUEST', `samples are given of the ${sampledMax} largest clusters; offset and limit reach to ${offset + limit}`, { offset, limit });
     const asked = { collection: name, family };
     const { value, heldAt: held } = await askAll(
       clusters(),

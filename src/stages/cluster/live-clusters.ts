@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import { clusterError } from '../../core/errors/cluster.ts';
+import { LabelstreamError } from '../../core/errors/error.ts';
 import { serverError } from '../../core/errors/server.ts';
 import { topics } from '../../core/topics.ts';
 import { rejectionOf } from '../../pipeline/abort.ts';
@@ -60,13 +61,22 @@ export function createLiveClusters(options: LiveClustersOptions): LiveClusters {
 function livePartition(live: Live, place: { readonly partition: number; readonly incarnation: string }, { signal, atLeast }: AskOptions): LivePartition {
   return {
     ask: async (question) => {
-      const standing = await Promise.race([standingAt(live, place, atLeast?.get(place.partition), signal), rejectionOf(signal)]);
-      // What a record is about to change is settled first; the sequence is read in the turn that the question is answered in.
-      const [answer, sequence] = await Promise.race([standing.folded.ask((view) => [question(view), standing.sequence()] as const), rejectionOf(signal)]);
-      return { value: await Promise.race([answer, rejectionOf(signal)]), heldAt: { partition: place.partition, sequence } };
+      for (;;) {
+        const standing = await Promise.race([standingAt(live, place, atLeast?.get(place.partition), signal), rejectionOf(signal)]);
+        try {
+          // What a record is about to change is settled first; the sequence is read in the turn that the question is answered in.
+          const [answer, sequence] = await Promise.race([standing.folded.ask((view) => [question(view), standing.sequence()] as const), rejectionOf(signal)]);
+          return { value: await Promise.race([answer, rejectionOf(signal)]), heldAt: { partition: place.partition, sequence } };
+        } catch (error) {
+          // The partition has changed hands while an answer was searched for: the next state is asked.
+          if (!isClosed(error)) throw error;
+        }
+      }
     },
   };
 }
+
+const isClosed = (error: unknown): boolean => error instanceof LabelstreamError && error.code === 'LS_CLUSTERING_CLOSED';
 
 /** Waits while it is restored, and until it has come so far; no longer than somebody waits for it, since it keeps a follower. */
 async function standingAt(live: Live, place: { readonly partition: number; readonly incarnation: string }, atLeast: bigint | undefined, signal: AbortSignal): Promise<StandingPartition> {

@@ -31,7 +31,11 @@ export function trackPartitions(stage: ClusterStage, changed: () => void): Track
       watching();
       return outputs;
     };
-    const tracked = { ...folded, fold };
+    const close = async (): Promise<void> => {
+      if (opened.get(partition.partition) === tracked) opened.delete(partition.partition);
+      await folded.close();
+    };
+    const tracked: ClusterPartition = { ...folded, fold, close };
     opened.set(partition.partition, tracked);
     current.set(partition.partition, tracked);
     return tracked;

@@ -2,6 +2,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { OpenSearch } from '../../../src/clustering/neighbour-search.ts';
 import { createPlainSearch } from '../../../src/clustering/plain-search.ts';
+import { clusteringError } from '../../../src/core/errors/clustering.ts';
 import { kafkaError } from '../../../src/core/errors/kafka.ts';
 import type { ConsumedRecord } from '../../../src/core/records.ts';
 import { systemClock } from '../../../src/pipeline/system-clock.ts';
@@ -202,6 +203,25 @@ describe('an owner', () => {
     isBroken = true;
     await expect(partition.fold(records.slice(4))).rejects.toThrow('broken');
     await expect(askAll(live, (view) => view.item('test/a'), { signal: never })).rejects.toThrow('broken');
+  });
+
+  it('that loses the partition while an answer is searched for leaves it to whoever follows', async () => {
+    const log = await openLog();
+    await log.append(three);
+    const { owned, partition, restored } = ownerOf(log);
+    await partition.fold(await log.read());
+    restored();
+    const live = log.live(owned);
+    const { value, heldAt } = await askAll(
+      live,
+      (view) => {
+        if (view !== partition.view) return view.place('news-en', Float32Array.of(0.5, 0));
+        owned.observer.ended({ topic: 'features', partition: 1 });
+        return Promise.reject(clusteringError('LS_CLUSTERING_CLOSED', 'closed meanwhile'));
+      },
+      { signal: never },
+    );
+    expect([value[1], heldAt[1]]).toMatchObject([[{ role: 'core' }], { sequence: 3n }]);
   });
 
   it('that is being restored is waited for; one that has lost the partition is followed', async () => {
