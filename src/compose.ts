@@ -30,10 +30,9 @@ import { startRunner, type Runner } from './pipeline/runner.ts';
 import type { Stage } from './pipeline/stage.ts';
 import { clusterGroupOf, groupOf, startAtOf } from './stage-groups.ts';
 import type { PartitionView } from './stages/cluster/cluster-queries.ts';
-import type { ClusterPartition } from './stages/cluster/cluster-stage.ts';
 import { defineRecord } from './stages/cluster/control-records.ts';
 import type { OwnedPartitions } from './stages/cluster/live-clusters.ts';
-import { trackPartitions } from './stages/cluster/owned-partitions.ts';
+import { trackPartitions, type TrackedPartitions } from './stages/cluster/owned-partitions.ts';
 import { requireNoPlan } from './stages/cluster/repartition-plan.ts';
 import type { ContentFetcher } from './stages/extract/content-fetcher.ts';
 import { createExtractStage } from './stages/extract/extract-stage.ts';
@@ -88,12 +87,12 @@ async function proposeDefinitions(access: Access, cluster: RunningCluster, model
   await drainedTo([]);
   // The committed position alone says nothing of the state, which is still being restored. (A failure is told right after.)
   await Promise.race([cluster.restored(), cluster.runner.failed, rejectionOf(signal)]);
-  await drainedTo(ends.filter(({ partition }) => cluster.partitions.has(partition)));
+  await drainedTo(ends.filter(({ partition }) => cluster.owned.current.has(partition)));
   const proposed: OutputRecord[] = [];
   const definitions = configuration.collections.map((collection) => ({ collection, definition: definitionOf(collection, access, models) }));
   const refused = [...(await Promise.race([refusedProjections(definitions, access.stateStore), rejectionOf(signal)]))];
   for (const { collection, definition } of definitions) {
-    const partition = cluster.partitions.get(partitionForKey(collection.name, partitionCount));
+    const partition = cluster.owned.current.get(partitionForKey(collection.name, partitionCount));
     const verdict = partition?.checkDefinition(collection.name, definition) ?? { kind: 'define' };
     if (verdict.kind === 'reject') refused.push(refusedDefinition(verdict.error, configuration));
     if (verdict.kind === 'define') proposed.push(defineRecord(codec, partitionCount, collection.name, definition));
@@ -134,9 +133,8 @@ function waiting<Result>({ context: { clock, logger } }: Access, signal: AbortSi
 
 type RunningCluster = {
   readonly runner: Runner;
-  readonly owned: OwnedPartitions;
-  /** Those that this instance has. */
-  readonly partitions: ReadonlyMap<number, ClusterPartition>;
+  /** What this instance has. */
+  readonly owned: TrackedPartitions;
   /** Resolves when the state of each of them stands at its committed position. */
   readonly restored: () => Promise<unknown>;
 };
@@ -154,7 +152,7 @@ async function startCluster(access: Access, openSearch: OpenSearch): Promise<Run
   const sum = (of: (view: PartitionView) => number): number => [...owned.current.values()].reduce((count, { view }) => count + of(view), 0);
   access.context.metrics.frozenCollections(() => sum((view) => view.frozenCount()));
   access.context.metrics.pendingGenerations(() => sum((view) => view.pendingCount()));
-  return { runner, owned, partitions: owned.current, restored: () => changed.until(() => !owned.isRestoring()) };
+  return { runner, owned, restored: () => changed.until(() => !owned.isRestoring()) };
 }
 
 /** CLUSTER first: what it holds decides which definitions may be proposed, and EXTRACT starts when they are in the log. */
@@ -170,7 +168,7 @@ export async function startStages(access: Access, models: ModelServer, signal: A
   };
   let cluster: RunningCluster | undefined;
   try {
-    const { runner, partitions, owned } = (cluster = await waiting(access, signal, () => startCluster(access, openSearch)));
+    const { runner, owned } = (cluster = await waiting(access, signal, () => startCluster(access, openSearch)));
     // Who repartitions from here on sees this member.
     await waiting(access, signal, () => requireOneTopic(access));
     await proposeDefinitions(access, cluster, models, signal);
@@ -182,7 +180,7 @@ export async function startStages(access: Access, models: ModelServer, signal: A
       extract,
       cluster: runner,
       owned,
-      isAboutToAppend: () => partitions.values().some((partition) => partition.isBuilding() || partition.due()?.isUrgent === true),
+      isAboutToAppend: () => owned.current.values().some((partition) => partition.isBuilding() || partition.due()?.isUrgent === true),
       stop: async () => {
         const first = await extract.stop({ deadlineMs });
         const second = await runner.stop({ deadlineMs });

@@ -1,6 +1,10 @@
 /** What interfaces ask about clusters with. */
+import { z } from 'zod';
 import { serverError } from '../../core/errors/server.ts';
 import { askAll, type AskOptions, type LiveClusters, type VectorPlace } from '../../stages/cluster/cluster-queries.ts';
+
+export const itemDistance = z.strictObject({ itemId: z.string(), distance: z.number() });
+export const itemRole = z.enum(['core', 'border', 'noise']);
 
 /** Throws LS_SERVER_NOT_READY until they can be asked. */
 export type AskedClusters = () => Pick<LiveClusters, 'partitions'>;

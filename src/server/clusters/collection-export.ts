@@ -3,10 +3,10 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { clusterError } from '../../core/errors/cluster.ts';
-import type { ExportedItem, PartitionStanding } from '../../stages/cluster/cluster-queries.ts';
+import type { ExportedItem } from '../../stages/cluster/cluster-queries.ts';
 import { paramsOf, schemaOf } from '../schemas.ts';
 import { unknown, type AskedClusters } from './asked-clusters.ts';
-import { askOptionsOf, heldAtOf, waiting } from './held-at.ts';
+import { askOptionsOf, heldAtOf, standingOf, waiting } from './held-at.ts';
 
 const query = z.strictObject({
   ...waiting,
@@ -71,10 +71,6 @@ async function* texts(opened: readonly OpenedExport[], format: keyof typeof medi
       }
     }
   }
-}
-
-function standingOf({ partition, sequence }: PartitionStanding): { readonly partition: number; readonly sequence: string | null } {
-  return { partition, sequence: sequence === undefined ? null : String(sequence) };
 }
 
 function lineOf(line: ExportedLine, format: keyof typeof mediaTypes): string {

@@ -5,7 +5,7 @@ import { serverError } from '../../core/errors/server.ts';
 import { askAll } from '../../stages/cluster/cluster-queries.ts';
 import type { Api } from '../http-port.ts';
 import { paramsOf, schemaOf } from '../schemas.ts';
-import { placesOf, unknown, type AskedClusters } from './asked-clusters.ts';
+import { itemDistance, itemRole, placesOf, unknown, type AskedClusters } from './asked-clusters.ts';
 import { addExport } from './collection-export.ts';
 import { askOptionsOf, heldAt, heldAtOf, waiting, type Waiting } from './held-at.ts';
 
@@ -15,8 +15,6 @@ const samplesMax = 20;
 const sampledMax = 1_000;
 const vectorsMax = 256;
 
-const role = z.enum(['core', 'border', 'noise']);
-const itemDistance = z.strictObject({ itemId: z.string(), distance: z.number() });
 const collection = z.strictObject({
   family: z.string().describe('The collections of one template are a family.'),
   collection: z.string(),
@@ -32,7 +30,7 @@ const collection = z.strictObject({
     .nullable()
     .describe('What it goes over to.'),
 });
-const member = z.strictObject({ itemId: z.string(), role, preview: z.string().nullable().describe('The start of a text.') });
+const member = z.strictObject({ itemId: z.string(), role: itemRole, preview: z.string().nullable().describe('The start of a text.') });
 const cluster = z.strictObject({
   family: z.string(),
   collection: z.string(),
@@ -45,7 +43,7 @@ const cluster = z.strictObject({
 const placement = z.strictObject({
   family: z.string(),
   collection: z.string(),
-  role: role.describe('core: with it, minPoints items are within eps.'),
+  role: itemRole.describe('core: with it, minPoints items are within eps.'),
   clusterId: z.string().nullable().describe('Of the nearest core item within eps.'),
   clusterName: z.string().nullable(),
   nearestCore: itemDistance.nullable(),

@@ -3,12 +3,15 @@ import { z } from 'zod';
 import { serverError } from '../../core/errors/server.ts';
 import type { AskOptions, PartitionStanding } from '../../stages/cluster/cluster-queries.ts';
 
-export const heldAt = z
-  .array(z.strictObject({ partition: z.int(), sequence: z.string().nullable().describe('Of the last record that the answer knows of; null where there was none.') }))
-  .describe('By partition of features.');
+const standing = z.strictObject({ partition: z.int(), sequence: z.string().nullable().describe('Of the last record that the answer knows of; null where there was none.') });
+export const heldAt = z.array(standing).describe('By partition of features.');
 
 export function heldAtOf(standings: readonly PartitionStanding[]): z.output<typeof heldAt> {
-  return standings.map(({ partition, sequence }) => ({ partition, sequence: sequence === undefined ? null : String(sequence) }));
+  return standings.map(standingOf);
+}
+
+export function standingOf({ partition, sequence }: PartitionStanding): z.output<typeof standing> {
+  return { partition, sequence: sequence === undefined ? null : String(sequence) };
 }
 
 const place = z.string().regex(/^\d{1,9}:\d{1,18}$/, 'PARTITION:SEQUENCE');

@@ -4,14 +4,13 @@ import { z } from 'zod';
 import { askAll, type ItemPlace, type PartitionView } from '../../stages/cluster/cluster-queries.ts';
 import type { Api } from '../http-port.ts';
 import { paramsOf, schemaOf } from '../schemas.ts';
-import { unknown, type AskedClusters } from './asked-clusters.ts';
+import { itemDistance, itemRole, unknown, type AskedClusters } from './asked-clusters.ts';
 import { askOptionsOf, heldAt, heldAtOf, waiting, type Waiting } from './held-at.ts';
 
 const neighboursMax = 1_000;
 /** Within eps, in the reason for a place. */
 const neighboursInReason = 20;
 
-const itemDistance = z.strictObject({ itemId: z.string(), distance: z.number() });
 const origin = z.strictObject({ topic: z.string(), incarnation: z.string(), partition: z.int(), sequence: z.string(), appendTime: z.number() });
 const reason = z.strictObject({
   metric: z.enum(['cosine', 'euclidean']),
@@ -27,7 +26,7 @@ const itemPlace = z.strictObject({
   family: z.string(),
   collection: z.string(),
   inputId: z.string(),
-  role: z.enum(['core', 'border', 'noise']),
+  role: itemRole,
   clusterId: z.string().nullable().describe('Null: noise.'),
   clusterName: z.string().nullable(),
   preview: z.string().nullable().describe('The start of a text.'),
