@@ -12,8 +12,8 @@ export async function createLogger(level: string, { stderr }: { readonly stderr:
     return pino({ level }, { write: (line) => void stderr.write(pretty(printableQuoted(line))) });
   }
   const sink = destination({ fd: 2, sync: true });
-  const write = inTurns((text) => void sink.write(text));
-  return pino({ level, base: null }, { write: (line) => write(printableJson(line)) });
+  const write = inTurns((text) => void sink.write(printableJson(text)));
+  return pino({ level, base: null }, { write });
 }
 
 /** What is said within a turn of the main loop is written at its end, at once: under load that is a message for every request. */

@@ -86,6 +86,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     observer.stateChanged?.({ model: name, state: now.state });
     if (now.state === 'ready') observer.loaded?.({ model: name, durationMs: clock.elapsedMs() - startedMs, memoryBytes: now.instance.memoryBytes });
   }
+  const namesByTask = groupedByTask(served);
   return {
     describe: (name) => servedAs(served, name).traits.description,
     run: async (name, input, { signal, priority = 'stream' }) => {
@@ -93,7 +94,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
       return runItem({ model, input, signal, priority }, { refusal: () => parts.refusal, clock, lifecycle, observer, pump: pool.pump });
     },
     ...operationsOf(served, lifecycle),
-    namesFor: (task) => [...served].flatMap(([name, { traits }]) => (traits.tasks.includes(task) ? [name] : [])),
+    namesFor: (task) => namesByTask.get(task) ?? [],
     status: () => new Map([...served].map(([name, model]) => [name, statusOf(model)])),
     close: async () => {
       const closed = modelError('LS_MODEL_CLOSED', 'the model server is closed');
@@ -104,6 +105,15 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
       lifecycle.lessWork();
     },
   };
+}
+
+/** What models serve does not change while the server runs, and every request of a task asks for it. */
+function groupedByTask(served: ReadonlyMap<string, ServedModel>): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>();
+  for (const [name, { traits }] of served) {
+    for (const task of traits.tasks) names.set(task, [...(names.get(task) ?? []), name]);
+  }
+  return names;
 }
 
 type Parts = {

@@ -31,7 +31,7 @@ export function addAnswerDeadline(server: FastifyInstance, answerMsMax: number):
       if (reply.raw.headersSent) reply.raw.destroy();
       else if (!reply.sent) reply.send(error);
     }
-    reply.raw.once('close', () => {
+    reply.raw.on('close', () => {
       clearTimeout(timer);
       if (!reply.raw.writableFinished) controller.abort();
     });

@@ -2,7 +2,7 @@
  * API keys: what a client sends, of which only the SHA-256 is kept. A key has 256 random bits, so that, unlike a password's, its hash needs no
  * salt and no slow function.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ApiScope } from '../core/api-scopes.ts';
 
 export type ApiKey = {
@@ -45,5 +45,5 @@ export function createKeyRing(keys: readonly ApiKey[]): KeyRing {
 }
 
 function hashOf(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+  return hash('sha256', key, 'buffer');
 }

@@ -146,7 +146,7 @@ function addObservation(server: FastifyInstance, observer: HttpObserver): void {
   });
   server.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    reply.raw.once('close', () => {
+    reply.raw.on('close', () => {
       observer.answered({
         requestId: request.id,
         method: request.method,
@@ -183,7 +183,7 @@ function addDrain(server: FastifyInstance): HttpServer['drain'] {
       return;
     }
     answering += 1;
-    reply.raw.once('close', () => {
+    reply.raw.on('close', () => {
       answering -= 1;
       check();
     });
