@@ -85,6 +85,7 @@ async function optionsOf(start: HttpStart, fetcher: ContentFetcher | undefined, 
     corsOrigins,
     tls: tls && (await readServerTls(tls)),
     apis: await apisOf(start, fetcher && observedFetcher(fetcher, metrics, clock), skillLabels),
+    clock,
     observer: createHttpObserver(logger, metrics.http),
   };
 }

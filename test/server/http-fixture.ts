@@ -1,5 +1,6 @@
 /** A server with what a test adds to it, on a port of its own. */
 import { onTestFinished } from 'vitest';
+import { systemClock } from '../../src/pipeline/system-clock.ts';
 import type { ApiKey } from '../../src/server/api-keys.ts';
 import type { Api, RequestSummary } from '../../src/server/http-port.ts';
 import { startHttpServer, type HttpServer, type HttpServerOptions } from '../../src/server/http-server.ts';
@@ -29,6 +30,7 @@ export async function startServer(apis: readonly Api[], options: Partial<HttpSer
     limits,
     keys: [],
     corsOrigins: [],
+    clock: systemClock,
     apis: [own, ...apis],
     observer: { answered: (summary) => answered.push(summary), failed: (_request, error) => failed.push(error) },
     ...options,

@@ -63,6 +63,23 @@ test('failures are problem details with the id of the request, which a client ma
   expect(answered[0]).toMatchObject({ requestId: 'mine-1', method: 'GET', path: '/broken', route: '/broken', status: 500, key: undefined });
 });
 
+test('how long a request took is told, whatever became of it', async () => {
+  let elapsedMs = 1_000;
+  const taking: Api = {
+    name: 'taking',
+    description: 'Takes a second and a half.',
+    add: (server) => {
+      server.get('/taking', { config: { scope: 'read' } }, () => {
+        elapsedMs += 1_500;
+        return {};
+      });
+    },
+  };
+  const { url, answered } = await startServer([taking], { clock: { elapsedMs: () => elapsedMs } });
+  for (const path of ['/taking', '/nothing', '/taking']) await (await fetch(url + path)).text();
+  await expect.poll(() => answered.map(({ status, seconds }) => [status, seconds])).toEqual([[200, 1.5], [404, 0], [200, 1.5]]);
+});
+
 test('what is not there, and what takes other methods', async () => {
   const { url } = await startServer([echo]);
   const nothing = await fetch(`${url}/nothing/here?key=secret`);
