@@ -74,5 +74,8 @@ function asLabelstreamError(thrown: unknown): LabelstreamError {
   if (thrown instanceof LabelstreamError) return thrown;
   const { code = '', message = String(thrown) } = thrown as Partial<FastifyError>;
   const refusal = refusals[code] ?? (refusedStatus(thrown) === undefined ? 'LS_SERVER_INTERNAL' : 'LS_SERVER_REQUEST');
-  return serverError(refusal, message, {}, { cause: thrown });
+  return serverError(refusal, isOfCompression(code) ? `the body is not compressed as content-encoding says: ${message}` : message, {}, { cause: thrown });
 }
+
+/** As zlib has them: Z_DATA_ERROR, Z_BUF_ERROR. */
+const isOfCompression = (code: string): boolean => code.startsWith('Z_');

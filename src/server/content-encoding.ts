@@ -24,7 +24,8 @@ function decoded(source: RequestPayload, decoder: ReturnType<typeof createGunzip
   (source as Readable).on('data', (chunk: Buffer) => {
     result.receivedEncodedLength = (result.receivedEncodedLength ?? 0) + chunk.length;
   });
-  // What goes wrong is told to whoever reads the result.
+  // What goes wrong is told to whoever reads the result. Where nobody does (there is no such path, the operation takes no body), an error that nobody listens for would end the process.
+  decoder.on('error', () => undefined);
   pipeline(source, decoder, () => undefined);
   return result;
 }

@@ -107,6 +107,17 @@ test('bodies of other types, in other encodings, or too large', async () => {
   expect(await post(url, JSON.stringify({ text: 'a'.repeat(limits.bodyBytesMax) }))).toMatchObject([413, { code: 'LS_SERVER_BODY_TOO_LARGE' }]);
 });
 
+test('compressed bodies that nobody reads, or that end early, are no harm', async () => {
+  const { url } = await startServer([echo]);
+  const headers = { 'content-encoding': 'gzip' };
+  const part = new Uint8Array(gzipSync('{"text":"hello"}').subarray(0, 20));
+  expect((await fetch(url, { headers })).status, 'without a body').toBe(200);
+  expect((await fetch(`${url}/nothing`, { headers })).status).toBe(404);
+  expect((await fetch(`${url}/nothing`, { method: 'POST', headers, body: part })).status, 'whose body is not read').toBe(404);
+  const detail = 'the body is not compressed as content-encoding says: unexpected end of file';
+  for (const body of ['', part]) expect(await post(url, body, headers)).toMatchObject([400, { code: 'LS_SERVER_REQUEST', detail }]);
+});
+
 test('a gzip bomb is decompressed no further than a body may be', async () => {
   const { url } = await startServer([echo]);
   const bomb = gzipSync(Buffer.alloc(400 * 1024 * 1024, ' '));

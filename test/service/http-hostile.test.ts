@@ -82,6 +82,14 @@ const attacks: Readonly<Record<string, (target: Target) => Promise<void>>> = {
     const { status } = await fetch(`${url}/predict`, { method: 'POST', headers: { ...json, 'content-encoding': 'gzip' }, body: bomb });
     expect(status).toBe(413);
   },
+  'gzip of which nothing, or a part, is there, whoever asks for what': async ({ url }) => {
+    const headers = { 'content-encoding': 'gzip' };
+    expect((await fetch(url, { headers })).status).toBe(200);
+    expect((await fetch(`${url}/nothing`, { headers })).status).toBe(404);
+    expect((await fetch(`${url}/predict`, { method: 'POST', headers: { ...json, ...headers } })).status).toBe(400);
+    const part = new Uint8Array(gzipSync(record).subarray(0, 20));
+    for (const path of ['/predict', '/nothing']) expect((await fetch(url + path, { method: 'POST', headers: { ...json, ...headers }, body: part })).status).toBeOneOf([400, 404]);
+  },
   'what is no gzip': async ({ url }) => {
     expect((await fetch(`${url}/predict`, { method: 'POST', headers: { ...json, 'content-encoding': 'gzip' }, body: record })).status).toBe(400);
   },
