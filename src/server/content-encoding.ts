@@ -1,4 +1,5 @@
 /** Bodies that clients have compressed. How much they may become is bounded by whoever reads them: a stream is decompressed no further than it is read. */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
@@ -12,10 +13,14 @@ export function addContentDecoding(server: FastifyInstance): void {
     const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
     const decoder = decoders[encoding];
     if (encoding === 'identity' || encoding === '') done(null, payload);
+    // Forms are read by a parser that takes them from the connection.
+    else if (isForm(request.headers)) done(serverError('LS_SERVER_MEDIA_TYPE', 'a form is not taken compressed'));
     else if (decoder === undefined) done(serverError('LS_SERVER_MEDIA_TYPE', `the body is compressed as ${JSON.stringify(encoding)}, which is none of ${Object.keys(decoders).join(', ')}`));
     else done(null, decoded(payload, decoder()));
   });
 }
+
+const isForm = (headers: IncomingHttpHeaders): boolean => /^multipart\//i.test(headers['content-type'] ?? '');
 
 function decoded(source: RequestPayload, decoder: ReturnType<typeof createGunzip>): RequestPayload {
   const result: RequestPayload = decoder;

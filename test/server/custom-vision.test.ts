@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { PredictionAPIClient } from '@azure/cognitiveservices-customvision-prediction';
 import { ApiKeyCredentials } from '@azure/ms-rest-js';
 import sharp from 'sharp';
@@ -105,6 +106,12 @@ test('an image is taken as it is, too, and what is none or too large is refused'
   empty.append('other', 'text');
   expect(await post(`${path}/image`, empty)).toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);
   expect(await post(`${path}/image`, 'no form', { 'content-type': 'multipart/form-data' })).toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);
+  const boundary = { 'content-type': 'multipart/form-data; boundary=X' };
+  const part = '--X\r\ncontent-disposition: form-data; name="imageData"; filename="picture.png"\r\n\r\n';
+  expect(await post(`${path}/image`, `${part}abc`, boundary), 'a form that ends early').toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);
+  const compressed = new Uint8Array(gzipSync(Buffer.concat([Buffer.from(part), image, Buffer.from('\r\n--X--\r\n')])));
+  expect(await post(`${path}/image`, compressed, { ...boundary, 'content-encoding': 'gzip' })).toEqual([415, { code: 'LS_SERVER_MEDIA_TYPE', message: 'a form is not taken compressed' }]);
+  expect(await post(`${path}/image`, new Uint8Array(gzipSync(image)), { ...octets, 'content-encoding': 'gzip' })).toMatchObject([200, { predictions: wanted }]);
   expect(await post(`${path}/image`, '{}', { 'content-type': 'application/json' })).toMatchObject([415, { code: 'LS_SERVER_MEDIA_TYPE' }]);
   for (const address of ['http://169.254.169.254/latest', 'file:///etc/passwd', 'http://localhost/', 'no address']) {
     expect(await post(`${path}/url`, JSON.stringify({ url: address }), { 'content-type': 'application/json' }), address).toMatchObject([400, { code: expect.stringMatching(/^LS_REFERENCE_/) as string }]);

@@ -7,6 +7,7 @@ import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
+import { LabelstreamError } from '../../core/errors/error.ts';
 import { serverError } from '../../core/errors/server.ts';
 import type { ModelDescription } from '../../models/model-port.ts';
 import { runTaskRequest } from '../../tasks/task-request.ts';
@@ -77,12 +78,15 @@ function addKind(server: FastifyInstance, base: string, kind: Kind, options: Cus
 
 async function imageIn(request: FastifyRequest): Promise<Buffer> {
   if (Buffer.isBuffer(request.body)) return request.body;
-  const part = await request.file().catch((error: unknown) => {
-    // The parser throws what it thinks of a form that is none as it is.
-    throw error instanceof Error && !('statusCode' in error) ? serverError('LS_SERVER_REQUEST', error.message, {}, { cause: error }) : error;
-  });
-  if (part === undefined) throw serverError('LS_SERVER_REQUEST', 'the form has no file');
-  return part.toBuffer();
+  try {
+    const part = await request.file();
+    if (part === undefined) throw serverError('LS_SERVER_REQUEST', 'the form has no file');
+    return await part.toBuffer();
+  } catch (error) {
+    // The parser throws what it thinks of a form that is none, or that ends early, as it is.
+    const isParsers = error instanceof Error && !(error instanceof LabelstreamError) && !('statusCode' in error);
+    throw isParsers ? serverError('LS_SERVER_REQUEST', error.message, {}, { cause: error }) : error;
+  }
 }
 
 async function imageAt({ fetchImage, imageBytesMax }: CustomVisionOptions, url: string, signal: AbortSignal): Promise<Buffer> {
