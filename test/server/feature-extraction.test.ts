@@ -149,6 +149,25 @@ describe('the second generation', () => {
     return ask();
   }
 
+  test('lists tasks by the names that its jobs are asked for under', async () => {
+    const { url } = await start();
+    const [, tasks] = (await get(`${url}/api/tasks`)) as [number, readonly string[]];
+    expect([...tasks].sort()).toEqual(['automated-speech-recognition', 'conditional-image-captioning', 'image-captioning', 'image-embedding', 'object-detection', 'text-embedding', 'text-query-embedding', 'zero-shot-image-classification']);
+    for (const task of tasks) {
+      const [status, models] = (await get(`${url}/api/tasks/${task}/models`)) as [number, readonly string[]];
+      expect([status, models.length > 0], task).toEqual([200, true]);
+      for (const model of models) {
+        expect((await get(`${url}/api/models/${model}/tasks`))[1], model).toContain(task);
+        expect((await post(`${url}/api/tasks/${task}/${model}/jobs`, {}))[0], 'there, and what it needs is missing').toBe(422);
+      }
+    }
+    expect(await get(`${url}/api/tasks/text-features/models`), 'what the task is called elsewhere').toEqual([200, ['texts']]);
+    expect(await get(`${url}/api/models`)).toEqual(await get(`${url}/api/models/list`));
+    expect(await get(`${url}/api/models/records/tasks`), 'nothing that a job can be asked for').toEqual([200, []]);
+    expect(await get(`${url}/api/tasks/sing/models`)).toMatchObject([404, { detail: expect.stringContaining('sing') as string }]);
+    expect(await get(`${url}/api/models/nobody/tasks`)).toMatchObject([404, { detail: expect.stringContaining('nobody') as string }]);
+  });
+
   test('a job is asked for, runs, and its result is fetched', async () => {
     const { url } = await start();
     const [status, job] = (await post(`${url}/api/tasks/image-captioning/vit-gpt2/jobs`, { image })) as [number, JobAnswer];

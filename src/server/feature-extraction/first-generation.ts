@@ -43,12 +43,10 @@ export function addFirstGeneration(server: FastifyInstance, host: TaskHost, defa
     const { name } = taskOf(host, task);
     return [...served()].filter(([, { tasks }]) => tasks.includes(name)).map(([model]) => model);
   };
-  for (const path of ['/api/tasks', '/api/tasks/list']) list(path, 'Tasks that there are models for', tasksThere);
-  for (const path of ['/api/models', '/api/models/list']) list(path, 'Models', () => [...served().keys()]);
-  for (const end of ['', '/list']) {
-    list(`/api/models/:model/tasks${end}`, 'Tasks of a model', tasksOf);
-    list(`/api/tasks/:task/models${end}`, 'Models of a task', modelsOf);
-  }
+  list('/api/tasks/list', 'Tasks that there are models for', tasksThere);
+  list('/api/models/list', 'Models', () => [...served().keys()]);
+  list('/api/models/:model/tasks/list', 'Tasks of a model', tasksOf);
+  list('/api/tasks/:task/models/list', 'Models of a task', modelsOf);
   const features = async (request: FastifyRequest<{ Params: Names; Body: FeatureBody }>): Promise<unknown> => {
     const { params, body: given, ending: signal } = request;
     const task = taskOf(host, params.task ?? defaults.task ?? noDefaultTask());

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { resultsOf, runTaskRequest, type TaskOutcome } from '../../tasks/task-request.ts';
 import type { ModelState } from '../../models/model-port.ts';
 import { failedAnswer } from '../answers.ts';
-import { schemaOf, type Schema } from '../schemas.ts';
+import { paramsOf, schemaOf, type Schema } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';
 import { namedResult } from './answers.ts';
 import type { Job, Jobs } from './jobs.ts';
@@ -24,11 +24,13 @@ const modelStatus = schemaOf(z.object({ status: z.enum(['loading', 'running', 's
 const config = z.record(z.string(), z.unknown()).optional();
 const modelParams = schemaOf(z.strictObject({ model: z.string().min(1) }));
 const jobParams = schemaOf(z.strictObject({ job: z.string().min(1) }));
+const names = schemaOf(z.array(z.string()));
 const tags = ['feature extraction jobs'];
 
 const stateNames: Readonly<Record<ModelState, string>> = { unloaded: 'stopped', loading: 'loading', ready: 'running', unloading: 'stopped', failed: 'failed' };
 
 export function addSecondGeneration(server: FastifyInstance, host: TaskHost, jobs: FeatureJobs): void {
+  addLists(server, host);
   for (const task of publishedTasks) addTask(server, host, jobs, task);
   const schema = { tags, summary: 'The state of a model, and its jobs', params: modelParams, response: { 200: modelStatus } };
   server.get<{ Params: { model: string } }>('/api/models/:model/status', { config: { scope: 'predict' }, schema }, ({ params: { model } }) => {
@@ -36,6 +38,22 @@ export function addSecondGeneration(server: FastifyInstance, host: TaskHost, job
     const state = host.models().status().get(name)?.state ?? 'unloaded';
     return { status: stateNames[state], jobs: jobs.of(name).map(statusOf) };
   });
+}
+
+/** Tasks have the names here that their jobs are asked for under. */
+function addLists(server: FastifyInstance, host: TaskHost): void {
+  const list = (url: string, summary: string, read: (given: { readonly task?: string; readonly model?: string }) => readonly string[]): void => {
+    server.get<{ Params: { task?: string; model?: string } }>(url, { config: { scope: 'predict' }, schema: { tags, summary, params: paramsOf(url), response: { 200: names } } }, ({ params }) => read(params));
+  };
+  const modelsOf = (task: string): readonly string[] => host.models().namesFor(task);
+  const namesWhere = (isThere: (task: string) => boolean): readonly string[] => publishedTasks.filter(({ task }) => host.tasks.has(task) && isThere(task)).map(({ name }) => name);
+  list('/api/tasks', 'Tasks that jobs can be asked for', () => namesWhere((task) => modelsOf(task).length > 0));
+  list('/api/models', 'Models', () => [...host.models().status().keys()]);
+  list('/api/models/:model/tasks', 'Tasks of a model that jobs can be asked for', ({ model = '' }) => {
+    const { name } = host.models().describe(model);
+    return namesWhere((task) => modelsOf(task).includes(name));
+  });
+  list('/api/tasks/:task/models', 'Models of a task', ({ task = '' }) => modelsOf(taskOf(host, publishedTasks.find(({ name }) => name === task)?.task ?? task).name));
 }
 
 type JobRequest = { readonly Params: { readonly model: string }; readonly Body: Named };
