@@ -21,7 +21,7 @@ import { addOpenApi } from './openapi.ts';
 import { failureHandler, problemDetails } from './problems.ts';
 import { addSecurityHeaders } from './security-headers.ts';
 import type { ServerTls } from './tls.ts';
-import { createValidatorCompiler } from './validation.ts';
+import { createValidatorCompiler, validationMessage } from './validation.ts';
 
 export type HttpLimits = {
   /** As sent, and decompressed. */
@@ -97,6 +97,7 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
     // Names are looked up, and not found, however long they are; Node has a limit for all of a path.
     routerOptions: { maxParamLength: 16_384 },
     frameworkErrors: (error, request, reply) => void handleFailure(error, request, reply),
+    schemaErrorFormatter: (errors, part) => new Error(validationMessage(errors, part)),
     genReqId: ({ headers }) => requestIdOf(headers['x-request-id']),
     ...nodeOptions(limits, tls),
   });

@@ -1,6 +1,7 @@
 /** Problem details (RFC 9457): what failed requests are answered, where no emulated interface prescribes errors of its own. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { serverError } from '../core/errors/server.ts';
 import { failedAnswer } from './answers.ts';
 import type { FailureFormat } from './http-port.ts';
 import { schemaOf } from './schemas.ts';
@@ -33,7 +34,7 @@ export const problemDetails: FailureFormat = {
 /** For `setErrorHandler`. @param failed is told of what the answer keeps back. */
 export function failureHandler({ write }: FailureFormat, failed: (request: FastifyRequest, error: unknown) => void) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const answer = failedAnswer(error);
+    const answer = failedAnswer(isOfType(error) ? otherType(error, request) : error);
     // What was given up because nobody waits for it has not failed.
     if (answer.isInternal && !hasLeft(request, error)) failed(request, error);
     if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', String(answer.retryAfterSeconds));
@@ -44,4 +45,15 @@ export function failureHandler({ write }: FailureFormat, failed: (request: Fasti
 /** Whether the client has left, and the error says only that. (Before the hooks of a request have run, nothing has been begun.) */
 function hasLeft({ ending }: { readonly ending: AbortSignal | null }, error: unknown): boolean {
   return ending?.aborted === true && error === ending.reason;
+}
+
+/** Of Fastify, which does not say what it was given. */
+function isOfType(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null)?.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
+}
+
+function otherType(cause: unknown, { headers, routeOptions: { schema } }: FastifyRequest): Error {
+  const type = headers['content-type'];
+  const said = type === undefined ? 'nothing says what the body is (content-type)' : `the body is said to be ${type}`;
+  return serverError('LS_SERVER_MEDIA_TYPE', `${said}; this operation takes ${(schema?.consumes ?? ['application/json']).join(', ')}`, {}, { cause });
 }

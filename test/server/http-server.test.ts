@@ -47,6 +47,23 @@ test('a schema validates, fills in what is left out, and refuses what it does no
   expect(await post(url, '{"__proto__":{"text":"a"},"text":"a"}')).toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);
 });
 
+test('what is wrong with a request is named', async () => {
+  const choice = schemaOf(z.strictObject({ colour: z.enum(['red', 'green']), place: z.union([z.string(), z.strictObject({ uri: z.string() })]).optional() }));
+  const choosing: Api = {
+    name: 'choosing',
+    description: 'Takes a colour.',
+    add: (server) => void server.post('/choose', { config: { scope: 'predict' }, schema: { querystring: schemaOf(z.strictObject({ model: z.string().optional() })), body: choice } }, () => ({})),
+  };
+  const { url } = await startServer([choosing]);
+  const detail = async (body: string, headers: Record<string, string> = json, query = ''): Promise<unknown> => ((await (await fetch(`${url}/choose${query}`, { method: 'POST', headers, body })).json()) as { detail: unknown }).detail;
+  expect(await detail('{"colour":"red","color":"red"}')).toBe('body must NOT have additional properties (color)');
+  expect(await detail('{"colour":"red"}', json, '?modle=a')).toBe('querystring must NOT have additional properties (modle)');
+  expect(await detail('{"colour":"blue"}')).toBe('body/colour must be equal to one of the allowed values (red, green)');
+  expect(await detail('{"colour":"red","place":{}}')).toBe("body/place must be string, or body/place must have required property 'uri'");
+  expect(await detail('{"colour":"red"}', { 'content-type': 'text/csv' })).toBe('the body is said to be text/csv; this operation takes application/json');
+  expect(await detail('colour=red', {}), 'what fetch says of a text').toBe('the body is said to be text/plain;charset=UTF-8; this operation takes application/json');
+});
+
 test('failures are problem details with the id of the request, which a client may choose', async () => {
   const { url, answered, failed } = await startServer([echo]);
   const response = await fetch(`${url}/broken`, { headers: { 'x-request-id': 'mine-1' } });

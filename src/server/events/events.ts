@@ -14,6 +14,7 @@ import { topics } from '../../core/topics.ts';
 import type { Transport } from '../../pipeline/transport.ts';
 import type { Api } from '../http-port.ts';
 import { schemaOf } from '../schemas.ts';
+import { validationMessage } from '../validation.ts';
 import { bodyOf, mediaEvent, recordEvent, textEvent, type SentMedia, type SentRecord, type SentText } from './event-schemas.ts';
 import { mediaEventOf, recordEventOf, textEventOf, type SentEvents } from './event-values.ts';
 
@@ -131,9 +132,10 @@ function requireOneAppend(records: readonly OutputRecord[]): void {
   }
 }
 
-/** A body is one of two: of a list it is told what is wrong in it, not that it is no event. */
-function eventMistake(errors: FastifySchemaValidationError[], dataVar: string): Error {
+/** A body is one of two: of a list it is told what is wrong in it, not that it is no event. Of a field that may be of two kinds both are told. */
+function eventMistake(errors: FastifySchemaValidationError[], part: string): Error {
   const [found] = [...errors.filter(({ instancePath }) => instancePath.startsWith('/events')), ...errors];
-  const named = typeof found?.params['additionalProperty'] === 'string' ? ` (${found.params['additionalProperty']})` : '';
-  return new Error(`${dataVar}${found?.instancePath ?? ''} ${found?.message ?? 'is not what is taken'}${named}`);
+  const place = found?.instancePath ?? '';
+  const ofPlace = place === '' ? [] : errors.filter(({ instancePath }) => instancePath === place || instancePath.startsWith(`${place}/`));
+  return new Error(validationMessage(ofPlace.length > 0 || found === undefined ? ofPlace : [found], part));
 }
