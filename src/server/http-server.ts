@@ -15,6 +15,7 @@ import { addAnswerDeadline } from './answer-deadline.ts';
 import type { ApiKey } from './api-keys.ts';
 import { addAuthentication } from './authentication.ts';
 import { addContentDecoding } from './content-encoding.ts';
+import { addEmptyBodies } from './empty-bodies.ts';
 import type { Api, HttpObserver, SetFailures } from './http-port.ts';
 import { addMethodAnswers } from './methods.ts';
 import { addOpenApi } from './openapi.ts';
@@ -118,6 +119,7 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
   const drain = addDrain(server);
   addAuthentication(server, { keys, host, corsOrigins });
   await server.register(rateLimit, rateLimits(keys));
+  addEmptyBodies(server);
   addContentDecoding(server);
   addMethodAnswers(server);
   await addOpenApi(server, { version, apis });

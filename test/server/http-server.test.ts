@@ -64,6 +64,20 @@ test('what is wrong with a request is named', async () => {
   expect(await detail('colour=red', {}), 'what fetch says of a text').toBe('the body is said to be text/plain;charset=UTF-8; this operation takes application/json');
 });
 
+test('an operation that takes no body does not mind what an empty one is said to be', async () => {
+  const bodiless: Api = {
+    name: 'bodiless',
+    description: 'Takes nothing.',
+    add: (server) => void server.post('/go', { config: { scope: 'admin' } }, () => ({ gone: true })),
+  };
+  const { url } = await startServer([echo, bodiless]);
+  for (const type of ['application/json', 'application/x-www-form-urlencoded']) {
+    const response = await fetch(`${url}/go`, { method: 'POST', headers: { 'content-type': type } });
+    expect([response.status, await response.json()], type).toEqual([200, { gone: true }]);
+  }
+  expect(await post(url, ''), 'where one is needed').toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);
+});
+
 test('failures are problem details with the id of the request, which a client may choose', async () => {
   const { url, answered, failed } = await startServer([echo]);
   const response = await fetch(`${url}/broken`, { headers: { 'x-request-id': 'mine-1' } });

@@ -1,0 +1,13 @@
+/** Some clients say that every body is JSON, or a form, also of an empty one. An operation that takes none does not mind. */
+import type { FastifyInstance } from 'fastify';
+
+const saidOfNothing = /^application\/(?:json|x-www-form-urlencoded)\b/i;
+
+export function addEmptyBodies(server: FastifyInstance): void {
+  server.addHook('onRequest', ({ headers, routeOptions: { schema } }, _reply, done) => {
+    const isEmpty = headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0';
+    // Without a type it is not read.
+    if (isEmpty && schema?.body === undefined && schema?.consumes === undefined && saidOfNothing.test(headers['content-type'] ?? '')) delete headers['content-type'];
+    done();
+  });
+}
