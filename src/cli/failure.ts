@@ -45,13 +45,13 @@ function mistakeLines({ file, mistakes }: ConfigurationMistakes): readonly strin
 
 export function failureText(error: unknown): string {
   if (error instanceof ConfigurationMistakes) return [`labelstream: ${error.message}`, ...(error.told ? [] : mistakeLines(error))].join('\n');
-  if (error instanceof LabelstreamError) return [`labelstream: ${error.message} [${error.code}]`, ...remedies(error)].join('\n');
+  if (error instanceof LabelstreamError) return [`labelstream: ${error.message} [${error.code}]`, ...new Set(remedies(error))].join('\n');
   if (error instanceof CommandFailure) return failureText(error.cause);
   if (isInterruption(error)) return 'labelstream: interrupted';
   return `labelstream: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 
-/** Of the failure, then of what caused it. */
+/** Of the failure, then of what caused it, which may have the same. */
 function remedies({ description, cause }: LabelstreamError): readonly string[] {
   return [`  ${description.remedy}`, ...(cause instanceof LabelstreamError ? remedies(cause) : [])];
 }
