@@ -93,8 +93,8 @@ test('each record is answered under its recordId, and a bad one fails alone, wit
   const failed = (recordId: unknown, said: RegExp) => ({ recordId, errors: [expect.stringMatching(said) as string], warnings: '' });
   expect([status, answer]).toEqual([200, {
     values: [
-      good('0', ['cats']), failed('1', /^data\.images\.data is not base64 \[LS_SERVER_REQUEST\]$/), good('2', ''), failed('3', /no image in data\.images\.data/), failed('4', /\[LS_IMAGE_\w+\]$/), failed(null, /no recordId/),
-      good('6', ['cats']), failed(null, /no recordId/),
+      good('0', ['cats']), failed('1', /^data\.images\.data is not base64 \[LS_SERVER_REQUEST\]$/), good('2', ''), failed('3', /^the record has no image in data\.images\.data \[/), failed('4', /\[LS_IMAGE_\w+\]$/), failed(null, /^the record is no object /),
+      good('6', ['cats']), failed(null, /^the record has no recordId \[/),
     ],
   }]);
   expect(await ask({ values: [] })).toEqual([200, { values: [] }]);

@@ -83,10 +83,13 @@ function readAtStart(server: FastifyInstance, labels: LabelSource): void {
 }
 
 function contentOf(value: unknown): ScoredContent {
+  if (typeof value !== 'object' || value === null) return refused('the record is no object');
+  if (!hasId(value)) return refused('the record has no recordId');
   const parsed = record.safeParse(value);
-  if (parsed.success && hasId(value)) return imageIn(parsed.data.data.images.data, 'data.images.data');
-  return { error: serverError('LS_SERVER_REQUEST', 'the record has no recordId, or no image in data.images.data', { field: 'data.images.data' }) };
+  return parsed.success ? imageIn(parsed.data.data.images.data, 'data.images.data') : refused('the record has no image in data.images.data');
 }
+
+const refused = (what: string): ScoredContent => ({ error: serverError('LS_SERVER_REQUEST', what) });
 
 function hasId(value: unknown): value is { readonly recordId: unknown } {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, 'recordId');
