@@ -108,6 +108,7 @@ test.each([
   ['bytes that are not there', '{"inputs":[{"name":"text","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":10}}]}', {}],
   ['a length beyond the body', '{"inputs":[]}', { 'inference-header-content-length': '1000' }],
   ['an output that there is not', '{"inputs":[{"name":"text","datatype":"BYTES","shape":[1],"data":["a"]}],"outputs":[{"name":"caption"}]}', {}],
+  ['an output as classes', '{"inputs":[{"name":"text","datatype":"BYTES","shape":[1],"data":["a"]}],"outputs":[{"name":"features","parameters":{"classification":2}}]}', {}],
   ['a task of others', '{"parameters":{"task":"image-captioning"},"inputs":[{"name":"text","datatype":"BYTES","shape":[1],"data":["a"]}]}', {}],
   ['nothing', '', {}],
 ])('%s is refused', async (_, body, headers) => {

@@ -52,6 +52,9 @@ function wantedOf(task: Task, { outputs, parameters: given }: InferRequest, tens
   return outputs.map(({ name, parameters: of }) => {
     const tensor = tensors.find((each) => each.name === name);
     if (tensor === undefined) throw serverError('LS_SERVER_REQUEST', `${task.name} has no output ${name}; the outputs are ${tensors.map((each) => each.name).join(', ')}`, { name });
+    // As classes, or in memory that is shared: an answer in another form than was asked for would be taken for it.
+    const unknown = Object.keys(of ?? {}).find((parameter) => parameter !== 'binary_data');
+    if (unknown !== undefined) throw serverError('LS_SERVER_REQUEST', `the output ${name} is asked for with ${unknown}, which is not offered here; its parameter is binary_data`, { name });
     const asked = of?.['binary_data'];
     return { tensor, isBinary: typeof asked === 'boolean' ? asked : isBinaryByDefault };
   });
