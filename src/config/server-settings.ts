@@ -52,7 +52,7 @@ const skill = z.strictObject({
 
 export const server = z.strictObject({
   enabled: z.boolean().default(true).describe('Whether HTTP is served.'),
-  host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Away from loopback addresses everything but `/`, `/docs`, `/errors`, `/health` and `/metrics` needs a key.'),
+  host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Away from loopback addresses everything but `/`, `/docs`, `/errors`, `/health`, `/metrics`, `/v2` and `/v2/health` needs a key.'),
   port: z.number().int().min(0).max(65_535).default(9464).describe('Port to listen on; 0 takes a free one.'),
   keys: z
     .record(name, apiKey)

@@ -20,8 +20,9 @@ export function taskOf({ tasks }: TaskHost, name: string): Task {
 /** Throws LS_MODEL_UNKNOWN where it is not there, or is not made for the task. */
 export function requireModelFor(host: TaskHost, task: string, model: string): string {
   host.models().describe(model);
-  if (!host.models().namesFor(task).includes(model)) throw modelError('LS_MODEL_UNKNOWN', `the model ${model} is not made for ${task}`, { model, task });
-  return model;
+  const names = host.models().namesFor(task);
+  if (names.includes(model)) return model;
+  throw modelError('LS_MODEL_UNKNOWN', `the model ${model} is not made for ${task}; ${names.length === 0 ? 'none is' : `those that are: ${names.join(', ')}`}`, { model, task });
 }
 
 /** The configured one; where none is, the only one there is. Throws LS_SERVER_NO_DEFAULT. */

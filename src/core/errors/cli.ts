@@ -47,7 +47,7 @@ export const cliErrors = {
     cause: 'input',
     retryable: false,
     summary: 'A file of clusters was made with other parameters, or another model, than the collection has. Nothing was imported.',
-    remedy: 'Give the collection the parameters of the file (eps, minPoints, metric, by a definition of a higher version), or say --allow-other-parameters: its clusters will be other ones then.',
+    remedy: 'Give the collection the parameters of the file (eps, minPoints, metric, by a definition of a higher version), or say --allow-other-parameters: its clusters will be other ones then. Of another model nothing helps but vectors that the model of the collection gives.',
   },
   LS_CLI_NOT_FOUND: {
     cause: 'input',

@@ -70,8 +70,8 @@ export const modelErrors = {
   LS_MODEL_UNKNOWN: {
     cause: 'configuration',
     retryable: false,
-    summary: 'A model is asked for under a name that no model is bound to, or two models are bound to one name.',
-    remedy: 'Bind each name to one model in the configuration.',
+    summary: 'A model is asked for under a name that no model is bound to, or for a task that it is not made for, or two models are bound to one name.',
+    remedy: 'Ask for one of those that the message names; or bind the name to a model of the task, and to one alone, under models of the configuration.',
   },
   LS_MODEL_INPUT: {
     cause: 'input',

@@ -16,8 +16,8 @@ export const serverErrors = {
   LS_SERVER_NOT_READY: {
     cause: 'environment',
     retryable: true,
-    summary: 'A request needs models, which are still being loaded.',
-    remedy: 'None: the request is repeated. `/health/ready` tells when it can be answered.',
+    summary: 'A request needs models or clusters, which are not there yet: the program is starting.',
+    remedy: 'Repeat the request, after as many seconds as the header `retry-after` says; `/health/ready` tells when it can be answered.',
   },
   LS_SERVER_REQUEST: {
     cause: 'input',
@@ -35,7 +35,7 @@ export const serverErrors = {
     cause: 'input',
     retryable: false,
     summary: 'There is nothing at the path of a request.',
-    remedy: 'See `/docs` for the paths; what is in one, such as the name of a model or the id of an item, may be unknown.',
+    remedy: 'See `/docs` for the paths; what is in one, such as the name of a model or the id of an item, may be unknown. What needs a log (events, labels, clusters, the custom skill, what changes them) is answered by `run`, and not by `serve`.',
   },
   LS_SERVER_NO_DEFAULT: {
     cause: 'input',

@@ -5,7 +5,7 @@ export const viewErrors = {
     cause: 'environment',
     retryable: true,
     summary: 'What items are labelled is not known yet: the view of it is being made from the log.',
-    remedy: 'None: the request is repeated. The message says how far the view is, and so does the metric labelstream_label_view_remaining_records.',
+    remedy: 'Repeat the request, after as many seconds as the header `retry-after` says. The message says how far the view is, and so does the metric labelstream_label_view_remaining_records.',
   },
   LS_VIEW_UNAVAILABLE: {
     cause: 'environment',
