@@ -73,7 +73,7 @@ export async function fileMistakes(configuration: Configuration, extensions: Ext
     const manifest = await attempt(['models', name, 'directory'], read);
     if (manifest !== undefined) manifests.set(name, manifest);
   }
-  return [...mistakes, ...taskMistakes(configuration, manifests), ...reproducibilityMistakes(configuration, manifests)];
+  return [...mistakes, ...taskMistakes(configuration, manifests), ...defaultMistakes(configuration, manifests), ...reproducibilityMistakes(configuration, manifests)];
 }
 
 async function requireDirectory(directory: string): Promise<void> {
@@ -100,6 +100,21 @@ function taskMistakes({ routes }: Configuration, manifests: ReadonlyMap<string, 
       };
     }),
   );
+}
+
+/** Whether each model is made for the task whose default it is. */
+function defaultMistakes({ server: { defaults } }: Configuration, manifests: ReadonlyMap<string, Manifest>): readonly UnlocatedMistake[] {
+  return Object.entries(defaults.models).flatMap(([task, model]) => {
+    const made = manifests.get(model);
+    const tasks = made === undefined ? [task] : tasksOf(made);
+    if (tasks.includes(task)) return [];
+    return {
+      code: 'LS_CONFIG_COMBINATION',
+      path: ['server', 'defaults', 'models', task],
+      message: `the model ${model} is made for ${tasks.join(', ')}, not for ${task}`,
+      remedy: `Name a model that is made for ${task}, or none.`,
+    };
+  });
 }
 
 /** Whether a step names classes for a model that has its own, or none for one that has to be given some: the task allows both. */

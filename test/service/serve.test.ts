@@ -50,6 +50,7 @@ test('a default that there is not, and a port that is none, are told before anyt
     const file = await writeConfiguration(directory, settings);
     for (const [options, said] of [
       [['--default-model', 'text-features=nobody'], 'there is no model "nobody"'],
+      [['--default-model', 'text-features=notes'], 'the model notes is made for record-prediction, not for text-features'],
       [['--default-task', 'sing'], 'there is no task "sing"'],
       [['--default-consumer-type', 'nobody'], 'there is no consumer "nobody"'],
       [['--port', 'http'], 'server.port'],
@@ -58,5 +59,16 @@ test('a default that there is not, and a port that is none, are told before anyt
       expect([code, stderr], options.join(' ')).toEqual([78, expect.stringContaining(said)]);
     }
     expect((await runProgram('serve', '-c', file, '--default-model', 'texts')).code).toBe(2);
+  });
+});
+
+test('whoever listens away from loopback, and has no keys, is warned that nothing is answered', async () => {
+  await withDirectory(async (directory) => {
+    const file = await writeConfiguration(directory, `${settings}server: { host: 0.0.0.0, port: 0 }\n`);
+    const program = startProgram(['serve', '-c', file], unset, directory);
+    await program.said('"msg":"serving"');
+    program.kill('SIGTERM');
+    const { stderr } = await program.finished;
+    expect(stderr).toMatch(/"level":40,.*"host":"0\.0\.0\.0".*server\.keys/);
   });
 });
