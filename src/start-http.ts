@@ -8,6 +8,7 @@ import type { DesiredStateFollower } from './pipeline/desired-state.ts';
 import { openLabelSource } from './open-label-source.ts';
 import type { ServiceContext } from './process-context.ts';
 import { administration } from './server/admin/administration.ts';
+import { isLoopback } from './server/authentication.ts';
 import { collections } from './server/clusters/collections.ts';
 import { items } from './server/clusters/items.ts';
 import { score } from './server/clusters/score.ts';
@@ -61,7 +62,9 @@ export async function startHttp(start: HttpStart): Promise<HttpServer> {
     await Promise.all([fetcher?.close(), skillLabels.close()]);
   };
   try {
-    const started = await startHttpServer(await optionsOf(start, fetcher, skillLabels.labels));
+    const options = await optionsOf(start, fetcher, skillLabels.labels);
+    const started = await startHttpServer(options);
+    if (options.keys.length === 0 && !isLoopback(options.host)) context.logger.warn({ host: options.host }, 'without API keys (server.keys) requests to this host are answered only where none is needed, such as /health and /metrics');
     const close = async (): Promise<void> => {
       await started.close();
       await closeBoth();
