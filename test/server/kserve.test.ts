@@ -130,6 +130,10 @@ test('models are loaded and unloaded, and what they did is counted', async () =>
   expect(await ask(`${url}/v2/repository/models/texts/load`, 'POST', {})).toEqual([200, undefined]);
   expect(await stateOf()).toBe('READY');
   expect(await ask(`${url}/v2/repository/models/texts/load`, 'POST', {}), 'anew').toEqual([200, undefined]);
+  for (const headers of [{}, { 'content-type': 'application/json' }]) for (const path of ['models/texts/unload', 'models/texts/load', 'index']) {
+    expect((await fetch(`${url}/v2/repository/${path}`, { method: 'POST', headers })).status, `${path} without a body`).toBe(200);
+  }
+  expect(await ask(`${url}/v2/repository/models/texts/load`, 'POST', { parameters: { config: '{}' } })).toMatchObject([400, { error: 'a model is loaded as it is: the parameter config is not offered here' }]);
   expect(await ask(`${url}/v2/repository/models/nobody/load`, 'POST', {})).toMatchObject([404, { error: expect.stringContaining('nobody') as string }]);
 });
 

@@ -114,6 +114,10 @@ function statisticsOf({ statistics }: KserveOptions, name: string, version: stri
   };
 }
 
+/** Most clients send none. */
+const repositoryBody = schemaOf(z.looseObject({ parameters: z.record(z.string(), z.unknown()).optional() }).nullable());
+type RepositoryBody = { readonly parameters?: Readonly<Record<string, unknown>> } | null | undefined;
+
 function addRepository(server: FastifyInstance, { host }: KserveOptions): void {
   const index = { tags, summary: 'The models, loaded or not', body: schemaOf(z.looseObject({ ready: z.boolean().optional() }).nullable()), response: { 200: schemaOf(z.array(z.looseObject({}))) } };
   server.post<{ Body: { readonly ready?: boolean } | null }>('/v2/repository/index', { config: { scope: 'predict' }, schema: index }, ({ body }) => {
@@ -126,7 +130,10 @@ function addRepository(server: FastifyInstance, { host }: KserveOptions): void {
     ['unload', 'Unload a model, once what it was asked for is answered', (model: string) => host.models().unload(model)],
   ] as const) {
     const url = `/v2/repository/models/:model/${verb}`;
-    server.post<{ Params: { model: string } }>(url, { config: { scope: 'admin' }, schema: { tags, summary, params: paramsOf(url), body: anyObject, response: { 200: nothing } } }, async ({ params: { model } }, reply) => {
+    const schema = { tags, summary, params: paramsOf(url), body: repositoryBody, response: { 200: nothing } };
+    server.post<{ Params: { model: string }; Body: RepositoryBody }>(url, { config: { scope: 'admin' }, schema }, async ({ params: { model }, body }, reply) => {
+      const unknown = Object.keys(body?.parameters ?? {}).find((parameter) => parameter !== 'unload_dependents');
+      if (unknown !== undefined) throw serverError('LS_SERVER_REQUEST', `a model is loaded as it is: the parameter ${unknown} is not offered here`, { model });
       await act(model);
       return reply.code(200).send();
     });
