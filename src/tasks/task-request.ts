@@ -42,9 +42,11 @@ export function resultsOf(outcomes: readonly TaskOutcome[]): readonly TaskResult
 }
 
 const classesMax = 1_000;
+/** In one request: as many as may wait for a model. More of them at once would only be refused, one by one. */
+export const taskItemsMax = 4_096;
 
 /**
- * Rejects with what is wrong with the request as a whole: LS_TASK_UNKNOWN, LS_TASK_CONFIG, LS_MODEL_UNKNOWN, LS_TASK_INPUT (lists that do not fit). Of a single
+ * Rejects with what is wrong with the request as a whole: LS_TASK_UNKNOWN, LS_TASK_CONFIG, LS_MODEL_UNKNOWN, LS_TASK_INPUT (lists that do not fit, or are too long). Of a single
  * item also with what is wrong with it.
  */
 export async function runTaskRequest(services: TaskServices, request: TaskRequest, options: RunOptions): Promise<TaskResult | readonly TaskOutcome[]> {
@@ -56,6 +58,7 @@ export async function runTaskRequest(services: TaskServices, request: TaskReques
   const classLists: readonly (readonly string[] | undefined)[] = isNested(classes) ? classes : [classes];
   if (!isList) return run(contents[0], texts[0], classLists[0]);
   const count = Math.max(contents.length, texts.length, classLists.length);
+  if (count > taskItemsMax) throw taskError('LS_TASK_INPUT', `${request.task}: there are ${count} items; at most ${taskItemsMax} are taken at once`, { task: request.task, count });
   for (const [field, list] of [['content', contents], ['text', texts], ['classes', classLists]] as const) requireFit(request.task, field, list.length, count);
   const items = Array.from({ length: count }, (_, index) => run(contents[index % contents.length], texts[index % texts.length], classLists[index % classLists.length]));
   const settled = await Promise.allSettled(items);

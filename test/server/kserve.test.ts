@@ -118,6 +118,17 @@ test.each([
   expect(failed).toEqual([]);
 });
 
+test.each([
+  ['a shape of more than may wait for a model', [4_000_000], 'shape of 4000000; at most 4096 elements are taken'],
+  ['more elements than the shape says', [2], 'more elements than its shape of 2'],
+])('%s is refused before anything is made of each', async (_, shape, said) => {
+  const { url } = await start();
+  const raw = Buffer.alloc(4 * 1_000_000);
+  const header = Buffer.from(JSON.stringify({ inputs: [{ name: 'text', datatype: 'BYTES', shape, parameters: { binary_data_size: raw.length } }] }));
+  const response = await fetch(`${url}/v2/models/texts/infer`, { method: 'POST', headers: { 'inference-header-content-length': String(header.length) }, body: new Uint8Array(Buffer.concat([header, raw])) });
+  expect([response.status, await response.json()]).toMatchObject([400, { error: expect.stringContaining(said) as string }]);
+});
+
 test('models are loaded and unloaded, and what they did is counted', async () => {
   const { url } = await start();
   const before = statistics.of('texts').succeeded;

@@ -66,6 +66,8 @@ test.each<[string, Partial<TaskRequest>, string]>([
   ['classes that are not taken', { classes: ['a'] }, 'LS_TASK_INPUT'],
   ['no classes where some are needed', { task: 'zero-shot-image-classification' }, 'LS_TASK_INPUT'],
   ['more than 1,000 classes', { task: 'object-detection', classes: Array.from({ length: 1_001 }, (_, index) => `c${index}`) }, 'LS_TASK_INPUT'],
+  ['more items than may wait for a model', { content: Array.from({ length: 4_097 }, () => image('a')) }, 'LS_TASK_INPUT'],
+  ['more lists of classes than items may wait', { task: 'zero-shot-image-classification', classes: Array.from({ length: 4_097 }, () => ['a']) }, 'LS_TASK_INPUT'],
   ['an empty class', { task: 'object-detection', classes: ['a', ''] }, 'LS_TASK_INPUT'],
   ['another kind of answer', { task: 'object-detection' }, 'LS_TASK_OUTPUT'],
 ])('refuses %s', async (_, request, code) => {

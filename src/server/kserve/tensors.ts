@@ -3,6 +3,7 @@
  * binary tensors). Elements of BYTES have their length before them there, 4 bytes, little-endian like all numbers.
  */
 import { serverError } from '../../core/errors/server.ts';
+import { taskItemsMax } from '../../tasks/task-request.ts';
 
 const numberTypes = ['BOOL', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64', 'FP32', 'FP64'] as const;
 export const dataTypes = [...numberTypes, 'BYTES'] as const;
@@ -44,6 +45,8 @@ export function inputTensors(given: readonly GivenTensor[], raw: Buffer): readon
     const { name, datatype, shape, data, parameters } = tensor;
     const size = parameters?.['binary_data_size'];
     const count = shape.reduce((product, length) => product * length, 1);
+    // Before anything is made of each.
+    if (count > taskItemsMax) refuse(name, `has a shape of ${count}; at most ${taskItemsMax} elements are taken`);
     if (size === undefined) return { name, datatype, shape, values: valuesOf(tensor, data ?? refuse(name, 'has no data'), count) };
     if (data !== undefined || !Number.isInteger(size) || (size as number) < 0) refuse(name, 'has both data and binary_data_size, or one that is no size');
     const bytes = raw.subarray(offset, offset + (size as number));
@@ -65,6 +68,7 @@ function valuesOf({ name, datatype }: GivenTensor, data: readonly unknown[], cou
 function elementsIn(name: string, bytes: Buffer, count: number): readonly Buffer[] {
   const elements: Buffer[] = [];
   for (let offset = 0; offset < bytes.length; ) {
+    if (elements.length === count) refuse(name, `has more elements than its shape of ${count}`);
     const start = offset + 4;
     const end = start + (start <= bytes.length ? bytes.readUInt32LE(offset) : 0);
     if (start > bytes.length || end > bytes.length) refuse(name, 'ends within an element');
