@@ -63,7 +63,7 @@ test('an import that broke off goes on where it is repeated', async () => {
   await withCollection(async (importing, file, directory) => {
     const path = join(directory, 'clusters.json');
     await writeFile(path, JSON.stringify(whole));
-    const { sha256, close, vectors } = await openClusterFile(path);
+    const { sha256, close, vectors } = await openClusterFile(path, new AbortController().signal);
     const about = { family: 'texts', collection: 'texts', routeStep: 'texts/embed', importedAtMs: 1 };
     await withLog(file, async ({ transport, codec, partitionCountOf }) => {
       await codec.prepareEncode();

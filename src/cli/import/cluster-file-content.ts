@@ -1,3 +1,6 @@
+/** Of one file, and labels of its clusters. */
+export const itemsMax = 10_000_000;
+
 /** What a file of clusters holds, whatever it is written as. */
 export type ClusterFileContent = {
   readonly items: readonly string[];

@@ -4,36 +4,35 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { cliError } from '../../core/errors/cli.ts';
 import { LabelstreamError } from '../../core/errors/error.ts';
-import type { ClusterFileContent } from './cluster-file-content.ts';
+import { itemsMax, type ClusterFileContent } from './cluster-file-content.ts';
 import { importFileError } from './import-file-error.ts';
 import { openJsonClusters } from './json-clusters.ts';
 import { openNpzClusters } from './npz-clusters.ts';
 
 export type ClusterFile = ClusterFileContent & { readonly sha256: string };
 
-const itemsMax = 10_000_000;
 const labelLengthMax = 1_000;
 
-/** To be closed. Rejects with LS_CLI_FILE, LS_CLI_IMPORT_FILE. */
-export function openClusterFile(file: string): Promise<ClusterFile> {
-  return ofFile(file, async () => {
-    const sha256 = await sha256Of(file);
-    const content = (await isArchive(file)) ? await openNpzClusters(file) : await openJsonClusters(file);
+/** To be closed. Rejects with LS_CLI_FILE, LS_CLI_IMPORT_FILE, and with the reason of the signal, which ends whatever is being read. */
+export function openClusterFile(file: string, signal: AbortSignal): Promise<ClusterFile> {
+  return ofFile(file, signal, async () => {
+    const sha256 = await sha256Of(file, signal);
+    const content = (await isArchive(file)) ? await openNpzClusters(file, signal) : await openJsonClusters(file);
     try {
       checkContent(content);
     } catch (error) {
       await content.close();
       throw error;
     }
-    return { ...content, sha256, vectors: () => named(file, content.vectors()) };
+    return { ...content, sha256, vectors: () => named(file, signal, content.vectors()) };
   });
 }
 
-async function* named<Value>(file: string, values: AsyncIterable<Value>): AsyncGenerator<Value> {
+async function* named<Value>(file: string, signal: AbortSignal, values: AsyncIterable<Value>): AsyncGenerator<Value> {
   const iterator = values[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = await ofFile(file, () => iterator.next());
+      const next = await ofFile(file, signal, () => iterator.next());
       if (next.done === true) return;
       yield next.value;
     }
@@ -43,19 +42,20 @@ async function* named<Value>(file: string, values: AsyncIterable<Value>): AsyncG
 }
 
 /** What goes wrong with a file names it. */
-async function ofFile<Result>(file: string, use: () => Promise<Result>): Promise<Result> {
+async function ofFile<Result>(file: string, signal: AbortSignal, use: () => Promise<Result>): Promise<Result> {
   try {
     return await use();
   } catch (error) {
+    signal.throwIfAborted();
     if (error instanceof LabelstreamError) throw cliError('LS_CLI_IMPORT_FILE', `${file}: ${error.message}`, { file }, { cause: error });
     if (error instanceof Error && 'code' in error) throw cliError('LS_CLI_FILE', `${file}: ${error.message}`, { file }, { cause: error });
     throw error;
   }
 }
 
-async function sha256Of(file: string): Promise<string> {
+async function sha256Of(file: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(file, { signal })) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }
 
@@ -73,12 +73,14 @@ function checkContent({ items, clusters, labels, eps, minPoints }: ClusterFileCo
   if (wrong !== undefined) throw importFileError(`${wrong} is no number of a cluster: from 0 on, or -1 for noise`);
   const seen = new Set<string>();
   for (const item of items) {
+    if (!item.isWellFormed()) throw importFileError(`the item ${JSON.stringify(item.slice(0, 100))} has half of a surrogate pair`);
     if (seen.has(item)) throw importFileError(`the item ${JSON.stringify(item.slice(0, 100))} is there twice`);
     seen.add(item);
   }
   const known = new Set(clusters);
   for (const [cluster, label] of labels) {
     if (!known.has(cluster)) throw importFileError(`the cluster ${cluster} has a label and no items`);
+    if (!label.isWellFormed()) throw importFileError(`the label of the cluster ${cluster} has half of a surrogate pair`);
     if (label.length > labelLengthMax) throw importFileError(`the label of the cluster ${cluster} has ${label.length} characters; at most ${labelLengthMax} are taken`);
   }
   if (eps !== undefined && !(eps > 0)) throw importFileError(`eps is ${eps}`);

@@ -29,7 +29,7 @@ const batchBytesMax = 1024 * 1024;
 type Importing = { readonly access: Access; readonly file: ClusterFile; readonly itemIds: readonly string[]; readonly options: ImportOptions; readonly output: Output; readonly signal: AbortSignal };
 
 export async function importClusters(path: string, options: ImportOptions, commandLine: CommandLine): Promise<void> {
-  const file = await openClusterFile(path);
+  const file = await openClusterFile(path, commandLine.signal);
   try {
     const itemIds = file.items.map((id) => checkedId(path, options.source, id));
     const output = outputOf(commandLine, options.json);

@@ -41,11 +41,11 @@ async function jsonIn(path: string): Promise<unknown> {
   await using handle = await open(path);
   const { size } = await handle.stat();
   if (size > bytesMax) throw importFileError(`it has ${size} bytes; of JSON at most ${bytesMax} are read: write an .npz`);
-  const text = await handle.readFile('utf8');
+  const bytes = await handle.readFile();
   try {
-    return JSON.parse(text);
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    throw importFileError('it is neither an .npz nor JSON', error);
+    throw importFileError('it is neither an .npz nor JSON in UTF-8', error);
   }
 }
 

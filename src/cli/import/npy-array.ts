@@ -24,7 +24,7 @@ export type NpyArray = NpyHead & {
 
 const mark = Buffer.from('\x93NUMPY', 'latin1');
 const headBytesMax = 64 * 1024;
-/** Of one row, and of an array that is wanted whole. */
+/** Of one row. */
 const rowBytesMax = 4 * 1024 * 1024;
 
 /** Reads the head. Rejects with LS_CLI_IMPORT_FILE. */
@@ -130,7 +130,16 @@ export function numberReader({ name, kind, bytes, isLittleEndian: little }: Pick
 
 /** Of a text: without the zeros that fill it up. */
 export function textReader({ name, kind, bytes, isLittleEndian: little }: Pick<NpyArray, 'name' | 'kind' | 'bytes' | 'isLittleEndian'>): (row: DataView) => string {
-  if (kind === 'bytes') return (row) => Buffer.from(row.buffer, row.byteOffset, bytes).toString('utf8').replace(/\0+$/, '');
+  if (kind === 'bytes') {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return (row) => {
+      try {
+        return decoder.decode(row).replace(/\0+$/, '');
+      } catch (error) {
+        throw importFileError(`${name}: it holds bytes that are no text in UTF-8`, error);
+      }
+    };
+  }
   if (kind !== 'text') throw importFileError(`${name}: texts are wanted there`);
   return (row) => {
     let text = '';

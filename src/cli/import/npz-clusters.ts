@@ -1,24 +1,27 @@
 /** Clusters as numpy.savez writes them: `vectors`, `items`, `clusters`, and where they are known `labels`, `eps`, `min_samples`, `metric`, `model`, `model_version`. */
-import type { ClusterFileContent } from './cluster-file-content.ts';
+import { itemsMax, type ClusterFileContent } from './cluster-file-content.ts';
 import { importFileError } from './import-file-error.ts';
 import { numberReader, openArray, textReader, type NpyArray } from './npy-array.ts';
 import { openZip, type ZipArchive } from './zip-archive.ts';
 
 const names = new Set(['vectors', 'items', 'clusters', 'labels', 'eps', 'min_samples', 'metric', 'model', 'model_version']);
 
-/** To be closed. Rejects with LS_CLI_IMPORT_FILE. */
-export async function openNpzClusters(file: string): Promise<ClusterFileContent> {
-  const archive = await openZip(file);
+/** In all of an array, which is in memory as a whole. */
+const textsLengthMax = 256 * 1024 * 1024;
+
+/** To be closed. Rejects with LS_CLI_IMPORT_FILE, and with the reason of the signal. */
+export async function openNpzClusters(file: string, signal: AbortSignal): Promise<ClusterFileContent> {
+  const archive = await openZip(file, signal);
   try {
     const unknown = [...archive.entries.keys()].find((entry) => !names.has(entry.replace(/\.npy$/, '')));
     if (unknown !== undefined) throw importFileError(`it has an array ${JSON.stringify(unknown.slice(0, 100))}; known are ${[...names].join(', ')}`);
     const vectors = await arrayOf(archive, 'vectors', 2);
-    const items = await texts(await arrayOf(archive, 'items', 1));
+    const items = await texts(await listOf(archive, 'items'));
     if (vectors.shape[0] !== items.length) throw importFileError(`it has ${items.length} items, and vectors of ${vectors.shape[0] ?? 0}`);
-    const labels = archive.entries.has('labels.npy') ? await texts(await arrayOf(archive, 'labels', 1)) : [];
+    const labels = archive.entries.has('labels.npy') ? await texts(await listOf(archive, 'labels')) : [];
     return {
       items,
-      clusters: await numbers(await arrayOf(archive, 'clusters', 1)),
+      clusters: await numbers(await listOf(archive, 'clusters')),
       labels: new Map([...labels.entries()].filter(([, label]) => label !== '')),
       eps: (await single(archive, 'eps', numbers))?.[0],
       minPoints: (await single(archive, 'min_samples', numbers))?.[0],
@@ -42,6 +45,14 @@ async function arrayOf({ entries }: ZipArchive, name: string, dimensions: number
   return array;
 }
 
+/** To be read as a whole: what a small file says of itself may be too much for that. */
+async function listOf(archive: ZipArchive, name: string): Promise<NpyArray> {
+  const array = await arrayOf(archive, name, 1);
+  const [count = 0] = array.shape;
+  if (count > itemsMax) throw importFileError(`${name} has ${count} values; at most ${itemsMax} are read`);
+  return array;
+}
+
 async function single<Value>(archive: ZipArchive, name: string, read: (array: NpyArray) => Promise<readonly Value[]>): Promise<readonly Value[] | undefined> {
   return archive.entries.has(`${name}.npy`) ? read(await arrayOf(archive, name, 0)) : undefined;
 }
@@ -58,7 +69,13 @@ async function texts(array: NpyArray): Promise<readonly string[]> {
   if (array.kind === 'integer') return (await numbers(array)).map(String);
   const read = textReader(array);
   const found: string[] = [];
-  for await (const row of array.rows()) found.push(read(row));
+  let length = 0;
+  for await (const row of array.rows()) {
+    const text = read(row);
+    length += text.length;
+    if (length > textsLengthMax) throw importFileError(`${array.name}: its texts have more than ${textsLengthMax} characters together`);
+    found.push(text);
+  }
   return found;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The archives that numpy writes: files that are stored or deflated, in one part, not encrypted. The sizes that the directory tells are what is read of an entry,
- * so a small file cannot become a large one.
+ * The archives that numpy writes: files that are stored or deflated, in one part, not encrypted. No more is read of an entry than the directory tells; that may be
+ * a thousand times as much as is stored, so whoever keeps what is read has bounds of its own.
  *
  *     entry, entry, ..., directory (names, sizes, checksums, places), end (place of the directory)
  */
@@ -26,18 +26,18 @@ const entriesMax = 256;
 const [endMark, farEndMark, farPlaceMark, entryMark, localMark] = [0x06054b50, 0x06064b50, 0x07064b50, 0x02014b50, 0x04034b50];
 const farNumber = 0xffffffff;
 
-/** Rejects with LS_CLI_IMPORT_FILE, and with what the system says of the file. */
-export async function openZip(file: string): Promise<ZipArchive> {
+/** Rejects with LS_CLI_IMPORT_FILE, with what the system says of the file, and with the reason of the signal, which ends whatever is being read of it. */
+export async function openZip(file: string, signal: AbortSignal): Promise<ZipArchive> {
   const handle = await open(file);
   try {
-    return { entries: await readDirectory(handle), close: () => handle.close() };
+    return { entries: await readDirectory(handle, signal), close: () => handle.close() };
   } catch (error) {
     await handle.close();
     throw error;
   }
 }
 
-async function readDirectory(handle: FileHandle): Promise<ReadonlyMap<string, ZipEntry>> {
+async function readDirectory(handle: FileHandle, signal: AbortSignal): Promise<ReadonlyMap<string, ZipEntry>> {
   const { size } = await handle.stat();
   const { count, bytes, start } = await findDirectory(handle, size);
   if (count > entriesMax || bytes > directoryBytesMax) throw importFileError('the archive has too many entries');
@@ -45,7 +45,7 @@ async function readDirectory(handle: FileHandle): Promise<ReadonlyMap<string, Zi
   const entries = new Map<string, ZipEntry>();
   let offset = 0;
   for (let index = 0; index < count; index++) {
-    const { entry, end } = entryAt(handle, directory, offset);
+    const { entry, end } = entryAt(handle, directory, offset, signal);
     entries.set(entry.name, entry);
     offset = end;
   }
@@ -70,7 +70,7 @@ async function findDirectory(handle: FileHandle, size: number): Promise<Director
 
 type Sizes = { readonly stored: number; readonly bytes: number; readonly start: number };
 
-function entryAt(handle: FileHandle, directory: Buffer, offset: number): { readonly entry: ZipEntry; readonly end: number } {
+function entryAt(handle: FileHandle, directory: Buffer, offset: number, signal: AbortSignal): { readonly entry: ZipEntry; readonly end: number } {
   const lengths = offset + 46 > directory.length || directory.readUInt32LE(offset) !== entryMark ? undefined : [28, 30, 32].map((place) => directory.readUInt16LE(offset + place));
   const [nameLength = 0, extraLength = 0, commentLength = 0] = lengths ?? [];
   const end = offset + 46 + nameLength + extraLength + commentLength;
@@ -81,7 +81,7 @@ function entryAt(handle: FileHandle, directory: Buffer, offset: number): { reado
   const near = { stored: directory.readUInt32LE(offset + 20), bytes: directory.readUInt32LE(offset + 24), start: directory.readUInt32LE(offset + 42) };
   const sizes = farSizes(near, directory.subarray(offset + 46 + nameLength, offset + 46 + nameLength + extraLength));
   const checksum = directory.readUInt32LE(offset + 16);
-  return { entry: { name, bytes: sizes.bytes, content: () => contentOf(handle, { name, isDeflated: method === 8, checksum, ...sizes }) }, end };
+  return { entry: { name, bytes: sizes.bytes, content: () => contentOf(handle, { name, isDeflated: method === 8, checksum, ...sizes }, signal) }, end };
 }
 
 /** Numbers of more than 32 bits stand in an extra field, in this order, those alone that do not fit. */
@@ -106,7 +106,7 @@ function farSizes(near: Sizes, extra: Buffer): Sizes {
 
 type Stored = Sizes & { readonly name: string; readonly isDeflated: boolean; readonly checksum: number };
 
-async function* contentOf(handle: FileHandle, { name, isDeflated, checksum, stored, bytes, start }: Stored): AsyncGenerator<Buffer> {
+async function* contentOf(handle: FileHandle, { name, isDeflated, checksum, stored, bytes, start }: Stored, signal: AbortSignal): AsyncGenerator<Buffer> {
   const head = await readAt(handle, start, 30);
   if (head.readUInt32LE(0) !== localMark) throw importFileError(`${shown(name)} is not where the directory says`);
   const from = start + 30 + head.readUInt16LE(26) + head.readUInt16LE(28);
@@ -117,6 +117,7 @@ async function* contentOf(handle: FileHandle, { name, isDeflated, checksum, stor
     // What goes wrong is told to whoever reads the result.
     const content: AsyncIterable<Buffer> = isDeflated ? pipeline(Readable.from(source), createInflateRaw(), () => undefined) : source;
     for await (const chunk of content) {
+      signal.throwIfAborted();
       count += chunk.length;
       if (count > bytes) throw importFileError(`${shown(name)} holds more than the ${bytes} bytes that the directory says`);
       sum = crc32(chunk, sum);

@@ -15,11 +15,11 @@ const entries = {
 const expected = { items: ['a', 'grün/b', '𝄞'], clusters: [0, 0, -1], labels: new Map([[0, 'cats']]), eps: 0.4, minPoints: 3, metric: 'cosine', vectors };
 
 /** All of it, the vectors twice. */
-async function read(bytes: Uint8Array | string): Promise<unknown> {
+async function read(bytes: Uint8Array | string, signal = new AbortController().signal): Promise<unknown> {
   return withDirectory(async (directory) => {
     const path = join(directory, 'clusters');
     await writeFile(path, bytes);
-    const { close, vectors: rows, sha256, model, modelVersion, ...content } = await openClusterFile(path);
+    const { close, vectors: rows, sha256, model, modelVersion, ...content } = await openClusterFile(path, signal);
     try {
       const [first, second] = [await Array.fromAsync(rows()), await Array.fromAsync(rows())];
       expect([second, model, modelVersion, sha256]).toEqual([first, undefined, undefined, expect.stringMatching(/^[0-9a-f]{64}$/)]);
@@ -70,6 +70,9 @@ describe('an .npz', () => {
     ['a label of no cluster', zipped({ labels: unicode(['cats', 'dogs']) }), /cluster 1 has a label and no items/],
     ['a wrong checksum', zipped({}, { claims: { checksum: 1 } }), /is damaged/],
     ['something encrypted', zipped({}, { claims: { flags: 1 } }), /encrypted/],
+    ['half of a surrogate pair in an id', zipped({ items: unicode(['a', '\ud800', 'c']) }), /the item "\\ud800" has half of a surrogate pair/],
+    ['half of a surrogate pair in a label', zipped({ labels: unicode(['\udc00']) }), /the label of the cluster 0 has half of a surrogate pair/],
+    ['bytes that are no text', zipped({ items: npy("'|S4'", [3], Buffer.from('caf\xe9caf\xe8c\0\0\0', 'latin1')) }), /items: it holds bytes that are no text in UTF-8/],
     ['a wrong number of neighbours', zipped({ min_samples: int64Scalar(0) }), /min_samples is 0/],
     ['an end too soon', zipped().subarray(0, 200), /it has no directory/],
     ['a pickle', Buffer.from([0x80, 4, 0x95]), /it is a pickle/],
@@ -87,6 +90,44 @@ describe('an .npz', () => {
   });
 });
 
+test.each([
+  ['labels', /labels has 10000001 values; at most 10000000 are read/],
+  ['clusters', /clusters has 10000001 values/],
+  ['items', /items has 10000001 values/],
+])('more %s than are ever taken are not read, however little they take in the file', async (name, said) => {
+  const many = npy(name === 'clusters' ? "'|i1'" : "'|S1'", [10_000_001], Buffer.alloc(10_000_001));
+  const small = zipped({ [name]: many }, { deflate: true });
+  expect(small.length).toBeLessThan(20_000);
+  expect(await refusal(read(small))).toMatchObject({ code: 'LS_CLI_IMPORT_FILE', message: expect.stringMatching(said) as string });
+});
+
+test('texts that would not fit into memory are not read, however little they take in the file', async () => {
+  const width = 1_000_000;
+  const many = npy("'|S1000000'", [300], Buffer.alloc(300 * width, 'x'));
+  expect(await refusal(read(zipped({ items: many, vectors: float32(Array.from({ length: 300 }, () => [1])) }, { deflate: true })))).toMatchObject({ code: 'LS_CLI_IMPORT_FILE', message: expect.stringContaining('more than 268435456 characters') as string });
+});
+
+test.each([['an .npz', zipped()], ['JSON', '{}']])('%s is not read on once nobody wants it', async (_name, content) => {
+  const reason = new Error('stopped');
+  await expect(read(content, AbortSignal.abort(reason))).rejects.toBe(reason);
+});
+
+test('vectors are not read on once nobody wants them', async () => {
+  await withDirectory(async (directory) => {
+    const path = join(directory, 'clusters');
+    await writeFile(path, zipped({}, { deflate: true }));
+    const stopping = new AbortController();
+    const file = await openClusterFile(path, stopping.signal);
+    try {
+      const reason = new Error('stopped');
+      stopping.abort(reason);
+      await expect(Array.fromAsync(file.vectors())).rejects.toBe(reason);
+    } finally {
+      await file.close();
+    }
+  });
+});
+
 describe('JSON', () => {
   const whole = { vectors, items: expected.items, clusters: expected.clusters, labels: ['cats'], eps: 0.4, min_samples: 3, metric: 'cosine' };
 
@@ -96,11 +137,17 @@ describe('JSON', () => {
 
   test.each([
     ['an unknown field', { ...whole, distance: 1 }, /distance/],
+    ['half of a surrogate pair', { ...whole, items: ['a', '\ud800', 'c'] }, /the item "\\ud800" has half of a surrogate pair/],
     ['a text for a number', { ...whole, clusters: ['0', 0, 0] }, /clusters\.0/],
     ['a list for the whole', [whole], /the whole/],
     ['fewer vectors', { ...whole, vectors: [[1]] }, /3 items, and vectors of 1/],
   ])('%s is refused', async (_name, content, said) => {
     expect(await refusal(read(JSON.stringify(content)))).toMatchObject({ code: 'LS_CLI_IMPORT_FILE', message: expect.stringMatching(said) as string });
+  });
+
+  test('what is not UTF-8 is refused, and its ids are not changed', async () => {
+    const latin = Buffer.from(JSON.stringify({ ...whole, items: ['caf\xe9', 'b', 'c'] }), 'latin1');
+    expect(await refusal(read(latin))).toMatchObject({ code: 'LS_CLI_IMPORT_FILE', message: expect.stringContaining('neither an .npz nor JSON in UTF-8') as string });
   });
 
   test('the example of the document is one', async () => {
@@ -109,6 +156,6 @@ describe('JSON', () => {
   });
 
   test('a file that is not there is told by the system', async () => {
-    expect(await refusal(openClusterFile('/nowhere/books.npz'))).toMatchObject({ code: 'LS_CLI_FILE', message: expect.stringContaining('/nowhere/books.npz') as string });
+    expect(await refusal(openClusterFile('/nowhere/books.npz', new AbortController().signal))).toMatchObject({ code: 'LS_CLI_FILE', message: expect.stringContaining('/nowhere/books.npz') as string });
   });
 });
