@@ -23,6 +23,10 @@ const defaults = z.strictObject({
 const jobs = z.strictObject({
   keptMsMax: positiveInteger.max(86_400_000).default(600_000).describe('How long the result of a job is kept, from its end.'),
   countMax: positiveInteger.max(1_000_000).default(1_000).describe('Results that are kept; of more, the oldest go. So many jobs may wait or run at once; more are refused.'),
+  bytesMax: positiveInteger
+    .max(64 * 1024 * 1024 * 1024)
+    .default(256 * 1024 * 1024)
+    .describe('What results that are kept take in memory, about: of more, the oldest go, but never the last. What jobs that wait or run were asked may take as much; more are refused.'),
 });
 
 const clusters = z.strictObject({

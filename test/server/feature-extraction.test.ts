@@ -27,7 +27,7 @@ beforeAll(async () => {
 
 afterAll(() => tiny.close());
 
-const keep = { keptMsMax: 600_000, countMax: 100 };
+const keep = { keptMsMax: 600_000, countMax: 100, bytesMax: 1024 * 1024 };
 
 function start(options: Partial<Parameters<typeof featureExtraction>[0]> = {}) {
   return startServer([featureExtraction({ host, defaults: { models: {} }, jobs: keep, clock: testClock, ...options })], { limits: { ...limits, bodyBytesMax: 8 * 1024 * 1024 } });
@@ -194,7 +194,7 @@ describe('the second generation', () => {
 
   test('results are kept for so long and so many, and no more jobs are taken than may wait', async () => {
     const clock = createVirtualClock();
-    const { url } = await start({ jobs: { keptMsMax: 1_000, countMax: 3 }, clock });
+    const { url } = await start({ jobs: { ...keep, keptMsMax: 1_000, countMax: 3 }, clock });
     const ids: string[] = [];
     for (let index = 0; index < 5; index += 1) {
       const [, { id }] = (await post(`${url}/api/tasks/text-embedding/texts/jobs`, { text: `text ${index}` })) as [number, JobAnswer];

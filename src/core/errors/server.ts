@@ -59,13 +59,13 @@ export const serverErrors = {
     cause: 'input',
     retryable: false,
     summary: 'There is no such job, or its result is no longer kept.',
-    remedy: 'Fetch results within server.jobs.keptMsMax of their end, before server.jobs.countMax others have ended; or ask for the job again.',
+    remedy: 'Fetch results within server.jobs.keptMsMax of their end, before server.jobs.countMax others have ended, or their results take server.jobs.bytesMax; or ask for the job again.',
   },
   LS_SERVER_JOBS_FULL: {
     cause: 'environment',
     retryable: true,
-    summary: 'There are as many jobs that have not ended as server.jobs.countMax.',
-    remedy: 'Wait until some have ended, or raise server.jobs.countMax.',
+    summary: 'There are as many jobs that have not ended as server.jobs.countMax, or they were asked as much as server.jobs.bytesMax.',
+    remedy: 'Wait until some have ended, or raise server.jobs.countMax or server.jobs.bytesMax.',
   },
   LS_SERVER_STREAMS_FULL: {
     cause: 'environment',

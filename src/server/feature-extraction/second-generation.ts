@@ -72,7 +72,7 @@ function addTask(server: FastifyInstance, host: TaskHost, jobs: FeatureJobs, tas
   const single = schemaOf(z.object({ ...task.single, config }));
   const add = (path: string, kind: string, body: Schema, result: z.ZodType): void => {
     const created = { tags, summary: `Ask for ${task.name}${kind === task.name ? '' : ' of several items'}`, params: modelParams, body, response: { 200: schemaOf(jobStatus) } };
-    server.post<JobRequest>(`${path}/:model/jobs`, { config: predict, schema: created }, ({ params: { model }, body: given }) => statusOf(jobs.start({ kind, model }, work(model, given))));
+    server.post<JobRequest>(`${path}/:model/jobs`, { config: predict, schema: created }, ({ params: { model }, body: given }) => statusOf(jobs.start({ kind, model }, given, work(model, given))));
     const found = { tags, summary: `Fetch what ${task.name} gave`, params: jobParams, response: { 200: schemaOf(z.object({ status: jobState, result: result.optional(), error: z.string().optional() })) } };
     server.get<{ Params: { job: string } }>(`${path}/jobs/:job`, { config: predict, schema: found }, ({ params: { job } }) => outcomeOf(jobs.find(job, kind)));
   };
