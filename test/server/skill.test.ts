@@ -111,6 +111,16 @@ test('a recordId goes back exactly as it came, whatever it is', async () => {
   expect([...text.matchAll(/"recordId":(.*?),"errors"/g)].map(([, id]) => id)).toEqual(compact);
 });
 
+test.each([
+  ['of more values than are read twice', '', `[${'0,'.repeat(100_000)}0]`, /at most 100000 values/],
+  ['nested without end', '['.repeat(20_000), ']'.repeat(20_000), /nested too deeply/],
+])('a body %s is refused where a recordId is no text, and taken where it is one', async (_, open, close, said) => {
+  const { ask } = await start(undefined, { limits: { ...limits, bodyBytesMax: 1024 * 1024 } });
+  const bodyWith = (id: string): string => `{"more": ${open}${close}, "values": [{"recordId": ${id}, "data": {"images": {"data": "${encoded.cat}"}}}]}`;
+  expect(await ask(bodyWith('1.0'))).toMatchObject([400, { code: 'LS_SERVER_REQUEST', detail: expect.stringMatching(said) as string }]);
+  expect(await ask(bodyWith('"1.0"'))).toEqual([200, { values: [good('1.0', ['cats'])] }]);
+});
+
 test('a wrong key, or none, is answered 403', async () => {
   const { key, sha256 } = createKey();
   const { ask } = await start(undefined, { keys: [keyNamed('skill', sha256, ['predict'])] });

@@ -1,5 +1,6 @@
 /** The bodies of custom skills. Whoever asks finds its records again by their recordId: it goes back as it came, also where it is a number that no double holds. */
 import type { FastifyInstance } from 'fastify';
+import { serverError } from '../../core/errors/server.ts';
 
 type Body = { readonly values?: unknown };
 type Identified = { recordId?: unknown };
@@ -13,20 +14,46 @@ const exactJson = JSON as unknown as {
 export function addExactRecordIds(server: FastifyInstance): void {
   const parse = server.getDefaultJsonParser('error', 'error');
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
-    void parse(request, text.toString(), (error, body: unknown) => done(error, error === null ? withExactIds(body, text.toString()) : body));
+    void parse(request, text.toString(), (error, body: unknown) => {
+      const read = error === null ? withExactIds(body, text.toString()) : { error };
+      if ('error' in read) done(read.error);
+      else done(null, read.body);
+    });
   });
 }
 
+/** Of a body that is read once more: reading on takes a thousand times as long for a value as for a byte of an image. */
+const valuesMax = 100_000;
+
 /** Texts, which nearly all are, need no second look. */
-function withExactIds(body: unknown, text: string): unknown {
+function withExactIds(body: unknown, text: string): { readonly body: unknown } | { readonly error: Error } {
   const records = recordsIn(body);
-  if (!records.some((record) => isIdentified(record) && mayDiffer(record.recordId))) return body;
-  const exact = recordsIn(exactJson.parse(text, (_key, value, { source }) => (typeof value === 'number' && source !== undefined && String(value) !== source ? exactJson.rawJSON(source) : value)));
+  if (!records.some((record) => isIdentified(record) && mayDiffer(record.recordId))) return { body };
+  if (hasManyValues(text)) return { error: serverError('LS_SERVER_REQUEST', `a body with a recordId that is no text has at most ${valuesMax} values`, { field: 'recordId' }) };
+  let exact: readonly unknown[];
+  try {
+    exact = recordsIn(exactJson.parse(text, (_key, value, { source }) => (typeof value === 'number' && source !== undefined && String(value) !== source ? exactJson.rawJSON(source) : value)));
+  } catch (error) {
+    // What was read before can fail in one way alone.
+    return { error: serverError('LS_SERVER_REQUEST', 'a body with a recordId that is no text is nested too deeply', { field: 'recordId' }, { cause: error }) };
+  }
   for (const [index, record] of records.entries()) {
     const same = exact[index];
     if (isIdentified(record) && isIdentified(same)) record.recordId = same.recordId;
   }
-  return body;
+  return { body };
+}
+
+const [comma, bracket, brace] = Buffer.from(',[{');
+
+/** Before each but the first there is one of these. */
+function hasManyValues(text: string): boolean {
+  let count = 0;
+  for (let index = 0; index < text.length && count <= valuesMax; index++) {
+    const code = text.charCodeAt(index);
+    if (code === comma || code === bracket || code === brace) count += 1;
+  }
+  return count > valuesMax;
 }
 
 function recordsIn(body: unknown): readonly unknown[] {
