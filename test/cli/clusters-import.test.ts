@@ -98,6 +98,7 @@ test('what does not fit is refused before anything is appended', async () => {
     await refused({ vectors: [...whole.vectors.slice(1), at(0)] }, 'LS_CLUSTER_VECTOR_INVALID', 'the vector of z is zero');
     await refused({ vectors: whole.vectors.map((vector) => vector.slice(1)) }, 'LS_CLUSTER_VECTOR_INVALID', 'has 7 dimensions instead of 8');
     await refused({ items: ['', 'b', 'c', 'd', 'e', 'f', 'z'] }, 'LS_CLI_IMPORT_FILE', 'the field id has 0 characters');
+    await refused({ items: [...whole.items.slice(1), 'x'.repeat(512)] }, 'LS_CLI_IMPORT_FILE', 'at most 1024 are allowed (transport.recordBytesMax)', '--set', 'transport.recordBytesMax=1024');
     await refused({}, 'LS_CLI_IMPORT_FILE', 'the field source contains a slash', '--source', 'a/b');
     await refused({}, 'LS_CLUSTER_FAMILY_UNDECLARED', 'no definition in the log declares news', '--collection', 'news');
     expect(await featuresIn(file)).toBe(before);

@@ -101,7 +101,8 @@ async function appendItems(about: Import, { access, file, itemIds, output, signa
     for await (const vector of file.vectors()) {
       signal.throwIfAborted();
       const item = { itemId: itemIds[row] ?? '', row, vector };
-      if (row === 0) requireRoom(recordBytes(importedRecord(access.codec, 1, about, item)), access);
+      // Vectors are all as long, so the longest id makes the largest record.
+      if (row === 0) requireRoom(recordBytes(importedRecord(access.codec, 1, about, { ...item, itemId: longestOf(itemIds) })), access);
       batch.push(item);
       row += 1;
       bytes += vector.byteLength;
@@ -112,6 +113,15 @@ async function appendItems(about: Import, { access, file, itemIds, output, signa
     output.note(`${appended} of ${counted(itemIds.length, 'item')} were appended before the failure: import the file again, what is there counts once`);
     throw error;
   }
+}
+
+function longestOf(itemIds: readonly string[]): string {
+  let [longest, bytesMax] = ['', 0];
+  for (const itemId of itemIds) {
+    const bytes = Buffer.byteLength(itemId);
+    if (bytes > bytesMax) [longest, bytesMax] = [itemId, bytes];
+  }
+  return longest;
 }
 
 function requireRoom(bytes: number, { configuration: { transport } }: Access): void {
