@@ -41,10 +41,18 @@ export type FailureFormat = {
   readonly schema: Schema;
 };
 
+export type DocumentedRequest = {
+  /** By media type. */
+  readonly body: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
+  readonly headers?: object;
+};
+
 declare module 'fastify' {
   /* eslint-disable @typescript-eslint/consistent-type-definitions -- What is there already can be added to in no other way. */
   interface FastifyContextConfig {
     failures?: FailureFormat;
+    /** What the OpenAPI document says of a body that no schema validates, because it is read by own code. */
+    documented?: DocumentedRequest;
   }
   interface FastifyRequest {
     /** For what goes wrong when the answer has begun, and cannot say so any more. */

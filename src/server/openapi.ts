@@ -17,7 +17,7 @@ export async function addOpenApi(server: FastifyInstance, { version, apis }: Ope
       tags: apis.map(({ name, description }) => ({ name, description })),
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'An API key. `x-api-key` is taken, too.' } } },
     },
-    transform: ({ schema, url, route }) => ({ schema: documented(schema, route.config?.scope, route.config?.failures), url }),
+    transform: ({ schema, url, route: { config = {} } }) => ({ schema: documented({ ...(schema as RouteSchema | undefined), ...config.documented }, config.scope, config.failures), url }),
   });
   await server.register(async (scope) => {
     scope.addHook('onRoute', (route) => {
@@ -31,8 +31,7 @@ export async function addOpenApi(server: FastifyInstance, { version, apis }: Ope
 type RouteSchema = { readonly response?: object; readonly security?: unknown };
 
 /** What every operation may answer, and what it needs. */
-function documented(schema: unknown, scope: string | undefined, failures: FailureFormat | undefined): object {
-  const given = (schema ?? {}) as RouteSchema;
+function documented(given: RouteSchema, scope: string | undefined, failures: FailureFormat | undefined): object {
   const failure = failures && { description: 'A failure.', content: { [failures.mediaType]: { schema: failures.schema } } };
   const response = { ...(failure && { '4xx': failure, '5xx': failure }), ...given.response };
   return scope === 'open' || scope === undefined ? { ...given, response } : { ...given, security: [{ key: [] }], response };

@@ -119,6 +119,16 @@ test('an image is taken as it is, too, and what is none or too large is refused'
   expect(await post(`v3.0/Prediction/none/classify/iterations/drawings/image`, new Uint8Array(image), octets)).toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);
 });
 
+test('the OpenAPI document says that an image comes in a form, or as it is', async () => {
+  const { url } = await start();
+  const { paths } = (await (await fetch(`${url}/docs/json`)).json()) as { paths: Record<string, { post: { requestBody?: { content: Record<string, object> } } }> };
+  const images = Object.entries(paths).filter(([path]) => /image(\/nostore)?$/.test(path));
+  expect(images).toHaveLength(16);
+  for (const [path, { post: { requestBody } }] of images) {
+    expect(requestBody?.content, path).toMatchObject({ 'multipart/form-data': { schema: { required: ['imageData'] } }, 'application/octet-stream': { schema: { type: 'string' } } });
+  }
+});
+
 const python = pythonWith('azure.cognitiveservices.vision.customvision.prediction');
 
 testWith({ "Python with Custom Vision's client (LABELSTREAM_TEST_PYTHON)": python !== undefined }, 'the SDK for Python makes its documented calls', {}, async () => {

@@ -35,6 +35,9 @@ const imagePrediction = schemaOf(
 );
 const params = schemaOf(z.strictObject({ projectId: z.guid(), publishedName: z.string().min(1) }));
 const query = schemaOf(z.strictObject({ application: z.string().optional() }));
+/** Read by own code: the parser of forms, or as it comes. */
+const bytes = { type: 'string', format: 'binary' };
+const imageBody = { content: { 'multipart/form-data': { schema: { type: 'object', properties: { imageData: bytes }, required: ['imageData'] } }, 'application/octet-stream': { schema: bytes } } };
 const imageUrl = schemaOf(z.strictObject({ url: z.string().min(1).max(8_192) }));
 
 type Params = { readonly projectId: string; readonly publishedName: string };
@@ -69,8 +72,8 @@ function addKind(server: FastifyInstance, base: string, kind: Kind, options: Cus
   for (const end of ['', '/nostore']) {
     const path = `/customvision/${base}/:projectId/${kind}/iterations/:publishedName`;
     const common = { tags, params, querystring: query, response: { 200: imagePrediction } };
-    const imageSchema = { ...common, summary: `${verb} an image`, consumes: ['multipart/form-data', 'application/octet-stream'] };
-    server.post<{ Params: Params }>(`${path}/image${end}`, { config: { scope: 'predict' }, schema: imageSchema }, async (request) => predicted(options, kind, request.params, await imageIn(request), request.ending));
+    const imageSchema = { ...common, summary: `${verb} an image` };
+    server.post<{ Params: Params }>(`${path}/image${end}`, { config: { scope: 'predict', documented: { body: imageBody } }, schema: imageSchema }, async (request) => predicted(options, kind, request.params, await imageIn(request), request.ending));
     const urlSchema = { ...common, summary: `${verb} the image at an address`, body: imageUrl };
     server.post<{ Params: Params; Body: { url: string } }>(`${path}/url${end}`, { config: { scope: 'predict' }, schema: urlSchema }, async ({ params: of, body: { url }, ending }) => predicted(options, kind, of, await imageAt(options, url, ending), ending));
   }

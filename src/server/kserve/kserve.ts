@@ -7,7 +7,7 @@ import { serverError } from '../../core/errors/server.ts';
 import type { ModelState } from '../../models/model-port.ts';
 import type { ModelStatisticsCollector } from '../../models/model-statistics.ts';
 import { taskOf } from '../model-choice.ts';
-import type { Api, FailureFormat } from '../http-port.ts';
+import type { Api, DocumentedRequest, FailureFormat } from '../http-port.ts';
 import { paramsOf, schemaOf } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';
 import { headerLengthName, infer, inferBody, sendInferred } from './inference.ts';
@@ -140,6 +140,11 @@ function addRepository(server: FastifyInstance, { host }: KserveOptions): void {
   }
 }
 
+const documented: DocumentedRequest = {
+  body: { content: { 'application/json': { schema: schemaOf(inferBody) }, 'application/octet-stream': { schema: { type: 'string', format: 'binary', description: 'The JSON, and right behind it the bytes of the tensors that have `binary_data_size` among their parameters.' } } } },
+  headers: { type: 'object', properties: { [headerLengthName]: { type: 'string', pattern: '^\\d+$', description: 'How many bytes of the body are JSON; without it all.' } } },
+};
+
 function addInference(server: FastifyInstance, { host, ...options }: KserveOptions): void {
   const validate = new Ajv({ strict: false }).compile(schemaOf(inferBody) as object);
   server.register((scope, _options, done) => {
@@ -148,7 +153,7 @@ function addInference(server: FastifyInstance, { host, ...options }: KserveOptio
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body));
     for (const url of withVersion('/infer')) {
       const schema = { tags, summary: 'Do the task of a model for every item of the tensors', params: paramsOf(url), response: { 200: { description: 'Tensors, in JSON or behind it.' } } };
-      scope.post<{ Params: OfModel; Body: Buffer | undefined }>(url, { config: { scope: 'predict' }, schema }, async ({ params, body = Buffer.alloc(0), headers, ending: signal }, reply) => {
+      scope.post<{ Params: OfModel; Body: Buffer | undefined }>(url, { config: { scope: 'predict', documented }, schema }, async ({ params, body = Buffer.alloc(0), headers, ending: signal }, reply) => {
         modelOf({ host, ...options }, params);
         const length = Number(headers[headerLengthName] ?? body.length);
         if (!Number.isInteger(length) || length < 0 || length > body.length) throw serverError('LS_SERVER_REQUEST', `${headerLengthName} is no length within the body`);
