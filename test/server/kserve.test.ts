@@ -148,12 +148,13 @@ test('models are loaded and unloaded, and what they did is counted', async () =>
   expect(await ask(`${url}/v2/repository/models/nobody/load`, 'POST', {})).toMatchObject([404, { error: expect.stringContaining('nobody') as string }]);
 });
 
-test('the OpenAPI document says what infer takes, though no schema of the server validates it', async () => {
+test('the OpenAPI document says what infer takes and gives, though no schema of the server validates it', async () => {
   const { url } = await start();
-  const { paths } = (await (await fetch(`${url}/docs/json`)).json()) as { paths: Record<string, { post: { parameters: object[]; requestBody?: { content: Record<string, { schema: object }> } } }> };
+  const { paths } = (await (await fetch(`${url}/docs/json`)).json()) as { paths: Record<string, { post: { parameters: object[]; requestBody?: { content: Record<string, { schema: object }> }; responses: Record<string, { content?: object }> } }> };
   for (const path of ['/v2/models/{model}/infer', '/v2/models/{model}/versions/{version}/infer']) {
-    const { parameters, requestBody } = paths[path]!.post;
+    const { parameters, requestBody, responses } = paths[path]!.post;
     expect(requestBody?.content).toMatchObject({ 'application/json': { schema: { required: ['inputs'] } }, 'application/octet-stream': { schema: { type: 'string' } } });
+    expect(responses['200']?.content).toMatchObject({ 'application/json': { schema: { required: ['model_name', 'model_version', 'outputs'] } }, 'application/octet-stream': { schema: { type: 'string' } } });
     expect(parameters).toContainEqual(expect.objectContaining({ name: 'inference-header-content-length', in: 'header', required: false }));
   }
 });

@@ -20,6 +20,14 @@ export const inferBody = z.object({
   outputs: z.array(z.object({ name: z.string(), parameters })).optional().describe('Those that are wanted; without it all.'),
 });
 
+/** What is answered, or stands before the bytes of the tensors. */
+export const inferredBody = z.strictObject({
+  id: z.string().optional(),
+  model_name: z.string(),
+  model_version: z.string(),
+  outputs: z.array(z.strictObject({ name: z.string(), datatype: z.enum(['FP32', 'BYTES']), shape: z.array(z.int()), parameters: z.strictObject({ binary_data_size: z.int() }).optional(), data: z.array(z.unknown()).optional() })),
+});
+
 type InferRequest = z.output<typeof inferBody>;
 
 /** Of requests, not of tasks. */

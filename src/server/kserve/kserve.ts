@@ -10,7 +10,7 @@ import { taskOf } from '../model-choice.ts';
 import type { Api, DocumentedRequest, FailureFormat } from '../http-port.ts';
 import { paramsOf, schemaOf } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';
-import { headerLengthName, infer, inferBody, sendInferred } from './inference.ts';
+import { headerLengthName, infer, inferBody, inferredBody, sendInferred } from './inference.ts';
 import { inputsOf, outputsOf } from './task-tensors.ts';
 
 export type KserveOptions = { readonly host: TaskHost; readonly version: string; readonly isReady: () => boolean; readonly statistics: ModelStatisticsCollector['of'] };
@@ -140,8 +140,9 @@ function addRepository(server: FastifyInstance, { host }: KserveOptions): void {
   }
 }
 
+const bytesBehindJson = { schema: { type: 'string', format: 'binary', description: 'The JSON, and right behind it the bytes of the tensors that have `binary_data_size` among their parameters.' } };
 const documented: DocumentedRequest = {
-  body: { content: { 'application/json': { schema: schemaOf(inferBody) }, 'application/octet-stream': { schema: { type: 'string', format: 'binary', description: 'The JSON, and right behind it the bytes of the tensors that have `binary_data_size` among their parameters.' } } } },
+  body: { content: { 'application/json': { schema: schemaOf(inferBody) }, 'application/octet-stream': bytesBehindJson } },
   headers: { type: 'object', properties: { [headerLengthName]: { type: 'string', pattern: '^\\d+$', description: 'How many bytes of the body are JSON; without it all.' } } },
 };
 
@@ -152,7 +153,7 @@ function addInference(server: FastifyInstance, { host, ...options }: KserveOptio
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body));
     for (const url of withVersion('/infer')) {
-      const schema = { tags, summary: 'Do the task of a model for every item of the tensors', params: paramsOf(url), response: { 200: { description: 'Tensors, in JSON or behind it.' } } };
+      const schema = { tags, summary: 'Do the task of a model for every item of the tensors', params: paramsOf(url), response: { 200: { description: 'Tensors, in JSON or behind it.', content: { 'application/json': { schema: schemaOf(inferredBody) }, 'application/octet-stream': bytesBehindJson } } } };
       scope.post<{ Params: OfModel; Body: Buffer | undefined }>(url, { config: { scope: 'predict', documented }, schema }, async ({ params, body = Buffer.alloc(0), headers, ending: signal }, reply) => {
         modelOf({ host, ...options }, params);
         const length = Number(headers[headerLengthName] ?? body.length);
