@@ -21,6 +21,8 @@ const statuses: Readonly<Record<string, number>> = {
   LS_SERVER_KEY: 401,
   LS_SERVER_SCOPE: 403,
   LS_SERVER_NOT_FOUND: 404,
+  // A fault of the configuration in a stream; here of whoever asks.
+  LS_MODEL_REQUEST: 400,
   LS_TASK_UNKNOWN: 404,
   LS_MODEL_UNKNOWN: 404,
   LS_SERVER_JOB_UNKNOWN: 404,

@@ -56,6 +56,13 @@ describe('the first generation', () => {
     expect(await get(`${url}/api/tasks/sing/models/list`)).toMatchObject([404, { error: expect.stringContaining('sing') as string, code: 'LS_TASK_UNKNOWN' }]);
   });
 
+  test('what a model does not do is no fault of the server, and is told', async () => {
+    const { url, failed } = await start();
+    expect(await post(`${url}/api/models/detr/tasks/object-detection/features`, { image, classes: ['a cat'] })).toMatchObject([400, { code: 'LS_MODEL_REQUEST', error: expect.stringContaining('classes of its own') as string }]);
+    expect(await post(`${url}/api/models/whisper/tasks/automated-speech-recognition/features`, { audio: clip, config: { language: 'xx' } })).toMatchObject([400, { code: 'LS_MODEL_REQUEST', error: expect.stringContaining('language xx') as string }]);
+    expect(failed).toEqual([]);
+  });
+
   test('captions are those that Python gave, by any of the routes, with and without a data URL', async () => {
     const { url } = await start();
     const { cases, images } = await golden<CaptionGolden>('vit-gpt2');
