@@ -22,6 +22,7 @@ import { addOpenApi } from './openapi.ts';
 import { failureHandler, problemDetails } from './problems.ts';
 import { addSecurityHeaders } from './security-headers.ts';
 import type { ServerTls } from './tls.ts';
+import { refuseUnreadable } from './unreadable-requests.ts';
 import { createValidatorCompiler, validationMessage } from './validation.ts';
 
 export type HttpLimits = {
@@ -99,6 +100,7 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
     routerOptions: { maxParamLength: 16_384 },
     frameworkErrors: (error, request, reply) => void handleFailure(error, request, reply),
     schemaErrorFormatter: (errors, part) => new Error(validationMessage(errors, part)),
+    clientErrorHandler: refuseUnreadable,
     genReqId: ({ headers }) => requestIdOf(headers['x-request-id']),
     ...nodeOptions(limits, tls),
   });

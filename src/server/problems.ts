@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { serverError } from '../core/errors/server.ts';
-import { failedAnswer } from './answers.ts';
+import { failedAnswer, type FailedAnswer } from './answers.ts';
 import type { FailureFormat } from './http-port.ts';
 import { schemaOf } from './schemas.ts';
 
@@ -20,15 +20,16 @@ const schema = schemaOf(
     .describe('Problem details as of RFC 9457.'),
 );
 
-const mediaType = 'application/problem+json';
+export const problemMediaType = 'application/problem+json';
+
+export function problemOf({ status, code, title, detail, remedy }: FailedAnswer, requestId: string): object {
+  return { type: `/errors/${code}`, title, status, detail, code, remedy, requestId };
+}
 
 export const problemDetails: FailureFormat = {
-  mediaType,
+  mediaType: problemMediaType,
   schema,
-  write: (request, reply, { status, code, title, detail, remedy }) => {
-    const problem = { type: `/errors/${code}`, title, status, detail, code, remedy, requestId: request.id };
-    return reply.code(status).type(mediaType).serializer(JSON.stringify).send(problem);
-  },
+  write: (request, reply, answer) => reply.code(answer.status).type(problemMediaType).serializer(JSON.stringify).send(problemOf(answer, request.id)),
 };
 
 /** For `setErrorHandler`. @param failed is told of what the answer keeps back. */

@@ -111,6 +111,24 @@ test('how long a request took is told, whatever became of it', async () => {
   await expect.poll(() => answered.map(({ status, seconds }) => [status, seconds])).toEqual([[200, 1.5], [404, 0], [200, 1.5]]);
 });
 
+test('what is too long for a request, or none, is told as problems are', async () => {
+  const { url } = await startServer([echo]);
+  const answerTo = async (sent: string): Promise<string> => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('utf8');
+    let received = '';
+    socket.on('data', (part: string) => (received += part)).on('error', () => undefined);
+    socket.write(sent);
+    await once(socket, 'close');
+    return received;
+  };
+  for (const [sent, status] of [[`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`, 431], ['no request at all\r\n\r\n', 400]] as const) {
+    const [head = '', body = ''] = (await answerTo(sent)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(head).toContain('content-type: application/problem+json');
+    expect(JSON.parse(body)).toMatchObject({ status, code: 'LS_SERVER_REQUEST', type: '/errors/LS_SERVER_REQUEST', requestId: expect.any(String) as string });
+  }
+});
+
 test('what is not there, and what takes other methods', async () => {
   const { url } = await startServer([echo]);
   const nothing = await fetch(`${url}/nothing/here?key=secret`);
