@@ -1,13 +1,9 @@
-// The interfaces on the real process: keys of the configuration, the models of the stream, an orderly stop with requests under way, and the OpenAPI document as a tester reads it.
-import { execFile } from 'node:child_process';
+// The interfaces on the real process: keys of the configuration, the models of the stream, and an orderly stop with requests under way.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
 import { succeed, withRun } from '../cli/fixtures.ts';
 import { tinyDirectory } from '../models/transformers/tiny-models.ts';
-import { pythonWith } from '../python.ts';
-import { testWith } from '../requirements.ts';
 import { runProgram, startProgram, withDirectory, writeConfiguration } from './program.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -78,23 +74,5 @@ test('what is wrong with the certificate is told before anything starts', async 
       const { code, stderr } = await runProgram(command, '-c', file);
       expect([code, stderr], command).toEqual([78, expect.stringContaining('LS_SERVER_TLS')]);
     }
-  });
-});
-
-const python = pythonWith('schemathesis');
-
-testWith({ 'Python with schemathesis (LABELSTREAM_TEST_PYTHON)': python !== undefined }, 'a tester of OpenAPI documents finds no server error, and no answer that is not documented', { timeout: 600_000 }, async () => {
-  await withDirectory(async (directory) => {
-    await withRun(await writeConfiguration(directory, settings(', streamMsMax: 500, answerMsMax: 1000')), async (run) => {
-      const url = urlIn(run.stderrSoFar());
-      // Without labels it is there at once, but not before.
-      await expect.poll(async () => (await fetch(`${url}/labels?input=x`)).status).toBe(200);
-      const checks = 'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method';
-      const parameters = ['run', `${url}/docs/json`, '--checks', checks, '--max-examples', '8', '--phases', 'examples,coverage,fuzzing', '--seed', '1', '--request-timeout', '30', '--no-color'];
-      const { stdout } = await promisify(execFile)(join(python ?? '', '../schemathesis'), parameters, { cwd: directory, maxBuffer: 64 * 1024 * 1024 }).catch((error: unknown) => error as { readonly stdout: string });
-      // It ends with another code, and says what, where it finds something.
-      expect(stdout.slice(-20_000)).toMatch(/Tested: \d{3}[^]* (\d+) generated, \1 passed/);
-      expect((await fetch(`${url}/health/live`)).status).toBe(200);
-    });
   });
 });
