@@ -26,9 +26,9 @@ export function controlsHost(access: () => Access, clusters: () => Pick<LiveClus
       const { places, ...told } = await forget(access(), items, (item) => held.has(item));
       return { ...told, waitFor: await waitForAll(access().transport, places) };
     },
-    hasFamily: async (family, signal) => {
-      if (access().configuration.collections.some(({ name }) => name === family)) return true;
-      return (await askAll(clusters(), (view) => view.hasFamily(family), { signal })).value.includes(true);
+    metricOf: async (family, signal) => {
+      const { value } = await askAll(clusters(), (view) => view.metricOf(family), { signal });
+      return value.find((metric) => metric !== undefined) ?? access().configuration.collections.find(({ name }) => name === family)?.metric;
     },
     setParameters: async (family, parameters) => waitForAll(access().transport, await setParameters(access(), family, parameters)),
   };

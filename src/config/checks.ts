@@ -1,4 +1,5 @@
 /** What no single setting can know: names that must exist, combinations that cannot work (SEMANTICS.md, rule 7). */
+import { cosineDistanceMax } from '../core/distances.ts';
 import { orderSteps, type Route } from '../core/routes.ts';
 import { consumers as ownConsumers } from '../models/consumers.ts';
 import { compileTemplate, foldName, stepsOf, type Template } from '../core/templates.ts';
@@ -155,7 +156,7 @@ function checkCollections(configuration: Settings, report: Report): void {
     const models = [...new Set(users.map((step) => step.model))];
     if (users.length === 0) report(path, `no step sends features to "${collection.name}"`, 'Name it as the collection of a features step, or remove it.');
     if (models.length > 1) report(path, `"${collection.name}" gets features of several models: ${models.join(', ')}`, 'Features of different models cannot be compared: give each its own collection.');
-    if (collection.metric === 'cosine' && collection.eps > 2) report([...path, 'eps'], 'no cosine distance is above 2', 'Choose an eps between 0 and 2.');
+    if (collection.metric === 'cosine' && collection.eps > cosineDistanceMax) report([...path, 'eps'], `no cosine distance is above ${cosineDistanceMax}`, `Choose an eps between 0 and ${cosineDistanceMax}.`);
   }
 }
 

@@ -1,6 +1,8 @@
 /** What operators say to the clusters: names, items to forget, parameters. Each is a record in the log, which is there before the answer is. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { cosineDistanceMax } from '../../core/distances.ts';
+import type { Metric } from '../../core/events.generated.ts';
 import { serverError } from '../../core/errors/server.ts';
 import { isItemId } from '../../core/ids.ts';
 import { paramsOf, schemaOf } from '../schemas.ts';
@@ -18,8 +20,8 @@ export type ControlsHost = {
     readonly stillIn: readonly { readonly place: string; readonly until: string }[];
     readonly waitFor: readonly WaitFor[];
   }>;
-  /** Whether it is configured, or holds items. */
-  readonly hasFamily: (family: string, signal: AbortSignal) => Promise<boolean>;
+  /** Undefined where it is neither configured nor in the log. */
+  readonly metricOf: (family: string, signal: AbortSignal) => Promise<Metric | undefined>;
   readonly setParameters: (family: string, parameters: { readonly eps: number | null; readonly minPoints: number | null }) => Promise<readonly WaitFor[]>;
 };
 
@@ -83,7 +85,9 @@ function addParameters(server: FastifyInstance, host: ControlsHost): void {
   const schema = { tags, summary: 'Ask for other parameters of the collections of a family; they go over to them once those are built', params: paramsOf(url), body: parameters, response: { 202: asked } };
   type Route = { Params: { family: string }; Body: { eps?: number; minPoints?: number } };
   server.put<Route>(url, { config, schema }, async ({ params: { family }, body: { eps = null, minPoints = null }, ending }, reply) => {
-    if (!(await host.hasFamily(family, ending))) throw serverError('LS_SERVER_NOT_FOUND', `there is no family of collections ${JSON.stringify(family)}`, { family });
+    const metric = await host.metricOf(family, ending);
+    if (metric === undefined) throw serverError('LS_SERVER_NOT_FOUND', `there is no family of collections ${JSON.stringify(family)}`, { family });
+    if (metric === 'cosine' && eps !== null && eps > cosineDistanceMax) throw serverError('LS_SERVER_REQUEST', `no cosine distance is above ${cosineDistanceMax}; eps is ${eps}`, { family, eps });
     ending.throwIfAborted();
     const waitFor = waitForJson(await host.setParameters(family, { eps, minPoints }));
     return reply.code(202).send({ family, waitFor });

@@ -122,7 +122,8 @@ export type PartitionView = {
   readonly clusters: (filter?: ClusterFilter) => readonly ClusterDescription[];
   /** Where the living cluster is that the id resolves to, and its id; undefined where it is unknown or dissolved. */
   readonly resolve: (clusterId: string) => { readonly family: string; readonly collection: string; readonly clusterId: string } | undefined;
-  readonly hasFamily: (family: string) => boolean;
+  /** The distance that a family goes by, or is about to; undefined where there is no such family. */
+  readonly metricOf: (family: string) => Metric | undefined;
   /** The living cluster that the id resolves to; undefined where it is unknown or dissolved. */
   readonly cluster: (clusterId: string, page?: MemberPage) => ClusterDetail | undefined;
   /** Where the item is: once for each family that holds it. */

@@ -40,7 +40,10 @@ export function createPartitionView(state: PartitionState): PartitionView {
       const found = resolveIn(state, clusterId);
       return found && { family: found.family.name, collection: found.collection.name, clusterId: found.living };
     },
-    hasFamily: (family) => state.families.has(family),
+    metricOf: (name) => {
+      const family = state.families.get(name);
+      return (family?.pending ?? family)?.parameters.metric;
+    },
     cluster: (clusterId, page) => {
       const found = resolveIn(state, clusterId);
       return found && describeMembers(found.family, found.collection, found.living, page);

@@ -1,0 +1,2 @@
+/** Of vectors that point opposite ways. */
+export const cosineDistanceMax = 2;
