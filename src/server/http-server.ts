@@ -17,6 +17,7 @@ import { addAuthentication } from './authentication.ts';
 import { addContentDecoding } from './content-encoding.ts';
 import { addEmptyBodies } from './empty-bodies.ts';
 import type { Api, HttpObserver, SetFailures } from './http-port.ts';
+import { addJsonBodies } from './json-bodies.ts';
 import { addMethodAnswers } from './methods.ts';
 import { addOpenApi } from './openapi.ts';
 import { failureHandler, problemDetails } from './problems.ts';
@@ -107,6 +108,7 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
   server.server.maxConnections = limits.connectionsMax;
   server.setValidatorCompiler(createValidatorCompiler());
   server.removeContentTypeParser('text/plain');
+  addJsonBodies(server, 'application/json');
   const setFailures: SetFailures = (scope, format) => {
     scope.addHook('onRoute', (route) => {
       route.config = { ...route.config, failures: format };

@@ -8,35 +8,14 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { deflateSync, gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { createKey } from '../../src/server/api-keys.ts';
 import type { Api } from '../../src/server/http-port.ts';
 import { schemaOf } from '../../src/server/schemas.ts';
 import { readServerTls } from '../../src/server/tls.ts';
+import { echo, json, post } from './http-echo.ts';
 import { keyNamed, limits, startServer } from './http-fixture.ts';
-
-const body = schemaOf(z.strictObject({ text: z.string().min(1), count: z.int().default(1) }));
-const answer = schemaOf(z.strictObject({ text: z.string(), count: z.int() }));
-
-const echo: Api = {
-  name: 'echo',
-  description: 'Gives back what it gets.',
-  add: (server) => {
-    server.post('/echo', { config: { scope: 'predict' }, schema: { tags: ['echo'], summary: 'Echo', body, response: { 200: answer } } }, ({ body: given }) => given);
-    server.get('/broken', { config: { scope: 'read' } }, () => {
-      throw new TypeError('cannot read properties of undefined, in /secret/place');
-    });
-  },
-};
-
-const json = { 'content-type': 'application/json' };
-
-async function post(url: string, content: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}): Promise<readonly [number, Record<string, unknown>]> {
-  const response = await fetch(`${url}/echo`, { method: 'POST', headers: { ...json, ...headers }, body: content });
-  return [response.status, (await response.json()) as Record<string, unknown>];
-}
 
 test('a schema validates, fills in what is left out, and refuses what it does not know', async () => {
   const { url } = await startServer([echo]);
@@ -62,20 +41,6 @@ test('what is wrong with a request is named', async () => {
   expect(await detail('{"colour":"red","place":{}}')).toBe("body/place must be string, or body/place must have required property 'uri'");
   expect(await detail('{"colour":"red"}', { 'content-type': 'text/csv' })).toBe('the body is said to be text/csv; this operation takes application/json');
   expect(await detail('colour=red', {}), 'what fetch says of a text').toBe('the body is said to be text/plain;charset=UTF-8; this operation takes application/json');
-});
-
-test('an operation that takes no body does not mind what an empty one is said to be', async () => {
-  const bodiless: Api = {
-    name: 'bodiless',
-    description: 'Takes nothing.',
-    add: (server) => void server.post('/go', { config: { scope: 'admin' } }, () => ({ gone: true })),
-  };
-  const { url } = await startServer([echo, bodiless]);
-  for (const type of ['application/json', 'application/x-www-form-urlencoded']) {
-    const response = await fetch(`${url}/go`, { method: 'POST', headers: { 'content-type': type } });
-    expect([response.status, await response.json()], type).toEqual([200, { gone: true }]);
-  }
-  expect(await post(url, ''), 'where one is needed').toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);
 });
 
 test('failures are problem details with the id of the request, which a client may choose', async () => {
@@ -141,42 +106,6 @@ test('what is not there, and what takes other methods', async () => {
   }
   const deleted = await fetch(`${url}/errors/LS_SERVER_KEY`, { method: 'DELETE' });
   expect([deleted.status, deleted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
-});
-
-test('bodies of other types, in other encodings, or too large', async () => {
-  const { url } = await startServer([echo]);
-  const text = JSON.stringify({ text: 'a'.repeat(1_000) });
-  expect(await post(url, text, { 'content-type': 'text/plain' })).toMatchObject([415, { code: 'LS_SERVER_MEDIA_TYPE' }]);
-  expect(await post(url, text, { 'content-encoding': 'br' })).toMatchObject([415, { code: 'LS_SERVER_MEDIA_TYPE' }]);
-  for (const [encoding, bytes] of [['gzip', gzipSync(text)], ['deflate', deflateSync(text)]] as const) {
-    expect(await post(url, new Uint8Array(bytes), { 'content-encoding': encoding }), encoding).toMatchObject([200, { count: 1 }]);
-  }
-  expect(await post(url, new Uint8Array(Buffer.from(text)), { 'content-encoding': 'gzip' }), 'no gzip at all').toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);
-  expect(await post(url, new Uint8Array(gzipSync(text).subarray(0, 20)), { 'content-encoding': 'gzip' }), 'a part').toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);
-  expect(await post(url, JSON.stringify({ text: 'a'.repeat(limits.bodyBytesMax) }))).toMatchObject([413, { code: 'LS_SERVER_BODY_TOO_LARGE' }]);
-});
-
-test('compressed bodies that nobody reads, or that end early, are no harm', async () => {
-  const { url } = await startServer([echo]);
-  const headers = { 'content-encoding': 'gzip' };
-  const part = new Uint8Array(gzipSync('{"text":"hello"}').subarray(0, 20));
-  expect((await fetch(url, { headers })).status, 'without a body').toBe(200);
-  expect((await fetch(`${url}/nothing`, { headers })).status).toBe(404);
-  expect((await fetch(`${url}/nothing`, { method: 'POST', headers, body: part })).status, 'whose body is not read').toBe(404);
-  const detail = 'the body is not compressed as content-encoding says: unexpected end of file';
-  for (const body of ['', part]) expect(await post(url, body, headers)).toMatchObject([400, { code: 'LS_SERVER_REQUEST', detail }]);
-});
-
-test('a gzip bomb is decompressed no further than a body may be', async () => {
-  const { url } = await startServer([echo]);
-  const bomb = gzipSync(Buffer.alloc(400 * 1024 * 1024, ' '));
-  expect(bomb.length).toBeGreaterThan(limits.bodyBytesMax);
-  const { url: roomy } = await startServer([echo], { limits: { ...limits, bodyBytesMax: 1024 * 1024 } });
-  const before = process.memoryUsage().rss;
-  const answers = await Promise.all(Array.from({ length: 8 }, () => post(roomy, new Uint8Array(bomb), { 'content-encoding': 'gzip' }).catch((error: unknown) => error)));
-  for (const each of answers) expect(each).toMatchObject([413, { code: 'LS_SERVER_BODY_TOO_LARGE' }]);
-  expect(process.memoryUsage().rss - before, 'of 3.2 GB, nothing stays').toBeLessThan(200 * 1024 * 1024);
-  expect(await post(url, '{"text":"a"}')).toMatchObject([200, {}]);
 });
 
 test('keys are taken from the headers of every interface, with their scopes', async () => {

@@ -129,6 +129,19 @@ test.each([
   expect([response.status, await response.json()]).toMatchObject([400, { error: expect.stringContaining(said) as string }]);
 });
 
+test('texts and JSON that are no UTF-8 are refused', async () => {
+  const { url } = await start();
+  const element = Buffer.from([1, 0, 0, 0, 0xe9]);
+  const head = JSON.stringify({ inputs: [{ name: 'text', datatype: 'BYTES', shape: [1], parameters: { binary_data_size: element.length } }] });
+  const infer = async (body: Buffer, headers: Record<string, string>) => {
+    const response = await fetch(`${url}/v2/models/texts/infer`, { method: 'POST', headers, body: new Uint8Array(body) });
+    return [response.status, await response.json()];
+  };
+  expect(await infer(Buffer.concat([Buffer.from(head), element]), { 'inference-header-content-length': String(head.length) })).toEqual([400, expect.objectContaining({ error: 'the input text has bytes that are no text in UTF-8' })]);
+  const json = Buffer.from('{"inputs":[{"name":"text","datatype":"BYTES","shape":[1],"data":["caf\u00e9"]}]}', 'latin1');
+  expect(await infer(json, {})).toEqual([400, expect.objectContaining({ error: 'the JSON of the request has bytes that are no text in UTF-8' })]);
+});
+
 test('models are loaded and unloaded, and what they did is counted', async () => {
   const { url } = await start();
   const before = statistics.of('texts').succeeded;

@@ -8,6 +8,7 @@ import type { ModelState } from '../../models/model-port.ts';
 import type { ModelStatisticsCollector } from '../../models/model-statistics.ts';
 import { taskOf } from '../model-choice.ts';
 import type { Api, DocumentedRequest, FailureFormat } from '../http-port.ts';
+import { addJsonBodies, utf8Text } from '../json-bodies.ts';
 import { paramsOf, schemaOf } from '../schemas.ts';
 import type { TaskHost } from '../task-host.ts';
 import { headerLengthName, infer, inferBody, inferredBody, sendInferred } from './inference.ts';
@@ -35,7 +36,7 @@ export function kserve(options: KserveOptions): Api {
     add: (server, setFailures) => {
       setFailures(server, failures);
       // Triton's clients do not say what they send.
-      server.addContentTypeParser('*', { parseAs: 'string' }, server.getDefaultJsonParser('error', 'error'));
+      addJsonBodies(server, '*');
       addHealth(server, options);
       addModels(server, options);
       addRepository(server, options);
@@ -169,9 +170,10 @@ function addInference(server: FastifyInstance, { host, ...options }: KserveOptio
 type InferHeader = z.output<typeof inferBody>;
 
 function parsedHeader(bytes: Buffer, validate: ValidateFunction): InferHeader {
+  const text = utf8Text(bytes, 'the JSON of the request');
   let header: unknown;
   try {
-    header = JSON.parse(bytes.toString());
+    header = JSON.parse(text);
   } catch (error) {
     throw serverError('LS_SERVER_REQUEST', `the request is no JSON: ${(error as Error).message}`, {}, { cause: error });
   }

@@ -5,6 +5,7 @@ import type { ModelDescription } from '../../models/model-port.ts';
 import type { TaskContent, TaskRequest } from '../../tasks/task-request.ts';
 import type { Task, TaskResult } from '../../tasks/task.ts';
 import { typeOf } from '../encoded-content.ts';
+import { utf8Text } from '../json-bodies.ts';
 import type { DataType, InputTensor, OutputTensor } from './tensors.ts';
 
 /** -1: as many as there are items, or are found. */
@@ -47,7 +48,7 @@ export function requestOf(task: Task, model: string, status: ModelStatus, tensor
     if (tensor.datatype !== 'BYTES') throw serverError('LS_SERVER_REQUEST', `the input ${name} is ${tensor.datatype}, not BYTES`, { name });
     return tensor.values as readonly Buffer[];
   };
-  const texts = (name: string): readonly string[] => elements(name).map((bytes) => bytes.toString());
+  const texts = (name: string): readonly string[] => elements(name).map((bytes) => utf8Text(bytes, `the input ${name}`));
   const common = { task: task.name, model };
   if (status.input === 'values') return { ...common, content: recordsIn(status.inputFields, named) };
   if (status.input === 'text') return { ...common, content: texts('text').map((text) => ({ text })) };

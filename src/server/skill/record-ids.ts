@@ -1,6 +1,7 @@
 /** The bodies of custom skills. Whoever asks finds its records again by their recordId: it goes back as it came, also where it is a number that no double holds. */
 import type { FastifyInstance } from 'fastify';
 import { serverError } from '../../core/errors/server.ts';
+import { addJsonBodies } from '../json-bodies.ts';
 
 type Body = { readonly values?: unknown };
 type Identified = { recordId?: unknown };
@@ -12,36 +13,29 @@ const exactJson = JSON as unknown as {
 };
 
 export function addExactRecordIds(server: FastifyInstance): void {
-  const parse = server.getDefaultJsonParser('error', 'error');
-  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
-    void parse(request, text.toString(), (error, body: unknown) => {
-      const read = error === null ? withExactIds(body, text.toString()) : { error };
-      if ('error' in read) done(read.error);
-      else done(null, read.body);
-    });
-  });
+  addJsonBodies(server, 'application/json', withExactIds);
 }
 
 /** Of a body that is read once more: reading on takes a thousand times as long for a value as for a byte of an image. */
 const valuesMax = 100_000;
 
-/** Texts, which nearly all are, need no second look. */
-function withExactIds(body: unknown, text: string): { readonly body: unknown } | { readonly error: Error } {
+/** Texts, which nearly all are, need no second look. Throws LS_SERVER_REQUEST. */
+function withExactIds(body: unknown, text: string): unknown {
   const records = recordsIn(body);
-  if (!records.some((record) => isIdentified(record) && mayDiffer(record.recordId))) return { body };
-  if (hasManyValues(text)) return { error: serverError('LS_SERVER_REQUEST', `a body with a recordId that is no text has at most ${valuesMax} values`, { field: 'recordId' }) };
+  if (!records.some((record) => isIdentified(record) && mayDiffer(record.recordId))) return body;
+  if (hasManyValues(text)) throw serverError('LS_SERVER_REQUEST', `a body with a recordId that is no text has at most ${valuesMax} values`, { field: 'recordId' });
   let exact: readonly unknown[];
   try {
     exact = recordsIn(exactJson.parse(text, (_key, value, { source }) => (typeof value === 'number' && source !== undefined && String(value) !== source ? exactJson.rawJSON(source) : value)));
   } catch (error) {
     // What was read before can fail in one way alone.
-    return { error: serverError('LS_SERVER_REQUEST', 'a body with a recordId that is no text is nested too deeply', { field: 'recordId' }, { cause: error }) };
+    throw serverError('LS_SERVER_REQUEST', 'a body with a recordId that is no text is nested too deeply', { field: 'recordId' }, { cause: error });
   }
   for (const [index, record] of records.entries()) {
     const same = exact[index];
     if (isIdentified(record) && isIdentified(same)) record.recordId = same.recordId;
   }
-  return { body };
+  return body;
 }
 
 const [comma, bracket, brace] = Buffer.from(',[{');
