@@ -8,10 +8,14 @@ function takesNone(body: unknown): boolean {
 }
 
 export function addEmptyBodies(server: FastifyInstance): void {
-  server.addHook('onRequest', ({ headers, routeOptions: { schema } }, _reply, done) => {
+  server.addHook('onRequest', (request, _reply, done) => {
+    const { headers } = request;
     const isEmpty = headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0';
-    // Without a type it is not read.
-    if (isEmpty && takesNone(schema?.body) && schema?.consumes === undefined && saidOfNothing.test(headers['content-type'] ?? '')) delete headers['content-type'];
+    if (isEmpty && saidOfNothing.test(headers['content-type'] ?? '')) {
+      const { schema } = request.routeOptions;
+      // Without a type it is not read.
+      if (takesNone(schema?.body) && schema?.consumes === undefined) delete headers['content-type'];
+    }
     done();
   });
 }

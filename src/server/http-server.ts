@@ -4,18 +4,18 @@
  *
  *     request -> limits of time, size and connections -> who asks -> how often -> schema -> interface -> answer, log, metrics
  */
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import cors from '@fastify/cors';
 import rateLimit from '@fastify/rate-limit';
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Clock } from '../core/clock.ts';
 import { serverError } from '../core/errors/server.ts';
 import { unlessAborted } from '../pipeline/abort.ts';
-import { addAnswerDeadline } from './answer-deadline.ts';
 import type { ApiKey } from './api-keys.ts';
 import { addAuthentication } from './authentication.ts';
 import { addContentDecoding } from './content-encoding.ts';
 import { addEmptyBodies } from './empty-bodies.ts';
+import { addExchanges, pathOf } from './exchanges.ts';
 import type { Api, HttpObserver, SetFailures } from './http-port.ts';
 import { addJsonBodies } from './json-bodies.ts';
 import { addMethodAnswers } from './methods.ts';
@@ -116,11 +116,10 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
     scope.setErrorHandler(failureHandler(format, (request, error) => observer.failed({ requestId: request.id, method: request.method, path: pathOf(request) }, error)));
   };
   setFailures(server, problemDetails);
-  addObservation(server, observer, clock);
-  addAnswerDeadline(server, limits.answerMsMax);
+  const exchanges = addExchanges(server, { answerMsMax: limits.answerMsMax, clock, observer });
   addSecurityHeaders(server, { isTls: tls !== undefined });
   if (corsOrigins.length > 0) await server.register(cors, { origin: [...corsOrigins], exposedHeaders: ['x-request-id', 'retry-after'] });
-  const drain = addDrain(server);
+  const drain = addDrain(server, exchanges);
   addAuthentication(server, { keys, host, corsOrigins });
   await server.register(rateLimit, rateLimits(keys));
   addEmptyBodies(server);
@@ -139,72 +138,28 @@ function nodeOptions({ requestMsMax }: HttpLimits, tls: HttpServerOptions['tls']
 
 /** Of whoever asks, so that it can be found in the logs of both; where that says nothing usable, a new one. */
 function requestIds(): (given: string | string[] | undefined) => string {
-  const server = randomUUID();
+  // 72 bits, as 12 characters: it is written into every answer and message.
+  const server = randomBytes(9).toString('base64url');
   let count = 0;
   return (given) => (typeof given === 'string' && requestIdPattern.test(given) ? given : `${server}-${++count}`);
 }
 
-const pathOf = ({ url }: FastifyRequest): string => url.split('?', 1)[0] ?? url;
-
-/** Of a client that did not wait for its answer, as proxies log it. */
-const clientLeft = 499;
-
-/** The time is taken here, because Fastify's own (`elapsedTime`) is 0 on routes without a hook `onResponse`. */
-function addObservation(server: FastifyInstance, observer: HttpObserver, clock: HttpServerOptions['clock']): void {
-  server.decorateRequest('tellFailure', function tellFailure(this: FastifyRequest, error: unknown): void {
-    observer.failed({ requestId: this.id, method: this.method, path: pathOf(this) }, error);
-  });
-  server.addHook('onRequest', (request, reply, done) => {
-    const startMs = clock.elapsedMs();
-    reply.header('x-request-id', request.id);
-    reply.raw.on('close', () => {
-      observer.answered({
-        requestId: request.id,
-        method: request.method,
-        path: pathOf(request),
-        route: request.routeOptions.url,
-        status: reply.raw.writableFinished ? reply.statusCode : clientLeft,
-        seconds: (clock.elapsedMs() - startMs) / 1000,
-        key: request.apiKey?.name,
-        remoteAddress: request.ip,
-      });
-    });
-    done();
-  });
-}
-
 /** Probes and scrapes go on while a server is drained. */
-function addDrain(server: FastifyInstance): HttpServer['drain'] {
+function addDrain(server: FastifyInstance, exchanges: ReturnType<typeof addExchanges>): HttpServer['drain'] {
   const draining = new AbortController();
   server.decorate('draining', draining.signal);
-  let answering = 0;
-  let isDraining = false;
-  const idle = Promise.withResolvers<undefined>();
-  const check = (): void => {
-    if (isDraining && answering === 0) idle.resolve(undefined);
-  };
   server.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.scope === 'open') {
+    if (!draining.signal.aborted || request.routeOptions.config.scope === 'open') {
       done();
       return;
     }
-    if (isDraining) {
-      reply.header('connection', 'close');
-      done(serverError('LS_SERVER_DRAINING', 'the server is stopping'));
-      return;
-    }
-    answering += 1;
-    reply.raw.on('close', () => {
-      answering -= 1;
-      check();
-    });
-    done();
+    reply.header('connection', 'close');
+    done(serverError('LS_SERVER_DRAINING', 'the server is stopping'));
   });
   return async (signal) => {
-    isDraining = true;
+    const ended = exchanges.ended();
     draining.abort();
-    check();
-    await unlessAborted(idle.promise, signal);
+    await unlessAborted(ended, signal);
   };
 }
 
