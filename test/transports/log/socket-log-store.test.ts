@@ -11,6 +11,7 @@ import { protocolVersion } from '../../../src/transports/log/socket-protocol.ts'
 import { connectToOwner, type SocketLogStore } from '../../../src/transports/log/socket-log-store.ts';
 import { serveLog, type LogServer } from '../../../src/transports/log/socket-server.ts';
 import { code, output, outputs, roomy, until, values } from '../../conformance/transport-harness.ts';
+import { untilClosed } from '../../sockets.ts';
 import { temporaryDirectory } from './log-fixtures.ts';
 import { createMemoryLogStore } from './memory-log-store.ts';
 
@@ -98,7 +99,7 @@ describe('the owner\'s socket', () => {
     const { client, path, store } = await served();
     const good = await client();
     for (const socket of [await raw(path), await greeted(path)]) {
-      const closed = once(socket.resume(), 'close');
+      const closed = untilClosed(socket.resume());
       socket.write(bytes);
       await closed;
     }
@@ -124,7 +125,7 @@ describe('the owner\'s socket', () => {
       flipped.writeUInt8(below(256), below(12));
       const socket = below(2) === 0 ? await raw(path) : await greeted(path);
       socket.resume();
-      const closed = once(socket, 'close');
+      const closed = untilClosed(socket);
       socket.end(below(2) === 0 ? cut : Buffer.concat([flipped.subarray(0, 8 + below(8)), Buffer.from(Array.from({ length: 40 }, () => below(256)))]));
       await good.commit({ records: outputs('events', 0, round, 1), checkpoints: [] });
       await closed;
@@ -140,7 +141,7 @@ describe('the owner\'s socket', () => {
     const frames: unknown[] = [];
     socket.on('data', (chunk) => frames.push(...reader.push(chunk).map(({ header }) => header)));
     socket.write(encodeFrame({ op: 'hello', id: 5, protocol: protocolVersion + 1, pid: 1 }));
-    await once(socket, 'close');
+    await untilClosed(socket);
     expect(frames).toMatchObject([{ id: 5, error: { code: 'LS_LOG_PROTOCOL_VERSION', details: [['protocol', 'plain', protocolVersion], ['protocolAsked', 'plain', protocolVersion + 1]] } }]);
   });
 
@@ -201,7 +202,7 @@ describe('closing the owner\'s socket', () => {
     socket.write(framed(commitOf([['events', 0, -1, 3, []]]), Buffer.from('one')));
     await began.promise;
     const lose = async (): Promise<void> => {
-      const lost = once(socket, 'close');
+      const lost = untilClosed(socket);
       socket.destroy();
       await lost;
     };
