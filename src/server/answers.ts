@@ -47,6 +47,20 @@ const refusals: Readonly<Record<string, Parameters<typeof serverError>[0]>> = {
   FST_INVALID_MULTIPART_CONTENT_TYPE: 'LS_SERVER_MEDIA_TYPE',
 };
 
+/** What the codes of a status are called in the OpenAPI document, where they follow from the cause. */
+const otherCodes: Readonly<Record<number, readonly string[]>> = {
+  400: ['LS_SERVER_REQUEST', 'or what is wrong with what is to be processed'],
+  408: ['LS_SERVER_REQUEST'],
+  431: ['LS_SERVER_REQUEST'],
+  500: ['LS_SERVER_INTERNAL', 'or what is wrong with the configuration'],
+  503: ['LS_SERVER_NOT_READY', 'LS_SERVER_DRAINING', 'or what else passes: `retry-after` says when'],
+};
+
+/** The codes that are answered with a status. */
+export function codesOf(status: number): readonly string[] {
+  return otherCodes[status] ?? Object.keys(statuses).filter((code) => statuses[code] === status);
+}
+
 const overloadedRetrySeconds = 1;
 
 export function failedAnswer(thrown: unknown): FailedAnswer {

@@ -54,7 +54,7 @@ export function embeddings(host: TaskHost): Api {
 
 function addEmbeddings(server: FastifyInstance, host: TaskHost): void {
   const schema = { tags: ['embeddings'], summary: 'Embed texts', body: schemaOf(body), response: { 200: schemaOf(answer) } };
-  server.post<{ Body: z.output<typeof body> }>('/v1/embeddings', { config: { scope: 'predict' }, schema }, async ({ body: { model: name, input, encoding_format: format, dimensions }, ending: signal }) => {
+  server.post<{ Body: z.output<typeof body> }>('/v1/embeddings', { config: { scope: 'predict', refusals: [404] }, schema }, async ({ body: { model: name, input, encoding_format: format, dimensions }, ending: signal }) => {
     requireModelFor(host, task, name);
     const known = host.models().describe(name).dimensions;
     if (dimensions !== undefined && known !== 0 && dimensions !== known) throw modelError('LS_MODEL_INPUT', `the vectors of ${name} have ${known} dimensions, not ${dimensions}`, { model: name });

@@ -39,6 +39,8 @@ export type FailureFormat = {
   readonly write: (request: FastifyRequest, reply: FastifyReply, answer: FailedAnswer) => FastifyReply;
   readonly mediaType: string;
   readonly schema: Schema;
+  /** What it answers beside the statuses of answers.ts. */
+  readonly ownStatuses?: readonly number[];
 };
 
 export type DocumentedRequest = {
@@ -51,6 +53,8 @@ declare module 'fastify' {
   /* eslint-disable @typescript-eslint/consistent-type-definitions -- What is there already can be added to in no other way. */
   interface FastifyContextConfig {
     failures?: FailureFormat;
+    /** For the OpenAPI document: statuses that it refuses requests with, beside those that every operation of its kind has. */
+    refusals?: readonly (404 | 409 | 410)[] | 'any';
     /** What the OpenAPI document says of a body that no schema validates, because it is read by own code. */
     documented?: DocumentedRequest;
   }

@@ -25,7 +25,7 @@ export function pluginApis(apis: HttpApis, host: HttpApiHost): readonly Api[] {
     add: async (server) => {
       const routes = async (scope: FastifyInstance): Promise<void> => {
         scope.addHook('onRoute', (route) => {
-          route.config = { ...route.config, scope: route.config?.scope ?? 'predict' };
+          route.config = { refusals: 'any', ...route.config, scope: route.config?.scope ?? 'predict' };
         });
         scope.setErrorHandler((error) => {
           throw isTold(error) ? error : serverError('LS_SERVER_PLUGIN', `the plugin ${name} failed: ${String(error)}`, { name }, { cause: error });

@@ -26,7 +26,7 @@ export function predict(host: TaskHost, defaults: TaskDefaults): Api {
     description: 'Labels of records.',
     add: (server) => {
       const schema = { tags: ['prediction'], summary: 'Predict the label of a record', querystring: query, body: values, response: { 200: answer } };
-      server.post<{ Querystring: { model?: string }; Body: Readonly<Record<string, number>> }>('/predict', { config: { scope: 'predict' }, schema }, async ({ query: { model: named }, body, ending: signal }) => {
+      server.post<{ Querystring: { model?: string }; Body: Readonly<Record<string, number>> }>('/predict', { config: { scope: 'predict', refusals: [404] }, schema }, async ({ query: { model: named }, body, ending: signal }) => {
         const models = host.models();
         const model = named === undefined ? defaultModelFor(host, task, defaults) : requireModelFor(host, task, named);
         const result = (await runTaskRequest({ models, tasks: host.tasks }, { task, model, content: { values: body } }, { signal, priority: 'interactive' })) as TaskResult;

@@ -209,7 +209,9 @@ test('the OpenAPI document is made from the schemas, and everything in it says w
   const operation = document.paths['/echo']?.['post'];
   expect(operation?.requestBody?.content['application/json']?.schema).toMatchObject({ type: 'object', required: ['text'], additionalProperties: false, properties: { count: { default: 1 } } });
   expect(operation?.security).toEqual([{ key: [] }]);
-  expect(Object.keys(operation?.responses ?? {})).toEqual(expect.arrayContaining(['200', '4XX', '5XX']));
+  expect(Object.keys(operation?.responses ?? {})).toEqual(['200', '400', '401', '403', '408', '413', '415', '421', '429', '431', '500', '503', '504']);
+  expect(operation?.responses['401']).toEqual({ description: 'Unauthorized, LS_SERVER_KEY', content: { 'application/problem+json': { schema: expect.objectContaining({ type: 'object' }) as object } } });
+  expect(Object.keys(document.paths['/errors/{code}']?.['get']?.responses ?? {})).toEqual(['200', '400', '404', '408', '431', '500']);
   expect(document.paths['/health/live']?.['get']?.security).toBeUndefined();
   expect(Object.keys(document.paths).filter((path) => path.startsWith('/docs'))).toEqual([]);
 });

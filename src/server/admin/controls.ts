@@ -26,7 +26,8 @@ export type ControlsHost = {
 };
 
 const tags = ['administration'];
-const config = { scope: 'admin' } as const;
+/** While features are repartitioned, nothing is appended to them. */
+const config = { scope: 'admin', refusals: [409] } as const;
 
 export function addControls(server: FastifyInstance, host: ControlsHost): void {
   addClusterNames(server, host);

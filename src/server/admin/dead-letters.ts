@@ -112,7 +112,7 @@ function addRedrive(server: FastifyInstance, host: DeadLettersHost): void {
   const answers = { 200: schemaOf(redriven.describe('What would be redriven.')), 202: schemaOf(redriven.describe('Their inputs are in the log once more.')) };
   const schema = { tags, summary: 'Process dead letters again, the failed steps only', body: redriveBody, response: answers };
   type Body = Filters & { readonly ids?: readonly string[]; readonly all?: boolean; readonly again?: boolean; readonly dryRun?: boolean };
-  server.post<{ Body: Body }>('/dead-letters/redrive', { config: { scope: 'admin' }, schema }, async ({ body: { ids = [], all = false, again = false, dryRun = false, ...chosen }, ending }, reply) => {
+  server.post<{ Body: Body }>('/dead-letters/redrive', { config: { scope: 'admin', refusals: [404, 409] }, schema }, async ({ body: { ids = [], all = false, again = false, dryRun = false, ...chosen }, ending }, reply) => {
     if (!all && ids.length === 0 && Object.values(chosen).every((value) => typeof value !== 'string' && value.length === 0)) {
       throw serverError('LS_SERVER_REQUEST', 'the request asks for no dead letters: name some in `ids`, narrow them by a field such as `code`, or say `all`');
     }

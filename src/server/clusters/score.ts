@@ -46,7 +46,7 @@ export function score(scoring: ScoringHost): Api {
         body: schemaOf(body),
         response: { 200: schemaOf(answer) },
       };
-      server.post<{ Querystring: Waiting; Body: z.output<typeof body> }>('/score', { config: { scope: 'predict' }, schema }, async ({ query, body: given, ending }) => {
+      server.post<{ Querystring: Waiting; Body: z.output<typeof body> }>('/score', { config: { scope: 'predict', refusals: [404, 409] }, schema }, async ({ query, body: given, ending }) => {
         const { collection, family: named, modelVersion: wanted } = given;
         const request = { collection, family: named, modelVersion: wanted, ...contentsOf(given) };
         const { family, model, modelVersion, items, heldAt: held } = await scoresOf(scoring, request, askOptionsOf(query, ending));

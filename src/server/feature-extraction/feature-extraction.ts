@@ -23,6 +23,7 @@ const place = z.strictObject({ loc: z.array(z.string()), msg: z.string(), type: 
 const detailFormat: FailureFormat = {
   mediaType: 'application/json',
   schema: schemaOf(z.strictObject({ detail: z.union([z.string(), z.array(place)]), code: z.string().optional() })),
+  ownStatuses: [422],
   write: (_request, reply, { status, detail, code, cause }) => {
     const { validation, validationContext = 'body' } = cause as Partial<FastifyError>;
     if (validation === undefined) return reply.code(status).type('application/json').send({ detail, code });

@@ -57,7 +57,7 @@ export function addFirstGeneration(server: FastifyInstance, host: TaskHost, defa
   // What is a text by itself is JSON like everything else.
   const answerWith = async (request: FastifyRequest<{ Params: Names; Body: FeatureBody }>, reply: FastifyReply): Promise<FastifyReply> => reply.type('application/json').send(JSON.stringify(await features(request)));
   for (const url of ['/api/models/:model/tasks/:task/features', '/api/tasks/:task/models/:model/features', '/api/tasks/:task/features', '/api/features']) {
-    server.post<{ Params: Names; Body: FeatureBody }>(url, { config: predict, schema: { tags, summary: 'Do a task', params: paramsOf(url), body, response: { 200: anyAnswer } } }, answerWith);
+    server.post<{ Params: Names; Body: FeatureBody }>(url, { config: { scope: 'predict', refusals: [404] }, schema: { tags, summary: 'Do a task', params: paramsOf(url), body, response: { 200: anyAnswer } } }, answerWith);
   }
   const change = (verb: 'start' | 'stop', summary: string, act: (model: string) => Promise<void>): void => {
     const url = `/api/models/:model/${verb}`;

@@ -71,7 +71,7 @@ export function labelStream(options: LabelStreamOptions): Api {
       const open = new Set<FastifyReply>();
       const response = { 200: { description: 'Events, for as long as the client likes.', content: { 'text/event-stream': { schema: schemaOf(streamed) } } } };
       const schema = { tags: ['label stream'], summary: 'Labels as they are told, as server-sent events', description, querystring: schemaOf(query), headers, response };
-      server.get<{ Querystring: Query }>(url, { config: { scope: 'read', isEndless: true }, exposeHeadRoute: false, schema }, async (request, reply) => {
+      server.get<{ Querystring: Query }>(url, { config: { scope: 'read', isEndless: true, refusals: [410] }, exposeHeadRoute: false, schema }, async (request, reply) => {
         if (open.size >= options.streamsMax) throw serverError('LS_SERVER_STREAMS_FULL', `there are ${open.size} streams`);
         open.add(reply);
         options.streams(open.size);

@@ -57,7 +57,7 @@ export function skill({ scoring, collection, labels }: SkillOptions): Api {
       addExactRecordIds(server);
       if (labels !== undefined) readAtStart(server, labels);
       const schema = { tags: ['custom skill'], summary: 'Say of images what their clusters are called', body: schemaOf(body), response: { 200: schemaOf(answer) } };
-      server.post<{ Body: z.output<typeof body> }>('/api/extraction', { config: { scope: 'predict' }, schema }, async ({ body: { values }, ending: signal }) => {
+      server.post<{ Body: z.output<typeof body> }>('/api/extraction', { config: { scope: 'predict', refusals: [404, 409] }, schema }, async ({ body: { values }, ending: signal }) => {
         if (collection === undefined) throw serverError('LS_SERVER_NO_DEFAULT', 'server.skill.collection names no collection, and there is not exactly one of images');
         const known = await labels?.labels(signal);
         const { items } = await scoresOf(scoring, { collection, kind: 'media', items: values.map(contentOf) }, { signal });
