@@ -12,7 +12,7 @@ const always = {
   'x-frame-options': 'DENY',
 } as const;
 /** A year (RFC 6797). */
-const withTls = { ...always, 'strict-transport-security': 'max-age=31536000; includeSubDomains' } as const;
+const withTls = { ...always, 'strict-transport-security': 'max-age=31536000' } as const;
 
 export function addSecurityHeaders(server: FastifyInstance, { isTls }: { readonly isTls: boolean }): void {
   const headers = isTls ? withTls : always;

@@ -50,6 +50,13 @@ test('health, what models are, and what they take and give', async () => {
   expect(await ask(`${url}/v2/models/records/config`, 'GET')).toMatchObject([200, { name: 'records', input: [{ data_type: 'TYPE_FP64' }, {}, {}, {}] }]);
 });
 
+test('what is not there is told as all failures of the interface are', async () => {
+  const { url } = await start();
+  expect(await ask(`${url}/v2/systemsharedmemory/status`, 'GET')).toEqual([404, { error: 'there is nothing at /v2/systemsharedmemory/status', code: 'LS_SERVER_NOT_FOUND' }]);
+  expect(await ask(`${url}/v2/models/texts`, 'POST', {})).toEqual([405, { error: '/v2/models/texts takes GET, HEAD, not POST', code: 'LS_SERVER_METHOD' }]);
+  expect(await ask(`${url}/v3`, 'GET'), 'of no interface').toMatchObject([404, { type: '/errors/LS_SERVER_NOT_FOUND' }]);
+});
+
 test('infer gives what the model gives, in JSON and as raw bytes', async () => {
   const { url } = await start();
   const texts = ['a sailing boat', 'two dogs', 'a sailing boat'];
@@ -185,7 +192,7 @@ testWith({ 'Python with tritonclient (LABELSTREAM_TEST_PYTHON)': python !== unde
     const { stdout } = await promisify(execFile)(python ?? '', [script, new URL(url).host, picture]);
     const found = JSON.parse(stdout) as Record<string, unknown>;
     const vector = async (text: string): Promise<number[]> => [...((await models.run('texts', { kind: 'text', text }, { signal })) as { vector: Float32Array }).vector];
-    expect(found).toMatchObject({ live: true, ready: true, model_ready: true, unloaded: false, loaded: true, metadata: 'texts', config: 'texts', caption: expect.any(String) as string, error: expect.stringContaining('nobody') as string });
+    expect(found).toMatchObject({ live: true, ready: true, model_ready: true, unloaded: false, loaded: true, metadata: 'texts', config: 'texts', caption: expect.any(String) as string, error: expect.stringContaining('nobody') as string, absent: expect.stringContaining('there is nothing at /v2/systemsharedmemory/status') as string });
     for (const way of ['binary', 'json']) expect(found[way], way).toEqual([await vector('a sailing boat'), await vector('zwei Hunde, groß')]);
     expect(found['compressed']).toEqual(found['binary']);
     expect(found['counted']).toBeGreaterThanOrEqual(6);

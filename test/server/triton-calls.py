@@ -43,4 +43,8 @@ try:
     client.get_model_metadata("nobody")
 except triton.InferenceServerException as error:
     found["error"] = str(error)
+try:
+    client.get_system_shared_memory_status()
+except triton.InferenceServerException as error:
+    found["absent"] = str(error)
 print(json.dumps(found))
