@@ -28,15 +28,19 @@ export function sha256OfKey(key: string): string {
   return hashOf(key).toString('hex');
 }
 
-export type KeyRing = { readonly isEmpty: boolean; readonly find: (key: string) => ApiKey | undefined };
+export type KeyRing = {
+  readonly isEmpty: boolean;
+  /** @param header as Node reads it: a character for each byte. */
+  readonly find: (header: string) => ApiKey | undefined;
+};
 
 /** Takes as long whichever key is asked for, and whether there is one. */
 export function createKeyRing(keys: readonly ApiKey[]): KeyRing {
   const hashes = keys.map((key) => ({ key, hash: Buffer.from(key.sha256, 'hex') }));
   return {
     isEmpty: keys.length === 0,
-    find: (given) => {
-      const hash = hashOf(given);
+    find: (header) => {
+      const hash = hashOf(Buffer.from(header, 'latin1'));
       let found: ApiKey | undefined;
       for (const each of hashes) if (timingSafeEqual(each.hash, hash)) found = each.key;
       return found;
@@ -44,6 +48,6 @@ export function createKeyRing(keys: readonly ApiKey[]): KeyRing {
   };
 }
 
-function hashOf(key: string): Buffer {
+function hashOf(key: string | Buffer): Buffer {
   return hash('sha256', key, 'buffer');
 }

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { Client } from 'undici';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { createKey } from '../../src/server/api-keys.ts';
+import { createKey, sha256OfKey } from '../../src/server/api-keys.ts';
 import type { Api } from '../../src/server/http-port.ts';
 import { schemaOf } from '../../src/server/schemas.ts';
 import { readServerTls } from '../../src/server/tls.ts';
@@ -127,19 +127,21 @@ test('keys are taken from the headers of every interface, with their scopes', as
 
 test('a connection is asked for its key again and again', async () => {
   const [one, other] = [createKey(), createKey()];
-  const { url, answered } = await startServer([echo], { keys: [keyNamed('one', one.sha256, ['predict']), keyNamed('other', other.sha256, ['predict'])] });
+  const chosen = 'schlüssel-à';
+  const keys = [keyNamed('one', one.sha256, ['predict']), keyNamed('other', other.sha256, ['predict']), keyNamed('chosen', sha256OfKey(chosen), ['predict'])];
+  const { url, answered } = await startServer([echo], { keys });
   const client = new Client(url);
   onTestFinished(() => client.close());
   const body = '{"text":"a"}';
-  const keys = [one.key, one.key, `${one.key}x`, one.key.slice(0, -1), `${one.key.slice(0, -1)}é`, undefined, other.key, `${one.key}x`, one.key];
+  const sent = [one.key, one.key, `${one.key}x`, one.key.slice(0, -1), `${one.key.slice(0, -1)}é`, undefined, other.key, `${one.key}x`, one.key, chosen, 'schlussel-a'];
   const statuses: number[] = [];
-  for (const key of keys) {
+  for (const key of sent) {
     const response = await client.request({ method: 'POST', path: '/echo', body, headers: { ...json, ...(key === undefined ? {} : { 'x-api-key': Buffer.from(key).toString('latin1') }) } });
     await response.body.dump();
     statuses.push(response.statusCode);
   }
-  expect(statuses).toEqual([200, 200, 401, 401, 401, 401, 200, 401, 200]);
-  await expect.poll(() => answered.map(({ key }) => key)).toEqual(['one', 'one', undefined, undefined, undefined, undefined, 'other', undefined, 'one']);
+  expect(statuses).toEqual([200, 200, 401, 401, 401, 401, 200, 401, 200, 200, 401]);
+  await expect.poll(() => answered.map(({ key }) => key)).toEqual(['one', 'one', undefined, undefined, undefined, undefined, 'other', undefined, 'one', 'chosen', undefined]);
 });
 
 test('without keys this machine is answered, and no name that leads to it from elsewhere', async () => {
