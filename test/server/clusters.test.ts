@@ -1,4 +1,6 @@
 // Questions about clusters by HTTP, to a follower of a real log.
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { serverError } from '../../src/core/errors/server.ts';
 import { collections } from '../../src/server/clusters/collections.ts';
@@ -204,5 +206,19 @@ describe('an export', () => {
     await expect(response.text()).rejects.toThrow();
     expect(asked).toBe(4);
     expect(failed).toMatchObject([{ code: 'LS_CLUSTER_EXPORT_OVERTAKEN' }]);
+  });
+
+  it('of which a client takes nothing more holds up no stop', async () => {
+    const items = Array.from({ length: 500 }, (_, index) => ({ itemId: `test/${'a'.repeat(1_000)}${index}`, inputId: 'a', role: 'noise', clusterId: null, clusterName: null }));
+    const endless = { familyOf: () => 'news', exports: () => [{ family: 'news', collection: 'news', take: () => items }] };
+    const clusters = { partitions: () => Promise.resolve([{ ask: (question: (view: unknown) => unknown) => Promise.resolve({ value: question(endless), heldAt: { partition: 0, sequence: 1n } }) }]) };
+    const { url, drain, answered } = await startServer([collections(() => clusters as unknown as Pick<LiveClusters, 'partitions'>)]);
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => undefined);
+    onTestFinished(() => void socket.destroy());
+    socket.write('GET /collections/news/items HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    await once(socket, 'data');
+    socket.pause();
+    await drain(AbortSignal.timeout(30_000));
+    expect(answered).toMatchObject([{ path: '/collections/news/items', status: 499 }]);
   });
 });

@@ -141,6 +141,18 @@ test('it tells only what is asked for, and what it passes over is behind the cli
   nothing.close();
 });
 
+test('it is heard of, however much it passes over', async () => {
+  const log = createLabelLog({ labels: 1, clusterEvents: 1 });
+  const { url } = await startStreams(log, { heartbeatMs: 100 });
+  const source = await openEvents(`${url}/labels/stream?from=latest&task=none`);
+  source.next().then(() => source.next()).catch(() => undefined);
+  let told = 0;
+  // More often than it is heard of otherwise.
+  const telling = setInterval(() => log.tellLabel(classified('s/1', originAt(told), 'dog', { id: `r${told++}` })), 20);
+  await vi.waitFor(() => expect([...source.text().matchAll(/: heartbeat\nid: \S+;(\d+)/g)].map(([, end]) => Number(end) > 0).length).toBeGreaterThan(3), { timeout: 20_000 }).finally(() => clearInterval(telling));
+  source.close();
+});
+
 test('an id that cannot be gone on from is refused in words', async () => {
   const log = createLabelLog({ labels: 2, clusterEvents: 1 });
   const { url } = await startStreams(log);

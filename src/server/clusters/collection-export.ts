@@ -1,10 +1,11 @@
 /** All items of a collection with their clusters, as a stream: a line of JSON or of CSV for each. */
 import { Readable } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { clusterError } from '../../core/errors/cluster.ts';
 import type { ExportedItem } from '../../stages/cluster/cluster-queries.ts';
 import { paramsOf, schemaOf } from '../schemas.ts';
+import { jsonLine } from '../json-line.ts';
 import { unknown, type AskedClusters } from './asked-clusters.ts';
 import { askOptionsOf, heldAtOf, standingOf, waiting } from './held-at.ts';
 
@@ -16,6 +17,8 @@ const query = z.strictObject({
 
 /** A few milliseconds' worth. */
 const itemsAtATime = 500;
+const stallMsMax = 60_000;
+const drainingStallMsMax = 2_000;
 const mediaTypes = { jsonl: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' } as const;
 const fields = ['itemId', 'inputId', 'role', 'clusterId', 'clusterName', 'collection', 'family', 'partition', 'sequence'] as const;
 
@@ -33,12 +36,22 @@ export function addExport(server: FastifyInstance, clusters: AskedClusters): voi
     if (opened.every(({ isKnown }) => !isKnown)) throw unknown('collection', collection);
     const held = heldAtOf(opened.map(({ heldAt }) => heldAt));
     reply.type(mediaTypes[format]).header('x-held-at', held.map(({ partition, sequence }) => `${partition}:${sequence ?? ''}`).join(' '));
+    endStalled(reply, server.draining);
     const lines = Readable.from(texts(opened, format));
     lines.once('error', (error) => {
       if (!ending.aborted) request.tellFailure(error);
     });
     return reply.send(lines);
   });
+}
+
+/** Whoever takes nothing for so long is not waited for; least of all by a stop. */
+function endStalled({ raw }: FastifyReply, draining: AbortSignal): void {
+  const hurry = (): void => void raw.setTimeout(drainingStallMsMax);
+  raw.setTimeout(stallMsMax);
+  raw.on('timeout', () => raw.destroy());
+  draining.addEventListener('abort', hurry, { once: true });
+  raw.once('close', () => draining.removeEventListener('abort', hurry));
 }
 
 type OpenedExport = Awaited<ReturnType<typeof openExports>>[number];
@@ -74,7 +87,7 @@ async function* texts(opened: readonly OpenedExport[], format: keyof typeof medi
 }
 
 function lineOf(line: ExportedLine, format: keyof typeof mediaTypes): string {
-  if (format === 'jsonl') return `${JSON.stringify(line)}\n`;
+  if (format === 'jsonl') return `${jsonLine(line)}\n`;
   return `${fields.map((field) => quoted(line[field] ?? '')).join(',')}\r\n`;
 }
 

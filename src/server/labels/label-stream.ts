@@ -16,6 +16,7 @@ import type { Transport } from '../../pipeline/transport.ts';
 import { eventJson } from '../../views/event-json.ts';
 import { failedAnswer } from '../answers.ts';
 import type { Api } from '../http-port.ts';
+import { jsonLine } from '../json-line.ts';
 import { schemaOf } from '../schemas.ts';
 import { mergeRecords } from './merged-records.ts';
 import { eventIdOf, gone, openPlace, type StreamPlace } from './stream-place.ts';
@@ -134,15 +135,22 @@ async function* labelEvents(labels: StreamedLabels, { signal, reason }: Ending):
   const records = mergeRecords(labels.transport, partitions.map(({ position }, partition) => ({ topic: topics.labels, partition, position })), budget, signal);
   yield `retry: ${retryMs}\n${framed(id(), { incarnation, partitions: eventJson(partitions) }, 'begun')}`;
   try {
+    let heardMs = performance.now();
+    const silentMs = (): number => performance.now() - heardMs;
     while (!isOver()) {
-      const batch = await records.next(labels.heartbeatMs);
-      // With the id, since what is passed over is behind the client, too.
-      if (batch === undefined && !isOver()) yield `: heartbeat\nid: ${id()}\n\n`;
+      const batch = await records.next(Math.max(0, labels.heartbeatMs - silentMs()));
       for (const record of batch ?? []) {
         if (record.incarnation !== incarnation) throw gone('the topic was made anew');
         const event = await wantedLabel(labels, record, signal);
         partitions[record.partition] = { position: record.nextPosition, sequence: record.sequence + 1n };
-        if (event !== undefined) yield framed(id(), eventJson(event));
+        if (event === undefined) continue;
+        yield framed(id(), eventJson(event));
+        heardMs = performance.now();
+      }
+      // With the id, since what is passed over is behind the client, too.
+      if (silentMs() >= labels.heartbeatMs && !isOver()) {
+        yield `: heartbeat\nid: ${id()}\n\n`;
+        heardMs = performance.now();
       }
       // Other streams, and everything else, have their turn between two batches.
       await new Promise((resolve) => setImmediate(resolve));
@@ -158,7 +166,7 @@ async function* labelEvents(labels: StreamedLabels, { signal, reason }: Ending):
 }
 
 function framed(id: string, data: unknown, event?: string): string {
-  return `${event === undefined ? '' : `event: ${event}\n`}id: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
+  return `${event === undefined ? '' : `event: ${event}\n`}id: ${id}\ndata: ${jsonLine(data)}\n\n`;
 }
 
 function failureOf(error: unknown): object {
