@@ -83,7 +83,7 @@ export const server = z.strictObject({
     .default(32 * 1024 * 1024)
     .describe('Largest body of a request, as sent and decompressed.'),
   requestMsMax: positiveInteger.max(3_600_000).default(60_000).describe('Longest time until a request is here in full; its connection is then ended.'),
-  answerMsMax: positiveInteger.max(3_600_000).default(120_000).describe('Longest time of an answer, from when the request is here.'),
+  answerMsMax: positiveInteger.max(3_600_000).default(120_000).describe('Longest time of an answer, from when the request is here; where the body is a form, from its beginning.'),
   streamsMax: positiveInteger.max(100_000).default(100).describe('Streams of labels (`/labels/stream`) at the same time; more are refused.'),
   streamMsMax: positiveInteger.max(86_400_000).default(3_600_000).describe('Longest time of a stream; its client then goes on with another, without missing anything.'),
   connectionsMax: positiveInteger.max(1_000_000).default(10_000).describe('Connections at the same time; more are refused.'),

@@ -51,8 +51,8 @@ function admitByKey(ring: KeyRing, request: FastifyRequest, scope: ApiScope): Er
   const given = keyIn(request);
   const key = given === undefined ? undefined : ring.find(given);
   if (key === undefined) return serverError('LS_SERVER_KEY', given === undefined ? 'the request has no API key' : 'the API key of the request is not known');
-  if (!key.scopes.includes(scope)) return serverError('LS_SERVER_SCOPE', `the API key ${key.name} has not the scope ${scope}`, { key: key.name, scope });
   request.apiKey = key;
+  if (!key.scopes.includes(scope)) return serverError('LS_SERVER_SCOPE', `the API key ${key.name} has not the scope ${scope}`, { key: key.name, scope });
   return undefined;
 }
 
@@ -76,8 +76,8 @@ export function isLoopback(host: string): boolean {
 function refusalOfStranger({ headers, hostname }: FastifyRequest, corsOrigins: readonly string[]): Error | undefined {
   if (headers.host !== undefined && !isLoopback(hostname.replace(/:\d+$/, ''))) return serverError('LS_SERVER_HOST', `the request asks for ${hostname}, and has no API key`);
   // Browsers say which page a request comes from: those of others may send, without being able to read an answer.
-  const { origin } = headers;
-  if (origin === undefined || corsOrigins.includes(origin)) return undefined;
-  const isOwn = URL.canParse(origin) && isLoopback(new URL(origin).hostname);
+  const { origin, 'sec-fetch-site': site } = headers;
+  // What a page only shows, such as an image, has no origin.
+  const isOwn = origin === undefined ? site !== 'cross-site' : corsOrigins.includes(origin) || (URL.canParse(origin) && isLoopback(new URL(origin).hostname));
   return isOwn ? undefined : serverError('LS_SERVER_HOST', 'the request comes from a web page of another host, and has no API key');
 }

@@ -1,11 +1,13 @@
 /**
- * A request and its answer, from when the request's head is here until the answer is sent, or the client has left. It is observed, its answer has a
+ * A request and its answer, from when the request's head is here until the answer is sent, or the connection is gone. It is observed, its answer has a
  * deadline, and a server that is drained waits for it. (Fastify 5.12 has `request.signal` and `handlerTimeout` for the second, which Node ends as soon as
  * the body of a request is read.) One listener tells all three of the end, which is cheaper than one for each.
  */
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../core/clock.ts';
 import { serverError } from '../core/errors/server.ts';
+import { failedAnswer } from './answers.ts';
 import type { HttpObserver } from './http-port.ts';
 
 declare module 'fastify' {
@@ -15,68 +17,125 @@ declare module 'fastify' {
     isEndless?: boolean;
   }
   interface FastifyRequest {
+    exchange: Exchange;
     /** Aborts when nobody waits for the answer any more; its reason is LS_SERVER_TIME where the time was over. */
     ending: AbortSignal;
+    /** For what goes wrong when the answer has begun, and cannot say so any more. */
+    tellFailure: (error: unknown) => void;
   }
   /* eslint-enable @typescript-eslint/consistent-type-definitions */
 }
 
-type Exchange = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly route: string | undefined; readonly startMs: number; readonly controller: AbortController };
+export type Exchange = {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly route: string | undefined;
+  readonly isEndless: boolean;
+  readonly startMs: number;
+  /** Known only while there is a connection. */
+  readonly remoteAddress: string;
+  readonly controller: AbortController;
+  deadline: NodeJS.Timeout | undefined;
+  /** A status, where it was not the client who ended what was not answered whole. */
+  endedWith: number | undefined;
+};
 
 export type ExchangesOptions = { readonly answerMsMax: number; readonly clock: Pick<Clock, 'elapsedMs'>; readonly observer: HttpObserver };
+
+export type Exchanges = {
+  /** Only for what no hook sees. */
+  readonly begin: (request: FastifyRequest, reply: FastifyReply) => void;
+  /** Those of a connection, the oldest first. */
+  readonly of: (connection: Socket) => readonly Exchange[];
+  /** Ends when nothing is being answered any more but what is open to all, and what comes from here on. */
+  readonly ended: () => Promise<void>;
+};
 
 /** Of a client that did not wait for its answer, as proxies log it. */
 const clientLeft = 499;
 
-/** @returns ends when nothing is being answered any more but what is open to all, and what comes from here on. */
-export function addExchanges(server: FastifyInstance, { answerMsMax, clock, observer }: ExchangesOptions): { readonly ended: () => Promise<void> } {
+export function addExchanges(server: FastifyInstance, { answerMsMax, clock, observer }: ExchangesOptions): Exchanges {
+  const open = new Set<Exchange>();
   const answering = createAnswering();
-  server.decorateRequest('ending', null as unknown as AbortSignal);
-  server.decorateRequest('tellFailure', function tellFailure(this: FastifyRequest, error: unknown): void {
-    observer.failed({ requestId: this.id, method: this.method, path: pathOf(this) }, error);
-  });
-  server.addHook('onRequest', (request, reply, done) => {
+  let isClosing = false;
+  const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     // Fastify makes them anew whenever they are asked for.
     const { config, url: route } = request.routeOptions;
-    const exchange = { request, reply, route, startMs: clock.elapsedMs(), controller: new AbortController() };
-    const deadline = config.isEndless === true ? undefined : setTimeout(() => giveUp(exchange, answerMsMax), answerMsMax);
+    const exchange: Exchange = {
+      request, reply, route,
+      isEndless: config.isEndless === true, startMs: clock.elapsedMs(), remoteAddress: request.ip, controller: new AbortController(), deadline: undefined, endedWith: undefined,
+    };
     // Probes and scrapes are not waited for.
     const isWaitedFor = config.scope !== 'open' && answering.begin();
+    open.add(exchange);
+    request.exchange = exchange;
     request.ending = exchange.controller.signal;
     reply.header('x-request-id', request.id);
     reply.raw.on('close', () => {
-      clearTimeout(deadline);
+      clearTimeout(exchange.deadline);
+      open.delete(exchange);
       if (isWaitedFor) answering.end();
       if (!reply.raw.writableFinished) exchange.controller.abort();
+      if (isClosing) exchange.endedWith ??= stopped();
       // The time is taken here, because Fastify's own (`elapsedTime`) is 0 on routes without a hook `onResponse`.
       observer.answered(summaryOf(exchange, clock.elapsedMs()));
     });
+  };
+  decorate(server, observer);
+  addHooks(server, begin, answerMsMax);
+  server.addHook('preClose', (done) => {
+    isClosing = true;
     done();
   });
-  return { ended: answering.ended };
+  return { begin, of: (connection) => [...open].filter(({ request }) => request.raw.socket === connection), ended: answering.ended };
 }
 
 export const pathOf = ({ url }: FastifyRequest): string => url.split('?', 1)[0] ?? url;
 
-function summaryOf({ request, reply, route, startMs }: Exchange, nowMs: number): Parameters<HttpObserver['answered']>[0] {
+const stopped = (): number => failedAnswer(serverError('LS_SERVER_DRAINING', 'the server has stopped')).status;
+
+function decorate(server: FastifyInstance, observer: HttpObserver): void {
+  server.decorateRequest('exchange', null as unknown as Exchange);
+  server.decorateRequest('ending', null as unknown as AbortSignal);
+  server.decorateRequest('tellFailure', function tellFailure(this: FastifyRequest, error: unknown): void {
+    this.exchange.endedWith = failedAnswer(error).status;
+    observer.failed({ requestId: this.id, method: this.method, path: pathOf(this) }, error);
+  });
+}
+
+function addHooks(server: FastifyInstance, begin: Exchanges['begin'], answerMsMax: number): void {
+  server.addHook('onRequest', (request, reply, done) => {
+    begin(request, reply);
+    done();
+  });
+  // Its body is here, which may have taken longer.
+  server.addHook('preHandler', ({ exchange }, reply, done) => {
+    if (!exchange.isEndless && !reply.raw.closed) exchange.deadline = setTimeout(() => giveUp(exchange, answerMsMax), answerMsMax);
+    done();
+  });
+}
+
+function giveUp({ request, reply, controller }: Exchange, answerMsMax: number): void {
+  const error = serverError('LS_SERVER_TIME', `the answer took longer than ${answerMsMax} ms`);
+  controller.abort(error);
+  if (reply.raw.headersSent) {
+    // What has begun to be sent cannot be taken back.
+    request.tellFailure(error);
+    reply.raw.destroy();
+  } else if (!reply.sent) reply.send(error);
+}
+
+function summaryOf({ request, reply, route, startMs, remoteAddress, endedWith }: Exchange, nowMs: number): Parameters<HttpObserver['answered']>[0] {
   return {
     requestId: request.id,
     method: request.method,
     path: pathOf(request),
     route,
-    status: reply.raw.writableFinished ? reply.statusCode : clientLeft,
+    status: reply.raw.writableFinished ? reply.statusCode : (endedWith ?? clientLeft),
     seconds: (nowMs - startMs) / 1000,
     key: request.apiKey?.name,
-    remoteAddress: request.ip,
+    remoteAddress,
   };
-}
-
-function giveUp({ reply, controller }: Exchange, answerMsMax: number): void {
-  const error = serverError('LS_SERVER_TIME', `the answer took longer than ${answerMsMax} ms`);
-  controller.abort(error);
-  // What has begun to be sent cannot be taken back.
-  if (reply.raw.headersSent) reply.raw.destroy();
-  else if (!reply.sent) reply.send(error);
 }
 
 /** Counts what is being answered, until nothing is. */

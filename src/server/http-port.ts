@@ -14,11 +14,13 @@ export type Api = {
 
 export type RequestSummary = {
   readonly requestId: string;
+  /** `-`, as the path, where what was sent is no request. */
   readonly method: string;
   /** Without the query, which may hold what nobody is to know. */
   readonly path: string;
   /** As it is declared; undefined where there is none. */
   readonly route: string | undefined;
+  /** Of an answer that was not sent whole: 499 where the client left, otherwise what ended it here. */
   readonly status: number;
   readonly seconds: number;
   /** Whose key it had. */
@@ -57,10 +59,6 @@ declare module 'fastify' {
     refusals?: readonly (404 | 409 | 410)[] | 'any';
     /** What the OpenAPI document says of a body that no schema validates, because it is read by own code. */
     documented?: DocumentedRequest;
-  }
-  interface FastifyRequest {
-    /** For what goes wrong when the answer has begun, and cannot say so any more. */
-    tellFailure: (error: unknown) => void;
   }
   interface FastifyInstance {
     /** Aborts when the server is drained: for answers that would not end by themselves. */

@@ -15,7 +15,7 @@ import type { ApiKey } from './api-keys.ts';
 import { addAuthentication } from './authentication.ts';
 import { addContentDecoding } from './content-encoding.ts';
 import { addEmptyBodies } from './empty-bodies.ts';
-import { addExchanges, pathOf } from './exchanges.ts';
+import { addExchanges, pathOf, type Exchanges } from './exchanges.ts';
 import type { Api, HttpObserver, SetFailures } from './http-port.ts';
 import { addJsonBodies } from './json-bodies.ts';
 import { addMethodAnswers } from './methods.ts';
@@ -23,7 +23,7 @@ import { addOpenApi } from './openapi.ts';
 import { failureHandler, problemDetails } from './problems.ts';
 import { addSecurityHeaders } from './security-headers.ts';
 import type { ServerTls } from './tls.ts';
-import { refuseUnreadable } from './unreadable-requests.ts';
+import { createRefusal } from './unreadable-requests.ts';
 import { createValidatorCompiler, validationMessage } from './validation.ts';
 
 export type HttpLimits = {
@@ -31,7 +31,7 @@ export type HttpLimits = {
   readonly bodyBytesMax: number;
   /** For a request to be here in full. */
   readonly requestMsMax: number;
-  /** For an answer, from when the request is here. */
+  /** For an answer, from when the request is here; where the body is a form, from its beginning. */
   readonly answerMsMax: number;
   readonly connectionsMax: number;
 };
@@ -61,6 +61,9 @@ export type HttpServer = {
 
 /** What Fastify finds wrong before there is a route. */
 const handleFailure = failureHandler(problemDetails, () => undefined);
+/** Those of all operations, and what clients read of their answers. */
+const corsMethods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'];
+const corsHeaders = ['x-request-id', 'retry-after', 'x-held-at', 'inference-header-content-length', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'];
 /** Among others of Node's own that count connections that are too slow. */
 const connectionsCheckingMs = 1_000;
 const headersMsMax = 10_000;
@@ -99,9 +102,13 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
     forceCloseConnections: true,
     // Names are looked up, and not found, however long they are; Node has a limit for all of a path.
     routerOptions: { maxParamLength: 16_384 },
-    frameworkErrors: (error, request, reply) => void handleFailure(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      exchanges.begin(request, reply);
+      reply.headers(securityHeaders);
+      void handleFailure(error, request, reply);
+    },
     schemaErrorFormatter: (errors, part) => new Error(validationMessage(errors, part)),
-    clientErrorHandler: refuseUnreadable,
+    clientErrorHandler: (error, socket) => refuse(error, socket),
     genReqId: ({ headers }) => requestIdOf(headers['x-request-id']),
     ...nodeOptions(limits, tls),
   });
@@ -117,8 +124,9 @@ async function createHttpServer(options: HttpServerOptions): Promise<{ readonly 
   };
   setFailures(server, problemDetails);
   const exchanges = addExchanges(server, { answerMsMax: limits.answerMsMax, clock, observer });
-  addSecurityHeaders(server, { isTls: tls !== undefined });
-  if (corsOrigins.length > 0) await server.register(cors, { origin: [...corsOrigins], exposedHeaders: ['x-request-id', 'retry-after'] });
+  const refuse = createRefusal({ exchangesOf: exchanges.of, newRequestId: () => requestIdOf(undefined), observer });
+  const securityHeaders = addSecurityHeaders(server, { isTls: tls !== undefined });
+  if (corsOrigins.length > 0) await server.register(cors, { origin: [...corsOrigins], methods: [...corsMethods], exposedHeaders: [...corsHeaders] });
   const drain = addDrain(server, exchanges);
   addAuthentication(server, { keys, host, corsOrigins });
   await server.register(rateLimit, rateLimits(keys));
@@ -145,7 +153,7 @@ function requestIds(): (given: string | string[] | undefined) => string {
 }
 
 /** Probes and scrapes go on while a server is drained. */
-function addDrain(server: FastifyInstance, exchanges: ReturnType<typeof addExchanges>): HttpServer['drain'] {
+function addDrain(server: FastifyInstance, exchanges: Pick<Exchanges, 'ended'>): HttpServer['drain'] {
   const draining = new AbortController();
   server.decorate('draining', draining.signal);
   server.addHook('onRequest', (request, reply, done) => {

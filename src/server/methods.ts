@@ -13,6 +13,8 @@ export function addMethodAnswers(server: FastifyInstance): void {
   server.addHook('onRoute', (route) => {
     routes.push(route);
   });
+  // Of Swagger UI, whose files are under a route of their own.
+  server.setNotFoundHandler((request, reply) => problemDetails.write(request, reply, failedAnswer(nothingAt(request.url.split('?', 1)[0] ?? ''))));
   let known: Known | undefined;
   // Before anything of the request is looked at: its body is nobody's.
   server.addHook('onRequest', (request, reply, done) => {
@@ -27,11 +29,13 @@ export function addMethodAnswers(server: FastifyInstance): void {
     if (methods.length > 0) reply.header('allow', methods.join(', '));
     const error =
       methods.length === 0
-        ? serverError('LS_SERVER_NOT_FOUND', `there is nothing at ${path}`, { path })
+        ? nothingAt(path)
         : serverError('LS_SERVER_METHOD', `${path} takes ${methods.join(', ')}, not ${request.method}`, { path, method: request.method });
     (known.formats.get(firstPartOf(path)) ?? problemDetails).write(request, reply, failedAnswer(error));
   });
 }
+
+const nothingAt = (path: string): Error => serverError('LS_SERVER_NOT_FOUND', `there is nothing at ${path}`, { path });
 
 type Known = {
   readonly patterns: readonly { readonly pattern: RegExp; readonly methods: readonly string[] }[];

@@ -14,10 +14,12 @@ const always = {
 /** A year (RFC 6797). */
 const withTls = { ...always, 'strict-transport-security': 'max-age=31536000' } as const;
 
-export function addSecurityHeaders(server: FastifyInstance, { isTls }: { readonly isTls: boolean }): void {
+/** @returns for what no hook sees. */
+export function addSecurityHeaders(server: FastifyInstance, { isTls }: { readonly isTls: boolean }): Readonly<Record<string, string>> {
   const headers = isTls ? withTls : always;
   server.addHook('onRequest', (_request, reply, done) => {
     reply.headers(headers);
     done();
   });
+  return headers;
 }

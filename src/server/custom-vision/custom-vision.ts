@@ -28,6 +28,8 @@ export type CustomVisionOptions = {
 };
 
 const tags = ['custom vision'];
+/** No field is read. */
+const fieldBytesMax = 1_024;
 const box = z.strictObject({ left: z.number(), top: z.number(), width: z.number(), height: z.number() });
 const prediction = z.strictObject({ probability: z.number(), tagId: z.string(), tagName: z.string(), boundingBox: box.optional(), tagType: z.literal('Regular') });
 const imagePrediction = schemaOf(
@@ -59,7 +61,7 @@ export function customVision(options: CustomVisionOptions): Api {
       setFailures(server, failures);
       // The SDK for Python gives its file no name.
       const isPartAFile = (field: string | undefined, _type: string | undefined, name: string | undefined): boolean => name !== undefined || field === 'imageData';
-      await server.register(multipart, { isPartAFile, limits: { files: 1, fileSize: options.imageBytesMax, fields: 10, parts: 11 } });
+      await server.register(multipart, { isPartAFile, limits: { files: 1, fileSize: Math.min(options.imageBytesMax, server.initialConfig.bodyLimit ?? Number.POSITIVE_INFINITY), fields: 10, fieldSize: fieldBytesMax, parts: 11 } });
       server.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
       // As the SDKs write the path, and as the portal shows it.
       for (const base of ['v3.1/prediction', 'v3.1/Prediction', 'v3.0/prediction', 'v3.0/Prediction']) for (const kind of ['classify', 'detect'] as const) addKind(server, base, kind, options);
