@@ -17,8 +17,9 @@ export type Forgotten = {
 /** @param isHeld whether a collection holds an item now. Rejects as `forgetItems` does. */
 export async function forget(access: Access, items: readonly string[], isHeld: (itemId: string) => boolean): Promise<Forgotten> {
   const kept = await topicsWithRecords(access, [...inputTopics, topics.features, topics.deadLetters]);
-  const inCollections = items.filter(isHeld);
-  const places = await forgetItems(access, items);
+  const named = [...new Set(items)];
+  const inCollections = named.filter(isHeld);
+  const places = await forgetItems(access, named);
   const { dataDirectory, transport, state } = access.configuration;
   const [topicsIn, snapshotsIn] = [transport.kind === 'log' ? dataDirectory : 'Kafka', state.kind === 'blob' ? `the container ${state.container ?? state.containerUrl ?? ''}` : dataDirectory];
   const stillIn = [

@@ -9,16 +9,17 @@ export type NamedConfiguration = {
   readonly set: readonly string[];
   readonly defaultModels?: Readonly<Record<string, string>>;
   readonly keys?: Overrides['keys'];
+  readonly givers?: Overrides['givers'];
 };
 
 export type Surroundings = { readonly environment: Readonly<Record<string, string | undefined>>; readonly stderr: { readonly write: (text: string) => unknown } };
 
 /** Rejects with LS_PLUGIN_* errors. */
-export async function loadedConfiguration({ config, set, defaultModels, keys }: NamedConfiguration, { environment, stderr }: Surroundings): Promise<LoadedConfiguration & { readonly extensions: Extensions }> {
+export async function loadedConfiguration({ config, set, defaultModels, keys, givers }: NamedConfiguration, { environment, stderr }: Surroundings): Promise<LoadedConfiguration & { readonly extensions: Extensions }> {
   for (const { variable, nearest } of misspeltVariables(environment)) {
     stderr.write(`labelstream: the variable ${variable} sets nothing; is ${nearest} meant?\n`);
   }
-  const { plugins, directory, checked } = await readConfiguration({ file: config, environment, assignments: set, defaultModels, keys });
+  const { plugins, directory, checked } = await readConfiguration({ file: config, environment, assignments: set, defaultModels, keys, givers });
   const extensions = await loadPlugins(plugins, directory);
   return { ...checked({ tasks: [...extensions.tasks.values()], consumers: [...extensions.consumers.keys()] }), extensions };
 }

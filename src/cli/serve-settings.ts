@@ -1,4 +1,5 @@
 /** What `serve` is told beside the configuration, under the names that feature extraction servers have for it. */
+import { publishedTasks } from '../server/feature-extraction/published-tasks.ts';
 
 export type ServeFlags = {
   readonly host?: string | undefined;
@@ -14,46 +15,61 @@ export type ServeSettings = {
   readonly assignments: readonly string[];
   /** By task. */
   readonly defaultModels: Readonly<Record<string, string>>;
+  /** What put them there, where that was not --set: by the path of the setting. */
+  readonly givers: Readonly<Record<string, string>>;
 };
 
 type Variables = Readonly<Record<string, string | undefined>>;
+type Given = { readonly path: string; readonly value: string; readonly giver: string };
 
 const modelPrefix = 'DEFAULT_MODEL_';
+const modelsPath = 'server.defaults.models.';
 
 /** Python's names for levels. */
 const levels: Readonly<Record<string, string>> = { warning: 'warn', critical: 'error', notset: 'trace' };
 
+/** By what they are called as variables, and as options. */
+const names: readonly { readonly variable: string; readonly option: string; readonly flag: Exclude<keyof ServeFlags, 'defaultModel'>; readonly path: string; readonly as: (text: string) => string }[] = [
+  { variable: 'HOST', option: '--host', flag: 'host', path: 'server.host', as: String },
+  { variable: 'PORT', option: '--port', flag: 'port', path: 'server.port', as: String },
+  { variable: 'LOG_LEVEL', option: '--log-level', flag: 'logLevel', path: 'log.level', as: levelName },
+  { variable: 'DEFAULT_TASK', option: '--default-task', flag: 'defaultTask', path: 'server.defaults.task', as: taskName },
+  { variable: 'DEFAULT_CONSUMER_TYPE', option: '--default-consumer-type', flag: 'defaultConsumerType', path: 'inference.consumer', as: consumerName },
+];
+
 /** @param set of --set: above what stands in the environment, below options. */
 export function serveSettings(flags: ServeFlags, set: readonly string[], environment: Variables, file: Variables): ServeSettings {
   const variables = { ...file, ...given(environment) };
-  const fromVariables = assignmentsOf({
-    host: variables['HOST'],
-    port: variables['PORT'],
-    logLevel: variables['LOG_LEVEL'],
-    defaultTask: variables['DEFAULT_TASK'],
-    defaultConsumerType: variables['DEFAULT_CONSUMER_TYPE'],
-  });
-  const models = Object.entries(variables).flatMap(([name, model]) => (name.startsWith(modelPrefix) && model !== undefined ? [[taskName(name.slice(modelPrefix.length)), model]] : []));
-  const ofFlags = Object.entries(flags.defaultModel).map(([task, model]) => [taskName(task), model]);
-  return { assignments: [...fromVariables, ...set, ...assignmentsOf(flags)], defaultModels: Object.fromEntries([...models, ...ofFlags]) as Record<string, string> };
+  // As a person finds it.
+  const giverOf = (name: string): string => (Object.hasOwn(given(environment), name) ? name : `${name} in .env`);
+  const ofVariables = names.flatMap(({ variable, path, as }) => givenAs({ path, text: variables[variable], giver: giverOf(variable), as }));
+  const ofFlags = names.flatMap(({ option, flag, path, as }) => givenAs({ path, text: flags[flag], giver: option, as }));
+  const models: readonly Given[] = [
+    ...Object.entries(variables).flatMap(([name, model]) => (name.startsWith(modelPrefix) && model !== undefined ? [{ path: modelsPath + taskName(name.slice(modelPrefix.length)), value: model, giver: giverOf(name) }] : [])),
+    ...Object.entries(flags.defaultModel).map(([task, value]) => ({ path: modelsPath + taskName(task), value, giver: '--default-model' })),
+  ];
+  const isSet = ({ path }: Given): boolean => set.some((assignment) => assignment.startsWith(`${path}=`));
+  const assignment = ({ path, value }: Given): string => `${path}=${value}`;
+  return {
+    assignments: [...ofVariables.map(assignment), ...set, ...ofFlags.map(assignment)],
+    defaultModels: Object.fromEntries(models.map(({ path, value }) => [path.slice(modelsPath.length), value])),
+    givers: Object.fromEntries([...ofVariables.filter((each) => !isSet(each)), ...ofFlags, ...models].map(({ path, giver }) => [path, giver])),
+  };
+}
+
+function givenAs({ path, text, giver, as }: { readonly path: string; readonly text: string | undefined; readonly giver: string; readonly as: (text: string) => string }): readonly Given[] {
+  return text === undefined || text === '' ? [] : [{ path, value: as(text), giver }];
 }
 
 function given(variables: Variables): Variables {
   return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''));
 }
 
-function assignmentsOf({ host, port, logLevel, defaultTask, defaultConsumerType }: Omit<ServeFlags, 'defaultModel'>): readonly string[] {
-  const all: readonly (readonly [string, string | undefined])[] = [
-    ['server.host', host],
-    ['server.port', port],
-    ['log.level', logLevel && levelName(logLevel)],
-    ['server.defaults.task', defaultTask && taskName(defaultTask)],
-    ['inference.consumer', defaultConsumerType && consumerName(defaultConsumerType)],
-  ];
-  return all.flatMap(([path, value]) => (value === undefined || value === '' ? [] : [`${path}=${value}`]));
+/** Also as the jobs of feature extraction servers call it. */
+function taskName(name: string): string {
+  const hyphened = name.toLowerCase().replaceAll('_', '-');
+  return publishedTasks.find((published) => published.name === hyphened)?.task ?? hyphened;
 }
-
-const taskName = (name: string): string => name.toLowerCase().replaceAll('_', '-');
 
 function levelName(name: string): string {
   const lower = name.toLowerCase();

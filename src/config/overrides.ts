@@ -72,6 +72,8 @@ export type Overrides = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** `path=value`, as given with --set. */
   readonly assignments: readonly string[];
+  /** What put settings among the others, as a person gave it, such as `PORT in .env`: by the path of the setting. */
+  readonly givers?: Readonly<Record<string, string>> | undefined;
   /** By task, for server.defaults.models: the names in it are no settings of their own. */
   readonly defaultModels?: Readonly<Record<string, string>> | undefined;
   /** By name, for server.keys, whose names are no settings of their own either. */
@@ -98,7 +100,9 @@ export function applyOverrides(target: Record<string, unknown>, overrides: Overr
 }
 
 /** What sets a setting in place of the file, as a person gave it, such as `--set server.port` or `LABELSTREAM_SERVER__PORT`; undefined: nothing does. */
-export function overriddenBy(path: SettingPath, { environment, assignments }: Overrides): string | undefined {
+export function overriddenBy(path: SettingPath, { environment, assignments, givers = {} }: Overrides): string | undefined {
+  const giver = givers[path.join('.')];
+  if (giver !== undefined) return giver;
   const setting = overridableSettings().find((candidate) => candidate.path.every((part, index) => part === path[index]));
   if (setting === undefined) return undefined;
   const name = setting.path.join('.');

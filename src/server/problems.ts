@@ -35,7 +35,7 @@ export const problemDetails: FailureFormat = {
 /** For `setErrorHandler`. @param failed is told of what the answer keeps back. */
 export function failureHandler({ write }: FailureFormat, failed: (request: FastifyRequest, error: unknown) => void) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const answer = failedAnswer(isOfType(error) ? otherType(error, request) : error);
+    const answer = failedAnswer(inWords(error, request));
     // What was given up because nobody waits for it has not failed.
     if (answer.isInternal && !hasLeft(request, error)) failed(request, error);
     if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', String(answer.retryAfterSeconds));
@@ -48,13 +48,17 @@ function hasLeft({ ending }: { readonly ending: AbortSignal | null }, error: unk
   return ending?.aborted === true && error === ending.reason;
 }
 
-/** Of Fastify, which does not say what it was given. */
-function isOfType(error: unknown): boolean {
-  return (error as { readonly code?: unknown } | null)?.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
+/** What Fastify finds, which does not say what it was given. */
+function inWords(error: unknown, request: FastifyRequest): unknown {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || code === 'FST_INVALID_MULTIPART_CONTENT_TYPE') return otherType(error, request);
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return serverError('LS_SERVER_BODY_TOO_LARGE', `the body has more than ${request.routeOptions.bodyLimit} bytes (server.bodyBytesMax)`, {}, { cause: error });
+  return error;
 }
 
-function otherType(cause: unknown, { headers, routeOptions: { schema } }: FastifyRequest): Error {
+function otherType(cause: unknown, { headers, routeOptions: { schema, config } }: FastifyRequest): Error {
   const type = headers['content-type'];
   const said = type === undefined ? 'nothing says what the body is (content-type)' : `the body is said to be ${type}`;
-  return serverError('LS_SERVER_MEDIA_TYPE', `${said}; this operation takes ${(schema?.consumes ?? ['application/json']).join(', ')}`, {}, { cause });
+  const taken = schema?.consumes ?? Object.keys(config.documented?.body.content ?? { 'application/json': {} });
+  return serverError('LS_SERVER_MEDIA_TYPE', `${said}; this operation takes ${taken.join(' or ')}`, {}, { cause });
 }

@@ -2,6 +2,7 @@
  * A task asked for directly, without an event: for one item or for a list. A list in means a list out, in its order, in which each item has its own
  * outcome; where several lists are given, shorter ones are repeated until they are as long as the longest, which has to be a multiple of each.
  */
+import { LabelstreamError } from '../core/errors/error.ts';
 import { taskError } from '../core/errors/task.ts';
 import { shortTextLengthMax } from '../core/short-text.ts';
 import { parseTaskConfig } from '../core/task-config.ts';
@@ -33,12 +34,17 @@ export type TaskRequest = {
 
 export type TaskOutcome = { readonly result: TaskResult } | { readonly error: unknown };
 
-/** Of answers that have no place for a single failure. Throws that of the first item that failed. */
+/** Of answers that have no place for a single failure. Throws that of the first item that failed, and which one it was. */
 export function resultsOf(outcomes: readonly TaskOutcome[]): readonly TaskResult[] {
-  return outcomes.map((outcome) => {
-    if ('error' in outcome) throw outcome.error;
+  return outcomes.map((outcome, index) => {
+    if ('error' in outcome) throw outcomes.length === 1 ? outcome.error : withPlace(outcome.error, index, outcomes.length);
     return outcome.result;
   });
+}
+
+function withPlace(error: unknown, index: number, count: number): unknown {
+  if (!(error instanceof LabelstreamError) || error.description.cause !== 'input') return error;
+  return new LabelstreamError(error.code, error.description, `item ${index} (from 0) of ${count}: ${error.message}`, error.details, { cause: error });
 }
 
 const classesMax = 1_000;

@@ -65,6 +65,8 @@ test('a failed step is redriven alone, once; it fails again, and after its model
     const repeated = await runProgram('dlq', 'redrive', '--all', '-c', file);
     expect([repeated.code, repeated.stdout]).toEqual([1, '']);
     expect(repeated.stderr).toMatch(/none of 1 dead letter is open and selected; .* \[LS_CLI_RANGE_EMPTY\]\n {2}See what there is/);
+    const named = await runProgram('dlq', 'redrive', id, '-c', file);
+    expect([named.code, named.stderr]).toEqual([1, expect.stringContaining(`skipped ${id}: it was redriven before, and is asked for again only by \`again\``)]);
     expect(await recordsIn(file, topics.redrive)).toHaveLength(1);
 
     await run(file);

@@ -112,7 +112,10 @@ test('an image is taken as it is, too, and what is none or too large is refused'
   const compressed = new Uint8Array(gzipSync(Buffer.concat([Buffer.from(part), image, Buffer.from('\r\n--X--\r\n')])));
   expect(await post(`${path}/image`, compressed, { ...boundary, 'content-encoding': 'gzip' })).toEqual([415, { code: 'LS_SERVER_MEDIA_TYPE', message: 'a form is not taken compressed' }]);
   expect(await post(`${path}/image`, new Uint8Array(gzipSync(image)), { ...octets, 'content-encoding': 'gzip' })).toMatchObject([200, { predictions: wanted }]);
-  expect(await post(`${path}/image`, '{}', { 'content-type': 'application/json' })).toMatchObject([415, { code: 'LS_SERVER_MEDIA_TYPE' }]);
+  for (const type of ['application/json', 'application/x-www-form-urlencoded', 'image/jpeg']) {
+    const message = `the body is said to be ${type}; this operation takes multipart/form-data or application/octet-stream`;
+    expect(await post(`${path}/image`, '{}', { 'content-type': type }), type).toEqual([415, { code: 'LS_SERVER_MEDIA_TYPE', message }]);
+  }
   for (const address of ['http://169.254.169.254/latest', 'file:///etc/passwd', 'http://localhost/', 'no address']) {
     expect(await post(`${path}/url`, JSON.stringify({ url: address }), { 'content-type': 'application/json' }), address).toMatchObject([400, { code: expect.stringMatching(/^LS_REFERENCE_/) as string }]);
   }

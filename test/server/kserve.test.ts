@@ -8,6 +8,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ModelServer } from '../../src/models/model-server.ts';
 import { collectModelStatistics } from '../../src/models/model-statistics.ts';
 import { kserve } from '../../src/server/kserve/kserve.ts';
+import { inputsOf } from '../../src/server/kserve/task-tensors.ts';
+import { taskNamed } from '../../src/tasks/registry.ts';
 import { readInput } from '../models/transformers/tiny-models.ts';
 import { pythonWith } from '../python.ts';
 import { testWith } from '../requirements.ts';
@@ -104,6 +106,15 @@ test('records, images with a prefix or classes, and boxes', async () => {
   const { probabilities: shares } = (await binary('clip', [{ name: 'classes', datatype: 'BYTES', shape: [3], data: ['circles', 'stripes', 'a cat'] }])) as { probabilities: number[] };
   expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 5);
   expect(await binary('detr', [], { threshold: 0 })).toMatchObject({ boxes: expect.any(Array) as unknown, labels: expect.any(Array) as unknown, scores: expect.any(Array) as unknown });
+});
+
+test('what is wrong with inputs is said by what they are, and of a batch by which', async () => {
+  const { url } = await start();
+  const picture = { name: 'image', datatype: 'FP32', shape: [1, 3, 64, 64], data: [] };
+  expect(await ask(`${url}/v2/models/images/infer`, 'POST', { inputs: [picture] })).toMatchObject([400, { error: 'the input image is FP32, not BYTES: a text, or a whole file as it is, for each item' }]);
+  expect(await ask(`${url}/v2/models/texts/infer`, 'POST', { inputs: [{ name: 'text', datatype: 'BYTES', shape: [3], data: ['a', '', 'b'] }] })).toMatchObject([400, { error: expect.stringMatching(/^item 1 \(from 0\) of 3: /) as string }]);
+  const namesOf = (labels: readonly string[]): readonly string[] => inputsOf({ ...models.status().get('detr')!, input: 'image' }, { labels }, taskNamed('object-detection')).map(({ name }) => name);
+  expect([namesOf(['face']), namesOf([])]).toEqual([['image'], ['image', 'classes']]);
 });
 
 test.each([

@@ -260,7 +260,8 @@ test('dead letters are listed by pages, and redriven as the command does', async
       await reached(file, redriven);
       // It fails again, since nothing was mended, and a newer one is open in its place.
       await expect.poll(async () => (await lettersAt(`?item=${first!.item}`)).map(({ state }) => state)).toEqual(['failed', 'open']);
-      expect(await ask('POST', '/dead-letters/redrive', { ids: [first!.id] })).toMatchObject({ status: 202, body: { redriven: 0 } });
+      const reason = 'it was redriven before, and is asked for again only by `again`';
+      expect(await ask('POST', '/dead-letters/redrive', { ids: [first!.id] })).toMatchObject({ status: 202, body: { redriven: 0, skipped: 1, reasons: [{ id: first!.id, reason }] } });
     });
     expect(jsonLines((await succeed('dlq', 'list', '--state', 'failed', '--json', '-c', file)).stdout)).toHaveLength(1);
   });

@@ -21,10 +21,17 @@ test('an option wins over --set, --set over the environment, the environment ove
   expect(serveSettings(none, [], {}, file)).toEqual({
     assignments: ['server.host=127.0.0.3', 'server.port=1', 'log.level=debug', 'server.defaults.task=image-captioning', 'inference.consumer=single-thread'],
     defaultModels: { 'image-captioning': 'blip', 'object-detection': 'detr' },
+    givers: {
+      'server.host': 'HOST in .env', 'server.port': 'PORT in .env', 'log.level': 'LOG_LEVEL in .env', 'server.defaults.task': 'DEFAULT_TASK in .env', 'inference.consumer': 'DEFAULT_CONSUMER_TYPE in .env',
+      'server.defaults.models.image-captioning': 'DEFAULT_MODEL_IMAGE_CAPTIONING in .env', 'server.defaults.models.object-detection': 'DEFAULT_MODEL_OBJECT_DETECTION in .env',
+    },
   });
-  const { assignments, defaultModels } = serveSettings({ port: '4', defaultModel: { image_captioning: 'third' } }, ['server.port=3'], { PORT: '2', HOST: '', DEFAULT_MODEL_IMAGE_CAPTIONING: 'second' }, file);
+  const { assignments, defaultModels, givers } = serveSettings({ port: '4', defaultModel: { image_captioning: 'third' } }, ['server.port=3'], { PORT: '2', HOST: '', DEFAULT_MODEL_IMAGE_CAPTIONING: 'second' }, file);
   expect(assignments.filter((assignment) => assignment.startsWith('server.'))).toEqual(['server.host=127.0.0.3', 'server.port=2', 'server.defaults.task=image-captioning', 'server.port=3', 'server.port=4']);
   expect(defaultModels).toEqual({ 'image-captioning': 'third', 'object-detection': 'detr' });
+  expect(givers).toMatchObject({ 'server.port': '--port', 'server.host': 'HOST in .env', 'server.defaults.models.image-captioning': '--default-model', 'server.defaults.models.object-detection': 'DEFAULT_MODEL_OBJECT_DETECTION in .env' });
+  expect(serveSettings(none, ['server.port=3'], { PORT: '2' }, {}).givers, 'by --set, which is told as such').toEqual({});
+  expect(serveSettings({ defaultTask: 'image_embedding', defaultModel: {} }, [], {}, { DEFAULT_MODEL_TEXT_EMBEDDING: 'texts' }), 'as jobs call them').toMatchObject({ assignments: ['server.defaults.task=image-features'], defaultModels: { 'text-features': 'texts' } });
   expect(serveSettings({ logLevel: 'WARNING', defaultConsumerType: 'colours/Slow_Consumer', defaultModel: {} }, [], {}, {}).assignments).toEqual(['log.level=warn', 'inference.consumer=colours/Slow_Consumer']);
 });
 
@@ -53,7 +60,8 @@ test('a default that there is not, and a port that is none, are told before anyt
       [['--default-model', 'text-features=notes'], 'the model notes is made for record-prediction, not for text-features'],
       [['--default-task', 'sing'], 'there is no task "sing"'],
       [['--default-consumer-type', 'nobody'], 'there is no consumer "nobody"'],
-      [['--port', 'http'], 'server.port'],
+      [['--port', 'http'], '(by --port)'],
+      [['--set', 'server.port=http'], '(by --set server.port)'],
     ] as const) {
       const { code, stderr } = await runProgram('serve', '-c', file, ...options);
       expect([code, stderr], options.join(' ')).toEqual([78, expect.stringContaining(said)]);

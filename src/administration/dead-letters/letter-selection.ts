@@ -30,25 +30,33 @@ export type LetterSelection = {
   /** Whether anything but ids and states narrows it. */
   readonly isNarrowed: boolean;
   readonly matches: (known: KnownLetter, configuration: Names) => boolean;
+  /** Whether it is named, and only its state is another. */
+  readonly isOtherwise: (known: KnownLetter) => boolean;
 };
 
 export function letterSelection(filters: LetterFilters): LetterSelection {
   const { ids = [], states, code = [], task = [], stage, item = [], origin = [], sinceMs, untilMs } = filters;
   const named = new Set(ids);
   const isAmong = (chosen: readonly string[], value: string | undefined): boolean => chosen.length === 0 || (value !== undefined && chosen.includes(value));
+  const isNamed = ({ letter }: KnownLetter): boolean => namesOf(letter).some((name) => named.has(name));
   return {
     sinceMs,
+    isOtherwise: (known) => states?.includes(known.state) === false && isNamed(known),
     isNarrowed: [code, task, item, origin].some(({ length }) => length > 0) || [sinceMs, untilMs, stage].some((value) => value !== undefined),
-    matches: ({ letter, item: itemId, state }, configuration) =>
-      (states === undefined || states.includes(state)) &&
-      (named.size === 0 || namesOf(letter).some((name) => named.has(name))) &&
-      isAmong(code, letter.code) &&
-      isAmong(task, letter.task) &&
-      (stage === undefined || letter.stage === stage) &&
-      isAmong(item, itemId) &&
-      (origin.length === 0 || origin.some((filter) => isFrom(filter, letter.origin, configuration))) &&
-      (sinceMs === undefined || letter.record.appendTimeMs >= sinceMs) &&
-      (untilMs === undefined || letter.record.appendTimeMs < untilMs),
+    matches: (known, configuration) => {
+      const { letter, item: itemId, state } = known;
+      return (
+        (states === undefined || states.includes(state)) &&
+        (named.size === 0 || isNamed(known)) &&
+        isAmong(code, letter.code) &&
+        isAmong(task, letter.task) &&
+        (stage === undefined || letter.stage === stage) &&
+        isAmong(item, itemId) &&
+        (origin.length === 0 || origin.some((filter) => isFrom(filter, letter.origin, configuration))) &&
+        (sinceMs === undefined || letter.record.appendTimeMs >= sinceMs) &&
+        (untilMs === undefined || letter.record.appendTimeMs < untilMs)
+      );
+    },
   };
 }
 

@@ -71,7 +71,12 @@ async function redriveSelected(access: Access, appender: BatchAppender, selectio
   try {
     for await (const known of knownLetters(access, signal, from)) {
       observer.seen?.(++seen);
-      if (!selection.matches(known, access.configuration)) continue;
+      if (!selection.matches(known, access.configuration)) {
+        if (!selection.isOtherwise(known)) continue;
+        skipped += 1;
+        observer.skipped?.(known, 'it was redriven before, and is asked for again only by `again`');
+        continue;
+      }
       selected += 1;
       const found = await findInput(access, known.letter, signal);
       if (found.kind === 'found') {

@@ -35,7 +35,7 @@ export const serverErrors = {
     cause: 'input',
     retryable: false,
     summary: 'There is nothing at the path of a request.',
-    remedy: 'See `/docs` for the paths; what is in one, such as the name of a model or the id of an item, may be unknown. What needs a log (events, labels, clusters, the custom skill, what changes them) is answered by `run`, and not by `serve`.',
+    remedy: 'See `/docs` for the paths; what is in one, such as the name of a model or the id of an item (whose slash is written %2F), may be unknown. What needs a log (events, labels, clusters, the custom skill, what changes them) is answered by `run`, and not by `serve`.',
   },
   LS_SERVER_NO_DEFAULT: {
     cause: 'input',

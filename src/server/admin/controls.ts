@@ -35,7 +35,7 @@ export function addControls(server: FastifyInstance, host: ControlsHost): void {
   addParameters(server, host);
 }
 
-const nameBody = schemaOf(z.strictObject({ name: z.string().max(1_000).regex(/\S/) }));
+const nameBody = schemaOf(z.strictObject({ name: z.string().max(1_000).regex(/\S/).describe('Not empty; without one, DELETE takes the name away.') }));
 const named = schemaOf(z.strictObject({ collection: z.string(), clusterId: z.string().describe('Of the cluster that has the name: one that was merged away is named as its survivor.'), name: z.string().nullable(), waitFor: waitForSchema }));
 
 function addClusterNames(server: FastifyInstance, host: ControlsHost): void {
@@ -56,7 +56,7 @@ function addClusterNames(server: FastifyInstance, host: ControlsHost): void {
   server.delete<{ Params: Params }>(url, { config, schema: { ...schema, summary: 'Take the name of a cluster away' } }, async ({ params, ending }, reply) => reply.code(202).send(await naming(params, '', ending)));
 }
 
-const forgetBody = schemaOf(z.strictObject({ items: z.array(z.string().regex(/^[^/]+\/[\s\S]/)).min(1).max(1_000).describe('Each as source/id.') }));
+const forgetBody = schemaOf(z.strictObject({ items: z.array(z.string().regex(/^[^/]+\/[\s\S]/).describe('An item, as source/id.')).min(1).max(1_000) }));
 const forgotten = schemaOf(
   z.strictObject({
     inCollections: z.array(z.string()).describe('Those of the items that are in a collection now.'),

@@ -14,7 +14,7 @@ export function standingOf({ partition, sequence }: PartitionStanding): z.output
   return { partition, sequence: sequence === undefined ? null : String(sequence) };
 }
 
-const place = z.string().regex(/^\d{1,9}:\d{1,18}$/, 'PARTITION:SEQUENCE');
+const place = z.string().regex(/^\d{1,9}:\d{1,18}$/).describe('PARTITION:SEQUENCE, such as 0:17.');
 
 /** A part of the queries of all questions about clusters. */
 export const waiting = {

@@ -10,9 +10,9 @@ const common = {
   id: z.string().min(1).max(identifierLengthMax).describe('Names the item, together with the source: a later event of the same item replaces it.'),
   source: z.string().min(1).max(identifierLengthMax).regex(/^[^/]*$/).describe('Where the item comes from; without a slash.'),
   occurredAt: z
-    .union([z.int().min(-timeMsMax).max(timeMsMax), z.iso.datetime({ offset: true })])
+    .union([z.int().min(-timeMsMax).max(timeMsMax), z.iso.datetime({ offset: true }).describe('A date, a time to the second, and Z or an offset: 2026-01-01T10:00:00+01:00.')])
     .optional()
-    .describe('Milliseconds since the epoch, or ISO 8601 with an offset; now, where it is left out.'),
+    .describe('Milliseconds (not seconds) since the epoch, or a date, a time to the second, and Z or an offset, as of ISO 8601; now, where it is left out.'),
   tasks: z.array(z.string()).optional().describe("Restricts the matching routes' steps to these tasks; none: all."),
   attributes: z.record(z.string(), z.string()).optional(),
 };
@@ -21,8 +21,8 @@ const deleted = z.boolean().optional().describe('The item is gone: it leaves eve
 
 const reference = z
   .strictObject({
-    uri: z.string().regex(/^([Ff][Ii][Ll][Ee]|[Hh][Tt][Tt][Pp][Ss]?):/),
-    sha256: z.string().regex(/^[0-9a-f]{64}$/).describe('Lower-case hexadecimal.'),
+    uri: z.string().regex(/^([Ff][Ii][Ll][Ee]|[Hh][Tt][Tt][Pp][Ss]?):/).describe('file:, http: or https:.'),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/).describe('64 lower-case hexadecimal digits.'),
     sizeBytes: z.int().min(1),
   })
   .describe('Where the content is. It is fetched, and compared, when the event is processed.');

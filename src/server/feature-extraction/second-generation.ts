@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { taskError } from '../../core/errors/task.ts';
 import { resultsOf, runTaskRequest, type TaskOutcome } from '../../tasks/task-request.ts';
 import type { ModelState } from '../../models/model-port.ts';
 import { failedAnswer } from '../answers.ts';
@@ -46,23 +47,28 @@ function addLists(server: FastifyInstance, host: TaskHost): void {
     server.get<{ Params: { task?: string; model?: string } }>(url, { config: { scope: 'predict' }, schema: { tags, summary, params: paramsOf(url), response: { 200: names } } }, ({ params }) => read(params));
   };
   const modelsOf = (task: string): readonly string[] => host.models().namesFor(task);
-  const namesWhere = (isThere: (task: string) => boolean): readonly string[] => publishedTasks.filter(({ task }) => host.tasks.has(task) && isThere(task)).map(({ name }) => name);
-  list('/api/tasks', 'Tasks that jobs can be asked for', () => namesWhere((task) => modelsOf(task).length > 0));
+  list('/api/tasks', 'Tasks that jobs can be asked for', () => askable(host));
   list('/api/models', 'Models', () => [...host.models().status().keys()]);
   list('/api/models/:model/tasks', 'Tasks of a model that jobs can be asked for', ({ model = '' }) => {
     const { name } = host.models().describe(model);
-    return namesWhere((task) => modelsOf(task).includes(name));
+    return publishedWhere(host, (task) => modelsOf(task).includes(name));
   });
   list('/api/tasks/:task/models', 'Models of a task', ({ task = '' }) => modelsOf(taskOf(host, publishedTasks.find(({ name }) => name === task)?.task ?? task).name));
 }
+
+function publishedWhere({ tasks }: TaskHost, isThere: (task: string) => boolean): readonly string[] {
+  return publishedTasks.filter(({ task }) => tasks.has(task) && isThere(task)).map(({ name }) => name);
+}
+
+const askable = (host: TaskHost): readonly string[] => publishedWhere(host, (task) => host.models().namesFor(task).length > 0);
 
 type JobRequest = { readonly Params: { readonly model: string }; readonly Body: Named };
 
 function addTask(server: FastifyInstance, host: TaskHost, jobs: FeatureJobs, task: PublishedTask): void {
   const work = (model: string, body: Named) => {
-    const { name } = taskOf(host, task.task);
+    if (!host.tasks.has(task.task)) throw taskError('LS_TASK_UNKNOWN', `no model here is made for ${task.name}; jobs can be asked for ${askable(host).join(', ')}`, { task: task.name });
     // What is wrong with the request as a whole is told at once.
-    const request = taskRequestOf(taskOf(host, name), requireModelFor(host, name, model), task.body(body));
+    const request = taskRequestOf(taskOf(host, task.task), requireModelFor(host, task.task, model), task.body(body));
     return async (signal: AbortSignal): Promise<Named | readonly Named[]> => {
       const answer = await runTaskRequest({ models: host.models(), tasks: host.tasks }, request, { signal, priority: 'interactive' });
       return Array.isArray(answer) ? resultsOf(answer as readonly TaskOutcome[]).map(namedResult) : namedResult(answer as Exclude<typeof answer, readonly TaskOutcome[]>);

@@ -6,7 +6,7 @@ import { resultsOf, runTaskRequest, type TaskOutcome } from '../../tasks/task-re
 import type { Task } from '../../tasks/task.ts';
 import { taskOf } from '../model-choice.ts';
 import type { TaskHost } from '../task-host.ts';
-import { requestOf, tensorsOf } from './task-tensors.ts';
+import { inputsOf, requestOf, requireInputs, tensorsOf } from './task-tensors.ts';
 import { dataTypes, inputTensors, rawBytes, type OutputTensor } from './tensors.ts';
 
 const parameters = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional();
@@ -47,6 +47,7 @@ export async function infer(host: TaskHost, { model, body, raw, signal }: InferO
   const task = taskOf(host, typeof named === 'string' ? named : description.task);
   if (!status.tasks.includes(task.name)) throw serverError('LS_SERVER_REQUEST', `the model ${model} is not made for ${task.name}`, { model, task: task.name });
   const config = Object.fromEntries(Object.entries(body.parameters ?? {}).filter(([name]) => !reserved.has(name)));
+  requireInputs(body.inputs, inputsOf(status, description, task));
   const request = { ...requestOf(task, model, status, inputTensors(body.inputs, raw)), config };
   const outcomes = (await runTaskRequest({ models, tasks: host.tasks }, request, { signal, priority: 'interactive' })) as readonly TaskOutcome[];
   return written(body, wantedOf(task, body, tensorsOf(task, description, resultsOf(outcomes))), { model_name: model, model_version: description.version });

@@ -86,13 +86,13 @@ function addModels(server: FastifyInstance, options: KserveOptions): void {
   };
   get('', 'The tensors of a model', (params) => {
     const { description, status, task } = modelOf(options, params);
-    return { name: params.model, versions: [description.version], platform: 'labelstream', inputs: inputsOf(status, task), outputs: outputsOf(description, task) };
+    return { name: params.model, versions: [description.version], platform: 'labelstream', inputs: inputsOf(status, description, task), outputs: outputsOf(description, task) };
   });
   get('/config', 'How a model is served', (params) => {
     const { description, status, task } = modelOf(options, params);
     const described = (tensors: ReturnType<typeof inputsOf>) => tensors.map(({ name, datatype, shape }) => ({ name, data_type: `TYPE_${datatype === 'BYTES' ? 'STRING' : datatype}`, dims: shape }));
     return {
-      name: params.model, platform: 'labelstream', backend: 'labelstream', max_batch_size: 0, input: described(inputsOf(status, task)), output: described(outputsOf(description, task)), dynamic_batching: {},
+      name: params.model, platform: 'labelstream', backend: 'labelstream', max_batch_size: 0, input: described(inputsOf(status, description, task)), output: described(outputsOf(description, task)), dynamic_batching: {},
       parameters: { tasks: { string_value: status.tasks.join(',') }, labels: { string_value: JSON.stringify(description.labels) } },
     };
   });

@@ -6,15 +6,20 @@ import type { TaskContent, TaskRequest } from '../../tasks/task-request.ts';
 import type { Task, TaskResult } from '../../tasks/task.ts';
 import { typeOf } from '../encoded-content.ts';
 import { utf8Text } from '../json-bodies.ts';
-import type { DataType, InputTensor, OutputTensor } from './tensors.ts';
+import type { DataType, GivenTensor, InputTensor, OutputTensor } from './tensors.ts';
 
 /** -1: as many as there are items, or are found. */
 export type TensorDescription = { readonly name: string; readonly datatype: DataType; readonly shape: readonly number[] };
 
-export function inputsOf({ input, inputFields }: ModelStatus, task: Task): readonly TensorDescription[] {
+export function inputsOf({ input, inputFields }: ModelStatus, { labels }: Pick<ModelDescription, 'labels'>, task: Task): readonly TensorDescription[] {
   const bytes = (name: string): TensorDescription => ({ name, datatype: 'BYTES', shape: [-1] });
   if (input === 'values') return inputFields.map((name) => ({ name, datatype: 'FP64', shape: [-1] }));
-  return [bytes(input), ...(task.text === 'needed' ? [bytes('prefix')] : []), ...(task.classes === undefined || task.classes === 'none' ? [] : [bytes('classes')])];
+  return [bytes(input), ...(task.text === 'needed' ? [bytes('prefix')] : []), ...(takesClasses(task, labels) ? [bytes('classes')] : [])];
+}
+
+/** A model that has classes of its own finds no others. (Those of a transformer are known to its graph alone, which refuses others itself.) */
+function takesClasses({ classes = 'none' }: Task, labels: readonly string[]): boolean {
+  return classes === 'needed' || (classes === 'optional' && labels.length === 0);
 }
 
 export function outputsOf({ labels, dimensions }: ModelDescription, task: Task): readonly TensorDescription[] {
@@ -36,16 +41,21 @@ export function outputsOf({ labels, dimensions }: ModelDescription, task: Task):
   }
 }
 
-/** Throws LS_SERVER_REQUEST. */
+/** Before their elements are looked at. Throws LS_SERVER_REQUEST. */
+export function requireInputs(given: readonly Pick<GivenTensor, 'name' | 'datatype'>[], wanted: readonly TensorDescription[]): void {
+  for (const { name, datatype } of given) {
+    const input = wanted.find((each) => each.name === name);
+    if (input === undefined) throw serverError('LS_SERVER_REQUEST', `there is no input ${name}; the inputs are ${wanted.map((each) => each.name).join(', ')}`, { name });
+    if ((input.datatype === 'BYTES') !== (datatype === 'BYTES')) throw serverError('LS_SERVER_REQUEST', `the input ${name} is ${datatype}, not ${input.datatype}${input.datatype === 'BYTES' ? ': a text, or a whole file as it is, for each item' : ''}`, { name });
+  }
+}
+
+/** Throws LS_SERVER_REQUEST. @param tensors of its inputs. */
 export function requestOf(task: Task, model: string, status: ModelStatus, tensors: readonly InputTensor[]): TaskRequest & { readonly content: readonly TaskContent[] } {
   const named = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const wanted = inputsOf(status, task);
-  const unknown = tensors.find(({ name }) => !wanted.some((each) => each.name === name));
-  if (unknown !== undefined) throw serverError('LS_SERVER_REQUEST', `there is no input ${unknown.name}; the inputs are ${wanted.map(({ name }) => name).join(', ')}`, { name: unknown.name });
   const elements = (name: string): readonly Buffer[] => {
     const tensor = named.get(name);
     if (tensor === undefined) throw serverError('LS_SERVER_REQUEST', `the input ${name} is missing`, { name });
-    if (tensor.datatype !== 'BYTES') throw serverError('LS_SERVER_REQUEST', `the input ${name} is ${tensor.datatype}, not BYTES`, { name });
     return tensor.values as readonly Buffer[];
   };
   const texts = (name: string): readonly string[] => elements(name).map((bytes) => utf8Text(bytes, `the input ${name}`));
@@ -59,7 +69,7 @@ export function requestOf(task: Task, model: string, status: ModelStatus, tensor
 function recordsIn(fields: readonly string[], named: ReadonlyMap<string, InputTensor>): readonly { readonly values: Readonly<Record<string, number>> }[] {
   const columns = fields.map((name) => {
     const tensor = named.get(name);
-    if (tensor === undefined || tensor.datatype === 'BYTES') throw serverError('LS_SERVER_REQUEST', `the input ${name} is missing, or no number`, { name });
+    if (tensor === undefined) throw serverError('LS_SERVER_REQUEST', `the input ${name} is missing`, { name });
     return { name, values: tensor.values as readonly number[] };
   });
   const count = columns[0]?.values.length ?? 0;
