@@ -13,6 +13,7 @@ export type ApiKey = {
   readonly requestsPerMinuteMax?: number | undefined;
 };
 
+const beyondAscii = /[\u0080-\u00ff]/;
 const keyBytes = 32;
 const prefix = 'ls_';
 
@@ -40,7 +41,7 @@ export function createKeyRing(keys: readonly ApiKey[]): KeyRing {
   return {
     isEmpty: keys.length === 0,
     find: (header) => {
-      const hash = hashOf(Buffer.from(header, 'latin1'));
+      const hash = hashOf(beyondAscii.test(header) ? Buffer.from(header, 'latin1') : header);
       let found: ApiKey | undefined;
       for (const each of hashes) if (timingSafeEqual(each.hash, hash)) found = each.key;
       return found;
