@@ -102,6 +102,10 @@ test('an image is taken as it is, too, and what is none or too large is refused'
   const form = new FormData();
   form.append('imageData', new Blob([new Uint8Array(1024 * 1024 + 1)]), 'picture.png');
   expect(await post(`${path}/image`, form)).toMatchObject([413, { code: 'LS_SERVER_BODY_TOO_LARGE' }]);
+  const padded = new FormData();
+  padded.append('imageData', new Blob([new Uint8Array(image)]), 'picture.png');
+  padded.append('other', 'a'.repeat(2 * 1024 * 1024));
+  expect(await post(`${path}/image`, padded), 'more than a body may have').toMatchObject([413, { code: 'LS_SERVER_BODY_TOO_LARGE', message: expect.stringContaining('server.bodyBytesMax') as string }]);
   const empty = new FormData();
   empty.append('other', 'text');
   expect(await post(`${path}/image`, empty)).toMatchObject([400, { code: 'LS_SERVER_REQUEST' }]);

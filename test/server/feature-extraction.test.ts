@@ -160,6 +160,7 @@ describe('the second generation', () => {
     const { url } = await start();
     const [, tasks] = (await get(`${url}/api/tasks`)) as [number, readonly string[]];
     expect([...tasks].sort()).toEqual(['automated-speech-recognition', 'conditional-image-captioning', 'image-captioning', 'image-embedding', 'object-detection', 'text-embedding', 'text-query-embedding', 'zero-shot-image-classification']);
+    expect(await post(`${url}/api/tasks/face-embedding/texts/jobs`, { image: '' })).toEqual([404, { code: 'LS_TASK_UNKNOWN', detail: `no model here is made for face-embedding; jobs can be asked for ${tasks.join(', ')}` }]);
     for (const task of tasks) {
       const [status, models] = (await get(`${url}/api/tasks/${task}/models`)) as [number, readonly string[]];
       expect([status, models.length > 0], task).toEqual([200, true]);

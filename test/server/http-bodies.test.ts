@@ -23,6 +23,7 @@ test('bodies of other types, in other encodings, or too large', async () => {
   const { url } = await startServer([echo]);
   const text = JSON.stringify({ text: 'a'.repeat(1_000) });
   expect(await post(url, text, { 'content-type': 'text/plain' })).toMatchObject([415, { code: 'LS_SERVER_MEDIA_TYPE' }]);
+  expect(await post(url, JSON.stringify({ text: 'a'.repeat(70_000) }))).toMatchObject([413, { code: 'LS_SERVER_BODY_TOO_LARGE', detail: 'the body has more than 65536 bytes (server.bodyBytesMax)' }]);
   expect(await post(url, text, { 'content-encoding': 'br' })).toMatchObject([415, { code: 'LS_SERVER_MEDIA_TYPE' }]);
   for (const [encoding, bytes] of [['gzip', gzipSync(text)], ['deflate', deflateSync(text)]] as const) {
     expect(await post(url, new Uint8Array(bytes), { 'content-encoding': encoding }), encoding).toMatchObject([200, { count: 1 }]);

@@ -130,7 +130,7 @@ test('a cluster is named, its name taken away, its items are forgotten and its p
       await expect.poll(async () => (await clusterOf(file))['eps'], { timeout: 60_000, interval: 500 }).toBe(0.25);
 
       expect(await ask('POST', '/items/forget', { items: ['nonsense'] })).toMatchObject({ status: 400 });
-      const forgotten = await ask('POST', '/items/forget', { items: ['s/1', 's/none'] });
+      const forgotten = await ask('POST', '/items/forget', { items: ['s/1', 's/1', 's/none'] });
       expect(forgotten).toMatchObject({ status: 202, body: { inCollections: ['s/1'], stillIn: [{ place: expect.stringContaining('text.events') as string }, { place: expect.stringContaining('snapshots') as string }] } });
       expect((forgotten.body['waitFor'] as unknown[]).length).toBe(2);
       await reached(file, forgotten);
