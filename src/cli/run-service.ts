@@ -30,8 +30,8 @@ export async function runService(options: RunOptions, commandLine: CommandLine):
 }
 
 async function run(options: RunOptions, commandLine: CommandLine): Promise<void> {
-  const { assignments, keys } = skillSettings(commandLine.environment, await variablesInFile());
-  const loaded = await loadedConfiguration({ config: options.config, set: [...assignments, ...options.set], keys }, commandLine);
+  const { assignments, keys, givers } = skillSettings(commandLine.environment, await variablesInFile(), options.set);
+  const loaded = await loadedConfiguration({ config: options.config, set: [...assignments, ...options.set], keys, givers }, commandLine);
   if (loaded.configuration === undefined) throw new ConfigurationMistakes(options.config, loaded.mistakes);
   const { configuration, lineOf } = loaded;
   const mistakes = located(await fileMistakes(configuration, loaded.extensions, 'manifests'), lineOf);

@@ -16,8 +16,8 @@ export type ServeOptions = ConfigurationOptions & ServeFlags;
 export async function serveModels(options: ServeOptions, commandLine: CommandLine): Promise<void> {
   const file = await variablesInFile();
   const { assignments, defaultModels, givers } = serveSettings(options, options.set, commandLine.environment, file);
-  const skill = skillSettings(commandLine.environment, file);
-  const loaded = await loadedConfiguration({ config: options.config, set: [...skill.assignments, ...assignments], defaultModels, keys: skill.keys, givers }, commandLine);
+  const skill = skillSettings(commandLine.environment, file, options.set);
+  const loaded = await loadedConfiguration({ config: options.config, set: [...skill.assignments, ...assignments], defaultModels, keys: skill.keys, givers: { ...skill.givers, ...givers } }, commandLine);
   if (loaded.configuration === undefined) throw new ConfigurationMistakes(options.config, loaded.mistakes);
   const { configuration, extensions, lineOf } = loaded;
   const mistakes = located(await fileMistakes(configuration, extensions, 'manifests'), lineOf);

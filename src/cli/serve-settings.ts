@@ -39,13 +39,14 @@ const names: readonly { readonly variable: string; readonly option: string; read
 
 /** @param set of --set: above what stands in the environment, below options. */
 export function serveSettings(flags: ServeFlags, set: readonly string[], environment: Variables, file: Variables): ServeSettings {
-  const variables = { ...file, ...given(environment) };
+  const variables = { ...given(file), ...given(environment) };
   // As a person finds it.
   const giverOf = (name: string): string => (Object.hasOwn(given(environment), name) ? name : `${name} in .env`);
   const ofVariables = names.flatMap(({ variable, path, as }) => givenAs({ path, text: variables[variable], giver: giverOf(variable), as }));
   const ofFlags = names.flatMap(({ option, flag, path, as }) => givenAs({ path, text: flags[flag], giver: option, as }));
   const models: readonly Given[] = [
-    ...Object.entries(variables).flatMap(([name, model]) => (name.startsWith(modelPrefix) && model !== undefined ? [{ path: modelsPath + taskName(name.slice(modelPrefix.length)), value: model, giver: giverOf(name) }] : [])),
+    // Two names may be of one task.
+    ...[given(file), given(environment)].flatMap((each) => Object.entries(each)).flatMap(([name, model]) => (name.startsWith(modelPrefix) && model !== undefined ? [{ path: modelsPath + taskName(name.slice(modelPrefix.length)), value: model, giver: giverOf(name) }] : [])),
     ...Object.entries(flags.defaultModel).map(([task, value]) => ({ path: modelsPath + taskName(task), value, giver: '--default-model' })),
   ];
   const isSet = ({ path }: Given): boolean => set.some((assignment) => assignment.startsWith(`${path}=`));
@@ -65,10 +66,11 @@ function given(variables: Variables): Variables {
   return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''));
 }
 
-/** Also as the jobs of feature extraction servers call it. */
+/** Also as the jobs of feature extraction servers call it; of several that are one task here, by the first. */
 function taskName(name: string): string {
   const hyphened = name.toLowerCase().replaceAll('_', '-');
-  return publishedTasks.find((published) => published.name === hyphened)?.task ?? hyphened;
+  const published = publishedTasks.find((each) => each.name === hyphened);
+  return published !== undefined && publishedTasks.find(({ task }) => task === published.task) === published ? published.task : hyphened;
 }
 
 function levelName(name: string): string {

@@ -38,13 +38,16 @@ export type KeyRing = {
 /** Takes as long whichever key is asked for, and whether there is one. */
 export function createKeyRing(keys: readonly ApiKey[]): KeyRing {
   const hashes = keys.map((key) => ({ key, hash: Buffer.from(key.sha256, 'hex') }));
+  const withHash = (hash: Buffer): ApiKey | undefined => {
+    let found: ApiKey | undefined;
+    for (const each of hashes) if (timingSafeEqual(each.hash, hash)) found = each.key;
+    return found;
+  };
   return {
     isEmpty: keys.length === 0,
     find: (header) => {
-      const hash = hashOf(beyondAscii.test(header) ? Buffer.from(header, 'latin1') : header);
-      let found: ApiKey | undefined;
-      for (const each of hashes) if (timingSafeEqual(each.hash, hash)) found = each.key;
-      return found;
+      // Clients send what is beyond ASCII as UTF-8 or as Latin-1.
+      return withHash(hashOf(header)) ?? (beyondAscii.test(header) ? withHash(hashOf(Buffer.from(header, 'latin1'))) : undefined);
     },
   };
 }

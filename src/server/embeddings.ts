@@ -1,5 +1,5 @@
 /** `POST /v1/embeddings` and `GET /v1/models`, as clients of OpenAI's API speak them. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifySchemaValidationError } from 'fastify';
 import { z } from 'zod';
 import { modelError } from '../core/errors/model.ts';
 import { resultsOf, runTaskRequest, type TaskOutcome } from '../tasks/task-request.ts';
@@ -8,6 +8,7 @@ import type { Api, FailureFormat } from './http-port.ts';
 import { requireModelFor } from './model-choice.ts';
 import { schemaOf } from './schemas.ts';
 import type { TaskHost } from './task-host.ts';
+import { validationMessage } from './validation.ts';
 
 const task = 'text-features';
 const inputsMax = 2_048;
@@ -54,7 +55,7 @@ export function embeddings(host: TaskHost): Api {
 
 function addEmbeddings(server: FastifyInstance, host: TaskHost): void {
   const schema = { tags: ['embeddings'], summary: 'Embed texts', body: schemaOf(body), response: { 200: schemaOf(answer) } };
-  server.post<{ Body: z.output<typeof body> }>('/v1/embeddings', { config: { scope: 'predict', refusals: [404] }, schema }, async ({ body: { model: name, input, encoding_format: format, dimensions }, ending: signal }) => {
+  server.post<{ Body: z.output<typeof body> }>('/v1/embeddings', { config: { scope: 'predict', refusals: [404] }, schema, schemaErrorFormatter: mistake }, async ({ body: { model: name, input, encoding_format: format, dimensions }, ending: signal }) => {
     requireModelFor(host, task, name);
     const known = host.models().describe(name).dimensions;
     if (dimensions !== undefined && known !== 0 && dimensions !== known) throw modelError('LS_MODEL_INPUT', `the vectors of ${name} have ${known} dimensions, not ${dimensions}`, { model: name });
@@ -63,6 +64,11 @@ function addEmbeddings(server: FastifyInstance, host: TaskHost): void {
     const vectors = resultsOf(outcomes).map(vectorOf);
     return { object: 'list', data: vectors.map((vector, index) => ({ object: 'embedding', index, embedding: encoded(vector, format) })), model: name, usage: { prompt_tokens: 0, total_tokens: 0 } };
   });
+}
+
+function mistake(errors: FastifySchemaValidationError[], part: string): Error {
+  const isNoText = errors.some(({ keyword, instancePath }) => keyword === 'type' && instancePath.startsWith('/input/'));
+  return new Error(isNoText ? `${part}/input holds what is no text; token ids are not taken, since they are those of other models` : validationMessage(errors, part));
 }
 
 function vectorOf(result: TaskResult): Float32Array {

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../core/clock.ts';
+import type { LabelstreamError } from '../core/errors/error.ts';
 import { serverError } from '../core/errors/server.ts';
 import { failedAnswer } from './answers.ts';
 import type { HttpObserver } from './http-port.ts';
@@ -47,7 +48,7 @@ export type ExchangesOptions = { readonly answerMsMax: number; readonly clock: P
 export type Exchanges = {
   /** Only for what no hook sees. */
   readonly begin: (request: FastifyRequest, reply: FastifyReply) => void;
-  /** Those of a connection, the oldest first. */
+  /** Those of a connection that are not answered yet, or whose request is not here yet in full; the oldest first. */
   readonly of: (connection: Socket) => readonly Exchange[];
   /** Ends when nothing is being answered any more but what is open to all, and what comes from here on. */
   readonly ended: () => Promise<void>;
@@ -68,7 +69,7 @@ export function addExchanges(server: FastifyInstance, { answerMsMax, clock, obse
     const { config, url: route } = request.routeOptions;
     const connection: Connection = request.raw.socket;
     const exchange: Exchange = {
-      request, reply, route, before: connection[latest],
+      request, reply, route, before: isOver(connection[latest]) ? undefined : connection[latest],
       isEndless: config.isEndless === true, startMs: clock.elapsedMs(), remoteAddress: request.ip, controller: new AbortController(), deadline: undefined, endedWith: undefined,
     };
     // Probes and scrapes are not waited for.
@@ -79,7 +80,8 @@ export function addExchanges(server: FastifyInstance, { answerMsMax, clock, obse
     reply.header('x-request-id', request.id);
     reply.raw.on('close', () => {
       clearTimeout(exchange.deadline);
-      if (connection[latest] === exchange) connection[latest] = exchange.before;
+      // One that was refused before its body was here is still that of what comes.
+      if (connection[latest] === exchange && request.raw.complete) connection[latest] = exchange.before;
       // A client that always has another one under way would keep them all.
       exchange.before = undefined;
       if (isWaitedFor) answering.end();
@@ -98,9 +100,11 @@ export function addExchanges(server: FastifyInstance, { answerMsMax, clock, obse
   return { begin, of, ended: answering.ended };
 }
 
+const isOver = (exchange: Exchange | undefined): boolean => exchange !== undefined && exchange.reply.raw.closed && exchange.request.raw.complete;
+
 function of(connection: Connection): readonly Exchange[] {
   const found: Exchange[] = [];
-  for (let exchange = connection[latest]; exchange !== undefined; exchange = exchange.before) if (!exchange.reply.raw.closed) found.unshift(exchange);
+  for (let exchange = connection[latest]; exchange !== undefined; exchange = exchange.before) if (!isOver(exchange)) found.unshift(exchange);
   return found;
 }
 
@@ -129,14 +133,26 @@ function addHooks(server: FastifyInstance, begin: Exchanges['begin'], answerMsMa
   });
 }
 
-function giveUp({ request, reply, controller }: Exchange, answerMsMax: number): void {
+function giveUp(exchange: Exchange, answerMsMax: number): void {
+  const { request, reply, controller } = exchange;
   const error = serverError('LS_SERVER_TIME', `the answer took longer than ${answerMsMax} ms`);
+  // It waits, whole, for those before it on the connection.
+  if (reply.raw.writableEnded && reply.raw.socket === null) {
+    exchange.deadline = setTimeout(() => giveUp(exchange, answerMsMax), answerMsMax);
+    return;
+  }
   controller.abort(error);
   if (reply.raw.headersSent) {
     // What has begun to be sent cannot be taken back.
     request.tellFailure(error);
     reply.raw.destroy();
   } else if (!reply.sent) reply.send(error);
+}
+
+/** An answer that has begun, and whose client does not take it. */
+export function breakOff({ request, reply }: Pick<Exchange, 'request' | 'reply'>, error: LabelstreamError): void {
+  request.exchange.endedWith = failedAnswer(error).status;
+  reply.raw.destroy();
 }
 
 function summaryOf({ request, reply, route, startMs, remoteAddress, endedWith }: Exchange, nowMs: number): Parameters<HttpObserver['answered']>[0] {

@@ -52,8 +52,14 @@ function hasLeft({ ending }: { readonly ending: AbortSignal | null }, error: unk
 function inWords(error: unknown, request: FastifyRequest): unknown {
   const { code } = (error ?? {}) as { readonly code?: unknown };
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || code === 'FST_INVALID_MULTIPART_CONTENT_TYPE') return otherType(error, request);
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return serverError('LS_SERVER_BODY_TOO_LARGE', `the body has more than ${request.routeOptions.bodyLimit} bytes (server.bodyBytesMax)`, {}, { cause: error });
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge(error, request);
   return error;
+}
+
+/** A route of a plugin may have a limit of its own. */
+function tooLarge(cause: unknown, { routeOptions: { bodyLimit }, server }: FastifyRequest): Error {
+  const setting = bodyLimit === server.initialConfig.bodyLimit ? ' (server.bodyBytesMax)' : '';
+  return serverError('LS_SERVER_BODY_TOO_LARGE', `the body has more than ${bodyLimit} bytes${setting}`, {}, { cause });
 }
 
 function otherType(cause: unknown, { headers, routeOptions: { schema, config } }: FastifyRequest): Error {

@@ -18,19 +18,27 @@ function withFormats(ajv: Ajv): Ajv {
   return ajv;
 }
 
-/** What is wrong, with what ajv keeps to its parameters: which field is unknown, and which values there are. Of a union each kind is told. */
+/**
+ * What is wrong, with what ajv keeps to its parameters: which field is unknown, and which values there are. Of a union each kind is told, but for those
+ * that another type is for, where a kind of the right type says more; of a pattern, what is said of it in words.
+ */
 export function validationMessage(errors: readonly FastifySchemaValidationError[], part: string): string {
-  const union = errors.find((error) => error.keyword === 'anyOf' && inWords(error) !== undefined);
-  if (union !== undefined) return `${part}${union.instancePath} ${inWords(union)}`;
-  const kinds = errors.filter(({ keyword }) => keyword !== 'anyOf');
-  const told = kinds.length === 0 ? errors : kinds;
-  return told.map((error) => `${part}${error.instancePath} ${(error.keyword === 'pattern' ? inWords(error) : undefined) ?? error.message ?? 'is not what is taken'}${detailOf(error)}`).join(kinds.length < errors.length ? ', or ' : ', ');
+  const unions = errors.filter(({ keyword }) => keyword === 'anyOf');
+  const kinds = errors.filter((error) => error.keyword !== 'anyOf');
+  const near = kinds.filter(({ keyword, instancePath }) => keyword !== 'type' || !unions.some((union) => union.instancePath === instancePath));
+  const described = unions.find((union) => inWords(union) !== undefined);
+  const told = near.length > 0 ? near : described !== undefined ? [described] : kinds.length > 0 ? kinds : errors;
+  return told.map((error) => `${part}${error.instancePath} ${saidOf(error)}${detailOf(error)}`).join(unions.length > 0 ? ', or ' : ', ');
 }
 
-/** Where there are some: a pattern tells a person nothing, and the branches of a union little. */
+function saidOf(error: FastifySchemaValidationError): string {
+  const words = error.keyword === 'pattern' || error.keyword === 'anyOf' ? inWords(error) : undefined;
+  return words === undefined ? (error.message ?? 'is not what is taken') : `is not what is taken: ${words}`;
+}
+
 function inWords(error: FastifySchemaValidationError): string | undefined {
   const { description } = (error as Partial<ErrorObject>).parentSchema ?? {};
-  return typeof description === 'string' ? `is not what is taken: ${description}` : undefined;
+  return typeof description === 'string' ? description : undefined;
 }
 
 function detailOf({ params }: FastifySchemaValidationError): string {

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { skillSettings } from '../../src/cli/skill-settings.ts';
 
-const settings = (environment: Readonly<Record<string, string>>, file: Readonly<Record<string, string>> = {}) => skillSettings(environment, file, '/work');
+const settings = (environment: Readonly<Record<string, string>>, file: Readonly<Record<string, string>> = {}) => skillSettings(environment, file, [], '/work');
 
 test('nothing said is nothing set', () => {
-  expect(settings({}, { KEY: '', DEBUG: '' })).toEqual({ assignments: [], keys: {} });
+  expect(settings({}, { KEY: '', DEBUG: '' })).toEqual({ assignments: [], keys: {}, givers: {} });
 });
 
 test('of a key the hash is kept, for asking models alone', () => {
@@ -22,5 +22,6 @@ test.each([['True', true], ['1', true], ['yes', true], ['False', false], ['0', f
 test.each([
   ['labels.json', '/work/labels.json'], ['/etc/labels.json', '/etc/labels.json'], ['https://store.example/labels.json?sig=a%3D', 'https://store.example/labels.json?sig=a%3D'], ['http://store.example/l', 'http://store.example/l'],
 ])('labels at %s', (location, expected) => {
-  expect(settings({ CLUSTER_LABELS_LOCATION: location }).assignments).toEqual([`server.skill.labels=${expected}`]);
+  expect(settings({ CLUSTER_LABELS_LOCATION: location })).toMatchObject({ assignments: [`server.skill.labels=${expected}`], givers: { 'server.skill.labels': 'CLUSTER_LABELS_LOCATION' } });
+  expect(skillSettings({ CLUSTER_LABELS_LOCATION: location }, {}, ['server.skill.labels=other']).givers).toEqual({});
 });

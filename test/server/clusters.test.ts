@@ -219,6 +219,6 @@ describe('an export', () => {
     await once(socket, 'data');
     socket.pause();
     await drain(AbortSignal.timeout(30_000));
-    expect(answered).toMatchObject([{ path: '/collections/news/items', status: 499 }]);
+    expect(answered).toMatchObject([{ path: '/collections/news/items', status: 503 }]);
   });
 });

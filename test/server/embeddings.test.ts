@@ -43,7 +43,7 @@ test("the client for JavaScript gets the model's vectors, as numbers or as base6
   expect(listed).toEqual(['texts']);
   await expect(client.embeddings.create({ model: 'records', input: 'a' })).rejects.toMatchObject({ status: 404, code: 'LS_MODEL_UNKNOWN' });
   await expect(client.embeddings.create({ model: 'texts', input: 'a', dimensions: 3 })).rejects.toMatchObject({ status: 400, code: 'LS_MODEL_INPUT' });
-  await expect(client.embeddings.create({ model: 'texts', input: [1, 2, 3] })).rejects.toMatchObject({ status: 400, message: expect.stringContaining('Token ids are not taken') as string });
+  await expect(client.embeddings.create({ model: 'texts', input: [1, 2, 3] })).rejects.toMatchObject({ status: 400, message: expect.stringContaining('token ids are not taken') as string });
   await expect(client.embeddings.create({ model: 'texts', input: ['a', ''] })).rejects.toMatchObject({ status: 400, message: expect.stringContaining('item 1 (from 0) of 2') as string });
   await expect(new OpenAI({ baseURL: `${url}/v1`, apiKey: 'ls_wrong', maxRetries: 0 }).embeddings.create({ model: 'texts', input: 'a' })).rejects.toMatchObject({ status: 401, type: 'authentication_error' });
 });

@@ -85,7 +85,8 @@ test('one event that cannot be taken is named, and nothing of its request is app
   await refused('text', { events: [good, { id: '2', source: 's' }] }, 400, 'LS_SERVER_REQUEST', 'events[1].text');
   await refused('text', { events: [good, { ...good, source: 'a/b' }] }, 400, 'LS_SERVER_REQUEST', '/events/1/source is not what is taken: Where the item comes from; without a slash.');
   await refused('text', { ...good, id: '' }, 400, 'LS_SERVER_REQUEST', '/id');
-  for (const occurredAt of ['yesterday', '2026-01-01', '2026-01-01T10:00:00', '2026-01-01T10:00Z']) await refused('text', { events: [good, { ...good, occurredAt }] }, 400, 'LS_SERVER_REQUEST', '/events/1/occurredAt is not what is taken: Milliseconds (not seconds) since the epoch, or a date, a time to the second, and Z or an offset');
+  for (const occurredAt of ['yesterday', '2026-01-01', '2026-01-01T10:00:00', '2026-01-01T10:00Z']) await refused('text', { events: [good, { ...good, occurredAt }] }, 400, 'LS_SERVER_REQUEST', '/events/1/occurredAt is not what is taken: A date, a time to the second, and Z or an offset');
+  await refused('text', { ...good, occurredAt: true }, 400, 'LS_SERVER_REQUEST', '/occurredAt is not what is taken: Milliseconds (not seconds) since the epoch, or a date');
   await refused('text', { ...good, occurredAt: 8_639_999_999_999_999 }, 400, 'LS_SERVER_REQUEST', 'occurredAt');
   await refused('text', { text: 'good', source: 's' }, 400, 'LS_SERVER_REQUEST', 'id');
   await refused('text', { events: [good, { ...good, text: 'half \ud83d' }] }, 400, 'LS_SERVER_REQUEST', 'events[1]');

@@ -89,6 +89,30 @@ test('a server that stops says that it did, where it does not wait for an answer
   await expect.poll(() => notes(server)).toEqual([['cut', 503, here]]);
 });
 
+test('a request that was refused before its body was here is not answered again', async () => {
+  const server = await startServer([echo], { limits: { ...limits, requestMsMax: 1_500 } });
+  const slow = talk(server, requestOf('POST', '/nothing', 'slow', ['content-length: 50'], 'a'));
+  const broken = talk(server, requestOf('POST', '/nothing', 'broken', ['transfer-encoding: chunked']));
+  await expect.poll(broken.heard).toContain('LS_SERVER_NOT_FOUND');
+  broken.socket.write('zz\r\n');
+  await Promise.all([slow.closed, broken.closed]);
+  for (const { heard } of [slow, broken]) expect(heard().match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 404']);
+  expect(notes(server)).toEqual([['slow', 404, here], ['broken', 404, here]]);
+});
+
+test('an answer that waits for those before it on its connection is given up by none', async () => {
+  const release = Promise.withResolvers<undefined>();
+  const server = await startServer([going(release.promise)], { limits: { ...limits, answerMsMax: 200 } });
+  const { heard, closed } = talk(server, `${requestOf('GET', '/going', 'stream')}${requestOf('GET', '/errors/LS_SERVER_TIME', 'behind', ['connection: close'])}`);
+  await expect.poll(heard).toContain('begun');
+  await passed(700);
+  release.resolve(undefined);
+  await closed;
+  expect(heard().match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
+  await expect.poll(() => notes(server)).toEqual([['stream', 200, here], ['behind', 200, here]]);
+  expect(server.failed).toEqual([]);
+});
+
 test('what is no request changes nothing for those before it', async () => {
   const release = Promise.withResolvers<undefined>();
   const server = await startServer([going(release.promise), echo]);

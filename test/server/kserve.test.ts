@@ -121,6 +121,7 @@ test.each([
   ['no JSON', '{', {}],
   ['no inputs', '{"inputs":[]}', {}],
   ['another input', '{"inputs":[{"name":"picture","datatype":"BYTES","shape":[1],"data":["a"]}]}', {}],
+  ['an input twice', '{"inputs":[{"name":"text","datatype":"BYTES","shape":[1],"data":["a"]},{"name":"text","datatype":"BYTES","shape":[1],"data":["b"]}]}', {}],
   ['another type', '{"inputs":[{"name":"text","datatype":"FP32","shape":[1],"data":[1]}]}', {}],
   ['a shape that is not that of the data', '{"inputs":[{"name":"text","datatype":"BYTES","shape":[2],"data":["a"]}]}', {}],
   ['bytes that are not there', '{"inputs":[{"name":"text","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":10}}]}', {}],

@@ -31,7 +31,8 @@ test('an option wins over --set, --set over the environment, the environment ove
   expect(defaultModels).toEqual({ 'image-captioning': 'third', 'object-detection': 'detr' });
   expect(givers).toMatchObject({ 'server.port': '--port', 'server.host': 'HOST in .env', 'server.defaults.models.image-captioning': '--default-model', 'server.defaults.models.object-detection': 'DEFAULT_MODEL_OBJECT_DETECTION in .env' });
   expect(serveSettings(none, ['server.port=3'], { PORT: '2' }, {}).givers, 'by --set, which is told as such').toEqual({});
-  expect(serveSettings({ defaultTask: 'image_embedding', defaultModel: {} }, [], {}, { DEFAULT_MODEL_TEXT_EMBEDDING: 'texts' }), 'as jobs call them').toMatchObject({ assignments: ['server.defaults.task=image-features'], defaultModels: { 'text-features': 'texts' } });
+  expect(serveSettings({ defaultTask: 'image_embedding', defaultModel: {} }, [], { DEFAULT_MODEL_TEXT_FEATURES: 'texts' }, { DEFAULT_MODEL_TEXT_EMBEDDING: 'others', DEFAULT_MODEL_IMAGE_CAPTIONING: '', PORT: '' }), 'as jobs call them, and nothing said is nothing').toMatchObject({ assignments: ['server.defaults.task=image-features'], defaultModels: { 'text-features': 'texts' }, givers: { 'server.defaults.models.text-features': 'DEFAULT_MODEL_TEXT_FEATURES' } });
+  expect(serveSettings({ defaultModel: { text_query_embedding: 'other' } }, [], {}, {}).defaultModels, 'which would be a second name for one task').toEqual({ 'text-query-embedding': 'other' });
   expect(serveSettings({ logLevel: 'WARNING', defaultConsumerType: 'colours/Slow_Consumer', defaultModel: {} }, [], {}, {}).assignments).toEqual(['log.level=warn', 'inference.consumer=colours/Slow_Consumer']);
 });
 

@@ -31,32 +31,28 @@ export type LetterSelection = {
   readonly isNarrowed: boolean;
   readonly matches: (known: KnownLetter, configuration: Names) => boolean;
   /** Whether it is named, and only its state is another. */
-  readonly isOtherwise: (known: KnownLetter) => boolean;
+  readonly isOtherwise: (known: KnownLetter, configuration: Names) => boolean;
 };
 
 export function letterSelection(filters: LetterFilters): LetterSelection {
   const { ids = [], states, code = [], task = [], stage, item = [], origin = [], sinceMs, untilMs } = filters;
   const named = new Set(ids);
   const isAmong = (chosen: readonly string[], value: string | undefined): boolean => chosen.length === 0 || (value !== undefined && chosen.includes(value));
-  const isNamed = ({ letter }: KnownLetter): boolean => namesOf(letter).some((name) => named.has(name));
+  const isInState = ({ state }: KnownLetter): boolean => states === undefined || states.includes(state);
+  const fits = ({ letter, item: itemId }: KnownLetter, configuration: Names): boolean =>
+    (named.size === 0 || namesOf(letter).some((name) => named.has(name))) &&
+    isAmong(code, letter.code) &&
+    isAmong(task, letter.task) &&
+    (stage === undefined || letter.stage === stage) &&
+    isAmong(item, itemId) &&
+    (origin.length === 0 || origin.some((filter) => isFrom(filter, letter.origin, configuration))) &&
+    (sinceMs === undefined || letter.record.appendTimeMs >= sinceMs) &&
+    (untilMs === undefined || letter.record.appendTimeMs < untilMs);
   return {
     sinceMs,
-    isOtherwise: (known) => states?.includes(known.state) === false && isNamed(known),
+    isOtherwise: (known, configuration) => named.size > 0 && !isInState(known) && fits(known, configuration),
     isNarrowed: [code, task, item, origin].some(({ length }) => length > 0) || [sinceMs, untilMs, stage].some((value) => value !== undefined),
-    matches: (known, configuration) => {
-      const { letter, item: itemId, state } = known;
-      return (
-        (states === undefined || states.includes(state)) &&
-        (named.size === 0 || isNamed(known)) &&
-        isAmong(code, letter.code) &&
-        isAmong(task, letter.task) &&
-        (stage === undefined || letter.stage === stage) &&
-        isAmong(item, itemId) &&
-        (origin.length === 0 || origin.some((filter) => isFrom(filter, letter.origin, configuration))) &&
-        (sinceMs === undefined || letter.record.appendTimeMs >= sinceMs) &&
-        (untilMs === undefined || letter.record.appendTimeMs < untilMs)
-      );
-    },
+    matches: (known, configuration) => isInState(known) && fits(known, configuration),
   };
 }
 

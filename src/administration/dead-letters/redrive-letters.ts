@@ -72,7 +72,7 @@ async function redriveSelected(access: Access, appender: BatchAppender, selectio
     for await (const known of knownLetters(access, signal, from)) {
       observer.seen?.(++seen);
       if (!selection.matches(known, access.configuration)) {
-        if (!selection.isOtherwise(known)) continue;
+        if (!selection.isOtherwise(known, access.configuration)) continue;
         skipped += 1;
         observer.skipped?.(known, 'it was redriven before, and is asked for again only by `again`');
         continue;

@@ -1,9 +1,11 @@
 /** All items of a collection with their clusters, as a stream: a line of JSON or of CSV for each. */
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { clusterError } from '../../core/errors/cluster.ts';
+import { serverError } from '../../core/errors/server.ts';
 import type { ExportedItem } from '../../stages/cluster/cluster-queries.ts';
+import { breakOff } from '../exchanges.ts';
 import { paramsOf, schemaOf } from '../schemas.ts';
 import { jsonLine } from '../json-line.ts';
 import { unknown, type AskedClusters } from './asked-clusters.ts';
@@ -18,7 +20,7 @@ const query = z.strictObject({
 /** A few milliseconds' worth. */
 const itemsAtATime = 500;
 const stallMsMax = 60_000;
-const drainingStallMsMax = 2_000;
+const drainingStallMsMax = 10_000;
 const mediaTypes = { jsonl: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' } as const;
 const fields = ['itemId', 'inputId', 'role', 'clusterId', 'clusterName', 'collection', 'family', 'partition', 'sequence'] as const;
 
@@ -36,8 +38,7 @@ export function addExport(server: FastifyInstance, clusters: AskedClusters): voi
     if (opened.every(({ isKnown }) => !isKnown)) throw unknown('collection', collection);
     const held = heldAtOf(opened.map(({ heldAt }) => heldAt));
     reply.type(mediaTypes[format]).header('x-held-at', held.map(({ partition, sequence }) => `${partition}:${sequence ?? ''}`).join(' '));
-    endStalled(reply, server.draining);
-    const lines = Readable.from(texts(opened, format));
+    const lines = Readable.from(taken(texts(opened, format), request, reply));
     lines.once('error', (error) => {
       if (!ending.aborted) request.tellFailure(error);
     });
@@ -45,13 +46,35 @@ export function addExport(server: FastifyInstance, clusters: AskedClusters): voi
   });
 }
 
-/** Whoever takes nothing for so long is not waited for; least of all by a stop. */
-function endStalled({ raw }: FastifyReply, draining: AbortSignal): void {
-  const hurry = (): void => void raw.setTimeout(drainingStallMsMax);
-  raw.setTimeout(stallMsMax);
-  raw.on('timeout', () => raw.destroy());
-  draining.addEventListener('abort', hurry, { once: true });
-  raw.once('close', () => draining.removeEventListener('abort', hurry));
+/**
+ * A client that takes nothing more is not waited for, least of all by a stop. It is heard of when what lies in the buffers of both sides becomes less,
+ * which a slow one makes in large steps.
+ */
+async function* taken(texts: AsyncGenerator<string>, request: FastifyRequest, reply: FastifyReply): AsyncGenerator<string> {
+  const { draining } = request.server;
+  const limitMs = (): number => (draining.aborted ? drainingStallMsMax : stallMsMax);
+  let timer: NodeJS.Timeout | undefined;
+  const giveUp = (): void => {
+    const what = `the client took nothing of the export for ${limitMs()} ms`;
+    breakOff({ request, reply }, serverError(draining.aborted ? 'LS_SERVER_DRAINING' : 'LS_SERVER_TIME', what));
+  };
+  const hurry = (): void => {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    timer = setTimeout(giveUp, limitMs());
+  };
+  draining.addEventListener('abort', hurry);
+  try {
+    for await (const text of texts) {
+      timer = setTimeout(giveUp, limitMs());
+      yield text;
+      clearTimeout(timer);
+      timer = undefined;
+    }
+  } finally {
+    clearTimeout(timer);
+    draining.removeEventListener('abort', hurry);
+  }
 }
 
 type OpenedExport = Awaited<ReturnType<typeof openExports>>[number];

@@ -43,6 +43,8 @@ export function outputsOf({ labels, dimensions }: ModelDescription, task: Task):
 
 /** Before their elements are looked at. Throws LS_SERVER_REQUEST. */
 export function requireInputs(given: readonly Pick<GivenTensor, 'name' | 'datatype'>[], wanted: readonly TensorDescription[]): void {
+  const twice = given.find(({ name }, index) => given.findIndex((each) => each.name === name) < index);
+  if (twice !== undefined) throw serverError('LS_SERVER_REQUEST', `the input ${twice.name} is there twice`, { name: twice.name });
   for (const { name, datatype } of given) {
     const input = wanted.find((each) => each.name === name);
     if (input === undefined) throw serverError('LS_SERVER_REQUEST', `there is no input ${name}; the inputs are ${wanted.map((each) => each.name).join(', ')}`, { name });

@@ -15,6 +15,7 @@ import { codeOf } from '../../pipeline/retry.ts';
 import type { Transport } from '../../pipeline/transport.ts';
 import { eventJson } from '../../views/event-json.ts';
 import { failedAnswer } from '../answers.ts';
+import { breakOff } from '../exchanges.ts';
 import type { Api } from '../http-port.ts';
 import { jsonLine } from '../json-line.ts';
 import { schemaOf } from '../schemas.ts';
@@ -105,7 +106,7 @@ function endOf(draining: AbortSignal, request: FastifyRequest, reply: FastifyRep
   const signal = AbortSignal.any([draining, timeOver.signal, request.ending]);
   let late: NodeJS.Timeout | undefined;
   const end = (): void => {
-    late = setTimeout(() => reply.raw.destroy(), endMsMax);
+    late = setTimeout(() => breakOff({ request, reply }, serverError(draining.aborted ? 'LS_SERVER_DRAINING' : 'LS_SERVER_TIME', 'the client did not take the end of its stream')), endMsMax);
   };
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
