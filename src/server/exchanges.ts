@@ -134,7 +134,7 @@ function addHooks(server: FastifyInstance, begin: Exchanges['begin'], answerMsMa
 }
 
 function giveUp(exchange: Exchange, answerMsMax: number): void {
-  const { request, reply, controller } = exchange;
+  const { reply, controller } = exchange;
   const error = serverError('LS_SERVER_TIME', `the answer took longer than ${answerMsMax} ms`);
   // It waits, whole, for those before it on the connection.
   if (reply.raw.writableEnded && reply.raw.socket === null) {
@@ -142,16 +142,13 @@ function giveUp(exchange: Exchange, answerMsMax: number): void {
     return;
   }
   controller.abort(error);
-  if (reply.raw.headersSent) {
-    // What has begun to be sent cannot be taken back.
-    request.tellFailure(error);
-    reply.raw.destroy();
-  } else if (!reply.sent) reply.send(error);
+  if (reply.raw.headersSent) breakOff(exchange, error);
+  else if (!reply.sent) reply.send(error);
 }
 
-/** An answer that has begun, and whose client does not take it. */
+/** What has begun to be sent cannot be taken back: the client is to see that it is not whole. */
 export function breakOff({ request, reply }: Pick<Exchange, 'request' | 'reply'>, error: LabelstreamError): void {
-  request.exchange.endedWith = failedAnswer(error).status;
+  request.tellFailure(error);
   reply.raw.destroy();
 }
 

@@ -212,7 +212,7 @@ describe('an export', () => {
     const items = Array.from({ length: 500 }, (_, index) => ({ itemId: `test/${'a'.repeat(1_000)}${index}`, inputId: 'a', role: 'noise', clusterId: null, clusterName: null }));
     const endless = { familyOf: () => 'news', exports: () => [{ family: 'news', collection: 'news', take: () => items }] };
     const clusters = { partitions: () => Promise.resolve([{ ask: (question: (view: unknown) => unknown) => Promise.resolve({ value: question(endless), heldAt: { partition: 0, sequence: 1n } }) }]) };
-    const { url, drain, answered } = await startServer([collections(() => clusters as unknown as Pick<LiveClusters, 'partitions'>)]);
+    const { url, drain, answered, failed } = await startServer([collections(() => clusters as unknown as Pick<LiveClusters, 'partitions'>)]);
     const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => undefined);
     onTestFinished(() => void socket.destroy());
     socket.write('GET /collections/news/items HTTP/1.1\r\nhost: localhost\r\n\r\n');
@@ -220,5 +220,6 @@ describe('an export', () => {
     socket.pause();
     await drain(AbortSignal.timeout(30_000));
     expect(answered).toMatchObject([{ path: '/collections/news/items', status: 503 }]);
+    expect(failed).toMatchObject([{ code: 'LS_SERVER_DRAINING', message: 'the client took nothing of the export for 10000 ms' }]);
   });
 });
