@@ -5,6 +5,7 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { serverError } from '../core/errors/server.ts';
 import { failedAnswer } from './answers.ts';
+import { pathOf } from './exchanges.ts';
 import type { FailureFormat } from './http-port.ts';
 import { problemDetails } from './problems.ts';
 
@@ -14,7 +15,7 @@ export function addMethodAnswers(server: FastifyInstance): void {
     routes.push(route);
   });
   // Of Swagger UI, whose files are under a route of their own.
-  server.setNotFoundHandler((request, reply) => problemDetails.write(request, reply, failedAnswer(nothingAt(request.url.split('?', 1)[0] ?? ''))));
+  server.setNotFoundHandler((request, reply) => problemDetails.write(request, reply, failedAnswer(nothingAt(pathOf(request)))));
   let known: Known | undefined;
   // Before anything of the request is looked at: its body is nobody's.
   server.addHook('onRequest', (request, reply, done) => {
@@ -22,7 +23,7 @@ export function addMethodAnswers(server: FastifyInstance): void {
       done();
       return;
     }
-    const [path = ''] = request.url.split('?', 1);
+    const path = pathOf(request);
     // Only now do all routes say of which interface they are.
     known ??= knownOf(routes);
     const methods = [...new Set(known.patterns.filter(({ pattern }) => pattern.test(path)).flatMap((each) => each.methods))].sort();
